@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/arena.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+
+enum { ALIGNMENT = 16, FIRST_OF_HEAP = 64 * 1024 };
+
+void arena_init(struct arena *arena, struct block_pool *pool, size_t max)
+{
+	*arena = (struct arena) { .pool = pool, .max = max };
+}
+
+void arena_fini(struct arena *arena)
+{
+	while (arena->blocks) {
+		struct block *block = arena->blocks;
+
+		arena->blocks = block->next;
+		if (arena->pool)
+			block_give(arena->pool, &block);
+		else
+			free(block);
+	}
+	arena->at = arena->end = NULL;
+	arena->used = 0;
+}
+
+static struct block *block_of_heap(size_t size)
+{
+	size_t payload = size < FIRST_OF_HEAP ? FIRST_OF_HEAP : size;
+	struct block *block = malloc(sizeof *block + payload);
+
+	ASSERT(block);
+	block->size = payload;
+	return block;
+}
+
+static void arena_grow(struct arena *arena, size_t size)
+{
+	struct block *block = NULL;
+
+	ASSERT(size <= arena->max - arena->used);
+	if (!arena->pool)
+		block = block_of_heap(size);
+	else
+		ASSERT(!failed(block_take(arena->pool, size, &block)));
+	block->next = arena->blocks;
+	arena->blocks = block;
+	arena->used += size > block->size ? size : block->size;
+	arena->used = arena->used > arena->max ? arena->max : arena->used;
+	arena->at = block->bytes;
+	arena->end = block->bytes + block->size;
+}
+
+char *arena_bytes(struct arena *arena, size_t size)
+{
+	char *bytes;
+
+	if (size > (size_t)(arena->end - arena->at))
+		arena_grow(arena, size);
+	bytes = arena->at;
+	arena->at += size;
+	return bytes;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	size_t pad = -(uintptr_t)arena->at % ALIGNMENT;
+	char *bytes;
+
+	if (pad + size > (size_t)(arena->end - arena->at)) {
+		arena_grow(arena, size + ALIGNMENT);
+		pad = -(uintptr_t)arena->at % ALIGNMENT;
+	}
+	bytes = arena->at + pad;
+	arena->at = bytes + size;
+	return memset(bytes, 0, size);
+}
+
+void *arena_alloc_array(struct arena *arena, size_t size, size_t count)
+{
+	size_t total;
+
+	ASSERT(!__builtin_mul_overflow(size, count, &total));
+	return arena_alloc(arena, total);
+}
+
+size_t arena_left(const struct arena *arena)
+{
+	size_t unused = (size_t)(arena->end - arena->at);
+	size_t more = arena->max - arena->used;
+
+	if (arena->pool && more > arena->pool->max - arena->pool->in_use)
+		more = arena->pool->max - arena->pool->in_use;
+	more = more > BLOCK_LARGE ? more - BLOCK_LARGE : 0;
+	return unused > more ? unused : more;
+}
+
+str arena_str(struct arena *arena, str s)
+{
+	return arena_join(arena, &s, 1);
+}
+
+str arena_join(struct arena *arena, const str *parts, size_t count)
+{
+	size_t total = 0;
+	char *bytes, *at;
+
+	for (size_t i = 0; i < count; i++)
+		total += parts[i].len;
+	if (total == 0)
+		return (str) { 0 };
+	bytes = at = arena_bytes(arena, total);
+	for (size_t i = 0; i < count; i++) {
+		if (parts[i].len)
+			memcpy(at, parts[i].ptr, parts[i].len);
+		at += parts[i].len;
+	}
+	return (str) { bytes, total };
+}
+
+str arena_vprintf(struct arena *arena, const char *format, va_list arguments)
+{
+	va_list again;
+	int len;
+	char *bytes;
+
+	va_copy(again, arguments);
+	len = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	ASSERT(len >= 0);
+	bytes = arena_bytes(arena, (size_t)len + 1);
+	vsnprintf(bytes, (size_t)len + 1, format, arguments);
+	return (str) { bytes, (size_t)len };
+}
+
+str arena_printf(struct arena *arena, const char *format, ...)
+{
+	va_list arguments;
+	str s;
+
+	va_start(arguments, format);
+	s = arena_vprintf(arena, format, arguments);
+	va_end(arguments);
+	return s;
+}

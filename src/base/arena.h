@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * arena: memory that is freed all at once, with the thing it belongs to.
+ *
+ * An exchange has one over its worker's blocks, a snapshot has one over malloc. Allocation never fails
+ * to its caller: running past the maximum cannot happen in an arena whose users check arena_left()
+ * wherever the size comes from outside.
+ */
+#pragma once
+
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "base/block_pool.h"
+#include "base/str.h"
+
+struct arena {
+	char *at, *end;
+	struct block *blocks;    /* newest first */
+	struct block_pool *pool; /* NULL: malloc */
+	size_t used, max;        /* bytes of blocks */
+};
+
+void arena_init(struct arena *arena, struct block_pool *pool, size_t max);
+void arena_fini(struct arena *arena);
+/* Gives every block back. The arena is empty then, and can be used again. */
+
+void *arena_alloc(struct arena *arena, size_t size);
+/* Zeroed, aligned to 16. */
+
+char *arena_bytes(struct arena *arena, size_t size);
+/* Not zeroed, not aligned. */
+
+size_t arena_left(const struct arena *arena);
+/* Bytes that can still be asked for in one piece. */
+
+str arena_str(struct arena *arena, str s);
+/* A copy. */
+
+str arena_join(struct arena *arena, const str *parts, size_t count);
+/* The parts one after the other, as a new slice. */
+
+str arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+str arena_vprintf(struct arena *arena, const char *format, va_list arguments);
+/* For diagnostics and set-up; not for a request's path. The byte after the slice is NUL. */
+
+#define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
+#define ARENA_ARRAY(arena, type, count) ((type *)arena_alloc_array((arena), sizeof(type), (count)))
+
+void *arena_alloc_array(struct arena *arena, size_t size, size_t count);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * block_pool: a worker's memory for what is in flight, in a few sizes, last in first out.
+ *
+ * Heads that must survive a wait, arenas of exchanges and unsent rests live in blocks. The pool keeps
+ * returned blocks for reuse (the warmest first) up to a stated number a size, and hands out no more
+ * than its maximum. One thread only.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/result.h"
+
+enum {
+	BLOCK_SMALL = 4 * 1024,
+	BLOCK_MEDIUM = 16 * 1024,
+	BLOCK_LARGE = 128 * 1024,
+	BLOCK_SIZES = 3,
+};
+
+struct block {
+	struct block *next; /* the holder's, while it holds the block */
+	size_t size;        /* of bytes[] */
+	char bytes[];
+};
+
+struct block_pool {
+	struct block *free[BLOCK_SIZES];
+	size_t free_count[BLOCK_SIZES];
+	size_t keep;        /* free blocks kept a size */
+	size_t in_use, max; /* bytes handed out, and the bound on them */
+};
+
+void block_pool_init(struct block_pool *pool, size_t keep, size_t max);
+void block_pool_fini(struct block_pool *pool);
+/* Every block must be back. */
+
+result block_take(struct block_pool *pool, size_t size, struct block **ret_block);
+/* A block with at least size bytes: the smallest class that fits, or one of its own size beyond the
+ * largest. ERROR_LIMIT when the pool's maximum is reached. */
+
+void block_give(struct block_pool *pool, struct block **block);
+/* Takes the address, clears it, accepts NULL. */
+
+void block_pool_trim(struct block_pool *pool);
+/* Frees every kept block: after a peak. */

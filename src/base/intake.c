@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/intake.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+
+enum { LITTLE_ROOM = 1024 };
+
+void scratch_init(struct scratch *scratch, struct block_pool *pool)
+{
+	*scratch = (struct scratch) { .pool = pool, .bytes = malloc(SCRATCH_SIZE) };
+	ASSERT(scratch->bytes);
+}
+
+void scratch_fini(struct scratch *scratch)
+{
+	ASSERT(!scratch->holder);
+	free(scratch->bytes);
+	scratch->bytes = NULL;
+}
+
+/* Moves the unread bytes to a new block with room for size. */
+static result intake_move(struct intake *in, size_t size)
+{
+	struct block *block;
+
+	TRY(block_take(in->scratch->pool, size, &block));
+	if (in->len)
+		memcpy(block->bytes, in->at, in->len);
+	block_give(in->scratch->pool, &in->block);
+	in->block = block;
+	in->at = block->bytes;
+	return OK;
+}
+
+static void scratch_poison(struct scratch *scratch)
+{
+#ifdef GATEHOUSE_DEBUG
+	memset(scratch->bytes, 0xdb, SCRATCH_SIZE);
+#else
+	(void)scratch;
+#endif
+}
+
+result scratch_evacuate(struct scratch *scratch)
+{
+	struct intake *in = scratch->holder;
+	result_value moved = OK;
+
+	if (!in)
+		return OK;
+	scratch->holder = NULL;
+	if (in->len)
+		moved = intake_move(in, in->len);
+	if (failed(moved)) {
+		in->at = NULL;
+		in->len = 0;
+		in->scratch = NULL;
+	}
+	scratch_poison(scratch);
+	return moved;
+}
+
+void intake_init(struct intake *in, struct scratch *scratch)
+{
+	*in = (struct intake) { .scratch = scratch };
+}
+
+static void intake_release(struct intake *in)
+{
+	if (!in->scratch)
+		return;
+	if (in->scratch->holder == in)
+		in->scratch->holder = NULL;
+	block_give(in->scratch->pool, &in->block);
+	in->at = NULL;
+}
+
+void intake_fini(struct intake *in)
+{
+	in->len = 0;
+	intake_release(in);
+}
+
+void intake_consume(struct intake *in, size_t n)
+{
+	ASSERT(n <= in->len);
+	in->at += n;
+	in->len -= n;
+	if (in->len == 0)
+		intake_release(in);
+}
+
+static result room_in_scratch(struct intake *in, char **ret_at, size_t *ret_size)
+{
+	struct scratch *scratch = in->scratch;
+
+	if (scratch->holder != in) {
+		TRY(scratch_evacuate(scratch));
+		scratch->holder = in;
+		in->at = scratch->bytes;
+	}
+	*ret_at = in->at + in->len;
+	*ret_size = (size_t)(scratch->bytes + SCRATCH_SIZE - *ret_at);
+	return OK;
+}
+
+result intake_room(struct intake *in, char **ret_at, size_t *ret_size)
+{
+	if (!in->scratch)
+		return error_make(ERROR_LIMIT, "buffer memory is used up");
+	if (!in->block) {
+		TRY(room_in_scratch(in, ret_at, ret_size));
+		if (*ret_size >= LITTLE_ROOM)
+			return OK;
+		in->scratch->holder = NULL;
+		TRY(intake_move(in, in->len * 2));
+	} else if ((size_t)(in->block->bytes + in->block->size - in->at) - in->len < LITTLE_ROOM) {
+		TRY(intake_move(in, in->len * 2 > LITTLE_ROOM * 2 ? in->len * 2 : LITTLE_ROOM * 2));
+	}
+	*ret_at = in->at + in->len;
+	*ret_size = (size_t)(in->block->bytes + in->block->size - *ret_at);
+	return OK;
+}
+
+void intake_add(struct intake *in, size_t n)
+{
+	in->len += n;
+}

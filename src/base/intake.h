@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * intake: the unread bytes of one connection, and the scratch that a worker's connections take turns with.
+ *
+ * A read goes into the worker's scratch, where most requests are parsed and most bodies relayed without
+ * a copy. Only what must survive a wait moves to a pooled block: fiber_park() evacuates the scratch, so
+ * nobody else has to think of it. Hence the one rule: a slice from intake_data() is valid until the next
+ * call that yields or takes room. A debug build poisons the scratch at that point.
+ */
+#pragma once
+
+#include "base/block_pool.h"
+#include "base/str.h"
+
+enum { SCRATCH_SIZE = 128 * 1024 };
+
+struct intake;
+
+struct scratch {
+	struct block_pool *pool; /* where evacuated bytes go */
+	struct intake *holder;   /* whose bytes are in it; NULL when they are read */
+	char *bytes;             /* SCRATCH_SIZE of them */
+};
+
+struct intake {
+	struct scratch *scratch;
+	struct block *block; /* NULL: the bytes, if any, are in the scratch */
+	char *at;            /* first unread byte */
+	size_t len;          /* unread bytes */
+};
+
+void scratch_init(struct scratch *scratch, struct block_pool *pool);
+void scratch_fini(struct scratch *scratch);
+
+result scratch_evacuate(struct scratch *scratch);
+/* Moves the holder's unread bytes to a block. ERROR_LIMIT when there is none to be had: the holder's bytes
+ * are lost then, and its next intake_room() says ERROR_LIMIT, so that its owner gives up. */
+
+void intake_init(struct intake *in, struct scratch *scratch);
+void intake_fini(struct intake *in);
+/* Unread bytes are dropped. */
+
+static inline str intake_data(const struct intake *in)
+{
+	return (str) { in->at, in->len };
+}
+
+void intake_consume(struct intake *in, size_t n);
+/* The first n bytes are read. When none is left, block and scratch are let go. */
+
+result intake_room(struct intake *in, char **ret_at, size_t *ret_size);
+/* Where the next bytes go: behind the unread ones in the block, or in the scratch. Moves bytes to a larger
+ * block when there is little room, so a slice from before is stale. ERROR_LIMIT. */
+
+void intake_add(struct intake *in, size_t n);
+/* n bytes were put where intake_room() said. */

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http_field: the fields of an HTTP message, in their order, as slices (RFC 9110 section 5).
+ *
+ * Names that the gateway knows get a number when they are parsed, so that later look-ups compare integers.
+ * What kind of field a name is (hop-by-hop, managed, singleton) is a column of the table of names.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/result.h"
+#include "base/str.h"
+
+enum http_name {
+	HTTP_NAME_OTHER, /* not in the table: compare the text */
+#define X(id, text, flags) HTTP_##id,
+#include "codec/http_names.h"
+#undef X
+	HTTP_NAMES,
+};
+
+enum http_name_flags {
+	HTTP_NAME_HOP = 1,          /* hop-by-hop: never forwarded as it came (RFC 9110 section 7.6.1) */
+	HTTP_NAME_MANAGED = 2,      /* the gateway's own: removed from what clients send */
+	HTTP_NAME_SINGLETON = 4,    /* twice in a request is 400 */
+	HTTP_NAME_NO_TRAILER = 8,   /* not in a trailer section (RFC 9110 section 6.5.1) */
+	HTTP_NAME_NO_NOMINATE = 16, /* Connection may not nominate it */
+};
+
+struct http_field {
+	str name;  /* as it came */
+	str value; /* without whitespace at its ends */
+	enum http_name id;
+	bool removed; /* skipped by every reader and writer */
+};
+
+struct http_fields {
+	struct http_field *at;
+	size_t count, max;
+};
+
+enum http_name http_name_find(str name);
+/* Case folded. */
+
+enum http_name http_name_find_alias(str name);
+/* Case folded, and '_' and '.' read as '-': what a CGI-like service could mistake for the name. */
+
+unsigned http_name_flags(enum http_name id);
+str http_name_text(enum http_name id);
+/* In its usual case. */
+
+const struct http_field *http_fields_get(const struct http_fields *fields, enum http_name id);
+/* The first one that is not removed, or NULL. */
+
+const struct http_field *http_fields_find(const struct http_fields *fields, str name);
+/* The same by text, case folded; for names that may not be in the table. */
+
+size_t http_fields_count(const struct http_fields *fields, enum http_name id);
+
+void http_fields_remove(struct http_fields *fields, enum http_name id);
+void http_fields_remove_named(struct http_fields *fields, str name);
+/* name may end in '*': a prefix. */
+
+result http_fields_add(struct http_fields *fields, enum http_name id, str name, str value);
+/* Slices are borrowed. ERROR_LIMIT at max. */
+
+result http_fields_set(struct http_fields *fields, enum http_name id, str name, str value);
+/* Removes all of that name and adds one. */
+
+bool http_list_has(str value, str token);
+/* A comma-separated list holds the token, case folded (RFC 9110 section 5.6.1). */
+
+bool http_is_token(str s);
+/* RFC 9110 section 5.6.2; not empty. */
+
+bool http_is_field_value(str s);
+/* Visible ASCII, obs-text, spaces and tabs; no control character, no line end (RFC 9110 section 5.5). */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dns: names to addresses, by c-ares on the fiber's own loop.
+ *
+ * Answers are kept for their TTL (1 s to 60 s), failures for 1 s, at most 1024 names; one question at a time
+ * a name, the others that ask wait for it. While DNS is down the last good answer serves. /etc/hosts is
+ * honoured.
+ */
+#pragma once
+
+#include "fiber/fiber.h"
+#include "io/address.h"
+
+enum { DNS_ADDRESSES_MAX = 16 };
+
+struct dns;
+
+struct dns_answer {
+	struct address at[DNS_ADDRESSES_MAX]; /* port as asked for */
+	size_t count;
+};
+
+result dns_new(struct fibers *fibers, struct dns **ret_dns);
+void dns_free(struct dns **dns);
+
+result dns_resolve(struct dns *dns, str name, uint16_t port, deadline until, struct dns_answer *ret_answer);
+/* Yields. A and AAAA, IPv4 first. ERROR_MISSING: no such name or no address; ERROR_TIMEOUT, ERROR_CANCELLED,
+ * ERROR_LIMIT. */

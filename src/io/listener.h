@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * listener: a listening socket of one worker.
+ *
+ * Every worker has its own, bound with SO_REUSEPORT, so the kernel spreads the connections. When descriptors
+ * run out it pauses for 100 ms and says so, instead of spinning; the same while its owner's bound on
+ * connections is reached.
+ */
+#pragma once
+
+#include "io/address.h"
+#include "loop/loop.h"
+
+struct listener;
+
+typedef void (*listener_fn)(struct listener *listener, int fd, const struct address *peer);
+/* A new connection, non-blocking, close-on-exec, TCP_NODELAY set. fd belongs to the callee. */
+
+typedef void (*listener_trouble_fn)(struct listener *listener, result_value why);
+/* accept said no (descriptors, memory): accepts pause. */
+
+struct listener {
+	struct source source;
+	struct timer pause;
+	listener_fn on_accept;
+	listener_trouble_fn on_trouble;
+	void *owner;
+};
+
+result listener_bind(const struct address *at, int *ret_fd, struct address *ret_bound);
+/* Socket, SO_REUSEADDR, SO_REUSEPORT, bind and listen (backlog 4096); a stale Unix socket that nobody listens
+ * on is replaced. ret_bound has the real port. */
+
+result listener_open(struct listener *listener, struct loop *loop, int fd, listener_fn on_accept,
+		     listener_trouble_fn on_trouble, void *owner);
+
+void listener_pause(struct listener *listener, deadline until);
+/* No accepts until then, DEADLINE_NEVER: until it is closed. */
+
+void listener_close(struct listener *listener);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exchange_facts: what is known of an exchange when it is finished; filled once by proxy, read by the log,
+ * the metrics and the traces.
+ *
+ * Slices are valid during the call only.
+ */
+#pragma once
+
+#include "base/time.h"
+#include "observe/reason.h"
+
+struct exchange_facts {
+	wall_time time; /* when the head's first byte was read */
+	str request_id, trace_id;
+	str client_ip;
+	uint16_t client_port;
+	str listener, protocol, tls_version;
+	str method, host, path, query; /* path: the normalised one; empty when there was none */
+	int status; /* 499 when the client went away before the answer's head; 0 when nothing was answered */
+	enum reason reason;
+	str api, route, consumer, upstream, endpoint;
+	unsigned attempts;
+	uint64_t request_bytes, response_bytes; /* on the client's connection, heads included */
+	duration time_taken;
+	duration upstream_time; /* to the first byte of its answer; -1: none came */
+	str user_agent, referer;
+	uint64_t generation;
+};
