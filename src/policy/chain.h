@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * chain: from the lists under `policies:` to chains that are ready to run.
+ *
+ * The lists are kept as nodes while the file is read, and compiled when all named policies are known. Every
+ * named policy is compiled once, also when nothing uses it, so that check sees its mistakes.
+ */
+#pragma once
+
+#include "base/map.h"
+#include "policy/policy.h"
+
+/* A list of policies as it stands in the file: `- use: NAME` or `- KIND: {options}`. */
+extern const struct field_form policy_list_form; /* member: const struct node * */
+
+/* One entry of the top level's `policies:`: NAME: { KIND: {options} }. */
+extern const struct field_form policy_named_form; /* member: const struct node *, the whole map */
+
+struct policy_names {
+	struct reader *reader;
+	struct map by_name; /* to struct policy_instance */
+};
+
+void policy_names_compile(struct policy_names *names, struct reader *reader, const struct node *named);
+/* Reports what is wrong. named may be NULL. */
+
+struct policy_chain policy_chain_compile(struct policy_names *names, const struct node *const *lists,
+					 size_t count, const str_list *without);
+/* One chain of the lists, in order; what `without` names, by name or kind, is left out of all but the last
+ * list. A name in `without` that drops nothing is reported. Reports everything else that is wrong; the caller
+ * asks diagnostics_errors() at the end. */
+
+enum verdict policy_chain_request(const struct policy_chain *chain, struct view *view);
+/* Yields when a policy does. */
+
+void policy_chain_response(const struct policy_chain *chain, struct view *view);
+/* In reverse order. Yields when a policy does. */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policy: a cross-cutting concern is one file and one row.
+ *
+ * A policy is a typed table of options, a compile function and a request and/or a response function. It sees
+ * the exchange through struct view and nothing else: it may read and edit the heads, answer itself, and park;
+ * what it does to the world goes through view->effects, so that live traffic, explain and tests run the same
+ * code with other effects.
+ *
+ * Request functions run in the order written, response functions of the whole chain in reverse, also on
+ * answers that the gateway made.
+ */
+#pragma once
+
+#include "codec/http_head.h"
+#include "config/field.h"
+#include "observe/reason.h"
+#include "route/route.h"
+
+struct view;
+
+enum verdict {
+	POLICY_CONTINUE,
+	POLICY_ANSWERED, /* view_answer() or view_refuse() said what */
+};
+
+/* What compile functions get: a place for diagnostics, an arena that lives as long as the snapshot. */
+struct policy_compile {
+	struct reader *reader;
+	const struct node *node; /* of this policy's options; NULL when it was written without any */
+};
+
+struct policy {
+	const char *name;
+	const char *doc; /* one sentence */
+	size_t size;     /* of its struct, which lives in the snapshot */
+	const struct field *fields;
+	result (*compile)(struct policy_compile *compile,
+			  void *self); /* after reading; may report and fail; NULL: nothing to do */
+	enum verdict (*on_request)(const void *self, struct view *view); /* NULL: none. May yield. */
+	void (*on_response)(const void *self, struct view *view);        /* NULL: none. May yield. */
+};
+
+/* A policy with its options, ready to run. */
+struct policy_instance {
+	const struct policy *policy;
+	const void *self;
+	str name; /* of `policies:` when it came by `use`; else the kind's */
+};
+
+struct policy_chain {
+	const struct policy_instance *at;
+	size_t count;
+};
+
+/* What policies do to the world. */
+struct effects {
+	wall_time (*wall)(void *self);
+	uint64_t (*random)(void *self);
+	void *self;
+};
+
+/* An answer of the gateway's own. */
+struct answer {
+	enum reason reason;
+	int status;             /* 0: the reason's */
+	str content_type, body; /* without a body, a reason other than `respond` gives a problem document */
+	str detail;             /* of the problem document; empty: the reason's */
+	struct http_fields fields; /* further ones */
+};
+
+struct view {
+	struct arena *arena; /* of the exchange: what a policy makes lives there */
+	const struct effects *effects;
+
+	struct http_request
+		*request;  /* its fields may be edited; hop-by-hop and managed names are gone already */
+	str scheme;        /* "http" or "https" */
+	str host;          /* lower case, without port: what was routed by */
+	str path;          /* the one normalised path; change it by view_set_path() */
+	str query;         /* without '?', as it came; may be replaced */
+	str upstream_host; /* Host for the upstream; empty: the client's own */
+
+	str client_ip;
+	const struct address *client;
+	str request_id;
+	str request_id_header; /* the field that bears it to the upstream */
+
+	str api, route;
+	const struct route_parameter *parameters;
+	size_t parameter_count;
+
+	struct http_response *response; /* in response functions: its fields and status may be edited */
+	str endpoint;                   /* in response functions; empty when no upstream was asked */
+
+	struct answer answer; /* by view_answer() */
+};
+
+enum verdict view_answer(struct view *view, const struct answer *answer);
+/* Copies the struct; its slices must live in the snapshot or the exchange's arena. POLICY_ANSWERED. */
+
+enum verdict view_refuse(struct view *view, enum reason reason);
+/* A problem document with the reason's own words. POLICY_ANSWERED. */
+
+result view_set_path(struct view *view, str path);
+/* Normalises and checks it again; ERROR_MALFORMED leaves the old one. */
