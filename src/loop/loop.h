@@ -41,7 +41,7 @@ struct timer {
 	struct timer *next, **link; /* the wheel's; NULL link: not armed */
 	deadline due;               /* what the owner wants; DEADLINE_NEVER: nothing */
 	deadline bucket;            /* where the wheel holds it */
-	timer_fn on_due;            /* called not before due and at most a tick (1 ms) or a loop turn late */
+	timer_fn on_due;            /* called not before due, at most two ticks (2 ms) or a loop turn late */
 };
 
 typedef void (*post_fn)(void *argument);
@@ -79,6 +79,10 @@ void source_pause(struct source *source);
 void source_resume(struct source *source);
 /* Level-triggered sources only: no events while paused. */
 
+result source_move(struct source *from, struct source *to, source_fn on_ready);
+/* Hands the descriptor to another source, which hears anew of all that is ready; `from` is closed then, and
+ * `to` on_ready is called in a later turn. Edge-triggered sources only. ERROR_SYSTEM changes nothing. */
+
 void source_close(struct source *source);
 /* Closes the descriptor now. No event is delivered to the source after that, even if one is in the batch
  * under way. The memory must stay until loop_retire() lets it go. */
@@ -86,8 +90,19 @@ void source_close(struct source *source);
 void loop_retire(struct loop *loop, void *memory, void (*release)(void *memory));
 /* release(memory) at the end of this turn: the graveyard for what holds a source. */
 
+/* What lives on in the loop without an owner, such as a connection that lingers; embedded. */
+struct loop_orphan {
+	struct loop_orphan *next, **link;
+	void (*dispose)(struct loop_orphan *orphan); /* closes, disowns and retires it */
+};
+
+void loop_adopt(struct loop *loop, struct loop_orphan *orphan);
+void loop_disown(struct loop_orphan *orphan);
+/* loop_free() disposes of what is still adopted. */
+
 void timer_set(struct loop *loop, struct timer *timer, deadline due);
-/* Arms or moves it. A due time in the past fires in the next turn, never inside the call. */
+/* Arms or moves it; DEADLINE_NEVER disarms it by one store, but leaves it in the wheel, so its memory must
+ * stay until timer_clear(). A due time in the past fires in the next turn, never inside the call. */
 
 void timer_clear(struct timer *timer);
-/* It will not fire. */
+/* It will not fire, and its memory may go. */

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "loop/wheel.h"
+
+#include "base/assert.h"
+
+void wheel_init(struct wheel *wheel, deadline now)
+{
+	*wheel = (struct wheel) { .tick = (uint64_t)(now / WHEEL_TICK) };
+}
+
+static void timer_link(struct timer *timer, struct timer **head, deadline bucket)
+{
+	timer->next = *head;
+	timer->link = head;
+	timer->bucket = bucket;
+	if (timer->next)
+		timer->next->link = &timer->next;
+	*head = timer;
+}
+
+static void timer_unlink(struct timer *timer)
+{
+	*timer->link = timer->next;
+	if (timer->next)
+		timer->next->link = timer->link;
+	timer->link = NULL;
+}
+
+/* All of one list to another, which is empty. */
+static void timers_move(struct timer **to, struct timer **from)
+{
+	ASSERT(!*to);
+	*to = *from;
+	*from = NULL;
+	if (*to)
+		(*to)->link = to;
+}
+
+/* The first tick that is not before due. */
+static uint64_t tick_of(deadline due)
+{
+	return (uint64_t)(due / WHEEL_TICK) + (due % WHEEL_TICK != 0);
+}
+
+/* The slot where tick differs from the present in the highest group of bits; tick is in the future. */
+static void wheel_file(struct wheel *wheel, struct timer *timer, uint64_t tick)
+{
+	unsigned level = (unsigned)(63 - __builtin_clzll(tick ^ wheel->tick)) / WHEEL_BITS;
+	unsigned shift = level * WHEEL_BITS;
+	unsigned slot = (tick >> shift) & (WHEEL_SLOTS - 1);
+
+	wheel->used[level] |= (uint64_t)1 << slot;
+	timer_link(timer, &wheel->slots[level][slot], (deadline)(tick >> shift << shift) * WHEEL_TICK);
+}
+
+void wheel_set(struct wheel *wheel, struct timer *timer, deadline due, deadline now)
+{
+	timer->due = due;
+	if (timer->link) {
+		if (due >= timer->bucket)
+			return;
+		timer_unlink(timer);
+	}
+	if (due == DEADLINE_NEVER)
+		return;
+	if (due <= now)
+		timer_link(timer, &wheel->past, 0);
+	else
+		wheel_file(wheel, timer, tick_of(due));
+}
+
+void timer_clear(struct timer *timer)
+{
+	timer->due = DEADLINE_NEVER;
+	if (timer->link)
+		timer_unlink(timer);
+}
+
+/* The level's next slot that holds a timer. Slots up to the present's own are behind it. */
+static bool level_next(struct wheel *wheel, unsigned level, unsigned *ret_slot)
+{
+	unsigned current = (wheel->tick >> (level * WHEEL_BITS)) & (WHEEL_SLOTS - 1);
+	uint64_t ahead = wheel->used[level] & (~(uint64_t)0 << current << 1);
+
+	for (; ahead; ahead &= ahead - 1) {
+		unsigned slot = (unsigned)__builtin_ctzll(ahead);
+
+		if (wheel->slots[level][slot]) {
+			*ret_slot = slot;
+			return true;
+		}
+		wheel->used[level] &= ~((uint64_t)1 << slot);
+	}
+	return false;
+}
+
+/* The first slot ahead, and the tick at which it begins: the lowest level has the earliest. */
+static struct timer **wheel_first(struct wheel *wheel, uint64_t *ret_tick)
+{
+	for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
+		unsigned shift = level * WHEEL_BITS;
+		unsigned slot;
+
+		if (!level_next(wheel, level, &slot))
+			continue;
+		*ret_tick = ((wheel->tick >> shift >> WHEEL_BITS << WHEEL_BITS) | slot) << shift;
+		return &wheel->slots[level][slot];
+	}
+	return NULL;
+}
+
+deadline wheel_next(struct wheel *wheel)
+{
+	uint64_t tick;
+
+	if (wheel->past || wheel->firing)
+		return 0;
+	return wheel_first(wheel, &tick) ? (deadline)tick * WHEEL_TICK : DEADLINE_NEVER;
+}
+
+void wheel_turn(struct wheel *wheel)
+{
+	timers_move(&wheel->firing, &wheel->past);
+}
+
+static void wheel_fire_list(struct wheel *wheel, deadline now)
+{
+	while (wheel->firing) {
+		struct timer *timer = wheel->firing;
+
+		timer_unlink(timer);
+		if (timer->due <= now)
+			timer->on_due(timer);
+		else if (timer->due != DEADLINE_NEVER)
+			wheel_file(wheel, timer, tick_of(timer->due));
+	}
+}
+
+void wheel_fire(struct wheel *wheel, deadline now)
+{
+	uint64_t target = (uint64_t)(now / WHEEL_TICK);
+	struct timer **slot;
+	uint64_t tick;
+
+	wheel_fire_list(wheel, now);
+	while ((slot = wheel_first(wheel, &tick)) && tick <= target) {
+		wheel->tick = tick;
+		timers_move(&wheel->firing, slot);
+		wheel_fire_list(wheel, now);
+	}
+	wheel->tick = target;
+}
+
+bool wheel_is_empty(const struct wheel *wheel)
+{
+	for (unsigned level = 0; level < WHEEL_LEVELS; level++)
+		for (unsigned slot = 0; slot < WHEEL_SLOTS; slot++)
+			if (wheel->slots[level][slot])
+				return false;
+	return !wheel->past && !wheel->firing;
+}
