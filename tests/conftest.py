@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: factories for gateways and upstreams, which are stopped and looked at when the test ends."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import peers
+from gatehouse import Gateway
+from upstream import Upstream
+
+
+@pytest.fixture
+def stack() -> Iterator[contextlib.ExitStack]:
+    """What a test starts ends with it, the last first."""
+    with contextlib.ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def upstream(stack: contextlib.ExitStack) -> Callable[..., Upstream]:
+    """Starts recording upstreams: `upstream(answer)`. Anything malformed that they were sent fails the test."""
+
+    def check(started: Upstream) -> None:
+        assert not started.violations, f"the upstream was sent malformed bytes: {started.violations}"
+
+    def start(*arguments: object, **options: object) -> Upstream:
+        started = Upstream(*arguments, **options)  # type: ignore[arg-type]
+        stack.callback(check, started)
+        stack.callback(started.stop)
+        return started
+
+    return start
+
+
+@pytest.fixture
+def gateway(stack: contextlib.ExitStack, tmp_path: Path) -> Callable[..., Gateway]:
+    """Starts gateways: `gateway(config, workers=2)`. They must have ended well when the test ends."""
+    count = 0
+
+    def start(config: object, **options: object) -> Gateway:
+        nonlocal count
+        directory = tmp_path / f"gateway-{count}"
+        directory.mkdir()
+        count += 1
+        started = Gateway(config, directory, **options)  # type: ignore[arg-type]
+        stack.callback(started.stop)
+        return started
+
+    return start
+
+
+@pytest.fixture
+def nginx(stack: contextlib.ExitStack, tmp_path: Path) -> Callable[..., peers.Nginx]:
+    """Starts an nginx that serves files: `nginx(root)`."""
+
+    def start(root: Path, server: str = "", http: str = "") -> peers.Nginx:
+        directory = tmp_path / "nginx"
+        directory.mkdir()
+        started = peers.Nginx(directory, root, server, http)
+        stack.callback(started.stop)
+        return started
+
+    return start
+
+
+@pytest.fixture
+def file_server(stack: contextlib.ExitStack) -> Callable[[Path], peers.FileServer]:
+    """Starts python's http.server: `file_server(root)`."""
+
+    def start(root: Path) -> peers.FileServer:
+        started = peers.FileServer(root)
+        stack.callback(started.stop)
+        return started
+
+    return start
