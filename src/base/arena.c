@@ -88,6 +88,19 @@ void *arena_alloc_array(struct arena *arena, size_t size, size_t count)
 	return arena_alloc(arena, total);
 }
 
+struct buf arena_open(struct arena *arena, size_t size)
+{
+	if (size > (size_t)(arena->end - arena->at))
+		arena_grow(arena, size);
+	return buf_over(arena->at, (size_t)(arena->end - arena->at));
+}
+
+str arena_close(struct arena *arena, const struct buf *b)
+{
+	arena->at += b->len;
+	return buf_str(b);
+}
+
 size_t arena_left(const struct arena *arena)
 {
 	size_t unused = (size_t)(arena->end - arena->at);

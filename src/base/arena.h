@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/block_pool.h"
+#include "base/buf.h"
 #include "base/str.h"
 
 struct arena {
@@ -43,6 +44,12 @@ str arena_join(struct arena *arena, const str *parts, size_t count);
 str arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 str arena_vprintf(struct arena *arena, const char *format, va_list arguments);
 /* For diagnostics and set-up; not for a request's path. The byte after the slice is NUL. */
+
+struct buf arena_open(struct arena *arena, size_t size);
+/* A writer over at least size bytes of the arena, all that its block has left. Nothing else may be taken until arena_close(). */
+
+str arena_close(struct arena *arena, const struct buf *b);
+/* Keeps what was written and gives the rest back. */
 
 #define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 #define ARENA_ARRAY(arena, type, count) ((type *)arena_alloc_array((arena), sizeof(type), (count)))

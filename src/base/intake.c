@@ -128,3 +128,11 @@ void intake_add(struct intake *in, size_t n)
 {
 	in->len += n;
 }
+
+void intake_shrink(struct intake *in, size_t n)
+{
+	ASSERT(n <= in->len);
+	in->len -= n;
+	if (in->len == 0)
+		intake_release(in);
+}

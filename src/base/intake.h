@@ -52,5 +52,8 @@ result intake_room(struct intake *in, char **ret_at, size_t *ret_size);
 /* Where the next bytes go: behind the unread ones in the block, or in the scratch. Moves bytes to a larger
  * block when there is little room, so a slice from before is stale. ERROR_LIMIT. */
 
+void intake_shrink(struct intake *in, size_t n);
+/* The last n unread bytes are dropped: what was decoded in place has become shorter. */
+
 void intake_add(struct intake *in, size_t n);
 /* n bytes were put where intake_room() said. */

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/h1_client.h"
+
+#include "codec/h1_print.h"
+#include "http/h1_head.h"
+
+str h1_client_print(struct arena *arena, const struct http_request *request, str target)
+{
+	struct http_request head = *request;
+
+	h1_add_framing(&head.fields, arena, head.framing, head.length);
+	for (size_t size = 1024;; size *= 2) {
+		struct buf out = arena_open(arena, size);
+
+		h1_request_print(&out, &head, target);
+		if (!buf_overflowed(&out))
+			return arena_close(arena, &out);
+	}
+}
+
+/* An end before the first byte and one within the head are different things for whoever may try again. */
+static result fill(struct h1_client *client, deadline until)
+{
+	bool has_begun = client->in->len > 0;
+	result_value filled = stream_fill(client->stream, client->in, until);
+
+	if (filled.kind == ERROR_CLOSED && has_begun)
+		return error_make(ERROR_RESET,
+				  "the upstream's connection ended inside the head of its answer");
+	return filled;
+}
+
+static result read_head(struct h1_client *client, struct arena *arena, enum http_method method,
+			deadline until, struct http_response *response, size_t *ret_len)
+{
+	struct h1_fields_place place = { client->shared_fields, client->limits->fields };
+	struct h1_parser parser = { 0 };
+	enum h1_state state;
+
+	response->fields = (struct http_fields) { .at = place.shared, .max = place.max };
+	for (;;) {
+		state = client->in->len ? h1_response_parse(&parser, intake_data(client->in), client->limits,
+							    method, response, ret_len)
+					: H1_MORE;
+		if (state != H1_MORE)
+			break;
+		h1_fields_keep(&response->fields, &place, arena);
+		TRY(fill(client, until));
+	}
+	return state == H1_DONE ? OK : error_make(ERROR_MALFORMED, "malformed head of an answer");
+}
+
+result h1_client_read(struct h1_client *client, struct arena *arena, enum http_method method, deadline until,
+		      struct http_response *ret_response)
+{
+	size_t len;
+	str bytes, kept;
+
+	*ret_response = (struct http_response) { 0 };
+	TRY(read_head(client, arena, method, until, ret_response, &len));
+	bytes = str_slice(intake_data(client->in), 0, len);
+	kept = arena_str(arena, bytes);
+	h1_fields_adopt(&ret_response->fields, arena);
+	h1_response_move(ret_response, bytes.ptr, kept.ptr);
+	intake_consume(client->in, len);
+	return OK;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * h1_client: HTTP/1 as we speak it to upstreams: sends requests, reads answers (RFC 9112).
+ */
+#pragma once
+
+#include "codec/h1.h"
+#include "http/h1_sink.h"
+#include "http/h1_source.h"
+
+struct h1_client {
+	struct stream *stream;
+	struct intake *in;
+	const struct h1_limits *limits;
+	struct http_field *shared_fields; /* limits->fields of them; the worker's, valid between yields */
+};
+
+str h1_client_print(struct arena *arena, const struct http_request *request, str target);
+/* The head as it goes out: request->framing and length decide the framing fields; everything else is as the
+ * fields say. Kept by the caller for another try. */
+
+result h1_client_read(struct h1_client *client, struct arena *arena, enum http_method method, deadline until,
+		      struct http_response *ret_response);
+/* Yields. Reads one head (also of a 1xx answer) and copies it to the arena, with room for more fields.
+ * ERROR_CLOSED: the connection ended before the first byte; ERROR_RESET: it broke, or ended within the head;
+ * ERROR_MALFORMED, ERROR_TIMEOUT, ERROR_CANCELLED, ERROR_LIMIT. */

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/h1_server.h"
+
+#include "base/assert.h"
+#include "codec/h1_print.h"
+#include "http/h1_head.h"
+
+/* Parses what is there; more is read, and parsing goes on, until the head is complete or wrong. */
+static result read_head(struct h1_server *server, struct arena *arena, deadline until,
+			struct h1_request *request)
+{
+	struct h1_fields_place place = { server->shared_fields, server->limits->fields };
+	struct h1_parser parser = { 0 };
+	enum h1_state state;
+
+	request->head.fields = (struct http_fields) { .at = place.shared, .max = place.max };
+	for (;;) {
+		state = h1_request_parse(&parser, intake_data(server->in), server->limits, &request->head,
+					 &request->head_len);
+		if (state != H1_MORE)
+			break;
+		h1_fields_keep(&request->head.fields, &place, arena);
+		TRY(stream_fill(server->stream, server->in, until));
+	}
+	if (state == H1_DONE)
+		return OK;
+	request->error = parser.error;
+	return error_make(ERROR_MALFORMED, "malformed request head");
+}
+
+/* What was parsed must not point into the intake any more. */
+static void adopt(struct h1_server *server, struct arena *arena, struct h1_request *request, size_t len)
+{
+	str bytes = str_slice(intake_data(server->in), 0, len);
+	str kept = arena_str(arena, bytes);
+
+	h1_fields_adopt(&request->head.fields, arena);
+	h1_request_move(&request->head, bytes.ptr, kept.ptr);
+	intake_consume(server->in, bytes.len);
+}
+
+result h1_server_read(struct h1_server *server, struct arena *arena, deadline until,
+		      struct h1_request *ret_request)
+{
+	result_value read;
+
+	*ret_request = (struct h1_request) { 0 };
+	read = read_head(server, arena, until, ret_request);
+	if (!failed(read) || read.kind == ERROR_MALFORMED)
+		adopt(server, arena, ret_request, failed(read) ? server->in->len : ret_request->head_len);
+	return read;
+}
+
+enum http_framing h1_server_framing(const struct http_request *request, const struct http_response *response)
+{
+	if (response->framing == HTTP_NO_BODY || response->framing == HTTP_LENGTH)
+		return response->framing;
+	return request->version == HTTP_1_0 ? HTTP_UNTIL_CLOSE : HTTP_CHUNKED;
+}
+
+/* RFC 9112 section 9.3: persistence is told where it is not the version's default. */
+static void add_connection(const struct http_request *request, struct http_response *response)
+{
+	result_value added = OK;
+
+	if (!response->keep_alive)
+		added = http_fields_add(&response->fields, HTTP_CONNECTION, STR("Connection"), STR("close"));
+	else if (request->version == HTTP_1_0)
+		added = http_fields_add(&response->fields, HTTP_CONNECTION, STR("Connection"),
+					STR("keep-alive"));
+	ASSERT(!failed(added));
+}
+
+static str print_response(struct arena *arena, const struct http_response *response)
+{
+	for (size_t size = 1024;; size *= 2) {
+		struct buf out = arena_open(arena, size);
+
+		h1_response_print(&out, response);
+		if (!buf_overflowed(&out))
+			return arena_close(arena, &out);
+	}
+}
+
+void h1_server_respond(struct h1_server *server, struct arena *arena, const struct http_request *request,
+		       const struct http_response *response, struct h1_sink *ret_sink)
+{
+	struct http_response head = *response;
+
+	if (head.framing != HTTP_NO_BODY)
+		h1_add_framing(&head.fields, arena, head.framing, head.length);
+	add_connection(request, &head);
+	h1_sink_init(ret_sink, server->stream, arena, print_response(arena, &head),
+		     request->method == HTTP_HEAD ? HTTP_NO_BODY : head.framing, head.length);
+}
+
+result h1_server_interim(struct h1_server *server, struct arena *arena, const struct http_response *response,
+			 deadline until)
+{
+	return stream_send_all(server->stream, print_response(arena, response), until);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gateway_config: the whole configuration as structs: the root of all tables.
+ */
+#pragma once
+
+#include "observe/access_log.h"
+#include "route/route.h"
+#include "upstream/upstream_config.h"
+
+struct listener_limits {
+	uint64_t request_line, header_field, header_name, header_size;
+	int64_t headers;
+	uint64_t body, replay;
+	duration header_timeout, body_timeout, idle_timeout;
+	int64_t requests_per_connection;	/* 0: any number */
+	int64_t connections;
+};
+
+struct listener_config {
+	struct entry entry;
+	str address;
+	unsigned protocols;
+	bool proxy_protocol;
+	str_list trusted_proxies;
+	struct listener_limits limits;
+};
+
+enum encoded_slashes { ENCODED_SLASHES_REFUSE, ENCODED_SLASHES_KEEP };
+
+struct route_config {
+	struct entry entry;
+	struct match_config match;
+	str upstream;			/* empty: the API's */
+	const struct node *timeouts;	/* NULL: the API's */
+	const struct node *policies;
+	str_list without;
+};
+
+struct api_config {
+	struct entry entry;
+	str_list hosts;
+	str path;
+	str_list methods;
+	str upstream;
+	int encoded_slashes;
+	const struct node *timeouts;	/* NULL: the upstream's */
+	const struct node *policies;
+	struct {
+		struct route_config *at;
+		size_t len;
+	} routes;
+};
+
+struct defaults_config {
+	const struct node *policies;
+};
+
+struct log_config {
+	int level;			/* enum journal_level */
+	struct access_log_config access;
+};
+
+struct gateway_config {
+	struct {
+		struct listener_config *at;
+		size_t len;
+	} listeners;
+	struct {
+		struct upstream_config *at;
+		size_t len;
+	} upstreams;
+	const struct node *policies;
+	struct defaults_config defaults;
+	struct {
+		struct api_config *at;
+		size_t len;
+	} apis;
+	struct log_config log;
+	int64_t workers;		/* 0: one for each core */
+};
+
+extern const struct field gateway_fields[];

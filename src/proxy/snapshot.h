@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * snapshot: a configuration compiled: immutable, in one arena, ready to serve.
+ *
+ * Compiling may fail, reports everything that is wrong, and touches nothing; using it cannot fail.
+ */
+#pragma once
+
+#include "codec/cidr.h"
+#include "codec/h1.h"
+#include "policy/chain.h"
+#include "proxy/gateway_config.h"
+#include "upstream/upstream.h"
+
+/* What a matched request gets: an API's own rule, or one of its routes. */
+struct target {
+	str api, route;
+	const struct upstream *upstream;	/* NULL: a policy must answer */
+	const struct upstream_timeouts *timeouts;
+	struct policy_chain chain;
+	bool keeps_encoded_slashes;
+};
+
+struct listener_snapshot {
+	str name;
+	const struct listener_config *config;
+	struct address address;
+	struct h1_limits h1;
+	struct cidr *trusted;
+	size_t trusted_count;
+};
+
+struct snapshot {
+	struct arena arena;
+	struct gateway_config config;
+	struct listener_snapshot *listeners;
+	size_t listener_count;
+	struct upstream **upstreams;
+	size_t upstream_count;
+	struct router *router;
+	bool keeps_encoded_slashes;		/* some API does */
+	uint64_t generation;
+};
+
+result snapshot_load(str path, struct endpoints *endpoints, struct diagnostics **ret_diagnostics, struct snapshot **ret_snapshot);
+/* Reads, checks and compiles. The diagnostics live in the snapshot's arena and are there also when it failed with ERROR_INVALID; free the
+ * snapshot in either case. */
+
+result snapshot_parse(str name, str text, struct endpoints *endpoints, struct diagnostics **ret_diagnostics, struct snapshot **ret_snapshot);
+/* The same for a text. */
+
+void snapshot_free(struct snapshot **snapshot);

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "upstream/pool.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+
+enum { FIRST_ENDPOINTS = 16 };
+
+struct idle_list {
+	struct pool_connection *first;
+	int64_t count;
+};
+
+struct pool {
+	struct fibers *fibers;
+	struct dns *dns;
+	struct idle_list *idle; /* by the endpoint's number */
+	size_t endpoints;
+};
+
+result pool_new(struct fibers *fibers, struct dns *dns, struct pool **ret_pool)
+{
+	struct pool *pool = calloc(1, sizeof *pool);
+
+	ASSERT(pool);
+	pool->fibers = fibers;
+	pool->dns = dns;
+	*ret_pool = pool;
+	return OK;
+}
+
+static struct idle_list *idle_of(struct pool *pool, const struct endpoint *endpoint)
+{
+	size_t wanted = pool->endpoints ? pool->endpoints : FIRST_ENDPOINTS;
+
+	if (endpoint->number < pool->endpoints)
+		return &pool->idle[endpoint->number];
+	while (wanted <= endpoint->number)
+		wanted *= 2;
+	pool->idle = realloc(pool->idle, wanted * sizeof *pool->idle);
+	ASSERT(pool->idle);
+	memset(pool->idle + pool->endpoints, 0, (wanted - pool->endpoints) * sizeof *pool->idle);
+	for (size_t i = 0; i < pool->endpoints; i++)
+		if (pool->idle[i].first)
+			pool->idle[i].first->link = &pool->idle[i].first;
+	pool->endpoints = wanted;
+	return &pool->idle[endpoint->number];
+}
+
+static struct pool_connection *connection_of(struct socket *socket)
+{
+	return (struct pool_connection *)socket;
+}
+
+static void connection_release(struct socket *socket)
+{
+	free(connection_of(socket));
+}
+
+/* Takes it out of the idle list. */
+static void connection_unlink(struct pool_connection *connection)
+{
+	timer_set(fibers_loop(connection->pool->fibers), &connection->idle, DEADLINE_NEVER);
+	*connection->link = connection->next;
+	if (connection->next)
+		connection->next->link = connection->link;
+	connection->link = NULL;
+	idle_of(connection->pool, connection->endpoint)->count--;
+}
+
+static void connection_close(struct pool_connection *connection)
+{
+	timer_clear(&connection->idle);
+	intake_fini(&connection->in);
+	stream_close(&connection->socket.stream);
+}
+
+static void close_idle(struct pool_connection *connection)
+{
+	connection_unlink(connection);
+	connection_close(connection);
+}
+
+static void on_stale(struct socket *socket)
+{
+	close_idle(connection_of(socket));
+}
+
+static void on_idle_too_long(struct timer *timer)
+{
+	close_idle((struct pool_connection *)((char *)timer - offsetof(struct pool_connection, idle)));
+}
+
+void pool_free(struct pool **address)
+{
+	struct pool *pool = *address;
+
+	if (!pool)
+		return;
+	for (size_t i = 0; i < pool->endpoints; i++)
+		while (pool->idle[i].first)
+			close_idle(pool->idle[i].first);
+	free(pool->idle);
+	free(pool);
+	*address = NULL;
+}
+
+static struct pool_connection *take_idle(struct pool *pool, const struct endpoint *endpoint,
+					 bool is_repeatable)
+{
+	struct idle_list *idle = idle_of(pool, endpoint);
+
+	while (idle->first) {
+		struct pool_connection *connection = idle->first;
+
+		connection_unlink(connection);
+		socket_set_watch(&connection->socket, NULL);
+		if (!socket_is_readable(&connection->socket) &&
+		    (is_repeatable || !socket_peek_stale(&connection->socket)))
+			return connection;
+		connection_close(connection);
+	}
+	return NULL;
+}
+
+static result resolve(struct pool *pool, const struct endpoint *endpoint, deadline until,
+		      struct dns_answer *ret_answer)
+{
+	if (endpoint->is_named)
+		return dns_resolve(pool->dns, endpoint->host, endpoint->port, until, ret_answer);
+	ret_answer->at[0] = endpoint->address;
+	ret_answer->count = 1;
+	return OK;
+}
+
+/* Every address of the endpoint in turn, until one answers. The time is shared out among those that are left.
+ */
+static result connect_any(struct pool *pool, struct pool_connection *connection,
+			  const struct dns_answer *answer, deadline until)
+{
+	result_value connected = error_make(ERROR_MISSING, "the name has no address");
+
+	for (size_t i = 0; i < answer->count; i++) {
+		deadline now = loop_now(fibers_loop(pool->fibers));
+		deadline share = deadline_after(now, (until - now) / (deadline)(answer->count - i));
+
+		connected = socket_connect(&connection->socket, pool->fibers, &answer->at[i], share);
+		if (!failed(connected) || connected.kind == ERROR_CANCELLED || connected.kind == ERROR_LIMIT)
+			break;
+	}
+	return connected;
+}
+
+static result connect_new(struct pool *pool, struct endpoint *endpoint, deadline until,
+			  struct pool_connection *connection)
+{
+	struct dns_answer answer;
+
+	TRY(resolve(pool, endpoint, until, &answer));
+	TRY(connect_any(pool, connection, &answer, until));
+	connection->socket.release = connection_release;
+	connection->pool = pool;
+	connection->endpoint = endpoint;
+	intake_init(&connection->in, fibers_scratch(pool->fibers));
+	return OK;
+}
+
+result pool_take(struct pool *pool, struct endpoint *endpoint, bool is_repeatable, deadline until,
+		 struct pool_connection **ret_connection)
+{
+	struct pool_connection *connection = take_idle(pool, endpoint, is_repeatable);
+	result_value connected;
+
+	if (connection) {
+		connection->is_reused = true;
+		*ret_connection = connection;
+		return OK;
+	}
+	connection = calloc(1, sizeof *connection);
+	ASSERT(connection);
+	connected = connect_new(pool, endpoint, until, connection);
+	if (failed(connected)) {
+		loop_retire(fibers_loop(pool->fibers), connection, free);
+		return connected;
+	}
+	*ret_connection = connection;
+	return OK;
+}
+
+void pool_give(struct pool *pool, struct pool_connection **address,
+	       const struct upstream_connections *options, duration idle_timeout)
+{
+	struct pool_connection *connection = *address;
+	struct idle_list *idle = idle_of(pool, connection->endpoint);
+
+	*address = NULL;
+	if (idle->count >= options->idle || connection->in.len || socket_is_readable(&connection->socket)) {
+		connection_close(connection);
+		return;
+	}
+	connection->next = idle->first;
+	if (idle->first)
+		idle->first->link = &connection->next;
+	connection->link = &idle->first;
+	idle->first = connection;
+	idle->count++;
+	socket_set_watch(&connection->socket, on_stale);
+	connection->idle.on_due = on_idle_too_long;
+	timer_set(fibers_loop(pool->fibers), &connection->idle,
+		  deadline_after(loop_now(fibers_loop(pool->fibers)), idle_timeout));
+}
+
+void pool_drop(struct pool *pool, struct pool_connection **address)
+{
+	(void)pool;
+	if (!*address)
+		return;
+	connection_close(*address);
+	*address = NULL;
+}
+
+size_t pool_idle_count(const struct pool *pool, const struct endpoint *endpoint)
+{
+	return endpoint->number < pool->endpoints ? (size_t)pool->idle[endpoint->number].count : 0;
+}

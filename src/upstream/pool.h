@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pool: one worker's connections to endpoints: kept while idle, last in first out.
+ *
+ * An idle connection that becomes readable is finished (its end, or bytes that nobody asked for) and is
+ * closed by the loop at once, so a taken one was alive a moment ago. A request that must not be sent twice
+ * has the kernel asked once more.
+ */
+#pragma once
+
+#include "io/dns.h"
+#include "io/socket.h"
+#include "upstream/upstream.h"
+
+struct pool;
+
+struct pool_connection {
+	struct socket socket; /* first */
+	struct intake in;
+	struct pool *pool;
+	struct endpoint *endpoint;
+	struct timer idle;
+	struct pool_connection *next, **link; /* while idle */
+	bool is_reused;                       /* it has carried an exchange before */
+};
+
+result pool_new(struct fibers *fibers, struct dns *dns, struct pool **ret_pool);
+void pool_free(struct pool **pool);
+/* Closes what is idle; nothing may be taken. */
+
+result pool_take(struct pool *pool, struct endpoint *endpoint, bool is_repeatable, deadline until,
+		 struct pool_connection **ret_connection);
+/* Yields when it connects. is_repeatable: the request may be sent again if the connection proves dead;
+ * otherwise a kept one is checked by a call to the kernel. ERROR_REFUSED, ERROR_TIMEOUT, ERROR_CANCELLED,
+ * ERROR_MISSING (no such name), ERROR_LIMIT. */
+
+void pool_give(struct pool *pool, struct pool_connection **connection,
+	       const struct upstream_connections *options, duration idle_timeout);
+/* After a complete exchange: keeps it, or closes it when enough are kept. idle_timeout: the shorter of the
+ * options' and the peer's. */
+
+void pool_drop(struct pool *pool, struct pool_connection **connection);
+/* Closes it. Clears the address, accepts NULL. */
+
+size_t pool_idle_count(const struct pool *pool, const struct endpoint *endpoint);

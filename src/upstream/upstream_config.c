@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "upstream/upstream_config.h"
+
+static const char *const balance_words[] = { "round_robin", "least_requests", NULL };
+static const char *const retry_words[] = { "connect", "reset", "502", "503", "504", "timeout", NULL };
+
+static const struct field endpoint_fields[] = {
+	FIELD_STR_REQUIRED(struct endpoint_config, address, "address",
+			   "`host:port`, `[v6]:port` or `unix:/path`."),
+	FIELD_INT(struct endpoint_config, weight, "weight", "1", 0, 1000,
+		  "Share of the requests among the endpoints; 0 gets none."),
+	FIELD_BOOL(struct endpoint_config, backup, "backup", "false",
+		   "Used only while no other endpoint can be reached."),
+	FIELD_END
+};
+
+static const struct field retries_fields[] = {
+	FIELD_INT(struct upstream_retries, attempts, "attempts", "2", 1, 10,
+		  "How often a request is tried in all; 1 never tries again."),
+	FIELD_ENUMS(struct upstream_retries, on, "on", retry_words,
+		    "What is tried again, where it is safe: `connect` (no connection came about) and `reset` "
+		    "(closed without a byte of an "
+		    "answer) unless said otherwise."),
+	FIELD_DURATION(struct upstream_retries, backoff, "backoff", "25ms", 0, MINUTE,
+		       "Longest random wait before the second try; doubled for each further one."),
+	FIELD_INT(struct upstream_retries, budget, "budget", "20", 0, 100,
+		  "Most retries, in percent of the upstream's requests; a few are always allowed."),
+	FIELD_END
+};
+
+const struct field upstream_timeouts_fields[] = {
+	FIELD_DURATION(struct upstream_timeouts, connect, "connect", "2s", MILLISECOND, HOUR,
+		       "Until the connection stands."),
+	FIELD_DURATION(struct upstream_timeouts, response, "response", "15s", MILLISECOND, DAY,
+		       "From the request's last byte to the head of the answer."),
+	FIELD_DURATION(struct upstream_timeouts, idle, "idle", "60s", MILLISECOND, DAY,
+		       "Between two pieces of a body, either way."),
+	FIELD_DURATION(struct upstream_timeouts, total, "total", "0s", 0, 7 * DAY,
+		       "For the whole exchange; `0s` sets no bound."),
+	FIELD_END
+};
+
+static const struct field connections_fields[] = {
+	FIELD_INT(struct upstream_connections, idle, "idle", "128", 0, 100000,
+		  "Idle connections that each worker keeps for each endpoint."),
+	FIELD_DURATION(struct upstream_connections, idle_timeout, "idle_timeout", "4s", 0, HOUR,
+		       "How long an idle connection is kept; shorter where the upstream's `Keep-Alive: "
+		       "timeout` says so."),
+	FIELD_END
+};
+
+const struct field upstream_fields[] = {
+	FIELD_LIST(struct upstream_config, endpoints, "endpoints", struct endpoint_config, endpoint_fields,
+		   "address", 1, 1000,
+		   "Where the service listens: `host:port`, or an object with the keys below."),
+	FIELD_ENUM(struct upstream_config, balance, "balance", balance_words, "round_robin",
+		   "How an endpoint is chosen."),
+	FIELD_OBJECT(struct upstream_config, retries, "retries", struct upstream_retries, retries_fields,
+		     "When a failed request is tried again."),
+	FIELD_OBJECT(struct upstream_config, timeouts, "timeouts", struct upstream_timeouts,
+		     upstream_timeouts_fields, "How long the gateway waits for the service."),
+	FIELD_OBJECT(struct upstream_config, connections, "connections", struct upstream_connections,
+		     connections_fields, "The pool of kept connections."),
+	FIELD_END
+};

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upstream_config: `upstreams` of the configuration as structs.
+ */
+#pragma once
+
+#include "config/field.h"
+
+enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_REQUESTS };
+
+/* Bits of upstream_retries.on: what may be tried again. */
+enum retry_cause { RETRY_CONNECT, RETRY_RESET, RETRY_502, RETRY_503, RETRY_504, RETRY_TIMEOUT };
+
+struct endpoint_config {
+	struct entry entry;
+	str address;
+	int64_t weight;
+	bool backup;
+};
+
+struct upstream_retries {
+	int64_t attempts; /* in all, the first one counted */
+	unsigned on;
+	duration backoff;
+	int64_t budget; /* percent of live requests */
+};
+
+struct upstream_timeouts {
+	duration connect, response, idle;
+	duration total; /* 0: none */
+};
+
+struct upstream_connections {
+	int64_t idle; /* kept by each worker for each endpoint */
+	duration idle_timeout;
+};
+
+struct upstream_config {
+	struct entry entry;
+	struct {
+		struct endpoint_config *at;
+		size_t len;
+	} endpoints;
+	int balance;
+	struct upstream_retries retries;
+	struct upstream_timeouts timeouts;
+	struct upstream_connections connections;
+};
+
+extern const struct field upstream_fields[];
+extern const struct field upstream_timeouts_fields[]; /* also of an API or a route */
