@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "io/address.h"
 #include "loop/loop.h"
 
@@ -25,6 +27,7 @@ struct listener {
 	listener_fn on_accept;
 	listener_trouble_fn on_trouble;
 	void *owner;
+	bool is_paused;
 };
 
 result listener_bind(const struct address *at, int *ret_fd, struct address *ret_bound);
@@ -38,3 +41,4 @@ void listener_pause(struct listener *listener, deadline until);
 /* No accepts until then, DEADLINE_NEVER: until it is closed. */
 
 void listener_close(struct listener *listener);
+/* Nothing if it is closed already. Its memory must stay until the end of the loop's turn. */

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io/listener.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+
+enum {
+	BACKLOG = 4096,
+	ACCEPTS_MAX = 64, /* in one turn; the event comes again */
+};
+
+#define TROUBLE_PAUSE (100 * MILLISECOND)
+
+#define LISTENER_OF(pointer, member) \
+	((struct listener *)(void *)((char *)(pointer) - __builtin_offsetof(struct listener, member)))
+
+/* Wrong with the one connection only: accept(2) passes on what the network said of it. */
+static bool is_of_connection(int sys)
+{
+	return sys == ECONNABORTED || sys == EPROTO || sys == EPERM || sys == EINTR || sys == ENETDOWN ||
+	       sys == ENETUNREACH || sys == EHOSTDOWN || sys == EHOSTUNREACH || sys == ETIMEDOUT;
+}
+
+static void listener_trouble(struct listener *listener, int sys)
+{
+	listener_pause(listener, deadline_after(loop_now(listener->source.loop), TROUBLE_PAUSE));
+	if (listener->on_trouble)
+		listener->on_trouble(listener,
+				     (result_value) { ERROR_LIMIT, sys, "cannot accept connections" });
+}
+
+/* What is wrong with one connection is not wrong with the next; the callee may pause or close the listener.
+ */
+static void listener_on_ready(struct source *source)
+{
+	struct listener *listener = LISTENER_OF(source, source);
+
+	source->ready = 0;
+	for (unsigned i = 0; i < ACCEPTS_MAX && source->fd >= 0 && !listener->is_paused; i++) {
+		struct address peer = { .len = sizeof(struct sockaddr_un) };
+		int fd = accept4(source->fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0)
+			listener->on_accept(listener, fd, &peer);
+		else if (errno == EAGAIN)
+			return;
+		else if (!is_of_connection(errno))
+			listener_trouble(listener, errno);
+	}
+}
+
+static void listener_on_due(struct timer *timer)
+{
+	struct listener *listener = LISTENER_OF(timer, pause);
+
+	listener->is_paused = false;
+	source_resume(&listener->source);
+}
+
+/* Nobody answers: the process that made it is gone. */
+static bool local_is_stale(const struct address *at)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool is_stale;
+
+	if (fd < 0)
+		return false;
+	is_stale = connect(fd, &at->any, at->len) != 0 && errno == ECONNREFUSED;
+	close(fd);
+	return is_stale;
+}
+
+static bool listener_bind_fd(int fd, const struct address *at)
+{
+	if (bind(fd, &at->any, at->len) == 0)
+		return true;
+	if (errno != EADDRINUSE || at->any.sa_family != AF_UNIX)
+		return false;
+	if (!local_is_stale(at)) {
+		errno = EADDRINUSE;
+		return false;
+	}
+	return unlink(at->local.sun_path) == 0 && bind(fd, &at->any, at->len) == 0;
+}
+
+/* TCP_NODELAY is inherited by what is accepted. */
+static void listener_options(int fd, const struct address *at)
+{
+	int one = 1;
+
+	if (at->any.sa_family == AF_UNIX)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
+result listener_bind(const struct address *at, int *ret_fd, struct address *ret_bound)
+{
+	int fd = socket(at->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	result_value bound;
+
+	if (fd < 0)
+		return error_system("no socket", errno);
+	listener_options(fd, at);
+	*ret_bound = (struct address) { .len = sizeof(struct sockaddr_un) };
+	if (listener_bind_fd(fd, at) && listen(fd, BACKLOG) == 0 &&
+	    getsockname(fd, &ret_bound->any, &ret_bound->len) == 0) {
+		*ret_fd = fd;
+		return OK;
+	}
+	bound = error_system("cannot listen", errno);
+	close(fd);
+	return bound;
+}
+
+result listener_open(struct listener *listener, struct loop *loop, int fd, listener_fn on_accept,
+		     listener_trouble_fn on_trouble, void *owner)
+{
+	*listener = (struct listener) {
+		.source.fd = -1,
+		.pause.on_due = listener_on_due,
+		.on_accept = on_accept,
+		.on_trouble = on_trouble,
+		.owner = owner,
+	};
+	return source_open_level(loop, &listener->source, fd, listener_on_ready);
+}
+
+void listener_pause(struct listener *listener, deadline until)
+{
+	if (!listener->is_paused)
+		source_pause(&listener->source);
+	listener->is_paused = true;
+	timer_set(listener->source.loop, &listener->pause, until);
+}
+
+/* Another process may hold the same socket: then closing alone would not end the events. */
+void listener_close(struct listener *listener)
+{
+	if (listener->source.fd < 0)
+		return;
+	if (!listener->is_paused)
+		source_pause(&listener->source);
+	timer_clear(&listener->pause);
+	source_close(&listener->source);
+}

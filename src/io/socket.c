@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The readiness bits say whether a call may succeed; a call that comes back short or empty clears its bit,
+ * and the next edge sets it. After a hang-up no further edge comes, so READY_READ stays until the end is
+ * read. A fiber parks only while its bit is clear; so a set bit with a fiber parked means that it is to run.
+ */
+#include "io/socket.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "io/linger.h"
+
+#define SOCKET_OF(pointer, member) \
+	((struct socket *)(void *)((char *)(pointer) - __builtin_offsetof(struct socket, member)))
+
+/* A woken fiber may close the socket, and then only its retired memory is left. */
+static void socket_on_ready(struct source *source)
+{
+	struct socket *socket = SOCKET_OF(source, source);
+	struct fiber *writer = socket->writer;
+
+	if (socket->reader) {
+		if (source->ready & READY_READ)
+			fiber_wake(socket->reader);
+	} else if (socket->watch && source->ready & (READY_READ | READY_HANGUP)) {
+		socket->watch(socket);
+	}
+	if (writer && source->fd >= 0 && socket->writer == writer && source->ready & READY_WRITE)
+		fiber_wake(writer);
+}
+
+/* The watch does not hear of a socket that nobody reads from while somebody writes to it, unless it asks. */
+static result socket_park(struct fiber **waiter, struct fiber *self, deadline until)
+{
+	result_value parked;
+
+	ASSERT(!*waiter);
+	*waiter = self;
+	parked = fiber_park(self, until);
+	*waiter = NULL;
+	return parked;
+}
+
+static result socket_failed(int sys)
+{
+	return (result_value) { .kind = ERROR_RESET, .sys = sys, .why = "the connection broke" };
+}
+
+static result socket_fill(struct stream *stream, struct intake *in, deadline until)
+{
+	struct socket *socket = SOCKET_OF(stream, stream);
+
+	for (;;) {
+		char *at;
+		size_t size;
+		ssize_t count;
+
+		while (!(socket->source.ready & READY_READ))
+			TRY(socket_park(&socket->reader, fiber_current(stream->fibers), until));
+		TRY(intake_room(in, &at, &size));
+		count = recv(socket->source.fd, at, size, 0);
+		if (count > 0) {
+			if ((size_t)count < size && !socket_is_hung_up(socket))
+				socket->source.ready &= ~(unsigned)READY_READ;
+			intake_add(in, (size_t)count);
+			return OK;
+		}
+		if (count == 0)
+			return error_make(ERROR_CLOSED, "the peer closed the connection");
+		if (errno == EAGAIN)
+			socket->source.ready &= ~(unsigned)READY_READ;
+		else if (errno != EINTR)
+			return socket_failed(errno);
+	}
+}
+
+static ssize_t socket_send_parts(int fd, const struct iovec *parts, size_t count)
+{
+	struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = count };
+
+	if (count == 1)
+		return send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL);
+	return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static size_t parts_size(const struct iovec *parts, size_t count)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < count; i++)
+		size += parts[i].iov_len;
+	return size;
+}
+
+static result socket_send(struct stream *stream, const struct iovec *parts, size_t count, deadline until,
+			  size_t *ret_sent)
+{
+	struct socket *socket = SOCKET_OF(stream, stream);
+	ssize_t sent;
+
+	*ret_sent = 0;
+	if (socket->source.ready & READY_WRITE) {
+		do
+			sent = socket_send_parts(socket->source.fd, parts, count);
+		while (sent < 0 && errno == EINTR);
+		if (sent < 0 && errno != EAGAIN)
+			return socket_failed(errno);
+		if (sent < 0 || (size_t)sent < parts_size(parts, count))
+			socket->source.ready &= ~(unsigned)READY_WRITE;
+		if (sent >= 0) {
+			*ret_sent = (size_t)sent;
+			return OK;
+		}
+	}
+	return socket_park(&socket->writer, fiber_current(stream->fibers), until);
+}
+
+static result socket_shut(struct stream *stream)
+{
+	struct socket *socket = SOCKET_OF(stream, stream);
+
+	if (shutdown(socket->source.fd, SHUT_WR) != 0)
+		return socket_failed(errno);
+	return OK;
+}
+
+static void socket_release(void *memory)
+{
+	struct socket *socket = memory;
+
+	socket->release(socket);
+}
+
+/* The descriptor is closed or has gone elsewhere. */
+static void socket_retire(struct socket *socket)
+{
+	ASSERT(!socket->reader && !socket->writer);
+	if (socket->release)
+		loop_retire(socket->source.loop, socket, socket_release);
+}
+
+static void socket_close(struct stream *stream)
+{
+	struct socket *socket = SOCKET_OF(stream, stream);
+
+	source_close(&socket->source);
+	socket_retire(socket);
+}
+
+static const struct stream_ops socket_ops = {
+	.name = "socket",
+	.fill = socket_fill,
+	.send = socket_send,
+	.shut = socket_shut,
+	.close = socket_close,
+};
+
+static void socket_init(struct socket *socket, struct fibers *fibers)
+{
+	*socket = (struct socket) { .stream = { &socket_ops, fibers }, .source.fd = -1 };
+}
+
+result socket_open(struct socket *socket, struct fibers *fibers, int fd)
+{
+	socket_init(socket, fibers);
+	TRY(source_open(fibers_loop(fibers), &socket->source, fd, socket_on_ready));
+	socket->source.ready = READY_WRITE; /* a new connection takes a first write without an event */
+	return OK;
+}
+
+void socket_set_watch(struct socket *socket, socket_watch_fn watch)
+{
+	socket->watch = watch;
+}
+
+static bool is_shortage(int sys)
+{
+	return sys == EMFILE || sys == ENFILE || sys == ENOBUFS || sys == ENOMEM;
+}
+
+static result connect_failed(int sys)
+{
+	if (is_shortage(sys))
+		return (result_value) { ERROR_LIMIT, sys, "no descriptor or memory for a connection" };
+	return (result_value) { ERROR_REFUSED, sys, "no connection" };
+}
+
+static result socket_make(const struct address *to, int *ret_fd)
+{
+	int family = to->any.sa_family, one = 1;
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return connect_failed(errno);
+	if (family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	*ret_fd = fd;
+	return OK;
+}
+
+/* A Unix socket whose backlog is full says EAGAIN, and nothing tells when there is room again. */
+static result connect_begin(int fd, struct fibers *fibers, const struct address *to, deadline until)
+{
+	for (;;) {
+		deadline retry = deadline_after(loop_now(fibers_loop(fibers)), 5 * MILLISECOND);
+
+		if (connect(fd, &to->any, to->len) == 0 || errno == EINPROGRESS)
+			return OK;
+		if (errno != EAGAIN)
+			return connect_failed(errno);
+		if (retry > until)
+			return error_make(ERROR_TIMEOUT, "the deadline passed");
+		TRY(fiber_sleep(fiber_current(fibers), retry));
+	}
+}
+
+static result connect_finish(struct socket *socket, deadline until)
+{
+	int sys = 0;
+	socklen_t len = sizeof sys;
+
+	while (!(socket->source.ready & READY_WRITE))
+		TRY(socket_park(&socket->writer, fiber_current(socket->stream.fibers), until));
+	getsockopt(socket->source.fd, SOL_SOCKET, SO_ERROR, &sys, &len);
+	return sys ? connect_failed(sys) : OK;
+}
+
+result socket_connect(struct socket *socket, struct fibers *fibers, const struct address *to, deadline until)
+{
+	result_value connected;
+	int fd;
+
+	socket_init(socket, fibers);
+	TRY(socket_make(to, &fd));
+	connected = connect_begin(fd, fibers, to, until);
+	if (!failed(connected))
+		connected = source_open(fibers_loop(fibers), &socket->source, fd, socket_on_ready);
+	if (failed(connected)) {
+		close(fd);
+		return connected;
+	}
+	connected = connect_finish(socket, until);
+	if (failed(connected))
+		source_close(&socket->source);
+	return connected;
+}
+
+bool socket_peek_stale(struct socket *socket)
+{
+	char byte;
+
+	return recv(socket->source.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
+void socket_linger_close(struct socket *socket, deadline until)
+{
+	linger_start(&socket->source, until);
+	socket_retire(socket);
+}
