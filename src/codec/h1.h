@@ -11,8 +11,9 @@
 
 #include "codec/http_head.h"
 
+/* Lines without their ends; the head's bytes are those of the field section with its last empty line. */
 struct h1_limits {
-	size_t request_line, field, name, head; /* bytes */
+	size_t request_line, field, name, head; /* bytes; request_line is also the status line's */
 	size_t fields;                          /* at most the array's */
 };
 
@@ -41,8 +42,8 @@ enum h1_state { H1_MORE, H1_DONE, H1_FAILED };
 struct h1_parser {
 	const char *base;
 	size_t line;    /* where the line under way begins */
-	size_t scanned; /* bytes of the input that need no second look */
-	bool in_fields;
+	size_t scanned; /* where the search for the end of its long part goes on */
+	size_t section; /* where the fields begin; 0 before */
 	enum h1_error error;
 };
 
@@ -67,7 +68,8 @@ enum { H1_CHUNK_HEAD_MAX = 18 }; /* "FFFFFFFFFFFFFFFF\r\n" */
 /* Takes the chunked coding off (RFC 9112 section 7.1), also incremental. Extensions are checked and dropped.
  */
 struct h1_chunked {
-	uint64_t left;    /* content bytes left in this chunk */
+	uint64_t left;    /* content bytes left in this chunk; known before the first of them is there */
+	unsigned digits;  /* of this chunk's size */
 	size_t extension; /* bytes of extensions seen, all chunks together; bounded */
 	int state;
 	enum h1_error error;
@@ -91,3 +93,6 @@ enum h1_chunked_state h1_chunked_next(struct h1_chunked *chunked, str input,
  * may not be one (HTTP_NAME_NO_TRAILER, hop-by-hop, managed) are dropped. */
 
 void h1_chunked_used(struct h1_chunked *chunked, uint64_t n);
+
+size_t h1_chunk_head_print(uint64_t size, char out[H1_CHUNK_HEAD_MAX]);
+/* What goes before size bytes of content (not 0); CR LF goes after them. */

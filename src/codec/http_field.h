@@ -25,6 +25,7 @@ enum http_name_flags {
 	HTTP_NAME_SINGLETON = 4,    /* twice in a request is 400 */
 	HTTP_NAME_NO_TRAILER = 8,   /* not in a trailer section (RFC 9110 section 6.5.1) */
 	HTTP_NAME_NO_NOMINATE = 16, /* Connection may not nominate it */
+	HTTP_NAME_FAMILY = 32,      /* many names with one beginning: told apart by their text */
 };
 
 struct http_field {
@@ -60,6 +61,13 @@ size_t http_fields_count(const struct http_fields *fields, enum http_name id);
 void http_fields_remove(struct http_fields *fields, enum http_name id);
 void http_fields_remove_named(struct http_fields *fields, str name);
 /* name may end in '*': a prefix. */
+
+void http_fields_remove_managed(struct http_fields *fields);
+/* What no client may send: managed names, also written with '_' or '.' for '-'. */
+
+void http_fields_remove_hop(struct http_fields *fields);
+/* Hop-by-hop fields, and those that Connection nominates unless they may not be (RFC 9110 section 7.6.1).
+ * Look at Connection, Upgrade, TE before. Content-Length stays: printing goes by the message's framing. */
 
 result http_fields_add(struct http_fields *fields, enum http_name id, str name, str value);
 /* Slices are borrowed. ERROR_LIMIT at max. */

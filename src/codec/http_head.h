@@ -35,6 +35,7 @@ struct http_request {
 	enum http_version version;
 	str method_text;
 	str target; /* as it came */
+	str host;   /* whom it is for, without port, as it came; empty only in HTTP/1.0 without Host */
 	struct http_fields fields;
 	enum http_framing framing;
 	uint64_t length; /* with HTTP_LENGTH */

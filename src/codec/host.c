@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/host.h"
+
+#include "codec/scan.h"
+
+static bool parse_port(str text, struct host *host)
+{
+	uint64_t port;
+
+	if (text.len == 0)
+		return true;
+	if (text.len > 5 || !str_to_u64(text, UINT16_MAX, &port) || port == 0)
+		return false;
+	host->has_port = true;
+	host->port = (uint16_t)port;
+	return true;
+}
+
+/* "[v6]" or "[v6]:port". */
+static bool parse_literal(str text, struct host *host)
+{
+	struct ip ip;
+	size_t close;
+	str inner, rest;
+
+	if (!str_find(text, ']', &close))
+		return false;
+	inner = str_slice(text, 1, close);
+	rest = str_skip(text, close + 1);
+	if (memchr(inner.ptr, ':', inner.len) == NULL || !ip_parse(inner, &ip))
+		return false;
+	host->name = str_slice(text, 0, close + 1);
+	return rest.len == 0 || (rest.ptr[0] == ':' && parse_port(str_skip(rest, 1), host));
+}
+
+static bool is_number(str label)
+{
+	return scan_class(label.ptr, label.ptr + label.len, SCAN_DIGIT) == label.ptr + label.len;
+}
+
+static bool is_name(str name)
+{
+	const char *label = name.ptr, *end = label + name.len;
+	struct ip ip;
+
+	if (name.len == 0 || name.len > HOST_NAME_MAX)
+		return false;
+	for (const char *at = label; at < end; at++) {
+		if (*at != '.')
+			continue;
+		if (at == label || at - label > HOST_LABEL_MAX)
+			return false;
+		label = at + 1;
+	}
+	if (label == end || end - label > HOST_LABEL_MAX)
+		return false;
+	return !is_number((str) { label, (size_t)(end - label) }) || ip_parse(name, &ip);
+}
+
+bool host_parse(str text, struct host *ret_host)
+{
+	const char *end, *name_end;
+
+	*ret_host = (struct host) { 0 };
+	if (text.len == 0)
+		return false;
+	if (text.ptr[0] == '[')
+		return parse_literal(text, ret_host);
+	end = text.ptr + text.len;
+	name_end = scan_class(text.ptr, end, SCAN_HOST);
+	ret_host->name = (str) { text.ptr, (size_t)(name_end - text.ptr) };
+	if (str_ends(ret_host->name, STR(".")))
+		ret_host->name.len--;
+	if (!is_name(ret_host->name))
+		return false;
+	return name_end == end ||
+	       (*name_end == ':' && parse_port(str_skip(text, (size_t)(name_end - text.ptr) + 1), ret_host));
+}
+
+bool host_is_lower(str name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (name.ptr[i] != ascii_lower(name.ptr[i]))
+			return false;
+	return true;
+}
+
+str host_lower(str name, struct buf *room)
+{
+	size_t start = room->len;
+
+	if (host_is_lower(name))
+		return name;
+	buf_put(room, name);
+	if (room->len - start != name.len)
+		return (str) { 0 };
+	for (size_t i = 0; i < name.len; i++)
+		room->bytes[start + i] = ascii_lower(room->bytes[start + i]);
+	return (str) { room->bytes + start, name.len };
+}
