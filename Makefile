@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The front door. Each target does everything it needs, also on a machine that has nothing yet.
+# The work is done by meson, ninja and the scripts in tools/.
+
+BUILD := build
+PREFIX ?= /usr/local
+CONFIG ?=
+STEPS ?=
+
+.PHONY: help build run demo test fuzz bench soak install clean
+.DEFAULT_GOAL := build
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name words; do \
+		printf '  make %-9s %s\n' "$$name" "$$words"; done
+
+build: ## an optimised gatehouse in build/ (the default)
+	@tools/deps build
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --prefix=$(PREFIX)
+	@ninja -C $(BUILD) --quiet
+
+run: build ## build it and start the demonstration (CONFIG=FILE: start it with that file)
+	@exec $(BUILD)/gatehouse $(if $(CONFIG),run -c $(CONFIG),demo)
+
+demo: run
+
+test: ## everything that must hold, in about a quarter of an hour (STEPS="units budget": only these)
+	@tools/deps test
+	@tools/test $(STEPS)
+
+fuzz: ## each fuzzer for ten minutes (FUZZ_SECONDS=N: for N seconds)
+	@tools/deps test
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} tools/test build_fuzzers fuzz
+
+bench: build ## measure it beside nginx and HAProxy
+	@tools/deps bench
+	@bench/run
+
+soak: build ## ten minutes of mixed abuse; memory must stay flat
+	@tools/deps test
+	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/soak.py
+
+install: build ## into PREFIX (/usr/local), under DESTDIR where that is set
+	@meson configure $(BUILD) --prefix=$(PREFIX)
+	@meson install -C $(BUILD) $(if $(DESTDIR),--destdir=$(DESTDIR))
+
+clean: ## remove build/, and with it every build and log
+	rm -rf $(BUILD)
