@@ -42,7 +42,8 @@ str arena_join(struct arena *arena, const str *parts, size_t count);
 /* The parts one after the other, as a new slice. */
 
 str arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
-str arena_vprintf(struct arena *arena, const char *format, va_list arguments);
+str arena_vprintf(struct arena *arena, const char *format, va_list arguments)
+	__attribute__((format(printf, 2, 0)));
 /* For diagnostics and set-up; not for a request's path. The byte after the slice is NUL. */
 
 struct buf arena_open(struct arena *arena, size_t size);
