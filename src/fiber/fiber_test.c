@@ -1,0 +1,711 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "fiber/fiber.h"
+#include "fiber/fiber_private.h"
+#include "fiber/testing.h"
+
+/* A fiber that does one park and notes how it ended. */
+struct parker {
+	struct world *world;
+	struct fiber *fiber;
+	deadline until;
+	unsigned parks; /* how many times */
+	unsigned done;
+	result_value got[4];
+};
+
+static void parker_run(struct fiber *self, void *argument)
+{
+	struct parker *parker = argument;
+
+	parker->fiber = self;
+	while (parker->done < parker->parks) {
+		parker->got[parker->done] = fiber_park(self, parker->until);
+		parker->done++;
+	}
+	parker->fiber = NULL;
+}
+
+/* The clock passes `until`, and the loop has not turned yet. */
+static void clock_pass(deadline until)
+{
+	while (time_monotonic() <= until)
+		;
+}
+
+static void runs_at_once_from_the_loop(void **state)
+{
+	struct world world;
+	struct parker parker = { .until = DEADLINE_NEVER, .parks = 1 };
+
+	(void)state;
+	world_open(&world);
+	assert_null(fiber_current(world.fibers));
+	world_start(&world, parker_run, &parker);
+	assert_non_null(parker.fiber);
+	assert_ptr_equal(fiber_fibers(parker.fiber), world.fibers);
+	assert_null(fiber_current(world.fibers));
+	assert_int_equal(fibers_alive(world.fibers), 1);
+	fiber_wake(parker.fiber);
+	assert_int_equal(parker.done, 1);
+	assert_int_equal(fibers_alive(world.fibers), 0);
+	world_close(&world);
+}
+
+struct trace {
+	struct world *world;
+	char text[16];
+	size_t len;
+	struct fiber *sleeper;
+};
+
+static void trace_put(struct trace *trace, char c)
+{
+	ASSERT(trace->len < sizeof trace->text - 1);
+	trace->text[trace->len++] = c;
+	trace->text[trace->len] = 0;
+}
+
+static void traced_child(struct fiber *self, void *argument)
+{
+	struct trace *trace = argument;
+
+	(void)self;
+	trace_put(trace, 'c');
+}
+
+static void traced_sleeper(struct fiber *self, void *argument)
+{
+	struct trace *trace = argument;
+
+	trace->sleeper = self;
+	trace_put(trace, 's');
+	assert_false(failed(fiber_park(self, DEADLINE_NEVER)));
+	trace_put(trace, 'w');
+}
+
+static void traced_parent(struct fiber *self, void *argument)
+{
+	struct trace *trace = argument;
+
+	trace_put(trace, 'a');
+	world_start(trace->world, traced_child, trace);
+	fiber_wake(trace->sleeper);
+	fiber_wake(trace->sleeper); /* is no longer parked: nothing */
+	trace_put(trace, 'b');
+	assert_ptr_equal(fiber_current(trace->world->fibers), self);
+}
+
+static void starts_and_wakes_from_a_fiber_wait_their_turn(void **state)
+{
+	struct world world;
+	struct trace trace = { .world = &world };
+
+	(void)state;
+	world_open(&world);
+	world_start(&world, traced_sleeper, &trace);
+	world_start(&world, traced_parent, &trace);
+	assert_string_equal(trace.text, "sabcw");
+	assert_int_equal(fibers_alive(world.fibers), 0);
+	world_close(&world);
+}
+
+enum what { WAKE, CANCEL, NOTHING, WAKE_AND_CANCEL };
+
+static const struct {
+	const char *name;
+	duration until; /* from now; -1: never */
+	enum what what;
+	enum error_kind want;
+} park_cases[] = {
+	{ "a wake-up is fine", -1, WAKE, ERROR_NONE },
+	{ "a wake-up in time", SECOND, WAKE, ERROR_NONE },
+	{ "cancelled", -1, CANCEL, ERROR_CANCELLED },
+	{ "cancelled in time", SECOND, CANCEL, ERROR_CANCELLED },
+	{ "nobody comes", 2 * MILLISECOND, NOTHING, ERROR_TIMEOUT },
+	{ "a deadline now", 0, NOTHING, ERROR_TIMEOUT },
+	{ "a deadline in the past", -HOUR, NOTHING, ERROR_TIMEOUT },
+	{ "a past deadline does not hide a wake-up", -HOUR, WAKE, ERROR_NONE },
+	{ "a past deadline does not hide that it is cancelled", -HOUR, CANCEL, ERROR_CANCELLED },
+};
+
+static void parks_end_for_the_right_reason(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof park_cases / sizeof *park_cases; i++) {
+		struct parker parker = { .parks = 1 };
+		struct world world;
+
+		world_open(&world);
+		parker.until =
+			park_cases[i].until == -1 ? DEADLINE_NEVER : world_in(&world, park_cases[i].until);
+		world_start(&world, parker_run, &parker);
+		assert_int_equal(parker.done, 0); /* it always yields */
+		if (park_cases[i].what == WAKE)
+			fiber_wake(parker.fiber);
+		else if (park_cases[i].what == CANCEL)
+			fiber_cancel(parker.fiber);
+		world_run(&world);
+		if (parker.got[0].kind != park_cases[i].want)
+			fail_msg("%s: %s", park_cases[i].name, error_name(parker.got[0].kind));
+		world_close(&world);
+	}
+}
+
+static void a_cancelled_fiber_is_told_once(void **state)
+{
+	struct world world;
+	struct parker parker = { .until = DEADLINE_NEVER, .parks = 3 };
+
+	(void)state;
+	world_open(&world);
+	world_start(&world, parker_run, &parker);
+	fiber_cancel(parker.fiber);
+	assert_int_equal(parker.done, 1);
+	fiber_wake(parker.fiber);
+	assert_int_equal(parker.done, 2);
+	fiber_wake(parker.fiber);
+	assert_int_equal(parker.got[0].kind, ERROR_CANCELLED);
+	assert_int_equal(parker.got[1].kind, ERROR_NONE);
+	assert_int_equal(parker.got[2].kind, ERROR_NONE);
+	world_close(&world);
+}
+
+static void cancels_itself(struct fiber *self, void *argument)
+{
+	struct parker *parker = argument;
+
+	fiber_cancel(self);
+	parker->got[0] = fiber_park(self, DEADLINE_NEVER);
+	parker->got[1] = fiber_park(self, loop_now(parker->world->loop) + MILLISECOND);
+	parker->done = 2;
+}
+
+static void cancelled_while_it_runs_it_hears_at_the_next_park(void **state)
+{
+	struct world world;
+	struct parker parker = { .world = &world };
+
+	(void)state;
+	world_open(&world);
+	world_start(&world, cancels_itself, &parker);
+	world_run(&world);
+	assert_int_equal(parker.got[0].kind, ERROR_CANCELLED);
+	assert_int_equal(parker.got[1].kind, ERROR_TIMEOUT);
+	world_close(&world);
+}
+
+/* Wakes, then cancels, a parked fiber before that has run: it is told now, not at some later park. */
+static void wakes_and_cancels(struct fiber *self, void *argument)
+{
+	struct parker *parker = argument;
+
+	(void)self;
+	fiber_wake(parker->fiber);
+	fiber_cancel(parker->fiber);
+}
+
+static void cancelled_between_wake_up_and_run(void **state)
+{
+	struct world world;
+	struct parker parker = { .until = DEADLINE_NEVER, .parks = 1 };
+
+	(void)state;
+	world_open(&world);
+	world_start(&world, parker_run, &parker);
+	world_start(&world, wakes_and_cancels, &parker);
+	assert_int_equal(parker.got[0].kind, ERROR_CANCELLED);
+	world_close(&world);
+}
+
+struct waker {
+	struct timer timer;
+	struct parker *parker;
+	bool cancel;
+};
+
+static void waker_on_due(struct timer *timer)
+{
+	struct waker *waker = (struct waker *)(void *)timer;
+
+	if (!waker->parker->fiber)
+		return;
+	if (waker->cancel)
+		fiber_cancel(waker->parker->fiber);
+	else
+		fiber_wake(waker->parker->fiber);
+}
+
+static const struct {
+	const char *name;
+	duration waker; /* when the waker is due; the fiber's deadline is 5 ms */
+	bool cancel;
+	enum error_kind want;
+} race_cases[] = {
+	{ "woken first", 2 * MILLISECOND, false, ERROR_NONE },
+	{ "late first", 8 * MILLISECOND, false, ERROR_TIMEOUT },
+	{ "cancelled first", 2 * MILLISECOND, true, ERROR_CANCELLED },
+};
+
+/* Both happen in one turn. Whichever was first counts, and what came second does not end a later park. */
+static void wake_up_and_deadline_in_one_turn(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof race_cases / sizeof *race_cases; i++) {
+		struct parker parker = { .parks = 2 };
+		struct waker waker = { .timer.on_due = waker_on_due,
+				       .parker = &parker,
+				       .cancel = race_cases[i].cancel };
+		struct world world;
+		deadline now;
+
+		world_open(&world);
+		now = loop_now(world.loop);
+		parker.until = now + 5 * MILLISECOND;
+		timer_set(world.loop, &waker.timer, now + race_cases[i].waker);
+		world_start(&world, parker_run, &parker);
+		parker.until = DEADLINE_NEVER;
+		clock_pass(now + 12 * MILLISECOND);
+		world_turn(&world);
+		if (parker.got[0].kind != race_cases[i].want)
+			fail_msg("%s: %s", race_cases[i].name, error_name(parker.got[0].kind));
+		if (race_cases[i].want == ERROR_TIMEOUT) {
+			/* the late wake-up is a hint to the second park, which was begun before it */
+			assert_int_equal(parker.done, 2);
+		} else {
+			assert_int_equal(parker.done, 1);
+			world_turn(&world);
+			assert_int_equal(parker.done, 1);
+			fiber_wake(parker.fiber);
+		}
+		assert_int_equal(parker.got[1].kind, ERROR_NONE);
+		timer_clear(&waker.timer);
+		world_close(&world);
+	}
+}
+
+static void sleeps_through_wake_ups(struct fiber *self, void *argument)
+{
+	struct parker *parker = argument;
+
+	parker->fiber = self;
+	parker->got[0] = fiber_sleep(self, parker->until);
+	parker->done = loop_now(parker->world->loop) >= parker->until;
+}
+
+static void sleeping_takes_its_time(void **state)
+{
+	struct world world;
+	struct parker parker = { .world = &world };
+
+	(void)state;
+	world_open(&world);
+	parker.until = world_in(&world, 3 * MILLISECOND);
+	world_start(&world, sleeps_through_wake_ups, &parker);
+	fiber_wake(parker.fiber);
+	fiber_wake(parker.fiber);
+	assert_int_equal(fibers_alive(world.fibers), 1);
+	world_run(&world);
+	assert_false(failed(parker.got[0]));
+	assert_true(parker.done);
+	world_start(&world, sleeps_through_wake_ups, &parker); /* the deadline is past by now */
+	assert_int_equal(fibers_alive(world.fibers), 1);
+	world_turn(&world);
+	assert_false(failed(parker.got[0]));
+	parker.until = DEADLINE_NEVER;
+	world_start(&world, sleeps_through_wake_ups, &parker);
+	fiber_cancel(parker.fiber);
+	assert_int_equal(parker.got[0].kind, ERROR_CANCELLED);
+	world_close(&world);
+}
+
+/* The timer of a finished fiber stays in the wheel: the next owner of the stack must not feel it. */
+static void a_stack_forgets_its_last_owner(void **state)
+{
+	struct world world;
+	struct parker first = { .parks = 1 }, second = { .parks = 1 };
+	deadline now;
+
+	(void)state;
+	world_open(&world);
+	now = loop_now(world.loop);
+	first.until = now + 2 * MILLISECOND;
+	world_start(&world, parker_run, &first);
+	fiber_wake(first.fiber);
+	second.until = DEADLINE_NEVER;
+	world_start(&world, parker_run, &second);
+	clock_pass(now + 5 * MILLISECOND);
+	world_turn(&world);
+	assert_int_equal(second.done, 0);
+	fiber_cancel(second.fiber);
+	first = (struct parker) { .parks = 1, .until = world_in(&world, HOUR) };
+	world_start(&world, parker_run, &first);
+	fiber_wake(first.fiber);
+	second = (struct parker) { .parks = 1, .until = world_in(&world, 2 * MILLISECOND) };
+	world_start(&world, parker_run, &second); /* earlier than what the wheel holds */
+	world_run(&world);
+	assert_int_equal(second.got[0].kind, ERROR_TIMEOUT);
+	world_close(&world);
+}
+
+static void more_than_the_maximum_are_refused(void **state)
+{
+	const struct fibers_options options = { .max = 3 };
+	struct parker parkers[3] = { 0 };
+	struct world world;
+
+	(void)state;
+	world_open_with(&world, &options);
+	for (size_t i = 0; i < 3; i++) {
+		parkers[i] = (struct parker) { .parks = 1, .until = DEADLINE_NEVER };
+		world_start(&world, parker_run, &parkers[i]);
+	}
+	assert_int_equal(fiber_start(world.fibers, parker_run, NULL).kind, ERROR_LIMIT);
+	assert_int_equal(fibers_alive(world.fibers), 3);
+	fiber_wake(parkers[1].fiber);
+	parkers[1] = (struct parker) { .parks = 1, .until = DEADLINE_NEVER };
+	world_start(&world, parker_run, &parkers[1]);
+	for (size_t i = 0; i < 3; i++)
+		fiber_wake(parkers[i].fiber);
+	world_close(&world);
+}
+
+/* TSan has room for 8,000 at a time. */
+#ifdef FIBER_TSAN
+enum { MANY = 1000 };
+#else
+enum { MANY = 10000 };
+#endif
+
+static size_t slab_count(const struct world *world)
+{
+	size_t count = 0;
+
+	for (const struct slab *slab = world->fibers->stacks.slabs; slab; slab = slab->next)
+		count++;
+	return count;
+}
+
+static void very_many_fibers(void **state)
+{
+	struct parker *parkers = calloc(MANY, sizeof *parkers);
+	struct world world;
+
+	(void)state;
+	world_open(&world);
+	for (size_t i = 0; i < MANY; i++) {
+		parkers[i] = (struct parker) { .parks = 2, .until = DEADLINE_NEVER };
+		world_start(&world, parker_run, &parkers[i]);
+	}
+	assert_int_equal(fibers_alive(world.fibers), MANY);
+	assert_int_equal(slab_count(&world), (MANY + SLAB_STACKS - 1) / SLAB_STACKS);
+	for (size_t i = 0; i < MANY; i++) {
+		parkers[i].until = loop_now(world.loop) + (duration)(i % 7) * MILLISECOND;
+		fiber_wake(parkers[i].fiber);
+	}
+	world_run(&world);
+	for (size_t i = 0; i < MANY; i++) {
+		assert_false(failed(parkers[i].got[0]));
+		assert_int_equal(parkers[i].got[1].kind, ERROR_TIMEOUT);
+	}
+	world_close(&world);
+	free(parkers);
+}
+
+/* The peak is over: what nobody needed between two trims goes back, some stacks stay warm, all work again. */
+static void stacks_go_back_after_a_peak(void **state)
+{
+	enum { PEAK = 300 };
+	struct parker parkers[PEAK];
+	struct world world;
+
+	(void)state;
+	world_open(&world);
+	for (unsigned round = 0; round < 2; round++) {
+		for (size_t i = 0; i < PEAK; i++) {
+			parkers[i] = (struct parker) { .parks = 1, .until = DEADLINE_NEVER };
+			world_start(&world, parker_run, &parkers[i]);
+		}
+		assert_int_equal(slab_count(&world), 5);
+		for (size_t i = 0; i < PEAK; i++)
+			fiber_wake(parkers[i].fiber);
+		assert_int_equal(world.fibers->free_count, PEAK);
+		assert_non_null(world.fibers->trim.link);
+		world.fibers->trim.on_due(&world.fibers->trim);
+		assert_int_equal(world.fibers->free_count, PEAK); /* they were needed since the last trim */
+		world.fibers->trim.on_due(&world.fibers->trim);
+		assert_int_equal(world.fibers->free_count, 64);
+		assert_in_range(slab_count(&world), 1, 2);
+		world.fibers->free_low = 0;
+	}
+	world_close(&world);
+}
+
+static void a_cold_stack_is_empty_and_used_again(void **state)
+{
+	struct stack first, second;
+	struct stacks stacks;
+
+	(void)state;
+	stacks_init(&stacks, 16 * 1024);
+	assert_false(failed(stacks_take(&stacks, &first)));
+	assert_int_equal(first.high - first.low, 16 * 1024);
+	first.low[0] = first.high[-1] = 'x';
+	stacks_chill(&stacks, &first);
+	assert_false(failed(stacks_take(&stacks, &second)));
+	assert_ptr_equal(first.low, second.low);
+	assert_int_equal(second.low[0], 0);
+	assert_int_equal(second.high[-1], 0);
+	stacks_reap(&stacks); /* one is in use: nothing goes */
+	assert_non_null(stacks.slabs);
+	second.low[0] = 'y';
+	stacks_chill(&stacks, &second);
+	stacks_reap(&stacks);
+	assert_null(stacks.slabs);
+	assert_null(stacks.cold);
+	stacks_fini(&stacks);
+}
+
+static void guard_pages_are_found(void **state)
+{
+	struct stack stack = { 0 }, hit;
+	struct stacks stacks;
+
+	(void)state;
+	stacks_init(&stacks, 1);
+	assert_int_equal(stacks.size, stacks.page);
+	for (unsigned i = 0; i < SLAB_STACKS + 3; i++)
+		assert_false(failed(stacks_take(&stacks, &stack)));
+	assert_true(stacks_find_guard(&stacks, stack.low - 1, &hit));
+	assert_ptr_equal(hit.low, stack.low);
+	assert_true(stacks_find_guard(&stacks, stack.low - stacks.page, &hit));
+	assert_false(stacks_find_guard(&stacks, stack.low - stacks.page - 1, &hit));
+	assert_false(stacks_find_guard(&stacks, stack.low, &hit));
+	assert_false(stacks_find_guard(&stacks, stack.high - 1, &hit));
+	assert_false(stacks_find_guard(&stacks, NULL, &hit));
+	assert_false(stacks_find_guard(&stacks, &stacks, &hit));
+	stacks_fini(&stacks);
+}
+
+struct holder {
+	struct intake in;
+	struct fiber *fiber;
+};
+
+static void holds_the_scratch(struct fiber *self, void *argument)
+{
+	struct holder *holder = argument;
+	result_value parked;
+	size_t size;
+	char *at;
+
+	holder->fiber = self;
+	assert_false(failed(intake_room(&holder->in, &at, &size)));
+	memcpy(at, "partial head", 12);
+	intake_add(&holder->in, 12);
+	parked = fiber_park(self, DEADLINE_NEVER);
+	assert_false(failed(parked));
+}
+
+static void the_scratch_is_left_before_a_park(void **state)
+{
+	struct holder holder;
+	struct world world;
+
+	(void)state;
+	world_open(&world);
+	intake_init(&holder.in, &world.scratch);
+	world_start(&world, holds_the_scratch, &holder);
+	assert_null(world.scratch.holder);
+	assert_true(str_eq(intake_data(&holder.in), STR("partial head")));
+	assert_non_null(holder.in.block);
+	fiber_wake(holder.fiber);
+	intake_fini(&holder.in);
+	/* No block to be had: the bytes are lost, and the intake says so. */
+	world.pool.max = 0;
+	intake_init(&holder.in, &world.scratch);
+	world_start(&world, holds_the_scratch, &holder);
+	assert_null(world.scratch.holder);
+	assert_int_equal(holder.in.len, 0);
+	assert_int_equal(intake_room(&holder.in, NULL, NULL).kind, ERROR_LIMIT);
+	fiber_wake(holder.fiber);
+	intake_fini(&holder.in);
+	world_close(&world);
+}
+
+static void counts_its_switches(struct fiber *self, void *argument)
+{
+	struct world *world = argument;
+	uint64_t before = fiber_switches(world->fibers);
+
+	assert_int_equal(fiber_switches(world->fibers), before);
+	assert_false(failed(fiber_sleep(self, 0)));
+	assert_true(fiber_switches(world->fibers) > before);
+}
+
+static void a_yield_can_be_seen(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_open(&world);
+	world_start(&world, counts_its_switches, &world);
+	world_run(&world);
+	world_close(&world);
+}
+
+struct pair {
+	struct fiber *fiber[2];
+	bool stop;
+};
+
+static void wakes_the_other(struct fiber *self, void *argument)
+{
+	struct pair *pair = argument;
+	unsigned me = pair->fiber[0] ? 1 : 0;
+
+	pair->fiber[me] = self;
+	while (!pair->stop) {
+		if (pair->fiber[!me])
+			fiber_wake(pair->fiber[!me]);
+		assert_false(failed(fiber_park(self, DEADLINE_NEVER)));
+	}
+	if (pair->fiber[!me])
+		fiber_wake(pair->fiber[!me]);
+	pair->fiber[me] = NULL;
+}
+
+struct stopper {
+	struct timer timer;
+	struct pair *pair;
+};
+
+static void stopper_on_due(struct timer *timer)
+{
+	((struct stopper *)(void *)timer)->pair->stop = true;
+}
+
+static void fibers_that_wake_each_other_do_not_hold_up_the_loop(void **state)
+{
+	struct pair pair = { .stop = false };
+	struct stopper stopper = { .timer.on_due = stopper_on_due, .pair = &pair };
+	struct world world;
+
+	(void)state;
+	world_open(&world);
+	timer_set(world.loop, &stopper.timer, world_in(&world, 5 * MILLISECOND));
+	world_start(&world, wakes_the_other, &pair);
+	world_start(&world, wakes_the_other, &pair);
+	world_run(&world);
+	assert_true(pair.stop);
+	world_close(&world);
+}
+
+/* Values in callee-saved registers and on the stack outlive a switch. */
+static void computes_over_parks(struct fiber *self, void *argument)
+{
+	double *ret_sum = argument;
+	double sum = 0, step = 0.5;
+	uint64_t a = 1, b = 2, c = 3, d = 4, e = 5;
+
+	for (unsigned i = 0; i < 100; i++) {
+		assert_false(failed(fiber_sleep(self, 0)));
+		a = a * 3 + b;
+		b = b * 5 + c;
+		c = c * 7 + d;
+		d = d * 11 + e;
+		e = e * 13 + a;
+		sum += step * (double)(e & 1);
+	}
+	*ret_sum = sum + (double)(a % 1000 + b % 1000 + c % 1000 + d % 1000 + e % 1000);
+}
+
+static void registers_outlive_a_switch(void **state)
+{
+	double sums[20];
+	struct world world;
+
+	(void)state;
+	world_open(&world);
+	for (unsigned i = 0; i < 20; i++)
+		world_start(&world, computes_over_parks, &sums[i]);
+	world_run(&world);
+	assert_true(sums[0] > 0);
+	for (unsigned i = 1; i < 20; i++)
+		assert_true(sums[i] == sums[0]);
+	world_close(&world);
+}
+
+/* The frame of a function called in a fiber must be aligned as the ABI says. */
+static void looks_at_its_stack(struct fiber *self, void *argument)
+{
+	_Alignas(16) char aligned[16] = { 0 };
+	uintptr_t *ret_misaligned = argument;
+
+	(void)self;
+	*ret_misaligned = (uintptr_t)aligned % 16;
+	__asm__ volatile("" : : "r"(aligned) : "memory");
+}
+
+static void stacks_are_aligned(void **state)
+{
+	uintptr_t misaligned = 1;
+	struct world world;
+
+	(void)state;
+	world_open(&world);
+	world_start(&world, looks_at_its_stack, &misaligned);
+	assert_int_equal(misaligned, 0);
+	assert_int_equal(sizeof(struct fiber) % 64, 0);
+	world_close(&world);
+}
+
+static void the_nth_park_fails_on_demand(void **state)
+{
+	(void)state;
+	for (uint64_t nth = 0; nth <= 4; nth++) {
+		struct parker parker = { .parks = 3, .until = 0 };
+		struct world world;
+
+		world_open(&world);
+		fibers_fail_park(world.fibers, nth);
+		world_start(&world, parker_run, &parker);
+		world_run(&world);
+		for (unsigned i = 0; i < 3; i++)
+			assert_int_equal(parker.got[i].kind, i + 1 == nth ? ERROR_CANCELLED : ERROR_TIMEOUT);
+		world_close(&world);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(runs_at_once_from_the_loop),
+		cmocka_unit_test(starts_and_wakes_from_a_fiber_wait_their_turn),
+		cmocka_unit_test(parks_end_for_the_right_reason),
+		cmocka_unit_test(a_cancelled_fiber_is_told_once),
+		cmocka_unit_test(cancelled_while_it_runs_it_hears_at_the_next_park),
+		cmocka_unit_test(cancelled_between_wake_up_and_run),
+		cmocka_unit_test(wake_up_and_deadline_in_one_turn),
+		cmocka_unit_test(sleeping_takes_its_time),
+		cmocka_unit_test(a_stack_forgets_its_last_owner),
+		cmocka_unit_test(more_than_the_maximum_are_refused),
+		cmocka_unit_test(very_many_fibers),
+		cmocka_unit_test(stacks_go_back_after_a_peak),
+		cmocka_unit_test(a_cold_stack_is_empty_and_used_again),
+		cmocka_unit_test(guard_pages_are_found),
+		cmocka_unit_test(the_scratch_is_left_before_a_park),
+		cmocka_unit_test(a_yield_can_be_seen),
+		cmocka_unit_test(fibers_that_wake_each_other_do_not_hold_up_the_loop),
+		cmocka_unit_test(registers_outlive_a_switch),
+		cmocka_unit_test(stacks_are_aligned),
+		cmocka_unit_test(the_nth_park_fails_on_demand),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
