@@ -20,6 +20,19 @@ struct ip ip_of_v4(const uint8_t bytes[4])
 	return ip;
 }
 
+struct ip ip_of_v6(const uint8_t bytes[16])
+{
+	struct ip ip;
+
+	memcpy(ip.bytes, bytes, sizeof ip.bytes);
+	return ip;
+}
+
+bool ip_eq(struct ip a, struct ip b)
+{
+	return memcmp(a.bytes, b.bytes, sizeof a.bytes) == 0;
+}
+
 /* One decimal part: no leading zero, which some readers take for octal. */
 static bool parse_part(str part, uint8_t *ret_byte)
 {

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * json_text: strings of JSON, for the log and for problem documents.
+ */
+#pragma once
+
+#include "base/buf.h"
+
+void json_put_string(struct buf *out, str text);
+/* With its quotes. Control characters are escaped, invalid UTF-8 becomes U+FFFD, so that no input can forge a
+ * line or break a reader. Six bytes for each of text's, and two, are always enough. */
+
+size_t utf8_length(str text);
+/* Bytes of the character that text begins with: 0 when they are not valid UTF-8 (RFC 3629). */
