@@ -2,11 +2,15 @@
 /*
  * diagnostics: every problem found in a configuration, with its place and its mend.
  *
- *     gatehouse.yaml:14:7: error: apis.orders.upstream: no upstream is named "order"; did you mean "orders"?
+ *     gatehouse.yaml:14:15: error: apis.orders.upstream: no upstream is named "order"; did you mean "orders"?
  *        14 |     upstream: order
  *           |               ^~~~~
  *
- * All problems in one go, in the order of the files, at most 100 printed ("and 12 more").
+ * All problems in one go, in the order of the files, at most 100 printed ("and 12 more"). What ${...} stands
+ * for may be a secret: the line is shown as it stands in the file, and a message about an expanded value has
+ * whatever it quotes of that value replaced by the source. Control bytes never reach the terminal.
+ *
+ * Everything lives in the arena, and so must the nodes that are pointed at, until diagnostics_print().
  */
 #pragma once
 
@@ -17,18 +21,30 @@
 struct node;
 struct diagnostics;
 
+struct place {
+	uint32_t source, line, column, width; /* lines and columns from 1; width 0: unknown */
+};
+
 struct diagnostics *diagnostics_new(struct arena *arena);
 
 void diagnostic_error(struct diagnostics *diagnostics, const struct node *at, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* at: the value that is wrong; the path before the message and the underline come from it. */
+/* at: the value that is wrong; the path before the message and the underline come from it. NULL: no place. */
 
 void diagnostic_error_key(struct diagnostics *diagnostics, const struct node *at, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The same, pointing at the value's key. */
 
+void diagnostic_error_place(struct diagnostics *diagnostics, const struct node *at, struct place place,
+			    const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The same, pointing somewhere else. at may be NULL: no path then. */
+
 void diagnostic_warning(struct diagnostics *diagnostics, const struct node *at, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+str diagnostic_read(struct diagnostics *diagnostics, const struct node *node);
+/* What was read, in words, for the end of a message: the quoted text, cut when long; a list, a map, nothing.
+ * Never what ${...} stands for. */
 
 str diagnostic_suggest(struct arena *arena, str word, const str *known, size_t count);
 /* "; did you mean \"orders\"?", or the list of what is allowed when nothing is near and the list is short, or
@@ -38,3 +54,11 @@ size_t diagnostics_errors(const struct diagnostics *diagnostics);
 size_t diagnostics_warnings(const struct diagnostics *diagnostics);
 
 void diagnostics_print(const struct diagnostics *diagnostics, FILE *to);
+
+uint16_t diagnostics_add_source(struct diagnostics *diagnostics, str name, str text);
+/* A file whose lines can be shown. Both slices are borrowed. The number is what node->file says; there are at
+ * most DIAGNOSTICS_SOURCES_MAX. */
+
+enum { DIAGNOSTICS_SOURCES_MAX = 4096 };
+
+str diagnostics_source_name(const struct diagnostics *diagnostics, uint16_t source);

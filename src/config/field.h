@@ -54,7 +54,7 @@ struct field;
 /* A form of its own: reads node into member (its type is the table's business) and says how it looks. */
 struct field_form {
 	const char *manual; /* "a name, or a map of names to weights" */
-	const char *schema; /* JSON Schema of the value, as text */
+	const char *schema; /* JSON Schema of the value, as text; $fields in it stands for that of fields */
 	void (*read)(struct reader *reader, const struct node *node,
 		     void *ret_member); /* reports through reader->diagnostics */
 	const struct field *fields; /* what the manual and the schema should show beneath it; may be NULL */
@@ -65,8 +65,8 @@ struct field {
 	enum field_type type;
 	bool is_required;
 	size_t offset;
-	const char *standard; /* the default, as in YAML; NULL: empty, zero, false or none */
-	int64_t min, max;
+	const char *standard; /* the default, as in YAML, lists as [a, b]; NULL: empty, zero, false or none */
+	int64_t min, max;     /* of the value, or of the number of items; both 0: any */
 	const char *const *words;   /* of ENUM and ENUMS, ended by NULL */
 	const struct field *fields; /* of OBJECT, LIST and MAP */
 	size_t size;                /* of their struct */
@@ -109,6 +109,11 @@ struct field {
 	{                                                                                            \
 		.name = key, FIELD_(S, m, str_list, FIELD_T_STRS), .min = lo, .max = hi, .doc = text \
 	}
+#define FIELD_STRS_DEFAULT(S, m, key, def, lo, hi, text)                                                  \
+	{                                                                                                 \
+		.name = key, FIELD_(S, m, str_list, FIELD_T_STRS), .standard = def, .min = lo, .max = hi, \
+		.doc = text                                                                               \
+	}
 #define FIELD_ENUM(S, m, key, list, def, text)                                                            \
 	{                                                                                                 \
 		.name = key, FIELD_(S, m, int, FIELD_T_ENUM), .words = list, .standard = def, .doc = text \
@@ -116,6 +121,11 @@ struct field {
 #define FIELD_ENUMS(S, m, key, list, text)                                                     \
 	{                                                                                      \
 		.name = key, FIELD_(S, m, unsigned, FIELD_T_ENUMS), .words = list, .doc = text \
+	}
+#define FIELD_ENUMS_DEFAULT(S, m, key, list, def, text)                                             \
+	{                                                                                           \
+		.name = key, FIELD_(S, m, unsigned, FIELD_T_ENUMS), .words = list, .standard = def, \
+		.doc = text                                                                         \
 	}
 #define FIELD_PAIRS(S, m, key, hi, text)                                                           \
 	{                                                                                          \
@@ -156,7 +166,8 @@ struct reader {
 void fields_read(struct reader *reader, const struct node *map, const struct field *fields, void *ret_struct);
 /* Fills the struct from the map: defaults first, then what is there. Unknown keys, wrong types, values out of
  * range and missing required keys are reported, and the rest is read all the same. map may be NULL: defaults
- * only. */
+ * only, and nothing is missing. A list, map or object without a value (`routes:`) is as good as absent; a
+ * required text must not be empty. A number or a truth value in quotes is text, and refused. */
 
 bool field_read_str(struct reader *reader, const struct node *node, str *ret_value);
 bool field_read_strs(struct reader *reader, const struct node *node, size_t min, size_t max,

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/diagnostics.h"
+
+#include "base/assert.h"
+#include "config/diagnostics_private.h"
+#include "config/utf8.h"
+
+enum {
+	READ_SHOWN_MAX = 60,         /* bytes of a value in a message */
+	MASK_ANYWHERE_MIN = 4,       /* shorter values are masked in quotes only */
+	SUGGESTIONS_SEARCHED = 1000, /* names that are compared */
+	SUGGESTIONS_LISTED = 8,
+	MESSAGE_MAX = 2048, /* bytes; longer ones are cut */
+};
+
+struct diagnostics *diagnostics_new(struct arena *arena)
+{
+	struct diagnostics *diagnostics = ARENA_NEW(arena, struct diagnostics);
+
+	diagnostics->arena = arena;
+	diagnostics->last = &diagnostics->first;
+	diagnostics->sources = ARENA_ARRAY(arena, struct source, DIAGNOSTICS_SOURCES_MAX);
+	return diagnostics;
+}
+
+uint16_t diagnostics_add_source(struct diagnostics *diagnostics, str name, str text)
+{
+	ASSERT(diagnostics->source_count < DIAGNOSTICS_SOURCES_MAX);
+	diagnostics->sources[diagnostics->source_count] = (struct source) { name, text };
+	return diagnostics->source_count++;
+}
+
+str diagnostics_source_name(const struct diagnostics *diagnostics, uint16_t source)
+{
+	ASSERT(source < diagnostics->source_count);
+	return diagnostics->sources[source].name;
+}
+
+size_t diagnostics_errors(const struct diagnostics *diagnostics)
+{
+	return diagnostics->errors;
+}
+
+size_t diagnostics_warnings(const struct diagnostics *diagnostics)
+{
+	return diagnostics->warnings;
+}
+
+/* Finds the end of the line that begins at text, and where the next one begins. */
+static size_t line_end(str text, size_t *ret_next)
+{
+	size_t at = 0;
+
+	while (at < text.len && text.ptr[at] != '\n' && text.ptr[at] != '\r')
+		at++;
+	*ret_next = at + (at < text.len);
+	if (at + 1 < text.len && text.ptr[at] == '\r' && text.ptr[at + 1] == '\n')
+		*ret_next = at + 2;
+	return at;
+}
+
+str source_line(str text, uint32_t line)
+{
+	size_t next, end = line_end(text, &next);
+
+	while (line > 1) {
+		text = str_skip(text, next);
+		end = line_end(text, &next);
+		line--;
+	}
+	return str_slice(text, 0, end);
+}
+
+/* The node's value as it stands in the file, when it fits into a message. */
+static str source_of(const struct diagnostics *diagnostics, const struct node *node)
+{
+	str rest = source_line(diagnostics->sources[node->file].text, node->line);
+	const char *from;
+	uint32_t character;
+
+	for (uint32_t column = 1; column < node->column && utf8_next(&rest, &character); column++)
+		;
+	from = rest.ptr;
+	for (uint32_t width = 0; width < node->width && utf8_next(&rest, &character); width++)
+		;
+	if (rest.ptr == from || rest.ptr - from > READ_SHOWN_MAX)
+		return STR("${...}");
+	return (str) { from, (size_t)(rest.ptr - from) };
+}
+
+/* The source with quotes of its own around it taken off: messages bring theirs. */
+static str mask_of(const struct diagnostics *diagnostics, const struct node *node)
+{
+	str mask = source_of(diagnostics, node);
+
+	if (node->is_quoted && mask.len > 2 && (mask.ptr[0] == '"' || mask.ptr[0] == '\''))
+		return str_slice(mask, 1, mask.len - 1);
+	return mask;
+}
+
+/* Replaces the value wherever it stands whole. */
+static void mask_whole(struct buf *b, str message, str value, str mask)
+{
+	for (size_t at = 0; at < message.len;) {
+		bool may_be = value.len >= MASK_ANYWHERE_MIN || (at && message.ptr[at - 1] == '"');
+
+		if (may_be && str_starts(str_skip(message, at), value)) {
+			buf_put(b, mask);
+			at += value.len;
+		} else {
+			buf_put_char(b, message.ptr[at++]);
+		}
+	}
+}
+
+/* Replaces what stands in quotes and is a part of the value. */
+static void mask_quoted(struct buf *b, str message, str value, str mask)
+{
+	str before, quoted, rest;
+
+	while (str_cut(message, '"', &before, &rest) && str_cut(rest, '"', &quoted, &rest)) {
+		bool is_part = quoted.len && str_contains(value, quoted);
+
+		buf_put(b, before);
+		buf_put_char(b, '"');
+		buf_put(b, is_part ? mask : quoted);
+		buf_put_char(b, '"');
+		message = rest;
+	}
+	buf_put(b, message);
+}
+
+static str mask_message(const struct diagnostics *diagnostics, const struct node *node, str message)
+{
+	char first[MESSAGE_MAX], second[MESSAGE_MAX];
+	struct buf whole = buf_over(first, sizeof first), quoted = buf_over(second, sizeof second);
+	str mask = mask_of(diagnostics, node);
+
+	if (str_is_empty(node->text))
+		return arena_str(diagnostics->arena, message);
+	mask_whole(&whole, message, node->text, mask);
+	mask_quoted(&quoted, buf_str(&whole), node->text, mask);
+	if (buf_overflowed(&whole) || buf_overflowed(&quoted))
+		return STR("the value is not allowed");
+	return arena_str(diagnostics->arena, buf_str(&quoted));
+}
+
+static void report(struct diagnostics *diagnostics, struct diagnostic found, const char *format,
+		   va_list arguments)
+{
+	struct diagnostic *kept;
+	char text[MESSAGE_MAX];
+	int len = vsnprintf(text, sizeof text, format, arguments);
+	str message = { text, len < MESSAGE_MAX ? (size_t)len : MESSAGE_MAX - 1 };
+
+	if (found.is_warning)
+		diagnostics->warnings++;
+	else
+		diagnostics->errors++;
+	if (diagnostics->kept == DIAGNOSTICS_KEPT_MAX ||
+	    arena_left(diagnostics->arena) < sizeof *kept + 2 * (size_t)MESSAGE_MAX)
+		return;
+	found.order = diagnostics->kept++;
+	if (found.node && found.node->is_expanded)
+		found.message = mask_message(diagnostics, found.node, message);
+	else
+		found.message = arena_str(diagnostics->arena, message);
+	kept = ARENA_NEW(diagnostics->arena, struct diagnostic);
+	*kept = found;
+	*diagnostics->last = kept;
+	diagnostics->last = &kept->next;
+}
+
+static struct diagnostic at_value(const struct node *node)
+{
+	if (!node)
+		return (struct diagnostic) { 0 };
+	return (struct diagnostic) { .node = node,
+				     .has_place = true,
+				     .place = { node->file, node->line, node->column, node->width } };
+}
+
+void diagnostic_error(struct diagnostics *diagnostics, const struct node *at, const char *format, ...)
+{
+	va_list arguments;
+
+	if (at && at->is_broken)
+		return;
+	va_start(arguments, format);
+	report(diagnostics, at_value(at), format, arguments);
+	va_end(arguments);
+}
+
+void diagnostic_warning(struct diagnostics *diagnostics, const struct node *at, const char *format, ...)
+{
+	struct diagnostic found = at_value(at);
+	va_list arguments;
+
+	if (at && at->is_broken)
+		return;
+	found.is_warning = true;
+	va_start(arguments, format);
+	report(diagnostics, found, format, arguments);
+	va_end(arguments);
+}
+
+void diagnostic_error_place(struct diagnostics *diagnostics, const struct node *at, struct place place,
+			    const char *format, ...)
+{
+	struct diagnostic found = { .node = at, .has_place = true, .place = place };
+	va_list arguments;
+
+	va_start(arguments, format);
+	report(diagnostics, found, format, arguments);
+	va_end(arguments);
+}
+
+void diagnostic_error_key(struct diagnostics *diagnostics, const struct node *at, const char *format, ...)
+{
+	struct diagnostic found = at_value(at);
+	va_list arguments;
+
+	if (at && at->key_line)
+		found.place = (struct place) { at->file, at->key_line, at->key_column,
+					       (uint32_t)utf8_count(at->key) };
+	va_start(arguments, format);
+	report(diagnostics, found, format, arguments);
+	va_end(arguments);
+}
+
+str diagnostic_read(struct diagnostics *diagnostics, const struct node *node)
+{
+	str text = node->text;
+
+	if (node->kind == NODE_NULL)
+		return STR("nothing");
+	if (node->kind != NODE_SCALAR)
+		return node->kind == NODE_LIST ? STR("a list") : STR("a map");
+	if (node->is_expanded)
+		text = mask_of(diagnostics, node);
+	if (text.len > READ_SHOWN_MAX)
+		return arena_printf(diagnostics->arena, "\"%.*s...\"", READ_SHOWN_MAX, text.ptr);
+	return arena_printf(diagnostics->arena, "\"%.*s\"", STR_ARG(text));
+}
+
+/* How far a word may be from what was meant. */
+static size_t tolerance_of(str word)
+{
+	return word.len < 4 ? 2 : word.len < 8 ? 3 : 4;
+}
+
+static bool find_nearest(str word, const str *known, size_t count, str *ret_nearest)
+{
+	size_t best = tolerance_of(word);
+	bool is_found = false;
+
+	for (size_t i = 0; i < count && i < SUGGESTIONS_SEARCHED; i++) {
+		size_t distance = str_distance(word, known[i], best);
+
+		if (distance < best && distance < known[i].len) {
+			best = distance;
+			*ret_nearest = known[i];
+			is_found = true;
+		}
+	}
+	return is_found;
+}
+
+str diagnostic_suggest(struct arena *arena, str word, const str *known, size_t count)
+{
+	str nearest, list = { 0 };
+
+	if (find_nearest(word, known, count, &nearest))
+		return arena_printf(arena, "; did you mean \"%.*s\"?", STR_ARG(nearest));
+	if (count == 0 || count > SUGGESTIONS_LISTED)
+		return (str) { 0 };
+	for (size_t i = 0; i < count; i++) {
+		const char *between = i == 0 ? "" : i + 1 == count ? " and " : ", ";
+
+		list = arena_printf(arena, "%.*s%s%.*s", STR_ARG(list), between, STR_ARG(known[i]));
+	}
+	return arena_printf(arena, "; allowed: %.*s", STR_ARG(list));
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Printing diagnostics: sorted by place, each with its line and an underline. */
+#include <stdlib.h>
+
+#include "config/diagnostics_private.h"
+#include "config/utf8.h"
+
+enum {
+	WINDOW = 100,     /* characters of a line that are shown */
+	WINDOW_LEFT = 40, /* of them before the place, when the line is longer */
+	SHOWN_WIDTH = 20, /* of the value that should be seen */
+	TAB_STOP = 8,
+	NOT_UTF8 = 0x1000000, /* plus the byte: what is no character */
+};
+
+/* One character as a terminal may see it. */
+struct cell {
+	char bytes[16];
+	size_t len;
+	unsigned columns;
+};
+
+static void cell_escape(struct cell *cell, uint32_t character)
+{
+	bool is_byte = character >= NOT_UTF8 || character < 0x100;
+
+	cell->len = (size_t)snprintf(cell->bytes, sizeof cell->bytes, is_byte ? "\\x%02x" : "\\u%04x",
+				     (unsigned)(is_byte ? character & 0xff : character));
+	cell->columns = (unsigned)cell->len;
+}
+
+/* Takes the next character off the line; column is where it will stand, for tabs. */
+static struct cell cell_take(str *rest, unsigned column)
+{
+	struct cell cell = { .len = 0 };
+	str before = *rest;
+	uint32_t character;
+
+	if (!utf8_next(rest, &character)) {
+		character = NOT_UTF8 + (unsigned char)rest->ptr[0];
+		*rest = str_skip(*rest, 1);
+	}
+	if (character == '\t') {
+		cell.columns = TAB_STOP - column % TAB_STOP;
+		cell.len = cell.columns;
+		memset(cell.bytes, ' ', cell.len);
+	} else if (character >= NOT_UTF8 || utf8_is_control(character)) {
+		cell_escape(&cell, character);
+	} else {
+		cell.len = before.len - rest->len;
+		memcpy(cell.bytes, before.ptr, cell.len);
+		cell.columns = utf8_columns(character);
+	}
+	return cell;
+}
+
+static void print_text(FILE *to, str text)
+{
+	for (unsigned column = 0; text.len;) {
+		struct cell cell = cell_take(&text, column);
+
+		fwrite(cell.bytes, 1, cell.len, to);
+		column += cell.columns;
+	}
+}
+
+static void print_repeated(FILE *to, char c, unsigned count)
+{
+	while (count--)
+		fputc(c, to);
+}
+
+/* Skips to where the shown part of a long line begins; says how many characters that were. */
+static uint32_t window_open(str *line, uint32_t column)
+{
+	uint32_t skipped = 0;
+
+	if (column + SHOWN_WIDTH <= WINDOW || utf8_count(*line) <= WINDOW)
+		return 0;
+	while (skipped + WINDOW_LEFT < column && line->len) {
+		cell_take(line, 0);
+		skipped++;
+	}
+	return skipped;
+}
+
+/* Prints the line, and counts the columns that end before the place and before its end. */
+static void print_line(FILE *to, str line, const struct place *place, unsigned *ret_from, unsigned *ret_to)
+{
+	uint32_t index = 1 + window_open(&line, place->column);
+	uint32_t last = index + WINDOW, end = place->column + (place->width ? place->width : 1);
+	unsigned column = 0;
+
+	if (index > 1)
+		column += (unsigned)fprintf(to, "...");
+	*ret_from = *ret_to = column;
+	for (; line.len && index < last; index++) {
+		struct cell cell = cell_take(&line, column);
+
+		fwrite(cell.bytes, 1, cell.len, to);
+		column += cell.columns;
+		if (index < place->column)
+			*ret_from = column;
+		if (index < end)
+			*ret_to = column;
+	}
+	if (line.len)
+		fputs("...", to);
+	fputc('\n', to);
+}
+
+static void print_snippet(FILE *to, str line, const struct place *place)
+{
+	unsigned from, end;
+
+	fprintf(to, "%5u | ", (unsigned)place->line);
+	print_line(to, line, place, &from, &end);
+	fputs("      | ", to);
+	print_repeated(to, ' ', from);
+	fputc('^', to);
+	print_repeated(to, '~', end > from + 1 ? end - from - 1 : 0);
+	fputc('\n', to);
+}
+
+static void print_one(const struct diagnostics *diagnostics, const struct diagnostic *found, FILE *to)
+{
+	const struct source *source = &diagnostics->sources[found->place.source];
+	str path = node_path(found->node, diagnostics->arena);
+
+	if (found->has_place) {
+		print_text(to, source->name);
+		fprintf(to, ":%u:%u: ", (unsigned)found->place.line, (unsigned)found->place.column);
+	}
+	fputs(found->is_warning ? "warning: " : "error: ", to);
+	print_text(to, path);
+	fputs(path.len ? ": " : "", to);
+	print_text(to, found->message);
+	fputc('\n', to);
+	if (found->has_place)
+		print_snippet(to, source_line(source->text, found->place.line), &found->place);
+}
+
+static int compare(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+/* What has no place comes first. */
+static int by_place(const void *left, const void *right)
+{
+	const struct diagnostic *a = *(const struct diagnostic *const *)left;
+	const struct diagnostic *b = *(const struct diagnostic *const *)right;
+	int order = compare(a->has_place, b->has_place);
+
+	order = order ? order : compare(a->place.source, b->place.source);
+	order = order ? order : compare(a->place.line, b->place.line);
+	order = order ? order : compare(a->place.column, b->place.column);
+	return order ? order : compare(a->order, b->order);
+}
+
+void diagnostics_print(const struct diagnostics *diagnostics, FILE *to)
+{
+	const struct diagnostic **sorted = calloc(diagnostics->kept + 1, sizeof *sorted);
+	size_t total = diagnostics->errors + diagnostics->warnings, count = 0;
+
+	if (!sorted)
+		return;
+	for (const struct diagnostic *found = diagnostics->first; found; found = found->next)
+		sorted[count++] = found;
+	qsort(sorted, count, sizeof *sorted, by_place);
+	count = count > DIAGNOSTICS_PRINTED_MAX ? DIAGNOSTICS_PRINTED_MAX : count;
+	for (size_t i = 0; i < count; i++)
+		print_one(diagnostics, sorted[i], to);
+	if (total > count)
+		fprintf(to, "and %zu more\n", total - count);
+	free(sorted);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What collecting (diagnostics.c) and printing (diagnostics_print.c) share. */
+#pragma once
+
+#include "config/diagnostics.h"
+#include "config/node.h"
+
+enum { DIAGNOSTICS_PRINTED_MAX = 100, DIAGNOSTICS_KEPT_MAX = 10000 };
+
+struct source {
+	str name, text;
+};
+
+struct diagnostic {
+	struct diagnostic *next;
+	const struct node *node; /* for the path; may be NULL */
+	bool is_warning, has_place;
+	struct place place;
+	size_t order; /* in which it was found */
+	str message;
+};
+
+struct diagnostics {
+	struct arena *arena;
+	struct diagnostic *first, **last;
+	size_t errors, warnings, kept;
+	struct source *sources;
+	uint16_t source_count;
+};
+
+str source_line(str text, uint32_t line);
+/* Without its end. Empty when there are not as many. Lines end as in YAML: LF, CR LF or CR. */

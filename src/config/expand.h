@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * expand: ${NAME}, ${NAME:-default} and ${file:PATH} in scalars.
+ *
+ * What is taken from outside is neither expanded again nor read as YAML: it is text, and a plain scalar that
+ * it became part of is still read by what its field wants. $${ gives ${. Names with a dot, and the words api
+ * and route, belong to policies and stay as they are.
+ */
+#pragma once
+
+#include "base/map.h"
+#include "config/diagnostics.h"
+#include "config/node.h"
+
+enum { EXPAND_VALUE_MAX = 1024 * 1024 };
+
+struct expander {
+	struct arena *arena;
+	struct diagnostics *diagnostics;
+	const char *(*environment)(const char *name, void *argument);
+	void *argument;
+	str folder;                               /* of the file that is being read; "" or ends in a slash */
+	void (*note_file)(void *owner, str path); /* told of every ${file:...} */
+	void *owner;
+};
+
+void expand_node(struct expander *expander, struct node *node, str raw);
+/* Expands the text of a scalar in place. raw is the scalar as it stands in the file, quotes included, at the
+ * node's line and column: problems are reported at their place in it, and the node is broken then. */
+
+str expand_path(struct arena *arena, str folder, str path);
+/* An absolute path as it is, another one after the folder. */

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+
+enum { FIRST_READ = 64 * 1024 };
+
+/* Grows while it is read: a pipe does not know its length, and a file may change. */
+struct growing {
+	char *bytes;
+	size_t len, size;
+};
+
+static void growing_fini(struct growing *growing)
+{
+	free(growing->bytes);
+}
+
+static void growing_make_room(struct growing *growing)
+{
+	if (growing->len < growing->size)
+		return;
+	growing->size = growing->size ? growing->size * 2 : FIRST_READ;
+	growing->bytes = realloc(growing->bytes, growing->size);
+	ASSERT(growing->bytes);
+}
+
+static result read_all(int descriptor, size_t max, struct growing *growing)
+{
+	ssize_t got;
+
+	do {
+		growing_make_room(growing);
+		got = read(descriptor, growing->bytes + growing->len, growing->size - growing->len);
+		if (got < 0 && errno != EINTR)
+			return error_system("cannot be read", errno);
+		growing->len += got > 0 ? (size_t)got : 0;
+		if (growing->len > max)
+			return error_make(ERROR_LIMIT, "is too large");
+	} while (got != 0);
+	return OK;
+}
+
+static void descriptor_close(const int *descriptor)
+{
+	if (*descriptor >= 0)
+		close(*descriptor);
+}
+
+result file_read(struct arena *arena, str path, size_t max, str *ret_text)
+{
+	__attribute__((cleanup(growing_fini))) struct growing growing = { 0 };
+	__attribute__((cleanup(descriptor_close))) int descriptor = -1;
+	str name = arena_printf(arena, "%.*s", STR_ARG(path));
+
+	if (memchr(path.ptr, 0, path.len))
+		return error_system("cannot be opened", ENOENT);
+	descriptor = open(name.ptr, O_RDONLY | O_CLOEXEC);
+	if (descriptor < 0)
+		return error_system("cannot be opened", errno);
+	max = max < arena_left(arena) ? max : arena_left(arena);
+	TRY(read_all(descriptor, max, &growing));
+	*ret_text = arena_str(arena, (str) { growing.bytes, growing.len });
+	return OK;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/node.h"
+
+#include "base/map.h"
+
+/* 400,000 nodes in less than 40 MB. */
+_Static_assert(sizeof(struct node) == 96, "a node grew");
+
+enum { PATH_STEPS_MAX = 80, KEY_SHOWN_MAX = 64 };
+
+const struct node *node_find(const struct node *map, str key)
+{
+	if (!map || map->kind != NODE_MAP)
+		return NULL;
+	if (map->index)
+		return map_get(map->index, key);
+	for (const struct node *child = map->first; child; child = child->next)
+		if (str_eq(child->key, key))
+			return child;
+	return NULL;
+}
+
+static bool is_plain_key(str key)
+{
+	for (size_t i = 0; i < key.len; i++) {
+		char c = key.ptr[i];
+		bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+			       c == '_' || c == '-' || (unsigned char)c >= 0x80;
+
+		if (!is_word)
+			return false;
+	}
+	return key.len && key.len <= KEY_SHOWN_MAX;
+}
+
+static size_t position_of(const struct node *node)
+{
+	size_t at = 0;
+
+	for (const struct node *child = node->parent->first; child && child != node; child = child->next)
+		at++;
+	return at;
+}
+
+/* One step of a path as text: .key, ["key"] or [3]. */
+static str step_of(const struct node *node, struct arena *arena)
+{
+	str key = node->key;
+
+	if (node->parent->kind == NODE_LIST)
+		return arena_printf(arena, "[%zu]", position_of(node));
+	if (is_plain_key(key))
+		return arena_printf(arena, "%s%.*s", node->parent->parent ? "." : "", STR_ARG(key));
+	if (key.len > KEY_SHOWN_MAX)
+		return arena_printf(arena, "[\"%.*s...\"]", KEY_SHOWN_MAX, key.ptr);
+	return arena_printf(arena, "[\"%.*s\"]", STR_ARG(key));
+}
+
+str node_path(const struct node *node, struct arena *arena)
+{
+	str steps[PATH_STEPS_MAX];
+	size_t first = PATH_STEPS_MAX;
+
+	for (; node && node->parent && first > 0; node = node->parent)
+		steps[--first] = step_of(node, arena);
+	return arena_join(arena, steps + first, PATH_STEPS_MAX - first);
+}
+
+bool node_is_literal(const struct node *node, size_t at)
+{
+	if (node->kind != NODE_SCALAR || !node->literals)
+		return false;
+	for (size_t i = 0; i < node->literals->count; i++)
+		if (at >= node->literals->at[i].from && at < node->literals->at[i].to)
+			return true;
+	return false;
+}
+
+bool node_is_in(const struct node *node, const struct node *ancestor)
+{
+	for (; node; node = node->parent)
+		if (node == ancestor)
+			return true;
+	return false;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/unit.h"
+
+#include <inttypes.h>
+
+struct unit {
+	str name;
+	str long_name; /* lower case; any beginning of it means the unit, when guessing */
+	uint64_t factor;
+};
+
+/* From the largest. */
+static const struct unit durations[] = {
+	{ STR_INIT("d"), STR_INIT("days"), DAY },
+	{ STR_INIT("h"), STR_INIT("hours"), HOUR },
+	{ STR_INIT("m"), STR_INIT("minutes"), MINUTE },
+	{ STR_INIT("s"), STR_INIT("seconds"), SECOND },
+	{ STR_INIT("ms"), STR_INIT("milliseconds"), MILLISECOND },
+};
+
+static const struct unit sizes[] = {
+	{ STR_INIT("GiB"), STR_INIT("gb"), 1024 * 1024 * 1024 },
+	{ STR_INIT("MiB"), STR_INIT("mb"), 1024 * 1024 },
+	{ STR_INIT("KiB"), STR_INIT("kb"), 1024 },
+	{ STR_INIT(""), STR_INIT("bytes"), 1 },
+};
+
+enum {
+	DURATIONS = sizeof durations / sizeof durations[0],
+	SIZES = sizeof sizes / sizeof sizes[0],
+};
+
+/* The digits at the start of a text, and what comes after them. No leading zeros: 010 could be eight. */
+static bool split(str text, str *ret_digits, str *ret_rest)
+{
+	size_t len = 0;
+
+	while (len < text.len && text.ptr[len] >= '0' && text.ptr[len] <= '9')
+		len++;
+	*ret_digits = str_slice(text, 0, len);
+	*ret_rest = str_skip(text, len);
+	return len == 1 || (len > 1 && text.ptr[0] != '0');
+}
+
+static bool parse(str text, const struct unit *units, size_t count, uint64_t max, uint64_t *ret_value)
+{
+	str digits, name;
+	uint64_t number;
+
+	if (!split(text, &digits, &name))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (!str_eq(name, units[i].name))
+			continue;
+		if (!str_to_u64(digits, max / units[i].factor, &number))
+			return false;
+		*ret_value = number * units[i].factor;
+		return true;
+	}
+	return false;
+}
+
+bool unit_parse_duration(str text, duration *ret_value)
+{
+	uint64_t value;
+
+	if (!parse(text, durations, DURATIONS, INT64_MAX, &value))
+		return false;
+	*ret_value = (duration)value;
+	return true;
+}
+
+bool unit_parse_size(str text, uint64_t *ret_value)
+{
+	return parse(text, sizes, SIZES, UINT64_MAX, ret_value);
+}
+
+static str print(struct arena *arena, const struct unit *units, size_t count, uint64_t value)
+{
+	size_t i = 0;
+
+	while (i + 1 < count && (value == 0 || value % units[i].factor))
+		i++;
+	return arena_printf(arena, "%" PRIu64 "%.*s", value / units[i].factor, STR_ARG(units[i].name));
+}
+
+str unit_print_duration(struct arena *arena, duration value)
+{
+	if (value == 0)
+		return STR("0s");
+	return print(arena, durations, DURATIONS, (uint64_t)value);
+}
+
+str unit_print_size(struct arena *arena, uint64_t value)
+{
+	return print(arena, sizes, SIZES, value);
+}
+
+/* Whether a word as people write it means the unit: "sec", "Seconds", "kb", "KiB". */
+static bool is_meant(const struct unit *unit, str word)
+{
+	return str_eq_nocase(word, unit->name) ||
+	       (word.len && word.len <= unit->long_name.len &&
+		str_eq_nocase(word, str_slice(unit->long_name, 0, word.len)));
+}
+
+static str guess(struct arena *arena, const struct unit *units, size_t count, str text, str standard)
+{
+	str digits, word;
+
+	if (!split(str_trim(text), &digits, &word) || digits.len > 18)
+		return (str) { 0 };
+	word = str_trim(word);
+	if (str_is_empty(word))
+		return arena_printf(arena, "%.*s%.*s", STR_ARG(digits), STR_ARG(standard));
+	for (size_t i = count; i-- > 0;)
+		if (is_meant(&units[i], word))
+			return arena_printf(arena, "%.*s%.*s", STR_ARG(digits), STR_ARG(units[i].name));
+	return (str) { 0 };
+}
+
+str unit_guess_duration(struct arena *arena, str text)
+{
+	/* "m" and "ms" are exact before "milliseconds" and "minutes" begin with them. */
+	return guess(arena, durations, DURATIONS, text, STR("s"));
+}
+
+str unit_guess_size(struct arena *arena, str text)
+{
+	return guess(arena, sizes, SIZES, text, STR(""));
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * unit: durations and sizes as an operator writes them: 250ms, 5s, 1m, 2h, 7d; 512, 16KiB, 1MiB, 1GiB.
+ *
+ * One whole number and one unit. What is printed is read back to the same value.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/time.h"
+
+bool unit_parse_duration(str text, duration *ret_value);
+bool unit_parse_size(str text, uint64_t *ret_value);
+/* False, and nothing written, when it is not one, or one too large for its type. */
+
+str unit_print_duration(struct arena *arena, duration value);
+str unit_print_size(struct arena *arena, uint64_t value);
+/* In the largest unit that divides it. Durations are whole milliseconds. */
+
+str unit_guess_duration(struct arena *arena, str text);
+str unit_guess_size(struct arena *arena, str text);
+/* What somebody meant who wrote "5 seconds", "10" or "16kb"; empty when that cannot be told. */
