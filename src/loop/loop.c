@@ -49,6 +49,30 @@ static void loop_read_clock(struct loop *loop)
 	loop->wall_refresh = loop->now + SECOND;
 }
 
+static result source_control(struct source *source, int operation, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.ptr = source };
+
+	if (epoll_ctl(source->loop->epoll, operation, source->fd, &event) < 0)
+		return error_system("epoll refused the descriptor", errno);
+	return OK;
+}
+
+static result source_register(struct loop *loop, struct source *source, int fd, source_fn on_ready,
+			      uint32_t events)
+{
+	result_value opened;
+
+	*source = (struct source) { .fd = fd, .on_ready = on_ready, .loop = loop };
+	opened = source_control(source, EPOLL_CTL_ADD, events);
+	if (failed(opened))
+		source->fd = -1;
+	return opened;
+}
+
+static const uint32_t edge_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+static const uint32_t level_events = EPOLLIN | EPOLLEXCLUSIVE;
+
 /* The event itself is all that was wanted: it ended the wait. */
 static void loop_woken(struct source *source)
 {
@@ -62,7 +86,7 @@ static result loop_open_wake(struct loop *loop)
 
 	if (fd < 0)
 		return error_system("no eventfd", errno);
-	opened = source_open(loop, &loop->wake, fd, loop_woken);
+	opened = source_register(loop, &loop->wake, fd, loop_woken, EPOLLIN | EPOLLET);
 	if (failed(opened))
 		close(fd);
 	return opened;
@@ -216,30 +240,6 @@ wall_time loop_wall(const struct loop *loop)
 {
 	return loop->now + loop->wall_offset;
 }
-
-static result source_control(struct source *source, int operation, uint32_t events)
-{
-	struct epoll_event event = { .events = events, .data.ptr = source };
-
-	if (epoll_ctl(source->loop->epoll, operation, source->fd, &event) < 0)
-		return error_system("epoll refused the descriptor", errno);
-	return OK;
-}
-
-static result source_register(struct loop *loop, struct source *source, int fd, source_fn on_ready,
-			      uint32_t events)
-{
-	result_value opened;
-
-	*source = (struct source) { .fd = fd, .on_ready = on_ready, .loop = loop };
-	opened = source_control(source, EPOLL_CTL_ADD, events);
-	if (failed(opened))
-		source->fd = -1;
-	return opened;
-}
-
-static const uint32_t edge_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-static const uint32_t level_events = EPOLLIN | EPOLLEXCLUSIVE;
 
 result source_open(struct loop *loop, struct source *source, int fd, source_fn on_ready)
 {
