@@ -43,15 +43,16 @@ class UpstreamConnection:
             return b""
         except TimeoutError:
             return b""
-        with self.upstream.changed:
-            self.received += data
-            self.upstream.changed.notify_all()
+        if self.upstream.keeps_record:
+            with self.upstream.changed:
+                self.received += data
+                self.upstream.changed.notify_all()
         return data
 
     def read_request(self) -> Request | None:
         """The next request, recorded; None when the gateway closed."""
         request = self.reader.request()
-        if request:
+        if request and self.upstream.keeps_record:
             with self.upstream.changed:
                 self.requests.append(request)
                 self.upstream.changed.notify_all()
@@ -87,14 +88,16 @@ class Upstream:
     """A threaded server on a free port.
 
     `answer`: bytes for every request, or a function from the request to them. `close`: whether it closes after
-    each answer. `serve`: takes the whole connection into its own hands instead.
+    each answer. `serve`: takes the whole connection into its own hands instead. `record`: false for runs so long that
+    their record would not fit; violations are kept all the same.
     """
 
     def __init__(self, answer: Said | Callable[[Request], Said] = OK_ANSWER, *, close: bool = False,
                  serve: Callable[[UpstreamConnection], None] | None = None, path: str | None = None,
-                 port: int = 0):
+                 port: int = 0, record: bool = True):
         self.answer = answer
         self.close_after = close
+        self.keeps_record = record
         self.serve = serve or self._serve_requests
         self.changed = threading.Condition()
         self.connections: list[UpstreamConnection] = []
@@ -168,8 +171,8 @@ class Upstream:
             connection = UpstreamConnection(self, sock)
             with self.changed:
                 self.connections.append(connection)
+                self._start(self._run, connection)
                 self.changed.notify_all()
-            self._start(self._run, connection)
 
     def _run(self, connection: UpstreamConnection) -> None:
         try:
@@ -185,6 +188,9 @@ class Upstream:
             connection.socket.close()
             with self.changed:
                 connection.is_finished = True
+                if not self.keeps_record and not connection.violations:
+                    self.connections.remove(connection)
+                    self.threads.remove(threading.current_thread())
                 self.changed.notify_all()
 
     def _serve_requests(self, connection: UpstreamConnection) -> None:
@@ -200,13 +206,16 @@ class Upstream:
     def stop(self) -> None:
         """Closes everything, and passes on what went wrong in its threads."""
         self.stopping = True
-        for sock in [self.listener, *(connection.socket for connection in self.connections)]:
+        with self.changed:
+            sockets = [self.listener, *(connection.socket for connection in self.connections)]
+            threads = list(self.threads)
+        for sock in sockets:
             try:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass  # closed already
         self.listener.close()
-        for thread in self.threads:
+        for thread in threads:
             thread.join(DEADLINE)
             assert not thread.is_alive(), "a thread of the upstream hangs"
         if self.failures:
