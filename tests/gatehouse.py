@@ -63,7 +63,7 @@ def run_command(*arguments: str | Path, stdin: str | None = None, env: Mapping[s
 
 
 def config_for(upstream: Upstream | str, **more: Any) -> dict[str, Any]:
-    """The smallest configuration: everything that comes in at `main` goes to that upstream. `more` adds top-level keys."""
+    """The smallest configuration: all that comes in at `main` goes to that upstream. `more` adds top-level keys."""
     endpoint = upstream if isinstance(upstream, str) else upstream.address
     return {
         "listeners": {"main": {"address": "127.0.0.1:0"}},
@@ -151,7 +151,7 @@ class Gateway:
 
     def _wait_for_addresses(self) -> dict[str, Address]:
         def told(lines: list[str]) -> dict[str, str] | None:
-            found = dict(m.groups() for line in lines if (m := LISTENING.search(line)))
+            found = {m[1]: m[2] for line in lines if (m := LISTENING.search(line))}
             return found if len(found) >= self.listener_count else None
 
         found = self.messages.wait_for(told)

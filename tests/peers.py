@@ -71,8 +71,9 @@ class Nginx:
         user = "user root;" if os.geteuid() == 0 else ""  # the folders of a test are its user's only
         config.write_text(NGINX_CONFIG.format(user=user, directory=self.directory, root=root, port=self.port,
                                               server=server, http=http), encoding="utf-8")
-        self.process = subprocess.Popen([program, "-p", self.directory, "-c", config, "-e", self.directory / "error.log"],
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [program, "-p", self.directory, "-c", config, "-e", self.directory / "error.log"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(lambda: self.process.poll() is not None or accepts(self.port), "nginx")
         return self.process.poll() is None
 

@@ -142,8 +142,8 @@ def behave(connection: Connection, chance: Chance) -> None:
             return
 
 
-BEHAVIOURS: list[Behaviour] = [attack, abandon_head, dawdle, abandon_body, abandon_chunks, abandon_answer, provoke_upstream,
-                               pipeline, behave]
+BEHAVIOURS: list[Behaviour] = [attack, abandon_head, dawdle, abandon_body, abandon_chunks, abandon_answer,
+                               provoke_upstream, pipeline, behave]
 
 
 class Soak:
@@ -220,8 +220,9 @@ def is_flat(samples: list[int]) -> bool:
     if third < 3:
         return True  # too short a run to say
     before, after = statistics.median(samples[third:2 * third]), statistics.median(samples[-third:])
-    print(f"resident: first {samples[0] / 2**20:.1f} MiB, middle third {before / 2**20:.1f} MiB, last third {after / 2**20:.1f} MiB, "
-          f"highest {max(samples) / 2**20:.1f} MiB")
+    figures = {"first": samples[0], "middle third": before, "last third": after, "highest": max(samples)}
+    for words, size in figures.items():
+        print(f"resident, {words:<13}{size / 2**20:>8.1f} MiB")
     factor, room = ALLOWED_GROWTH
     return after <= before * factor + room
 

@@ -21,7 +21,8 @@ DEADLINE = 30.0
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) (HTTP/1\.[01])")
 STATUS_LINE = re.compile(rb"(HTTP/1\.[01]) ([1-9][0-9]{2}) ([\t \x21-\x7e\x80-\xff]*)")
-FIELD_LINE = re.compile(rb"(" + TOKEN + rb"):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\t \x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[ \t]*")
+VISIBLE = rb"[\x21-\x7e\x80-\xff]"
+FIELD_LINE = re.compile(rb"(%s):[ \t]*((?:%s(?:[\t \x21-\x7e\x80-\xff]*%s)?)?)[ \t]*" % (TOKEN, VISIBLE, VISIBLE))
 CHUNK_LINE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 DIGITS = re.compile(r"[0-9]{1,18}")
 
@@ -149,7 +150,7 @@ class Reader:
 
     def chunks(self) -> tuple[bytes, Fields]:
         """A chunked body and its trailers."""
-        body = []
+        body: list[bytes] = []
         while True:
             line = self.line()
             if not CHUNK_LINE.fullmatch(line):
@@ -229,7 +230,8 @@ def parse_requests(data: bytes) -> list[Request]:
 
 def parse_answers(data: bytes, methods: Sequence[str] = ()) -> list[Answer]:
     """All answers in these bytes, which hold nothing else. The nth answers a request of the nth method (GET)."""
-    reader, answers = Reader.over(data), []
+    reader = Reader.over(data)
+    answers: list[Answer] = []
     while not reader.at_end():
         method = methods[len(answers)] if len(answers) < len(methods) else "GET"
         answer = reader.answer(method)
