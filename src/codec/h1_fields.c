@@ -9,10 +9,8 @@
 
 struct h1_window h1_window_make(str input, size_t line, size_t max, enum h1_error error)
 {
-	size_t left = input.len - line;
-
-	if (left > max + 2)
-		return (struct h1_window) { input.ptr + line, input.ptr + line + max + 2, error };
+	if (input.len - line > max)
+		return (struct h1_window) { input.ptr + line, input.ptr + line + max, error };
 	return (struct h1_window) { input.ptr + line, input.ptr + input.len, H1_ERROR_NONE };
 }
 
@@ -109,11 +107,11 @@ static inline enum h1_state field_parse(struct h1_parser *parser, const struct h
 static struct h1_window line_window(const struct h1_parser *parser, str input, const struct h1_limits *limits)
 {
 	size_t used = parser->line - parser->section;
-	size_t left = limits->head > used + 2 ? limits->head - used - 2 : 0;
+	size_t left = limits->head > used ? limits->head - used : 0;
 
-	if (left < limits->field)
+	if (left < limits->field + H1_LINE_END)
 		return h1_window_make(input, parser->line, left, H1_ERROR_HEAD_LONG);
-	return h1_window_make(input, parser->line, limits->field, H1_ERROR_FIELD_LONG);
+	return h1_window_make(input, parser->line, limits->field + H1_LINE_END, H1_ERROR_FIELD_LONG);
 }
 
 enum h1_state h1_fields_parse(struct h1_parser *parser, str input, const struct h1_limits *limits,

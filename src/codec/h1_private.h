@@ -16,8 +16,10 @@ struct h1_window {
 	enum h1_error error; /* when more than the window is wanted; NONE: more input may come */
 };
 
+enum { H1_LINE_END = 2 }; /* CR LF */
+
 struct h1_window h1_window_make(str input, size_t line, size_t max, enum h1_error error);
-/* max bytes from line on, without the line's end. */
+/* max bytes from line on, with the line's end. */
 
 static inline enum h1_state h1_fail(struct h1_parser *parser, enum h1_error error)
 {

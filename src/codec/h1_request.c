@@ -60,8 +60,8 @@ static enum h1_state target_parse(struct h1_parser *parser, const struct h1_wind
 static enum h1_state request_line_parse(struct h1_parser *parser, str input, const struct h1_limits *limits,
 					struct http_request *request)
 {
-	struct h1_window window =
-		h1_window_make(input, parser->line, limits->request_line, H1_ERROR_REQUEST_LINE_LONG);
+	struct h1_window window = h1_window_make(input, parser->line, limits->request_line + H1_LINE_END,
+						 H1_ERROR_REQUEST_LINE_LONG);
 	const char *at;
 	int major, minor;
 	enum h1_state state;

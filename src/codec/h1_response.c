@@ -57,8 +57,8 @@ static enum h1_state space_parse(struct h1_parser *parser, const struct h1_windo
 static enum h1_state status_line_parse(struct h1_parser *parser, str input, const struct h1_limits *limits,
 				       struct http_response *response)
 {
-	struct h1_window window =
-		h1_window_make(input, parser->line, limits->request_line, H1_ERROR_STATUS_LINE_LONG);
+	struct h1_window window = h1_window_make(input, parser->line, limits->request_line + H1_LINE_END,
+						 H1_ERROR_STATUS_LINE_LONG);
 	const char *at = window.line;
 	int major, minor;
 	enum h1_state state = h1_version_parse(parser, &window, &at, &major, &minor);
