@@ -36,15 +36,6 @@ static struct h1_source *source_of(const struct body_source *source)
 	return (struct h1_source *)(uintptr_t)source;
 }
 
-static bool source_is_ready(const struct body_source *base)
-{
-	const struct h1_source *source = source_of(base);
-
-	if (source->is_ended || source->content)
-		return true;
-	return source->framing != HTTP_CHUNKED && source->in->len;
-}
-
 /* RFC 9112 section 8: a body that ends before its framing says so is incomplete. */
 static result fill(struct h1_source *source, deadline until)
 {
@@ -122,7 +113,8 @@ static enum h1_chunked_state decode_step(struct h1_source *source, struct decodi
 	return state;
 }
 
-/* Decodes what is there. Content decoded before stays in front of it. */
+/* Decodes what is there. Good content before a malformed chunk is given first; the next call meets that chunk
+ * again. */
 static result decode(struct h1_source *source)
 {
 	struct intake *in = source->in;
@@ -132,14 +124,27 @@ static result decode(struct h1_source *source)
 	do {
 		state = decode_step(source, &at);
 	} while (state == H1_CHUNKED_CONTENT && at.read < at.end);
-	if (state == H1_CHUNKED_FAILED)
-		return error_make(ERROR_MALFORMED, "malformed chunked coding");
-	if (source->received > source->max)
-		return error_make(ERROR_LIMIT, "body larger than allowed");
 	source->content = (size_t)(at.write - in->at);
 	memmove(at.write, at.read, (size_t)(at.end - at.read));
 	intake_shrink(in, (size_t)(at.read - at.write));
+	if (state == H1_CHUNKED_FAILED && !source->content)
+		return error_make(ERROR_MALFORMED, "malformed chunked coding");
+	if (source->received > source->max)
+		return error_make(ERROR_LIMIT, "body larger than allowed");
 	return OK;
+}
+
+/* What lies there may be half a chunk's head, so it is decoded to know. A failure is told by the peek that
+ * follows. */
+static bool source_is_ready(const struct body_source *base)
+{
+	struct h1_source *source = source_of(base);
+
+	if (source->is_ended || source->content)
+		return true;
+	if (source->framing != HTTP_CHUNKED || !source->in->len)
+		return source->in->len;
+	return failed(decode(source)) || source->content || source->is_ended;
 }
 
 /* After the first piece was given, one that is decoded but not consumed yet is not decoded further: it is

@@ -1,5 +1,81 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-int main(void)
+/*
+ * gatehouse: the program. Finds the command and runs it.
+ */
+#include <stdio.h>
+
+#include "main/command.h"
+
+static const struct command *const commands[] = {
+	&command_run,  &command_check,  &command_explain, &command_demo,
+	&command_echo, &command_schema, &command_manual,  &command_version,
+};
+
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static int print_usage(FILE *to, int code)
 {
+	fprintf(to, "usage: gatehouse COMMAND ...\n\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+	fprintf(to, "\n`gatehouse COMMAND --help` tells more.\n");
+	return code;
+}
+
+static int print_help(const struct command *command)
+{
+	printf("usage: gatehouse %s %s\n\n%s\n%s", command->name, command->usage, command->summary,
+	       command->help);
 	return 0;
+}
+
+static bool is_help(const char *argument)
+{
+	return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+}
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+static int unknown(const char *name)
+{
+	const char *near = NULL;
+	size_t least = 3;
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		size_t distance = str_distance(str_of(name), str_of(commands[i]->name), least);
+
+		if (distance < least) {
+			least = distance;
+			near = commands[i]->name;
+		}
+	}
+	fprintf(stderr, "gatehouse: no command is named \"%s\"", name);
+	if (near)
+		fprintf(stderr, "; did you mean \"%s\"?", near);
+	fprintf(stderr, "\n\n");
+	return print_usage(stderr, 2);
+}
+
+int main(int count, char **arguments)
+{
+	const struct command *command;
+
+	if (count < 2)
+		return print_usage(stderr, 2);
+	if (is_help(arguments[1]) || strcmp(arguments[1], "help") == 0)
+		return print_usage(stdout, 0);
+	if (strcmp(arguments[1], "--version") == 0)
+		arguments[1] = (char[]) { "version" };
+	command = find(arguments[1]);
+	if (!command)
+		return unknown(arguments[1]);
+	if (count > 2 && is_help(arguments[2]))
+		return print_help(command);
+	return command->run(command, count - 2, arguments + 2);
 }

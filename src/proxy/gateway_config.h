@@ -13,7 +13,7 @@ struct listener_limits {
 	int64_t headers;
 	uint64_t body, replay;
 	duration header_timeout, body_timeout, idle_timeout;
-	int64_t requests_per_connection;	/* 0: any number */
+	int64_t requests_per_connection; /* 0: any number */
 	int64_t connections;
 };
 
@@ -31,8 +31,8 @@ enum encoded_slashes { ENCODED_SLASHES_REFUSE, ENCODED_SLASHES_KEEP };
 struct route_config {
 	struct entry entry;
 	struct match_config match;
-	str upstream;			/* empty: the API's */
-	const struct node *timeouts;	/* NULL: the API's */
+	str upstream;                /* empty: the API's */
+	const struct node *timeouts; /* NULL: the API's */
 	const struct node *policies;
 	str_list without;
 };
@@ -44,7 +44,7 @@ struct api_config {
 	str_list methods;
 	str upstream;
 	int encoded_slashes;
-	const struct node *timeouts;	/* NULL: the upstream's */
+	const struct node *timeouts; /* NULL: the upstream's */
 	const struct node *policies;
 	struct {
 		struct route_config *at;
@@ -57,7 +57,7 @@ struct defaults_config {
 };
 
 struct log_config {
-	int level;			/* enum journal_level */
+	int level; /* enum journal_level */
 	struct access_log_config access;
 };
 
@@ -77,7 +77,7 @@ struct gateway_config {
 		size_t len;
 	} apis;
 	struct log_config log;
-	int64_t workers;		/* 0: one for each core */
+	int64_t workers; /* 0: one for each core */
 };
 
 extern const struct field gateway_fields[];

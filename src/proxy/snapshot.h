@@ -15,7 +15,7 @@
 /* What a matched request gets: an API's own rule, or one of its routes. */
 struct target {
 	str api, route;
-	const struct upstream *upstream;	/* NULL: a policy must answer */
+	const struct upstream *upstream; /* NULL: a policy must answer */
 	const struct upstream_timeouts *timeouts;
 	struct policy_chain chain;
 	bool keeps_encoded_slashes;
@@ -38,15 +38,16 @@ struct snapshot {
 	struct upstream **upstreams;
 	size_t upstream_count;
 	struct router *router;
-	bool keeps_encoded_slashes;		/* some API does */
 	uint64_t generation;
 };
 
-result snapshot_load(str path, struct endpoints *endpoints, struct diagnostics **ret_diagnostics, struct snapshot **ret_snapshot);
-/* Reads, checks and compiles. The diagnostics live in the snapshot's arena and are there also when it failed with ERROR_INVALID; free the
- * snapshot in either case. */
+result snapshot_load(str path, struct endpoints *endpoints, struct diagnostics **ret_diagnostics,
+		     struct snapshot **ret_snapshot);
+/* Reads, checks and compiles. The diagnostics live in the snapshot's arena and are there also when it failed
+ * with ERROR_INVALID; free the snapshot in either case. */
 
-result snapshot_parse(str name, str text, struct endpoints *endpoints, struct diagnostics **ret_diagnostics, struct snapshot **ret_snapshot);
+result snapshot_parse(str name, str text, struct endpoints *endpoints, struct diagnostics **ret_diagnostics,
+		      struct snapshot **ret_snapshot);
 /* The same for a text. */
 
 void snapshot_free(struct snapshot **snapshot);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "main/command.h"
+#include "main/load.h"
+
+static int check_run(const struct command *command, int count, char **arguments)
+{
+	struct command_options options;
+	struct loaded loaded;
+	str file;
+	int code = 1;
+
+	if (!command_options_parse(command, count, arguments, &options))
+		return 2;
+	if (options.rest_count)
+		return command_misused(command, "unexpected argument", options.rest[0]);
+	file = command_configuration(&options);
+	if (file.len && load(file, &loaded)) {
+		printf("%.*s: ok: %zu listeners, %zu upstreams, %zu apis\n", STR_ARG(file),
+		       loaded.snapshot->listener_count, loaded.snapshot->upstream_count,
+		       loaded.snapshot->config.apis.len);
+		code = 0;
+	}
+	if (file.len)
+		unload(&loaded);
+	return code;
+}
+
+const struct command command_check = {
+	.name = "check",
+	.usage = "[-c FILE]",
+	.summary = "Validates everything that `run` would, and prints every problem found.",
+	.help = "\nWithout -c: ./gatehouse.yaml, then /etc/gatehouse/gatehouse.yaml.\n"
+		"Exit code: 0 when there is no error, 1 otherwise. Warnings do not count.\n",
+	.run = check_run,
+};

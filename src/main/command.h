@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * command: what stands behind `gatehouse NAME`. Each has its own file and one row in gatehouse.c.
+ */
+#pragma once
+
+#include "base/str.h"
+
+struct command {
+	const char *name;
+	const char *usage;                                                      /* behind the name */
+	const char *summary;                                                    /* one line */
+	const char *help;                                                       /* the rest of --help */
+	int (*run)(const struct command *command, int count, char **arguments); /* the exit code */
+};
+
+extern const struct command command_run, command_check, command_explain, command_demo, command_echo,
+	command_schema, command_manual, command_version;
+
+int command_misused(const struct command *command, const char *why, const char *what);
+/* Says so on standard error, with the usage. Returns the exit code, 2. */
+
+/* The options that commands share: -c FILE, and what is left. */
+struct command_options {
+	const char *file; /* NULL: not given */
+	int rest_count;
+	char **rest;
+};
+
+bool command_options_parse(const struct command *command, int count, char **arguments,
+			   struct command_options *ret_options);
+/* False after command_misused(). The rest begins at the first argument that is not -c FILE. */
+
+str command_configuration(const struct command_options *options);
+/* The file given, or ./gatehouse.yaml, or /etc/gatehouse/gatehouse.yaml; empty when there is none, which it
+ * says. */

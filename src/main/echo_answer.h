@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * echo_answer: what the echo server says to a request.
+ */
+#pragma once
+
+#include "http/body.h"
+
+struct echo_request {
+	struct arena *arena;
+	const struct http_request *head;
+	str body; /* the beginning of it */
+	uint64_t body_bytes;
+};
+
+enum echo_kind { ECHO_TEXT, ECHO_BYTES, ECHO_EVENTS };
+
+struct echo_answer {
+	struct http_response response;
+	struct loop *loop;
+	enum echo_kind kind;
+	bool is_headless; /* no body is to be sent: HEAD and the like */
+	str text;         /* what is left of it */
+	uint64_t left;    /* of ECHO_BYTES */
+	struct arena *arena;
+};
+
+result echo_answer_make(const struct echo_request *request, struct fiber *self, struct loop *loop,
+			struct echo_answer *ret_answer);
+/* Yields for /delay. */
+
+result echo_answer_next(struct echo_answer *answer, struct fiber *self, size_t used, struct piece *ret_piece);
+/* The next piece, after `used` bytes of the last one went. Yields between events. */

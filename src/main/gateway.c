@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "main/gateway.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "proxy/worker.h"
+
+/* One worker, its thread and what it was given. */
+struct seat {
+	struct gateway *gateway;
+	pthread_t thread;
+	struct worker *worker;
+	struct worker_options options;
+	result_value started;
+	int *fds;
+};
+
+struct gateway {
+	struct snapshot *snapshot;
+	struct journal *journal;
+	struct access_log *access;
+	struct fiber_guard guard;
+	struct address *bound; /* one for each listener */
+	struct seat *seats;
+	size_t seat_count;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	size_t ready; /* seats that have started, or failed to */
+	bool may_go;  /* every seat is ready: serve */
+	atomic_size_t running;
+};
+
+static size_t worker_count(const struct snapshot *snapshot)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (snapshot->config.workers)
+		return (size_t)snapshot->config.workers;
+	return cores > 0 ? (size_t)cores : 1;
+}
+
+static void announce_ready(struct gateway *gateway)
+{
+	pthread_mutex_lock(&gateway->lock);
+	gateway->ready++;
+	pthread_cond_broadcast(&gateway->changed);
+	while (!gateway->may_go)
+		pthread_cond_wait(&gateway->changed, &gateway->lock);
+	pthread_mutex_unlock(&gateway->lock);
+}
+
+static void wait_until_ready(struct gateway *gateway, size_t wanted)
+{
+	pthread_mutex_lock(&gateway->lock);
+	while (gateway->ready < wanted)
+		pthread_cond_wait(&gateway->changed, &gateway->lock);
+	pthread_mutex_unlock(&gateway->lock);
+}
+
+static void let_go(struct gateway *gateway)
+{
+	pthread_mutex_lock(&gateway->lock);
+	gateway->may_go = true;
+	pthread_cond_broadcast(&gateway->changed);
+	pthread_mutex_unlock(&gateway->lock);
+}
+
+static void *seat_run(void *argument)
+{
+	struct seat *seat = argument;
+	struct worker *worker;
+
+	seat->started = worker_new(&seat->options, &worker);
+	seat->worker = worker;
+	announce_ready(seat->gateway);
+	if (worker)
+		worker_run(worker);
+	pthread_mutex_lock(&seat->gateway->lock);
+	seat->worker = NULL; /* nobody can drain or stop it any more */
+	pthread_mutex_unlock(&seat->gateway->lock);
+	worker_free(&worker);
+	atomic_fetch_sub(&seat->gateway->running, 1);
+	return NULL;
+}
+
+static result bind_one(struct gateway *gateway, size_t index, struct seat *seat)
+{
+	const struct listener_snapshot *listener = &gateway->snapshot->listeners[index];
+	bool is_first = seat == gateway->seats;
+	const struct address *at = is_first ? &listener->address : &gateway->bound[index];
+	result_value bound;
+
+	if (!is_first && at->any.sa_family == AF_UNIX) {
+		/* A path has one socket: the workers share it. */
+		seat->fds[index] = dup(gateway->seats[0].fds[index]);
+		return seat->fds[index] < 0 ? error_make(ERROR_LIMIT, "no descriptor for a listener") : OK;
+	}
+	bound = listener_bind(at, &seat->fds[index], &gateway->bound[index]);
+	if (failed(bound))
+		journal_error(gateway->journal, "listener %.*s: cannot listen on %.*s: %s: %s",
+			      STR_ARG(listener->name), STR_ARG(listener->config->address), bound.why,
+			      strerror(bound.sys));
+	return bound;
+}
+
+static result bind_all(struct gateway *gateway)
+{
+	size_t listeners = gateway->snapshot->listener_count;
+
+	for (size_t i = 0; i < gateway->seat_count; i++) {
+		struct seat *seat = &gateway->seats[i];
+
+		seat->fds = calloc(listeners + 1, sizeof *seat->fds);
+		ASSERT(seat->fds);
+		for (size_t j = 0; j < listeners; j++)
+			seat->fds[j] = -1;
+	}
+	for (size_t i = 0; i < gateway->seat_count; i++)
+		for (size_t j = 0; j < listeners; j++)
+			TRY(bind_one(gateway, j, &gateway->seats[i]));
+	return OK;
+}
+
+static void say_where(const struct gateway *gateway)
+{
+	for (size_t i = 0; i < gateway->snapshot->listener_count; i++) {
+		char text[ADDRESS_TEXT_MAX];
+		struct buf address = buf_over(text, sizeof text);
+
+		address_print(&gateway->bound[i], &address);
+		journal_info(gateway->journal, "listener %.*s listening on %.*s",
+			     STR_ARG(gateway->snapshot->listeners[i].name), STR_ARG(buf_str(&address)));
+	}
+}
+
+static void seat_prepare(struct gateway *gateway, size_t index)
+{
+	struct seat *seat = &gateway->seats[index];
+
+	seat->gateway = gateway;
+	seat->options = (struct worker_options) {
+		.snapshot = gateway->snapshot,
+		.fds = seat->fds,
+		.bound = gateway->bound,
+		.journal = gateway->journal,
+		.access = access_log_ring(gateway->access, index),
+		.workers = gateway->seat_count,
+		.guard = &gateway->guard,
+	};
+}
+
+static void start_threads(struct gateway *gateway)
+{
+	for (size_t i = 0; i < gateway->seat_count; i++) {
+		seat_prepare(gateway, i);
+		atomic_fetch_add(&gateway->running, 1);
+		ASSERT(pthread_create(&gateway->seats[i].thread, NULL, seat_run, &gateway->seats[i]) == 0);
+	}
+	wait_until_ready(gateway, gateway->seat_count);
+}
+
+static result first_failure(const struct gateway *gateway)
+{
+	for (size_t i = 0; i < gateway->seat_count; i++) {
+		result_value started = gateway->seats[i].started;
+
+		if (!failed(started))
+			continue;
+		journal_error(gateway->journal, "a worker cannot start: %s: %s", started.why,
+			      started.sys ? strerror(started.sys) : error_name(started.kind));
+		return started;
+	}
+	return OK;
+}
+
+static struct gateway *gateway_new(struct snapshot *snapshot, struct journal *journal)
+{
+	struct gateway *gateway = calloc(1, sizeof *gateway);
+
+	ASSERT(gateway);
+	gateway->snapshot = snapshot;
+	gateway->journal = journal;
+	gateway->seat_count = worker_count(snapshot);
+	gateway->seats = calloc(gateway->seat_count, sizeof *gateway->seats);
+	gateway->bound = calloc(snapshot->listener_count + 1, sizeof *gateway->bound);
+	ASSERT(gateway->seats && gateway->bound);
+	pthread_mutex_init(&gateway->lock, NULL);
+	pthread_cond_init(&gateway->changed, NULL);
+	return gateway;
+}
+
+static result gateway_open(struct gateway *gateway)
+{
+	result_value started;
+
+	TRY(fiber_guard_install(&gateway->guard));
+	TRY(access_log_open(&gateway->snapshot->config.log.access, gateway->journal, gateway->seat_count,
+			    &gateway->access));
+	TRY(bind_all(gateway));
+	start_threads(gateway);
+	started = first_failure(gateway);
+	if (failed(started))
+		gateway_stop(gateway);
+	let_go(gateway);
+	return started;
+}
+
+result gateway_start(struct snapshot *snapshot, struct journal *journal, struct gateway **ret_gateway)
+{
+	struct gateway *gateway = gateway_new(snapshot, journal);
+	result_value opened = gateway_open(gateway);
+
+	if (failed(opened))
+		gateway_free(&gateway);
+	else
+		say_where(gateway);
+	*ret_gateway = gateway;
+	return opened;
+}
+
+static void tell_workers(struct gateway *gateway, void (*tell)(struct worker *worker))
+{
+	pthread_mutex_lock(&gateway->lock);
+	for (size_t i = 0; i < gateway->seat_count; i++)
+		if (gateway->seats[i].worker)
+			tell(gateway->seats[i].worker);
+	pthread_mutex_unlock(&gateway->lock);
+}
+
+void gateway_drain(struct gateway *gateway)
+{
+	tell_workers(gateway, worker_drain);
+}
+
+void gateway_stop(struct gateway *gateway)
+{
+	tell_workers(gateway, worker_stop);
+}
+
+bool gateway_is_done(const struct gateway *gateway)
+{
+	return atomic_load(&gateway->running) == 0;
+}
+
+void gateway_reopen_logs(struct gateway *gateway)
+{
+	access_log_reopen(gateway->access);
+}
+
+/* Sockets that no worker took over. */
+static void close_unused(const struct gateway *gateway, const struct seat *seat)
+{
+	for (size_t i = 0; seat->fds && i < gateway->snapshot->listener_count; i++)
+		if (seat->fds[i] >= 0)
+			close(seat->fds[i]);
+}
+
+void gateway_free(struct gateway **address)
+{
+	struct gateway *gateway = *address;
+
+	if (!gateway)
+		return;
+	for (size_t i = 0; i < gateway->seat_count; i++) {
+		if (gateway->seats[i].gateway)
+			pthread_join(gateway->seats[i].thread, NULL);
+		else
+			close_unused(gateway, &gateway->seats[i]);
+		free(gateway->seats[i].fds);
+	}
+	access_log_close(&gateway->access);
+	pthread_cond_destroy(&gateway->changed);
+	pthread_mutex_destroy(&gateway->lock);
+	free(gateway->seats);
+	free(gateway->bound);
+	free(gateway);
+	*address = NULL;
+}

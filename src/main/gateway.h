@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gateway: the running whole: a snapshot, its listening sockets, a worker on each of its threads, and the
+ * log.
+ */
+#pragma once
+
+#include "base/journal.h"
+#include "proxy/snapshot.h"
+
+struct gateway;
+
+result gateway_start(struct snapshot *snapshot, struct journal *journal, struct gateway **ret_gateway);
+/* Binds every listener, says in the journal where, and starts the workers. ERROR_SYSTEM or ERROR_LIMIT: the
+ * journal has the words. The snapshot and its endpoints stay the caller's and must live until gateway_free().
+ */
+
+void gateway_drain(struct gateway *gateway);
+/* Stops accepting; what is in flight finishes. */
+
+void gateway_stop(struct gateway *gateway);
+/* Cuts what is in flight. */
+
+bool gateway_is_done(const struct gateway *gateway);
+/* Every worker has ended. */
+
+void gateway_reopen_logs(struct gateway *gateway);
+
+void gateway_free(struct gateway **gateway);
+/* Every worker must have ended. Writes what is left of the log. */

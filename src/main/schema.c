@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "main/command.h"
+#include "proxy/gateway_config.h"
+
+static int schema_run(const struct command *command, int count, char **arguments)
+{
+	if (count)
+		return command_misused(command, "unexpected argument", arguments[0]);
+	fields_print_schema(gateway_fields, stdout);
+	return 0;
+}
+
+const struct command command_schema = {
+	.name = "schema",
+	.usage = "",
+	.summary = "Prints the JSON Schema of the configuration, for editors.",
+	.help = "",
+	.run = schema_run,
+};
+
+static int manual_run(const struct command *command, int count, char **arguments)
+{
+	if (count)
+		return command_misused(command, "unexpected argument", arguments[0]);
+	fields_print_manual(gateway_fields, 1, stdout);
+	return 0;
+}
+
+const struct command command_manual = {
+	.name = "manual",
+	.usage = "",
+	.summary = "Prints the reference manual of the configuration, as Markdown.",
+	.help = "\ndocs/reference.md is this text.\n",
+	.run = manual_run,
+};

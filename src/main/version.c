@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define PCRE2_CODE_UNIT_WIDTH 8
+
+#include <ares.h>
+#include <libfyaml.h>
+#include <pcre2.h>
+#include <stdio.h>
+
+#include "main/command.h"
+
+static int version_run(const struct command *command, int count, char **arguments)
+{
+	char pcre2[64] = "";
+
+	if (count)
+		return command_misused(command, "unexpected argument", arguments[0]);
+	pcre2_config(PCRE2_CONFIG_VERSION, pcre2);
+	printf("gatehouse %s (%s, %s)\n", GATEHOUSE_VERSION, GATEHOUSE_BUILD, __VERSION__);
+	printf("features: HTTP/1.1\n");
+	printf("libraries: libfyaml %s, c-ares %s, PCRE2 %s\n", fy_library_version(), ares_version(NULL),
+	       pcre2);
+	return 0;
+}
+
+const struct command command_version = {
+	.name = "version",
+	.usage = "",
+	.summary = "Prints version, build, features and library versions.",
+	.help = "",
+	.run = version_run,
+};

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/admission.h"
+
+#include "codec/forwarded.h"
+#include "codec/host.h"
+#include "codec/uri.h"
+
+/* RFC 9112 section 3.2.2: an absolute target's authority counts, not the Host field (the parser refuses it
+ * when they differ). */
+static enum reason check_host(struct exchange *x, const struct uri *uri)
+{
+	const struct http_field *field = http_fields_get(&x->request.head.fields, HTTP_HOST);
+	str text = uri->authority.len ? uri->authority : field ? field->value : (str) { 0 };
+	struct buf room = arena_open(&x->arena, HOST_NAME_MAX + 1);
+	struct host host;
+
+	if (!text.len)
+		return REASON_NONE; /* HTTP/1.0 without one: only rules for any host can match */
+	if (!host_parse(text, &host))
+		return REASON_HOST_MALFORMED;
+	x->view.host = host_lower(host.name, &room);
+	arena_close(&x->arena, &room);
+	return REASON_NONE;
+}
+
+static enum reason check_path(struct exchange *x, const struct uri *uri)
+{
+	struct buf room = arena_open(&x->arena, uri->path.len * 3 + 1);
+	struct uri_path path;
+	result_value normal = uri_path_normalise(uri->path, URI_KEEP_ENCODED_SLASHES, &room, &path);
+
+	arena_close(&x->arena, &room);
+	if (failed(normal))
+		return REASON_PATH_INVALID;
+	x->view.path = path.text;
+	x->view.query = uri->query;
+	x->has_encoded_slash = path.has_encoded_slash;
+	return REASON_NONE;
+}
+
+static str value_of(const struct http_fields *fields, enum http_name id)
+{
+	const struct http_field *field = http_fields_get(fields, id);
+
+	return field ? field->value : (str) { 0 };
+}
+
+/* All values of a list field as one list. */
+static str joined(struct exchange *x, enum http_name id)
+{
+	const struct http_fields *fields = &x->request.head.fields;
+	str all = { 0 };
+
+	for (size_t i = 0; i < fields->count; i++) {
+		str parts[] = { all, all.len ? STR(", ") : (str) { 0 }, fields->at[i].value };
+
+		if (fields->at[i].id == id && !fields->at[i].removed)
+			all = all.len ? arena_join(&x->arena, parts, 3) : fields->at[i].value;
+	}
+	return all;
+}
+
+/* A Unix socket's peer is whoever may open the path: nobody's address, and never a trusted one. */
+static bool peer_ip(const struct exchange *x, struct ip *ret_ip)
+{
+	return ip_parse(x->view.client_ip, ret_ip);
+}
+
+/* The client is whom the nearest proxy that is not trusted speaks for. */
+static void believe_client(struct exchange *x, struct ip client)
+{
+	struct buf text = arena_open(&x->arena, IP_TEXT_MAX);
+	struct address *address;
+
+	ip_print(client, &text);
+	x->view.client_ip = arena_close(&x->arena, &text);
+	address = ARENA_NEW(&x->arena, struct address);
+	if (address_of_ip(x->view.client_ip, 0, address))
+		x->view.client = address;
+}
+
+static void believe_proxies(struct exchange *x)
+{
+	const struct listener_snapshot *listener = x->session->connection->door->snapshot;
+	const struct http_fields *fields = &x->request.head.fields;
+	struct ip peer;
+
+	if (!peer_ip(x, &peer) || !cidr_any_has(listener->trusted, listener->trusted_count, peer))
+		return;
+	x->forwarded_for = joined(x, HTTP_X_FORWARDED_FOR);
+	x->forwarded = joined(x, HTTP_FORWARDED);
+	x->forwarded_host = value_of(fields, HTTP_X_FORWARDED_HOST);
+	x->forwarded_port = value_of(fields, HTTP_X_FORWARDED_PORT);
+	if (str_eq_nocase(value_of(fields, HTTP_X_FORWARDED_PROTO), STR("https")))
+		x->view.scheme = STR("https");
+	believe_client(x, forwarded_client(fields, listener->trusted, listener->trusted_count, peer));
+}
+
+/* What a client may not say, and what is meant for this hop alone, ends here; so does Expect, which the
+ * gateway answers. */
+static void remove_what_ends_here(struct http_fields *fields)
+{
+	http_fields_remove_hop(fields);
+	http_fields_remove_managed(fields);
+	http_fields_remove(fields, HTTP_EXPECT);
+}
+
+enum reason admission_check(struct exchange *x)
+{
+	const struct http_request *head = &x->request.head;
+	struct uri uri;
+	enum reason reason;
+
+	if (!uri_split(head->target, head->method, &uri))
+		return REASON_REQUEST_LINE_MALFORMED;
+	reason = check_host(x, &uri);
+	if (reason == REASON_NONE)
+		reason = check_path(x, &uri);
+	if (reason != REASON_NONE) {
+		x->keep_alive = false;
+		return reason;
+	}
+	if (x->session->connection->door->snapshot->trusted_count)
+		believe_proxies(x);
+	remove_what_ends_here(&x->request.head.fields);
+	if (head->framing == HTTP_LENGTH && head->length > x->body.max)
+		return REASON_BODY_TOO_LARGE;
+	return REASON_NONE;
+}
+
+enum reason admission_route(struct exchange *x)
+{
+	struct route_match *match = &x->worker->match;
+	struct route_request request = {
+		.method = x->request.head.method_text,
+		.host = x->view.host,
+		.path = x->view.path,
+		.query = x->view.query,
+		.fields = &x->request.head.fields,
+		.client = x->view.client,
+	};
+
+	router_match(x->worker->snapshot->router, x->worker->route_scratch, &request, match);
+	x->allowed = match->allowed;
+	x->allowed_other = match->allowed_other;
+	if (match->outcome == ROUTE_NONE)
+		return REASON_NO_ROUTE;
+	if (match->outcome == ROUTE_METHOD)
+		return REASON_METHOD_NOT_ALLOWED;
+	x->target = match->rule->target;
+	x->view.api = x->target->api;
+	x->view.route = x->target->route;
+	x->view.parameter_count = match->parameter_count;
+	if (match->parameter_count) {
+		struct route_parameter *kept =
+			ARENA_ARRAY(&x->arena, struct route_parameter, match->parameter_count);
+
+		memcpy(kept, match->parameters, match->parameter_count * sizeof *kept);
+		x->view.parameters = kept;
+	}
+	if (x->has_encoded_slash && !x->target->keeps_encoded_slashes)
+		return REASON_PATH_INVALID;
+	return REASON_NONE;
+}

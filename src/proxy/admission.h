@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admission: from what stood on the wire to the one view of the request that everything after it uses.
+ *
+ * The target is taken apart, the host and the path are normalised, the client is told from the proxies in
+ * front of it, and what a client must not say (hop-by-hop, managed names and their aliases) is removed. Pure
+ * but for the arena.
+ */
+#pragma once
+
+#include "proxy/exchange.h"
+
+enum reason admission_check(struct exchange *x);
+/* Fills x->view. REASON_NONE, or why the request is refused. */
+
+enum reason admission_route(struct exchange *x);
+/* Finds the target. REASON_NONE, _NO_ROUTE, _METHOD_NOT_ALLOWED, _PATH_INVALID. */

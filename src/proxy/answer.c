@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/answer.h"
+
+#include "base/assert.h"
+#include "codec/http_date.h"
+#include "codec/json_text.h"
+#include "proxy/admission.h"
+
+enum {
+	FIELDS_MAX = 64,
+	PROBLEM_MAX = 2048,
+	SMALL_BODY = 64 * 1024,
+};
+
+static void add(struct http_response *response, enum http_name id, str value)
+{
+	result_value added = OK;
+
+	if (value.len && !http_fields_get(&response->fields, id))
+		added = http_fields_add(&response->fields, id, http_name_text(id), value);
+	ASSERT(!failed(added));
+}
+
+static void put_member(struct buf *out, str name, str value)
+{
+	buf_put_char(out, ',');
+	json_put_string(out, name);
+	buf_put_char(out, ':');
+	json_put_string(out, value);
+}
+
+/* RFC 9457. What would help an attacker is in the log, not here. */
+static str problem_print(struct exchange *x, enum reason reason, int status, str detail)
+{
+	struct buf out = arena_open(&x->arena, PROBLEM_MAX);
+	str title = reason_title(reason).len ? reason_title(reason) : http_status_text(status);
+
+	buf_put(&out, STR("{\"type\":\"about:blank\""));
+	put_member(&out, STR("title"), title);
+	buf_put(&out, STR(",\"status\":"));
+	buf_put_u64(&out, (uint64_t)status);
+	if (detail.len)
+		put_member(&out, STR("detail"), detail);
+	put_member(&out, STR("instance"), x->view.request_id);
+	buf_put(&out, STR("}\n"));
+	return arena_close(&x->arena, &out);
+}
+
+static str proxy_status(struct exchange *x, enum reason reason)
+{
+	str error = reason_proxy_error(reason);
+	str parts[] = { STR("gatehouse; error="), error };
+
+	return error.len ? arena_join(&x->arena, parts, 2) : (str) { 0 };
+}
+
+static str date_print(struct exchange *x)
+{
+	char *text = arena_bytes(&x->arena, HTTP_DATE_LEN);
+
+	http_date_print(x->view.effects->wall(x->view.effects->self), text);
+	return (str) { text, HTTP_DATE_LEN };
+}
+
+/* For 405: every method that some rule would have taken. */
+static str allow_print(struct exchange *x)
+{
+	struct buf out = arena_open(&x->arena, 256);
+
+	for (int method = HTTP_GET; method < HTTP_METHODS; method++) {
+		if (!(x->allowed & 1u << method))
+			continue;
+		buf_put(&out, out.len ? STR(", ") : (str) { 0 });
+		buf_put(&out, http_method_text((enum http_method)method));
+	}
+	for (size_t i = 0; x->allowed_other && i < x->allowed_other->len; i++) {
+		buf_put(&out, out.len ? STR(", ") : (str) { 0 });
+		buf_put(&out, x->allowed_other->at[i]);
+	}
+	return arena_close(&x->arena, &out);
+}
+
+static void copy_fields(struct http_response *response, const struct http_fields *from)
+{
+	for (size_t i = 0; i < from->count && response->fields.count < FIELDS_MAX / 2; i++)
+		if (!from->at[i].removed)
+			response->fields.at[response->fields.count++] = from->at[i];
+}
+
+static str body_of(struct exchange *x, enum reason reason, int status)
+{
+	const struct answer *answer = &x->view.answer;
+
+	if (answer->body.len || reason == REASON_RESPOND)
+		return answer->body;
+	return problem_print(x, reason, status, answer->detail.len ? answer->detail : reason_detail(reason));
+}
+
+static struct http_response make_response(struct exchange *x, enum reason reason, str *ret_body)
+{
+	const struct answer *answer = &x->view.answer;
+	struct http_response response = { .status = answer->status ? answer->status : reason_status(reason) };
+	bool is_problem = !answer->body.len && reason != REASON_RESPOND;
+
+	response.fields.at = ARENA_ARRAY(&x->arena, struct http_field, FIELDS_MAX);
+	response.fields.max = FIELDS_MAX;
+	copy_fields(&response, &answer->fields);
+	*ret_body = body_of(x, reason, response.status);
+	if (is_problem)
+		add(&response, HTTP_CONTENT_TYPE, STR("application/problem+json"));
+	else
+		add(&response, HTTP_CONTENT_TYPE, answer->content_type);
+	if (reason == REASON_METHOD_NOT_ALLOWED)
+		add(&response, HTTP_ALLOW, allow_print(x));
+	if (response.status == 503)
+		add(&response, HTTP_RETRY_AFTER, STR("1"));
+	add(&response, HTTP_PROXY_STATUS, proxy_status(x, reason));
+	add(&response, HTTP_DATE, date_print(x));
+	return response;
+}
+
+static bool has_no_body(int status)
+{
+	return status < 200 || status == 204 || status == 304;
+}
+
+bool answer_body_is_small(const struct exchange *x)
+{
+	const struct http_request *head = &x->request.head;
+
+	if (h1_source_is_whole(&x->body))
+		return true;
+	return head->framing == HTTP_LENGTH && head->length <= SMALL_BODY && !head->expects_continue;
+}
+
+/* After a head that was not understood nothing that follows is parsed. */
+static bool may_keep(const struct exchange *x, enum reason reason)
+{
+	bool is_framing_sound = x->view.answer.status == 0 || x->request.error == H1_ERROR_NONE;
+
+	return x->keep_alive && is_framing_sound && reason != REASON_CHUNK_MALFORMED &&
+	       reason != REASON_BODY_TIMEOUT && !x->worker->is_draining && answer_body_is_small(x);
+}
+
+static result send_text(struct exchange *x, struct h1_sink *sink, str body)
+{
+	while (!sink->sink.is_done) {
+		struct piece piece = { .bytes = body, .is_last = true };
+		size_t used;
+
+		TRY(sink_send(&sink->sink, piece, exchange_patience(x), &used));
+		body = str_skip(body, used);
+	}
+	return OK;
+}
+
+void answer_send(struct exchange *x, enum reason reason)
+{
+	struct http_response response;
+	struct h1_sink sink;
+	str body;
+
+	if (x->is_client_gone && !x->has_answer)
+		x->status = reason_status(REASON_CLIENT_ABORTED);
+	if (x->is_client_gone || x->has_answer)
+		return;
+	response = make_response(x, reason, &body);
+	x->view.response = &response;
+	if (x->target)
+		policy_chain_response(&x->target->chain, &x->view);
+	response.keep_alive = x->keep_alive = may_keep(x, reason);
+	response.framing = has_no_body(response.status) ? HTTP_NO_BODY : HTTP_LENGTH;
+	response.length = body.len;
+	x->has_answer = true;
+	x->status = response.status;
+	h1_server_respond(&x->session->server, &x->arena, &x->request.head, &response, &sink);
+	if (sink.framing == HTTP_NO_BODY)
+		body = (str) { 0 };
+	if (failed(send_text(x, &sink, body)))
+		x->is_client_gone = true;
+	x->sent = sink.sent;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/attempt.h"
+
+#include "base/assert.h"
+#include "http/h1_client.h"
+
+static enum reason fail(struct forward *f, enum failure failure, enum reason reason)
+{
+	f->failure = failure;
+	return reason;
+}
+
+static void begin_load(struct forward *f)
+{
+	atomic_fetch_add_explicit(&f->endpoint->active, 1, memory_order_relaxed);
+}
+
+void attempt_end_load(struct forward *f)
+{
+	if (f->endpoint)
+		atomic_fetch_sub_explicit(&f->endpoint->active, 1, memory_order_relaxed);
+	f->endpoint = NULL;
+}
+
+static enum reason connect_failure(struct forward *f, result_value error)
+{
+	switch (error.kind) {
+	case ERROR_CANCELLED:
+		return fail(f, FAILURE_FINAL, REASON_CLIENT_ABORTED);
+	case ERROR_LIMIT:
+		return fail(f, FAILURE_FINAL, REASON_OVERLOADED);
+	case ERROR_TIMEOUT:
+		return fail(f, FAILURE_UNSENT, REASON_UPSTREAM_CONNECT_TIMEOUT);
+	case ERROR_MISSING:
+		return fail(f, FAILURE_UNSENT, REASON_UPSTREAM_NAME_UNRESOLVED);
+	default:
+		return fail(f, FAILURE_UNSENT, REASON_UPSTREAM_CONNECT_REFUSED);
+	}
+}
+
+static enum reason connect_endpoint(struct forward *f)
+{
+	struct exchange *x = f->exchange;
+	deadline until =
+		deadline_min(x->until, deadline_after(exchange_now(x), x->target->timeouts->connect));
+	bool is_repeatable = http_method_is_idempotent(x->request.head.method) && f->stale_tries == 0;
+	result_value taken;
+
+	f->endpoint = upstream_pick(f->upstream, f->turns, &x->worker->random, &f->tried);
+	if (!f->endpoint)
+		return fail(f, FAILURE_FINAL, REASON_NO_ENDPOINT);
+	begin_load(f);
+	x->view.endpoint = f->endpoint->text;
+	if (f->tried.count < UPSTREAM_TRIED_MAX)
+		f->tried.at[f->tried.count++] = f->endpoint;
+	taken = pool_take(x->worker->pool, f->endpoint, is_repeatable, until, &f->connection);
+	return failed(taken) ? connect_failure(f, taken) : REASON_NONE;
+}
+
+/* A client that waits for leave to send its body gets it from the gateway, once (RFC 9110 section 10.1.1). */
+static result give_leave(struct exchange *x)
+{
+	struct http_response leave = { .status = 100 };
+
+	if (!x->request.head.expects_continue || x->session->in.len)
+		return OK;
+	x->request.head.expects_continue = false;
+	return h1_server_interim(&x->session->server, &x->arena, &leave,
+				 deadline_min(x->until, exchange_patience(x)));
+}
+
+static enum reason send_request(struct forward *f)
+{
+	struct exchange *x = f->exchange;
+	struct stream *to = &f->connection->socket.stream;
+
+	if (x->request.head.framing != HTTP_NO_BODY && failed(give_leave(x)))
+		return fail(f, FAILURE_FINAL, REASON_CLIENT_ABORTED);
+	upload_start(&f->upload, x, to, f->head, f->body, x->target->timeouts->idle);
+	if (!f->upload.has_failed)
+		return REASON_NONE;
+	switch (f->upload.error.kind) {
+	case ERROR_CANCELLED:
+		return fail(f, FAILURE_FINAL, REASON_CLIENT_ABORTED);
+	case ERROR_TIMEOUT:
+		return fail(f, FAILURE_FINAL, REASON_UPSTREAM_WRITE_TIMEOUT);
+	case ERROR_LIMIT:
+		return fail(f, FAILURE_FINAL, REASON_OVERLOADED);
+	default: /* it may have answered before it closed */
+		return REASON_NONE;
+	}
+}
+
+/* 103 and other interim answers are the client's; 100 was ours to give, and 101 nobody asked for (RFC 9110
+ * section 15.2). */
+static result pass_interim(struct forward *f, const struct http_response *interim)
+{
+	struct exchange *x = f->exchange;
+
+	if (interim->status == 101)
+		return error_make(ERROR_MALFORMED, "the upstream switched protocols unasked");
+	if (interim->status != 103 || x->request.head.version == HTTP_1_0)
+		return OK;
+	return h1_server_interim(&x->session->server, &x->arena, interim,
+				 deadline_min(x->until, exchange_patience(x)));
+}
+
+/* The time for an answer runs from the request's last byte, which may still be on its way. */
+static deadline answer_deadline(const struct forward *f)
+{
+	const struct upload *upload = &f->upload;
+	deadline from = upload->is_under_way ? exchange_now(f->exchange) : upload->ended;
+
+	return deadline_min(f->exchange->until,
+			    deadline_after(from, f->exchange->target->timeouts->response));
+}
+
+static result read_one_head(struct forward *f, struct http_response *response)
+{
+	struct exchange *x = f->exchange;
+	struct h1_client client = {
+		.stream = &f->connection->socket.stream,
+		.in = &f->connection->in,
+		.limits = &response_limits,
+		.shared_fields = x->worker->response_fields,
+	};
+	result_value read;
+	deadline until;
+
+	do {
+		until = answer_deadline(f);
+		read = h1_client_read(&client, &x->arena, x->request.head.method, until, response);
+	} while (read.kind == ERROR_TIMEOUT && answer_deadline(f) > until);
+	return read;
+}
+
+static result read_answer(struct forward *f)
+{
+	for (unsigned heads = 0; heads <= INTERIM_MAX; heads++) {
+		TRY(read_one_head(f, &f->response));
+		f->has_begun = true;
+		if (f->response.status >= 200)
+			return OK;
+		TRY(pass_interim(f, &f->response));
+	}
+	return error_make(ERROR_MALFORMED, "too many interim answers");
+}
+
+/* It closed without a byte of an answer. */
+static enum reason silent_failure(struct forward *f)
+{
+	if (f->has_begun || f->connection->in.len)
+		return fail(f, FAILURE_FINAL, REASON_UPSTREAM_CLOSED);
+	if (f->connection->is_reused && f->upload.sink.sent == 0)
+		return fail(f, FAILURE_STALE, REASON_UPSTREAM_RESET);
+	return fail(f, FAILURE_SILENT, REASON_UPSTREAM_RESET);
+}
+
+static enum reason answer_failure(struct forward *f, result_value error)
+{
+	enum reason client = upload_client_failure(&f->upload);
+
+	switch (error.kind) {
+	case ERROR_CANCELLED:
+		return fail(f, FAILURE_FINAL, client ? client : exchange_cancelled(f->exchange));
+	case ERROR_TIMEOUT:
+		return fail(f, f->has_begun ? FAILURE_FINAL : FAILURE_TIMEOUT, REASON_UPSTREAM_TIMEOUT);
+	case ERROR_CLOSED:
+	case ERROR_RESET:
+		return silent_failure(f);
+	case ERROR_LIMIT:
+		return fail(f, FAILURE_FINAL, REASON_OVERLOADED);
+	default:
+		return fail(f, FAILURE_FINAL, REASON_UPSTREAM_MALFORMED);
+	}
+}
+
+static enum reason receive(struct forward *f)
+{
+	struct exchange *x = f->exchange;
+	result_value read = read_answer(f);
+
+	if (failed(read))
+		return answer_failure(f, read);
+	x->first_byte = exchange_now(x);
+	if (f->response.status >= 502 && f->response.status <= 504)
+		f->failure = FAILURE_STATUS;
+	return REASON_NONE;
+}
+
+enum reason attempt_run(struct forward *f)
+{
+	enum reason reason;
+
+	f->exchange->attempts++;
+	f->failure = FAILURE_NONE;
+	f->has_begun = false;
+	f->response = (struct http_response) { 0 };
+	reason = connect_endpoint(f);
+	if (reason == REASON_NONE)
+		reason = send_request(f);
+	if (reason == REASON_NONE)
+		reason = receive(f);
+	return reason;
+}
+
+void attempt_abandon(struct forward *f)
+{
+	upload_stop(&f->upload);
+	pool_drop(f->exchange->worker->pool, &f->connection);
+	attempt_end_load(f);
+}

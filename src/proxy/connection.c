@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/connection.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "proxy/exchange.h"
+#include "proxy/introduction.h"
+
+static const duration linger = 2 * SECOND;
+
+static struct connection *connection_of(struct socket *socket)
+{
+	return (struct connection *)socket;
+}
+
+static deadline now_of(const struct worker *worker)
+{
+	return loop_now(worker->loop);
+}
+
+static void connection_release(struct socket *socket)
+{
+	free(connection_of(socket));
+}
+
+/* It is no longer the worker's: the last one to go ends a worker that drains. */
+static void connection_leave(struct connection *connection)
+{
+	struct worker *worker = connection->door->worker;
+
+	timer_clear(&connection->idle);
+	*connection->link = connection->next;
+	if (connection->next)
+		connection->next->link = connection->link;
+	connection->door->connections--;
+	worker->connection_count--;
+	if (worker->is_draining && worker->connection_count == 0)
+		loop_stop(worker->loop);
+}
+
+static void connection_close(struct connection *connection)
+{
+	connection_leave(connection);
+	stream_close(&connection->socket.stream);
+}
+
+/* For answers that the client must be able to read although it is still sending. */
+static void connection_linger(struct connection *connection)
+{
+	deadline until = deadline_after(now_of(connection->door->worker), linger);
+
+	connection_leave(connection);
+	socket_linger_close(&connection->socket, until);
+}
+
+static void on_idle_too_long(struct timer *timer)
+{
+	connection_close((struct connection *)((char *)timer - offsetof(struct connection, idle)));
+}
+
+static void on_client_ready(struct socket *socket);
+
+static void wait_for_request(struct connection *connection, duration patience)
+{
+	struct worker *worker = connection->door->worker;
+
+	socket_set_watch(&connection->socket, on_client_ready);
+	timer_set(worker->loop, &connection->idle, deadline_after(now_of(worker), patience));
+}
+
+/* While an exchange is under way and nobody reads from the client: it may be gone. */
+static void on_client_busy(struct socket *socket)
+{
+	struct connection *connection = connection_of(socket);
+
+	if (socket_is_hung_up(socket) && connection->exchange)
+		exchange_client_gone(connection->exchange);
+}
+
+static void session_begin(struct session *session, struct fiber *fiber, struct connection *connection)
+{
+	struct worker *worker = connection->door->worker;
+
+	*session = (struct session) { .connection = connection, .worker = worker, .fiber = fiber };
+	intake_init(&session->in, &worker->scratch);
+	session->server = (struct h1_server) {
+		.stream = &connection->socket.stream,
+		.in = &session->in,
+		.limits = &connection->door->snapshot->h1,
+		.shared_fields = worker->request_fields,
+	};
+	connection->fiber = fiber;
+	socket_set_watch(&connection->socket, on_client_busy);
+	timer_set(worker->loop, &connection->idle, DEADLINE_NEVER);
+}
+
+/* Serves while requests are there to be read. */
+static enum exchange_end serve(struct session *session)
+{
+	enum exchange_end end;
+
+	if (failed(introduction_read(session)))
+		return EXCHANGE_CLOSE;
+	do {
+		end = exchange_run(session);
+	} while (end == EXCHANGE_KEEP &&
+		 (session->in.len || socket_is_readable(&session->connection->socket)));
+	return end;
+}
+
+static void connection_run(struct fiber *self, void *argument)
+{
+	struct connection *connection = argument;
+	struct session session;
+	enum exchange_end end;
+
+	session_begin(&session, self, connection);
+	end = serve(&session);
+	intake_fini(&session.in);
+	connection->fiber = NULL;
+	if (end == EXCHANGE_KEEP && !session.worker->is_draining)
+		wait_for_request(connection, connection->door->snapshot->config->limits.idle_timeout);
+	else if (end == EXCHANGE_LINGER)
+		connection_linger(connection);
+	else
+		connection_close(connection);
+}
+
+static void on_client_ready(struct socket *socket)
+{
+	struct connection *connection = connection_of(socket);
+	struct worker *worker = connection->door->worker;
+	result_value started = fiber_start(worker->fibers, connection_run, connection);
+
+	if (!failed(started))
+		return;
+	journal_warn(worker->journal, "a connection is closed: no fiber for it: %s", started.why);
+	connection_close(connection);
+}
+
+static void connection_enter(struct connection *connection, struct door *door, const struct address *peer)
+{
+	struct worker *worker = door->worker;
+	struct buf ip = buf_over(connection->ip, sizeof connection->ip);
+
+	connection->socket.release = connection_release;
+	connection->door = door;
+	connection->peer = *peer;
+	connection->is_introduced = !door->snapshot->config->proxy_protocol;
+	address_print_ip(peer, &ip);
+	connection->ip_len = (uint8_t)ip.len;
+	connection->idle.on_due = on_idle_too_long;
+	connection->next = worker->connections;
+	if (connection->next)
+		connection->next->link = &connection->next;
+	connection->link = &worker->connections;
+	worker->connections = connection;
+	worker->connection_count++;
+	door->connections++;
+}
+
+void connection_open(struct door *door, int fd, const struct address *peer)
+{
+	struct worker *worker = door->worker;
+	struct connection *connection = NULL;
+	result_value opened = error_make(ERROR_LIMIT, "the listener's bound on connections is reached");
+
+	if (door->connections < door->max_connections) {
+		connection = calloc(1, sizeof *connection);
+		ASSERT(connection);
+		opened = socket_open(&connection->socket, worker->fibers, fd);
+	}
+	if (failed(opened)) {
+		journal_warn(worker->journal, "listener %.*s: a connection is closed: %s",
+			     STR_ARG(door->snapshot->name), opened.why);
+		close(fd);
+		free(connection);
+		listener_pause(&door->listener, deadline_after(now_of(worker), 100 * MILLISECOND));
+		return;
+	}
+	connection_enter(connection, door, peer);
+	wait_for_request(connection, door->snapshot->config->limits.header_timeout);
+}
+
+void connections_drain(struct worker *worker)
+{
+	struct connection *next;
+
+	for (struct connection *connection = worker->connections; connection; connection = next) {
+		next = connection->next;
+		if (!connection->fiber)
+			connection_close(connection);
+	}
+	if (worker->connection_count == 0)
+		loop_stop(worker->loop);
+}
+
+static void cancel_all(struct worker *worker)
+{
+	struct connection *next;
+
+	for (struct connection *connection = worker->connections; connection; connection = next) {
+		next = connection->next;
+		if (connection->fiber)
+			fiber_cancel(connection->fiber);
+		else
+			connection_close(connection);
+	}
+}
+
+void connections_cut(struct worker *worker)
+{
+	while (worker->connections || fibers_alive(worker->fibers)) {
+		cancel_all(worker);
+		loop_turn(worker->loop, deadline_after(time_monotonic(), 10 * MILLISECOND));
+	}
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * connection: a client's connection, from accept to close.
+ *
+ * While it waits for a request it is this struct and nothing else: no fiber, no buffer. The first bytes take
+ * a fiber, which serves requests until none is waiting, and gives the connection back to the loop.
+ */
+#pragma once
+
+#include "http/h1_server.h"
+#include "io/socket.h"
+#include "proxy/worker.h"
+
+enum { CLIENT_IP_MAX = 46 };
+
+struct exchange;
+
+struct connection {
+	struct socket socket; /* first */
+	struct timer idle;
+	struct connection *next, **link; /* among the worker's */
+	struct door *door;
+	struct fiber *fiber;       /* at work on it; NULL: idle */
+	struct exchange *exchange; /* under way; told when the client goes */
+	uint64_t requests;
+	struct address peer; /* who is at the other end, by PROXY protocol if the listener wants it */
+	uint8_t ip_len;
+	bool is_introduced; /* the PROXY protocol's header was read, or none is wanted */
+	char ip[CLIENT_IP_MAX];
+};
+
+/* A connection at work: what its fiber needs beside it. */
+struct session {
+	struct connection *connection;
+	struct worker *worker;
+	struct fiber *fiber;
+	struct intake in;
+	struct h1_server server;
+};
+
+void connection_open(struct door *door, int fd, const struct address *peer);
+/* Takes fd over. Closes it when the listener's bound on connections is reached. */
+
+void connections_drain(struct worker *worker);
+/* Closes what is idle; when the last connection is gone the worker's loop stops. */
+
+void connections_cut(struct worker *worker);
+/* Ends every connection now: cancels what is under way, and turns the loop until all have unwound. */

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/exchange.h"
+
+#include "proxy/admission.h"
+#include "proxy/answer.h"
+#include "proxy/forward.h"
+
+enum {
+	ARENA_MAX = 16 * 1024 * 1024,
+	REQUEST_ID_LEN = 32,
+};
+
+static const struct h1_chunked_limits request_chunked_limits = {
+	.extension = 4 * 1024,
+	.trailers = { .field = 8 * 1024, .name = 256, .head = 16 * 1024, .fields = 32 },
+};
+
+static str request_id_make(struct exchange *x)
+{
+	char *text = arena_bytes(&x->arena, REQUEST_ID_LEN);
+	uint64_t words[2] = { random_next(&x->worker->random), random_next(&x->worker->random) };
+
+	for (size_t i = 0; i < REQUEST_ID_LEN; i++) {
+		text[i] = "0123456789abcdef"[words[i / 16] & 15];
+		words[i / 16] >>= 4;
+	}
+	return (str) { text, REQUEST_ID_LEN };
+}
+
+static void exchange_begin(struct exchange *x, struct session *session)
+{
+	struct worker *worker = session->worker;
+	struct connection *connection = session->connection;
+
+	*x = (struct exchange) {
+		.session = session,
+		.worker = worker,
+		.began = loop_now(worker->loop),
+		.began_wall = loop_wall(worker->loop),
+		.until = DEADLINE_NEVER,
+	};
+	arena_init(&x->arena, &worker->blocks, ARENA_MAX);
+	x->view = (struct view) {
+		.arena = &x->arena,
+		.effects = &worker->effects,
+		.request = &x->request.head,
+		.scheme = STR("http"),
+		.client_ip = { connection->ip, connection->ip_len },
+		.client = &connection->peer,
+		.request_id = request_id_make(x),
+		.request_id_header = STR("X-Request-ID"),
+	};
+	connection->exchange = x;
+	connection->requests++;
+}
+
+void exchange_client_gone(struct exchange *x)
+{
+	x->is_client_gone = true;
+	fiber_cancel(x->session->fiber);
+}
+
+static void body_begin(struct exchange *x)
+{
+	const struct listener_limits *limits = &x->session->connection->door->snapshot->config->limits;
+	const struct http_request *head = &x->request.head;
+
+	h1_source_init(&x->body, &x->session->connection->socket.stream, &x->session->in, head->framing,
+		       head->length);
+	h1_source_allow(&x->body, limits->body, &request_chunked_limits, &x->arena);
+	x->keep_alive = head->keep_alive &&
+			(!limits->requests_per_connection ||
+			 x->session->connection->requests < (uint64_t)limits->requests_per_connection);
+}
+
+/* What is wrong with the head is told finer than the reason's own words do. */
+static enum reason refuse_head(struct exchange *x)
+{
+	enum h1_error error = x->request.error;
+
+	x->view.answer.status = h1_error_status(error);
+	x->view.answer.detail = h1_error_text(error);
+	return reason_find(h1_error_reason(error));
+}
+
+/* *ret_is_empty: the connection ended, or was left alone, before a byte of a request: nothing to answer or to
+ * log. */
+static enum reason read_request(struct exchange *x, bool *ret_is_empty)
+{
+	const struct listener_limits *limits = &x->session->connection->door->snapshot->config->limits;
+	deadline until = deadline_after(x->began, limits->header_timeout);
+	result_value read = h1_server_read(&x->session->server, &x->arena, until, &x->request);
+
+	*ret_is_empty = failed(read) && read.kind != ERROR_MALFORMED && x->session->in.len == 0;
+	if (!failed(read)) {
+		body_begin(x);
+		return REASON_NONE;
+	}
+	switch (read.kind) {
+	case ERROR_MALFORMED:
+		return refuse_head(x);
+	case ERROR_TIMEOUT:
+		return REASON_HEADER_TIMEOUT;
+	case ERROR_LIMIT:
+		return REASON_OVERLOADED;
+	case ERROR_CANCELLED:
+		return exchange_cancelled(x);
+	default:
+		x->is_client_gone = true;
+		return REASON_CLIENT_ABORTED;
+	}
+}
+
+static enum reason run_policies(struct exchange *x)
+{
+	if (policy_chain_request(&x->target->chain, &x->view) == POLICY_ANSWERED)
+		return x->view.answer.reason;
+	if (!x->target->upstream)
+		return REASON_NO_ENDPOINT;
+	return REASON_NONE;
+}
+
+static void write_log(struct exchange *x, enum reason reason)
+{
+	const struct connection *connection = x->session->connection;
+	const struct http_request *request = &x->request.head;
+	const struct http_field *agent = http_fields_get(&request->fields, HTTP_USER_AGENT);
+	const struct http_field *referer = http_fields_get(&request->fields, HTTP_REFERER);
+	deadline now = exchange_now(x);
+	struct exchange_facts facts = {
+		.time = x->began_wall,
+		.request_id = x->view.request_id,
+		.client_ip = x->view.client_ip,
+		.client_port = address_port(&connection->peer),
+		.listener = connection->door->snapshot->name,
+		.protocol = request->version == HTTP_1_0 ? STR("HTTP/1.0") : STR("HTTP/1.1"),
+		.method = request->method_text,
+		.host = x->view.host,
+		.path = x->view.path,
+		.query = x->view.query,
+		.status = x->status,
+		.reason = reason,
+		.attempts = x->attempts,
+		.request_bytes = x->request.head_len + x->body.received,
+		.response_bytes = x->sent,
+		.time_taken = now - x->began,
+		.upstream_time = x->first_byte ? x->first_byte - x->began : -1,
+		.user_agent = agent ? agent->value : (str) { 0 },
+		.referer = referer ? referer->value : (str) { 0 },
+		.endpoint = x->view.endpoint,
+		.generation = x->worker->snapshot->generation,
+	};
+
+	if (x->target) {
+		facts.api = x->target->api;
+		facts.route = x->target->route;
+		facts.upstream = x->target->upstream && x->attempts ? x->target->upstream->name : (str) { 0 };
+	}
+	access_log_write(x->worker->access, &facts);
+}
+
+/* What is left of a small body is dropped, to reach the next request. */
+static bool skip_rest_of_body(struct exchange *x)
+{
+	struct piece piece = { 0 };
+
+	while (!h1_source_is_whole(&x->body)) {
+		if (failed(body_peek(&x->body.source, exchange_patience(x), &piece)))
+			return false;
+		body_consume(&x->body.source, piece.bytes.len);
+	}
+	return true;
+}
+
+static enum exchange_end exchange_finish(struct exchange *x)
+{
+	enum exchange_end end = x->is_client_gone || !x->has_answer ? EXCHANGE_CLOSE : EXCHANGE_LINGER;
+
+	if (x->keep_alive && !x->is_client_gone && skip_rest_of_body(x))
+		end = EXCHANGE_KEEP;
+	x->session->connection->exchange = NULL;
+	arena_fini(&x->arena);
+	return end;
+}
+
+enum exchange_end exchange_run(struct session *session)
+{
+	struct exchange x;
+	enum reason reason;
+	bool is_empty;
+
+	exchange_begin(&x, session);
+	reason = read_request(&x, &is_empty);
+	if (reason == REASON_NONE)
+		reason = admission_check(&x);
+	if (reason == REASON_NONE)
+		reason = admission_route(&x);
+	if (reason == REASON_NONE)
+		reason = run_policies(&x);
+	if (reason == REASON_NONE)
+		reason = forward_run(&x);
+	if (reason != REASON_NONE && !is_empty)
+		answer_send(&x, reason);
+	if (!is_empty)
+		write_log(&x, reason);
+	return exchange_finish(&x);
+}

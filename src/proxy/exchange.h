@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exchange: one request and its answer, from the first byte read to the line in the log.
+ *
+ * exchange_run() is the whole of it, to be read from top to bottom. Its steps live in files of their own:
+ * admission (is this a request at all, and for whom), forward (to the upstream and back), answer (what the
+ * gateway says itself).
+ */
+#pragma once
+
+#include "http/replay_source.h"
+#include "observe/exchange_facts.h"
+#include "proxy/connection.h"
+
+enum exchange_end {
+	EXCHANGE_KEEP,   /* the connection can carry another request */
+	EXCHANGE_LINGER, /* close, but let the client read the answer */
+	EXCHANGE_CLOSE,
+};
+
+struct exchange {
+	struct view view;
+	struct session *session;
+	struct worker *worker;
+	struct arena arena;
+	deadline began; /* when the head was complete, or had to be given up */
+	wall_time began_wall;
+	deadline until; /* for all of it */
+	struct h1_request request;
+	struct h1_source body;       /* the client's */
+	const struct target *target; /* NULL: not routed */
+	bool has_answer;             /* the head of an answer was made: it is too late for another */
+	bool keep_alive;             /* what the answer's head says, and what holds afterwards */
+	bool is_client_gone;
+	bool has_encoded_slash; /* in its path: for APIs that keep them */
+	int status;
+	enum reason reason;
+	unsigned attempts;
+	deadline first_byte;          /* of the upstream's answer; 0: none came */
+	uint64_t sent;                /* bytes to the client */
+	str forwarded_for, forwarded; /* what trusted proxies said before; empty otherwise */
+	str forwarded_host, forwarded_port;
+	unsigned allowed; /* for Allow */
+	const str_list *allowed_other;
+};
+
+enum exchange_end exchange_run(struct session *session);
+/* Yields. Reads one request and deals with it. */
+
+void exchange_client_gone(struct exchange *exchange);
+/* From the loop: the client has hung up. What is under way is cancelled. */
+
+static inline deadline exchange_now(const struct exchange *x)
+{
+	return loop_now(x->worker->loop);
+}
+
+static inline deadline exchange_patience(const struct exchange *x)
+/* Until when the client may take its time to read or to send a piece. */
+{
+	return deadline_after(exchange_now(x),
+			      x->session->connection->door->snapshot->config->limits.body_timeout);
+}
+
+static inline enum reason exchange_cancelled(const struct exchange *x)
+/* Why what was under way was cancelled. */
+{
+	return x->is_client_gone ? REASON_CLIENT_ABORTED : REASON_SHUTTING_DOWN;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/forward.h"
+
+#include "base/assert.h"
+#include "http/h1_client.h"
+#include "proxy/attempt.h"
+#include "proxy/handover.h"
+
+static bool may_repeat(const struct forward *f)
+{
+	return http_method_is_idempotent(f->exchange->request.head.method);
+}
+
+static bool is_retried_status(const struct forward *f)
+{
+	switch (f->response.status) {
+	case 502:
+		return upstream_retries_on(f->upstream, RETRY_502);
+	case 503:
+		return upstream_retries_on(f->upstream, RETRY_503);
+	case 504:
+		return upstream_retries_on(f->upstream, RETRY_504);
+	default:
+		return false;
+	}
+}
+
+/* The contract's rules of what is safe, and what the configuration asks for. */
+static bool is_worth_another(const struct forward *f)
+{
+	switch (f->failure) {
+	case FAILURE_UNSENT:
+		return upstream_retries_on(f->upstream, RETRY_CONNECT);
+	case FAILURE_STALE:
+		return true;
+	case FAILURE_SILENT:
+		return may_repeat(f) && !f->was_silent && upstream_retries_on(f->upstream, RETRY_RESET);
+	case FAILURE_TIMEOUT:
+		return may_repeat(f) && upstream_retries_on(f->upstream, RETRY_TIMEOUT);
+	case FAILURE_STATUS:
+		return may_repeat(f) && is_retried_status(f);
+	case FAILURE_NONE:
+	case FAILURE_FINAL:
+		break;
+	}
+	return false;
+}
+
+/* A kept connection that proved dead is nobody's failure: it costs neither a try nor the budget. */
+static bool is_within_bounds(struct forward *f)
+{
+	if (f->failure == FAILURE_STALE)
+		return f->stale_tries++ < STALE_TRIES_MAX;
+	if (f->exchange->attempts >= (unsigned)f->upstream->config->retries.attempts)
+		return false;
+	return upstream_retry_spend(f->upstream, f->turns);
+}
+
+static bool can_send_again(struct forward *f)
+{
+	if (f->is_replayable)
+		return replay_source_rewind(&f->replay);
+	return f->exchange->body.received == 0;
+}
+
+/* Retry-After is honoured: a second at most is waited for, anything longer is the client's to wait (RFC 9110
+ * section 10.2.3). */
+static bool wait_before_retry(struct forward *f)
+{
+	struct exchange *x = f->exchange;
+	const struct http_field *retry_after = http_fields_get(&f->response.fields, HTTP_RETRY_AFTER);
+	unsigned doublings = x->attempts < 8 ? x->attempts - 1 : 7;
+	duration longest = f->upstream->config->retries.backoff << doublings, wait;
+	uint64_t seconds = 0;
+
+	if (f->failure == FAILURE_STALE)
+		return true;
+	wait = longest ? (duration)random_below(&x->worker->random, (uint64_t)longest) : 0;
+	if (f->failure == FAILURE_STATUS && retry_after) {
+		if (!str_to_u64(retry_after->value, 1, &seconds))
+			return false;
+		wait = (duration)seconds * SECOND;
+	}
+	if (deadline_after(exchange_now(x), wait) >= x->until)
+		return false;
+	return wait == 0 || !failed(fiber_sleep(x->session->fiber, deadline_after(exchange_now(x), wait)));
+}
+
+static bool may_try_again(struct forward *f)
+{
+	if (f->exchange->is_client_gone || !is_worth_another(f) || !can_send_again(f) || !is_within_bounds(f))
+		return false;
+	f->was_silent |= f->failure == FAILURE_SILENT;
+	if (!wait_before_retry(f))
+		return false;
+	attempt_abandon(f);
+	return true;
+}
+
+static void forward_begin(struct forward *f, struct exchange *x)
+{
+	const struct http_request *request = &x->request.head;
+	uint64_t replay = x->session->connection->door->snapshot->config->limits.replay;
+
+	*f = (struct forward) { .exchange = x, .upstream = x->target->upstream, .body = &x->body.source };
+	f->turns = &x->worker->turns[f->upstream->index];
+	if (x->target->timeouts->total)
+		x->until = deadline_after(x->began, x->target->timeouts->total);
+	upstream_retry_earn(f->upstream, f->turns);
+	f->is_replayable = request->framing != HTTP_NO_BODY && may_repeat(f) &&
+			   (request->framing == HTTP_CHUNKED || request->length <= replay);
+	if (f->is_replayable) {
+		replay_source_init(&f->replay, &x->body.source, &x->arena, replay);
+		f->body = &f->replay.source;
+	}
+	f->head = handover_print_request(x);
+}
+
+/* The connection is kept when the exchange on it is over, on both its ways, and nothing is left over. */
+static void forward_end(struct forward *f)
+{
+	const struct upstream_connections *options = &f->upstream->config->connections;
+	bool is_clean = f->connection && f->is_answer_whole && f->response.keep_alive &&
+			upload_is_complete(&f->upload);
+
+	if (!upload_is_complete(&f->upload))
+		f->exchange->keep_alive = false; /* the rest of the body is nobody's */
+	upload_stop(&f->upload);
+	if (is_clean) {
+		duration keep = handover_keep_alive(f->keep_alive_hint, options->idle_timeout);
+
+		attempt_end_load(f);
+		pool_give(f->exchange->worker->pool, &f->connection, options, keep);
+	}
+	attempt_abandon(f);
+}
+
+enum reason forward_run(struct exchange *x)
+{
+	struct forward f;
+	enum reason reason;
+
+	forward_begin(&f, x);
+	do {
+		reason = attempt_run(&f);
+	} while (f.failure != FAILURE_NONE && may_try_again(&f));
+	if (reason == REASON_NONE)
+		reason = handover_answer(&f);
+	forward_end(&f);
+	return x->is_client_gone ? REASON_CLIENT_ABORTED : reason;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/gateway_config.h"
+
+#include "base/journal.h"
+#include "policy/chain.h"
+
+/* Some parts are kept as they stand and compiled when everything is known that they may refer to. */
+static void keep_node(struct reader *reader, const struct node *node, void *ret_member)
+{
+	(void)reader;
+	*(const struct node **)ret_member = node;
+}
+
+static const struct field_form timeouts_form = {
+	.manual = "as the upstream's `timeouts`; a key that is not given is the upstream's",
+	.schema = "{\"type\": \"object\"}",
+	.read = keep_node,
+	.fields = upstream_timeouts_fields,
+};
+
+static void workers_read(struct reader *reader, const struct node *node, void *ret_member)
+{
+	if (node->kind == NODE_SCALAR && str_eq(node->text, STR("auto")))
+		*(int64_t *)ret_member = 0;
+	else
+		(void)field_read_int(reader, node, 1, 1024, ret_member);
+}
+
+static const struct field_form workers_form = {
+	.manual = "`auto` (one for each core), or a number from 1 to 1024",
+	.schema = "{\"anyOf\": [{\"const\": \"auto\"}, {\"type\": \"integer\", \"minimum\": 1, \"maximum\": "
+		  "1024}]}",
+	.read = workers_read,
+};
+
+static const struct field limits_fields[] = {
+	FIELD_SIZE(struct listener_limits, request_line, "request_line", "8KiB", 64, 1 << 20,
+		   "Longest request line; beyond it 414."),
+	FIELD_SIZE(struct listener_limits, header_field, "header_field", "8KiB", 64, 1 << 20,
+		   "Longest single field; beyond it 431."),
+	FIELD_SIZE(struct listener_limits, header_name, "header_name", "256", 8, 1 << 16,
+		   "Longest name of a field; beyond it 431."),
+	FIELD_SIZE(struct listener_limits, header_size, "header_size", "32KiB", 128, 1 << 20,
+		   "Largest head, without the request line; beyond it 431."),
+	FIELD_INT(struct listener_limits, headers, "headers", "100", 1, 10000, "Most fields; beyond it 431."),
+	FIELD_SIZE(struct listener_limits, body, "body", "10MiB", 0, INT64_MAX,
+		   "Largest body; beyond it 413."),
+	FIELD_SIZE(struct listener_limits, replay, "replay", "64KiB", 0, 1 << 20,
+		   "Largest body kept for another try."),
+	FIELD_DURATION(struct listener_limits, header_timeout, "header_timeout", "10s", MILLISECOND, HOUR,
+		       "From the first byte of a head to its last; beyond it 408."),
+	FIELD_DURATION(struct listener_limits, body_timeout, "body_timeout", "30s", MILLISECOND, HOUR,
+		       "Between two pieces of the body; beyond it 408. Also for the client to take a piece "
+		       "of the answer."),
+	FIELD_DURATION(struct listener_limits, idle_timeout, "idle_timeout", "75s", MILLISECOND, DAY,
+		       "How long a connection may wait between two requests."),
+	FIELD_INT(struct listener_limits, requests_per_connection, "requests_per_connection", "0", 0,
+		  1000000000, "Requests after which a connection is closed; 0 sets no bound."),
+	FIELD_INT(struct listener_limits, connections, "connections", "100000", 1, 10000000,
+		  "Most connections at a time, shared out among the workers."),
+	FIELD_END
+};
+
+static const char *const protocol_words[] = { "h1", NULL };
+
+static const struct field listener_fields[] = {
+	FIELD_STR_REQUIRED(
+		struct listener_config, address, "address",
+		"`host:port`, `[v6]:port` or `unix:/path`; port 0 takes a free one and prints it at start."),
+	FIELD_ENUMS(struct listener_config, protocols, "protocols", protocol_words, "What is spoken there."),
+	FIELD_BOOL(struct listener_config, proxy_protocol, "proxy_protocol", "false",
+		   "Whether every connection begins with a PROXY protocol header (v1 or v2); without one it "
+		   "is closed."),
+	FIELD_STRS(struct listener_config, trusted_proxies, "trusted_proxies", 0, 1000,
+		   "Addresses (CIDR) whose `X-Forwarded-*` and `Forwarded` are believed; nobody else's."),
+	FIELD_OBJECT(struct listener_config, limits, "limits", struct listener_limits, limits_fields,
+		     "What one client may ask of the gateway."),
+	FIELD_END
+};
+
+static const struct field route_fields[] = {
+	FIELD_OBJECT(struct route_config, match, "match", struct match_config, match_fields,
+		     "What a request must be like; everything given must hold."),
+	FIELD_STR(struct route_config, upstream, "upstream", NULL, "Instead of the API's."),
+	FIELD_CUSTOM(struct route_config, timeouts, "timeouts", const struct node *, &timeouts_form,
+		     "Instead of the API's."),
+	FIELD_CUSTOM(struct route_config, policies, "policies", const struct node *, &policy_list_form,
+		     "Run after the API's."),
+	FIELD_STRS(struct route_config, without, "without", 0, 100,
+		   "Inherited policies that do not run here, by name or kind."),
+	FIELD_END
+};
+
+static const char *const encoded_slashes_words[] = { "refuse", "keep", NULL };
+
+static const struct field api_fields[] = {
+	FIELD_STRS(struct api_config, hosts, "hosts", 0, 10000,
+		   "Host names, or `*.example.com`; none stands for any."),
+	FIELD_STR(struct api_config, path, "path", "/", "A path prefix on segment boundaries."),
+	FIELD_STRS(struct api_config, methods, "methods", 0, 100,
+		   "Methods; another one is 405 with Allow. None stands for any."),
+	FIELD_STR(struct api_config, upstream, "upstream", NULL,
+		  "Where requests go; not needed where a policy answers every one of them."),
+	FIELD_ENUM(struct api_config, encoded_slashes, "encoded_slashes", encoded_slashes_words, "refuse",
+		   "Whether `%2F` and `%5C` in a path are 400 or stay as they are."),
+	FIELD_CUSTOM(struct api_config, timeouts, "timeouts", const struct node *, &timeouts_form,
+		     "Instead of the upstream's."),
+	FIELD_CUSTOM(struct api_config, policies, "policies", const struct node *, &policy_list_form,
+		     "Run in the order written, after those of `defaults`."),
+	FIELD_MAP(struct api_config, routes, "routes", struct route_config, route_fields, 100000,
+		  "Finer rules; a request that matches none takes the API's own."),
+	FIELD_END
+};
+
+static const struct field defaults_fields[] = { FIELD_CUSTOM(struct defaults_config, policies, "policies",
+							     const struct node *, &policy_list_form,
+							     "Run first, on every API."),
+						FIELD_END };
+
+static const char *const level_words[] = { "debug", "info", "warn", "error", NULL };
+
+static const struct field log_fields[] = { FIELD_ENUM(struct log_config, level, "level", level_words, "info",
+						      "The gateway's own messages, on standard error."),
+					   FIELD_OBJECT(struct log_config, access, "access",
+							struct access_log_config, access_log_fields,
+							"One line for every request."),
+					   FIELD_END };
+
+const struct field gateway_fields[] = {
+	FIELD_MAP(struct gateway_config, listeners, "listeners", struct listener_config, listener_fields,
+		  1000, "Where clients come in."),
+	FIELD_MAP(struct gateway_config, upstreams, "upstreams", struct upstream_config, upstream_fields,
+		  100000, "The services behind the gateway."),
+	FIELD_CUSTOM(struct gateway_config, policies, "policies", const struct node *, &policy_named_form,
+		     "Policies with a name, to be reused with `use`."),
+	FIELD_OBJECT(struct gateway_config, defaults, "defaults", struct defaults_config, defaults_fields,
+		     "What holds for every API."),
+	FIELD_MAP(struct gateway_config, apis, "apis", struct api_config, api_fields, 100000,
+		  "What is served, and how."),
+	FIELD_OBJECT(struct gateway_config, log, "log", struct log_config, log_fields,
+		     "What is written down."),
+	FIELD_CUSTOM(struct gateway_config, workers, "workers", int64_t, &workers_form,
+		     "Threads that serve."),
+	FIELD_END
+};

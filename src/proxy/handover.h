@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handover: what changes on a message as it passes the gateway: the request's head for the upstream, and the
+ * answer for the client.
+ */
+#pragma once
+
+#include "proxy/attempt.h"
+
+str handover_print_request(struct exchange *x);
+/* The head as the upstream gets it: the one path, Host, Via, who is calling, the request's id; in the
+ * exchange's arena. */
+
+enum reason handover_answer(struct forward *f);
+/* Yields. Response policies, then head and body to the client. REASON_NONE when all of it went; with another
+ * one and x->has_answer unset nothing has reached the client yet. */
+
+duration handover_keep_alive(str hint, duration idle_timeout);
+/* How long the upstream's connection may be kept idle: a second less than its Keep-Alive field says, where
+ * that is shorter. */

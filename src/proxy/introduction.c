@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/introduction.h"
+
+#include "codec/proxy_protocol.h"
+
+static result read_header(struct session *session, struct proxy_header *ret_header)
+{
+	const struct listener_limits *limits = &session->connection->door->snapshot->config->limits;
+	deadline until = deadline_after(loop_now(session->worker->loop), limits->header_timeout);
+	enum proxy_state state;
+	size_t len;
+
+	while ((state = proxy_header_parse(intake_data(&session->in), ret_header, &len)) == PROXY_MORE)
+		TRY(stream_fill(&session->connection->socket.stream, &session->in, until));
+	if (state == PROXY_FAILED)
+		return error_make(ERROR_MALFORMED, "no PROXY protocol header, or a malformed one");
+	intake_consume(&session->in, len);
+	return OK;
+}
+
+/* Whom the balancer speaks for is the client from here on. Other families say nothing that could be used. */
+static void take_over(struct connection *connection, const struct proxy_header *header)
+{
+	struct buf ip = buf_over(connection->ip, sizeof connection->ip);
+
+	if (header->family != PROXY_IP)
+		return;
+	ip_print(header->source, &ip);
+	connection->ip_len = (uint8_t)ip.len;
+	address_of_ip(buf_str(&ip), header->source_port, &connection->peer);
+}
+
+result introduction_read(struct session *session)
+{
+	struct connection *connection = session->connection;
+	struct proxy_header header;
+	result_value read;
+
+	if (connection->is_introduced)
+		return OK;
+	read = read_header(session, &header);
+	if (failed(read)) {
+		journal_warn(session->worker->journal, "listener %.*s: a connection from %.*s is closed: %s",
+			     STR_ARG(connection->door->snapshot->name), connection->ip_len, connection->ip,
+			     read.why);
+		return read;
+	}
+	take_over(connection, &header);
+	connection->is_introduced = true;
+	return OK;
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/snapshot.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+
+/* What compiling hands from one step to the next. */
+struct compiling {
+	struct snapshot *snapshot;
+	struct reader reader;
+	struct endpoints *endpoints;
+	struct policy_names names;
+	struct map upstreams;
+	struct route_rule *rules;
+	size_t rule_count;
+};
+
+static void compile_listener(struct compiling *c, const struct listener_config *config,
+			     struct listener_snapshot *listener)
+{
+	struct diagnostics *diagnostics = c->reader.diagnostics;
+	const struct node *address = node_find(config->entry.node, STR("address"));
+	const struct node *trusted = node_find(config->entry.node, STR("trusted_proxies"));
+	struct address_text text;
+	result_value parsed = address_text_parse(config->address, &text);
+
+	*listener = (struct listener_snapshot) { .name = config->entry.name, .config = config };
+	listener->h1 = (struct h1_limits) { .request_line = config->limits.request_line,
+					    .field = config->limits.header_field,
+					    .name = config->limits.header_name,
+					    .head = config->limits.header_size,
+					    .fields = (size_t)config->limits.headers };
+	if (!address)
+		return;
+	if (failed(parsed))
+		diagnostic_error(diagnostics, address, "%s, read \"%.*s\"", parsed.why,
+				 STR_ARG(config->address));
+	else if (!address_of_text(&text, &listener->address))
+		diagnostic_error(diagnostics, address,
+				 "a listener needs an IP address, such as 0.0.0.0:8080, read \"%.*s\"",
+				 STR_ARG(config->address));
+	listener->trusted = ARENA_ARRAY(c->reader.arena, struct cidr, config->trusted_proxies.len);
+	for (const struct node *item = trusted ? trusted->first : NULL; item; item = item->next) {
+		if (!cidr_parse(item->text, &listener->trusted[listener->trusted_count++]))
+			diagnostic_error(diagnostics, item,
+					 "want an address or a CIDR such as 10.0.0.0/8, read \"%.*s\"",
+					 STR_ARG(item->text));
+	}
+}
+
+static bool is_same_address(const struct address *a, const struct address *b)
+{
+	return a->any.sa_family != AF_UNSPEC && address_eq(a, b) &&
+	       (a->any.sa_family == AF_UNIX || address_port(a));
+}
+
+static void compile_listeners(struct compiling *c)
+{
+	const struct gateway_config *config = &c->snapshot->config;
+	struct listener_snapshot *listeners =
+		ARENA_ARRAY(c->reader.arena, struct listener_snapshot, config->listeners.len);
+
+	for (size_t i = 0; i < config->listeners.len; i++) {
+		compile_listener(c, &config->listeners.at[i], &listeners[i]);
+		for (size_t j = 0; j < i; j++)
+			if (is_same_address(&listeners[i].address, &listeners[j].address))
+				diagnostic_error(c->reader.diagnostics,
+						 node_find(listeners[i].config->entry.node, STR("address")),
+						 "listener \"%.*s\" has the same address",
+						 STR_ARG(listeners[j].name));
+	}
+	c->snapshot->listeners = listeners;
+	c->snapshot->listener_count = config->listeners.len;
+}
+
+static void compile_upstreams(struct compiling *c)
+{
+	const struct gateway_config *config = &c->snapshot->config;
+
+	map_init(&c->upstreams, c->reader.arena, config->upstreams.len + 1);
+	c->snapshot->upstreams = ARENA_ARRAY(c->reader.arena, struct upstream *, config->upstreams.len);
+	for (size_t i = 0; i < config->upstreams.len; i++) {
+		struct upstream *upstream;
+		const struct upstream_config *of = &config->upstreams.at[i];
+		result_value compiled = upstream_compile(&c->reader, c->endpoints, of, i, &upstream);
+
+		if (failed(compiled))
+			continue; /* reported; the rest is checked all the same */
+		ASSERT(map_add(&c->upstreams, upstream->name, upstream));
+		c->snapshot->upstreams[i] = upstream;
+	}
+	c->snapshot->upstream_count = config->upstreams.len;
+}
+
+static bool is_upstream_configured(const struct gateway_config *config, str name)
+{
+	for (size_t i = 0; i < config->upstreams.len; i++)
+		if (str_eq(config->upstreams.at[i].entry.name, name))
+			return true;
+	return false;
+}
+
+static void report_unknown_upstream(struct compiling *c, const struct node *owner, str name)
+{
+	const struct gateway_config *config = &c->snapshot->config;
+	str *known = ARENA_ARRAY(c->reader.arena, str, config->upstreams.len);
+	str suggestion;
+
+	if (is_upstream_configured(config, name))
+		return; /* it is there, but wrong, which was reported */
+	for (size_t i = 0; i < config->upstreams.len; i++)
+		known[i] = config->upstreams.at[i].entry.name;
+	suggestion = diagnostic_suggest(c->reader.arena, name, known, config->upstreams.len);
+	diagnostic_error(c->reader.diagnostics, node_find(owner, STR("upstream")),
+			 "no upstream is named \"%.*s\"%.*s", STR_ARG(name), STR_ARG(suggestion));
+}
+
+static const struct upstream *find_upstream(struct compiling *c, const struct node *owner, str name)
+{
+	const struct upstream *upstream;
+
+	if (str_is_empty(name))
+		return NULL;
+	upstream = map_get(&c->upstreams, name);
+	if (!upstream)
+		report_unknown_upstream(c, owner, name);
+	return upstream;
+}
+
+/* The keys that node gives, over those that hold without it. */
+static const struct upstream_timeouts *compile_timeouts(struct compiling *c, const struct node *node,
+							const struct upstream_timeouts *base)
+{
+	static const struct upstream_timeouts none;
+	struct upstream_timeouts given, *mixed;
+
+	if (!node)
+		return base;
+	mixed = ARENA_NEW(c->reader.arena, struct upstream_timeouts);
+	*mixed = base ? *base : none;
+	fields_read(&c->reader, node, upstream_timeouts_fields, &given);
+	if (node_find(node, STR("connect")))
+		mixed->connect = given.connect;
+	if (node_find(node, STR("response")))
+		mixed->response = given.response;
+	if (node_find(node, STR("idle")))
+		mixed->idle = given.idle;
+	if (node_find(node, STR("total")))
+		mixed->total = given.total;
+	return mixed;
+}
+
+/* A policy that always answers makes an upstream unnecessary. */
+static bool chain_has(const struct policy_chain *chain, str kind)
+{
+	for (size_t i = 0; i < chain->count; i++)
+		if (str_eq(str_of(chain->at[i].policy->name), kind))
+			return true;
+	return false;
+}
+
+static void check_destination(struct compiling *c, const struct entry *owner, str upstream,
+			      const struct target *target)
+{
+	if (str_is_empty(upstream) && !chain_has(&target->chain, STR("respond")))
+		diagnostic_error_key(c->reader.diagnostics, owner->node,
+				     "needs an upstream, or a policy that answers (respond)");
+}
+
+static void add_rule(struct compiling *c, const struct api_config *api, const struct route_config *route,
+		     const struct target *target)
+{
+	c->rules[c->rule_count++] = (struct route_rule) {
+		.node = route ? route->entry.node : api->entry.node,
+		.api = target->api,
+		.route = target->route,
+		.api_hosts = api->hosts,
+		.api_methods = api->methods,
+		.api_path = api->path,
+		.match = route ? &route->match : NULL,
+		.target = target,
+	};
+}
+
+static const struct target *compile_api_target(struct compiling *c, const struct api_config *api)
+{
+	struct target *target = ARENA_NEW(c->reader.arena, struct target);
+	const struct node *lists[] = { c->snapshot->config.defaults.policies, api->policies };
+
+	target->api = api->entry.name;
+	target->upstream = find_upstream(c, api->entry.node, api->upstream);
+	target->timeouts = compile_timeouts(c, api->timeouts,
+					    target->upstream ? &target->upstream->config->timeouts : NULL);
+	target->chain = policy_chain_compile(&c->names, lists, 2, NULL);
+	target->keeps_encoded_slashes = api->encoded_slashes == ENCODED_SLASHES_KEEP;
+	return target;
+}
+
+static const struct target *compile_route_target(struct compiling *c, const struct api_config *api,
+						 const struct route_config *route,
+						 const struct target *of_api)
+{
+	struct target *target = ARENA_NEW(c->reader.arena, struct target);
+	const struct node *lists[] = { c->snapshot->config.defaults.policies, api->policies,
+				       route->policies };
+	const struct upstream_timeouts *base = of_api->timeouts;
+
+	*target = *of_api;
+	target->route = route->entry.name;
+	if (!str_is_empty(route->upstream)) {
+		target->upstream = find_upstream(c, route->entry.node, route->upstream);
+		if (target->upstream && !api->timeouts)
+			base = &target->upstream->config->timeouts;
+	}
+	target->timeouts = compile_timeouts(c, route->timeouts, base);
+	if (route->policies || route->without.len)
+		target->chain = policy_chain_compile(&c->names, lists, 3, &route->without);
+	return target;
+}
+
+static void compile_api(struct compiling *c, const struct api_config *api)
+{
+	const struct target *target = compile_api_target(c, api);
+
+	add_rule(c, api, NULL, target);
+	check_destination(c, &api->entry, api->upstream, target);
+	for (size_t i = 0; i < api->routes.len; i++) {
+		const struct route_config *route = &api->routes.at[i];
+		const struct target *of_route = compile_route_target(c, api, route, target);
+		str upstream = str_is_empty(route->upstream) ? api->upstream : route->upstream;
+
+		add_rule(c, api, route, of_route);
+		if (!str_is_empty(api->upstream))
+			check_destination(c, &route->entry, upstream, of_route);
+	}
+}
+
+static void compile_apis(struct compiling *c)
+{
+	const struct gateway_config *config = &c->snapshot->config;
+	size_t rules = config->apis.len;
+	result_value compiled;
+
+	for (size_t i = 0; i < config->apis.len; i++)
+		rules += config->apis.at[i].routes.len;
+	c->rules = ARENA_ARRAY(c->reader.arena, struct route_rule, rules);
+	for (size_t i = 0; i < config->apis.len; i++)
+		compile_api(c, &config->apis.at[i]);
+	compiled = router_compile(c->reader.arena, c->reader.diagnostics, c->rules, c->rule_count,
+				  &c->snapshot->router);
+	ASSERT(!failed(compiled) || diagnostics_errors(c->reader.diagnostics));
+}
+
+static result snapshot_compile(struct snapshot *snapshot, const struct document *document,
+			       struct endpoints *endpoints, struct diagnostics *diagnostics)
+{
+	struct compiling c = {
+		.snapshot = snapshot,
+		.reader = { .arena = &snapshot->arena, .diagnostics = diagnostics, .document = document },
+		.endpoints = endpoints,
+	};
+
+	fields_read(&c.reader, document_root(document), gateway_fields, &snapshot->config);
+	compile_listeners(&c);
+	compile_upstreams(&c);
+	policy_names_compile(&c.names, &c.reader, snapshot->config.policies);
+	compile_apis(&c);
+	if (!snapshot->config.listeners.len && !diagnostics_errors(diagnostics))
+		diagnostic_error(diagnostics, document_root(document),
+				 "no listeners: nobody could reach the gateway");
+	return diagnostics_errors(diagnostics) ? error_make(ERROR_INVALID, "the configuration has errors")
+					       : OK;
+}
+
+static struct snapshot *snapshot_new(struct diagnostics **ret_diagnostics)
+{
+	struct snapshot *snapshot = calloc(1, sizeof *snapshot);
+
+	ASSERT(snapshot);
+	arena_init(&snapshot->arena, NULL, SIZE_MAX / 2);
+	*ret_diagnostics = diagnostics_new(&snapshot->arena);
+	return snapshot;
+}
+
+result snapshot_load(str path, struct endpoints *endpoints, struct diagnostics **ret_diagnostics,
+		     struct snapshot **ret_snapshot)
+{
+	struct snapshot *snapshot = snapshot_new(ret_diagnostics);
+	struct document *document;
+
+	*ret_snapshot = snapshot;
+	TRY(document_load(&snapshot->arena, path, NULL, *ret_diagnostics, &document));
+	return snapshot_compile(snapshot, document, endpoints, *ret_diagnostics);
+}
+
+result snapshot_parse(str name, str text, struct endpoints *endpoints, struct diagnostics **ret_diagnostics,
+		      struct snapshot **ret_snapshot)
+{
+	struct snapshot *snapshot = snapshot_new(ret_diagnostics);
+	struct document *document;
+
+	*ret_snapshot = snapshot;
+	TRY(document_parse(&snapshot->arena, name, text, NULL, *ret_diagnostics, &document));
+	return snapshot_compile(snapshot, document, endpoints, *ret_diagnostics);
+}
+
+void snapshot_free(struct snapshot **address)
+{
+	struct snapshot *snapshot = *address;
+
+	if (!snapshot)
+		return;
+	if (snapshot->router)
+		router_free(&snapshot->router);
+	arena_fini(&snapshot->arena);
+	free(snapshot);
+	*address = NULL;
+}

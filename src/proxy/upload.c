@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/upload.h"
+
+#include "base/assert.h"
+
+static void upload_run(struct upload *upload)
+{
+	upload->end = relay_run(&upload->relay, &upload->error);
+	upload->ended = exchange_now(upload->exchange);
+	upload->has_failed = upload->end != RELAY_DONE;
+}
+
+/* The exchange waits for an answer that cannot come when the request is broken off. */
+static void upload_fiber(struct fiber *self, void *argument)
+{
+	struct upload *upload = argument;
+
+	upload->fiber = self;
+	if (!upload->is_unwanted)
+		upload_run(upload);
+	upload->fiber = NULL;
+	upload->is_under_way = false;
+	if (upload->end == RELAY_SOURCE_FAILED && upload->error.kind != ERROR_CANCELLED)
+		fiber_cancel(upload->exchange->session->fiber);
+	if (upload->waiter)
+		fiber_wake(upload->waiter);
+}
+
+static bool goes_at_once(const struct exchange *x)
+{
+	const struct http_request *head = &x->request.head;
+
+	if (head->framing == HTTP_NO_BODY)
+		return true;
+	return head->framing == HTTP_LENGTH && x->body.left <= x->session->in.len;
+}
+
+static void start_fiber(struct upload *upload)
+{
+	struct fibers *fibers = upload->exchange->worker->fibers;
+	result_value started = fiber_start(fibers, upload_fiber, upload);
+
+	if (!failed(started))
+		return;
+	upload->is_under_way = false;
+	upload->end = RELAY_SINK_FAILED;
+	upload->error = started;
+	upload->has_failed = true;
+}
+
+void upload_start(struct upload *upload, struct exchange *x, struct stream *to, str head,
+		  struct body_source *body, duration idle)
+{
+	const struct http_request *request = &x->request.head;
+	duration patience = x->session->connection->door->snapshot->config->limits.body_timeout;
+
+	*upload = (struct upload) { .exchange = x, .ended = exchange_now(x) };
+	h1_sink_init(&upload->sink, to, &x->arena, head, request->framing, request->length);
+	upload->relay = (struct relay) { .loop = x->worker->loop,
+					 .from = body,
+					 .to = &upload->sink.sink,
+					 .from_idle = patience,
+					 .to_idle = idle,
+					 .until = x->until };
+	if (goes_at_once(x)) {
+		upload_run(upload);
+		return;
+	}
+	upload->is_under_way = true;
+	start_fiber(upload);
+}
+
+bool upload_is_complete(const struct upload *upload)
+{
+	return !upload->is_under_way && !upload->has_failed;
+}
+
+void upload_stop(struct upload *upload)
+{
+	struct fiber *self;
+
+	if (!upload->is_under_way)
+		return;
+	self = upload->exchange->session->fiber;
+	upload->waiter = self;
+	upload->is_unwanted = true;
+	while (upload->is_under_way) {
+		result_value waited;
+
+		if (upload->fiber)
+			fiber_cancel(upload->fiber);
+		waited = fiber_park(self, DEADLINE_NEVER);
+		(void)waited; /* a cancellation of this fiber changes nothing: the upload must end first */
+	}
+	upload->waiter = NULL;
+}
+
+enum reason upload_client_failure(const struct upload *upload)
+{
+	if (!upload->has_failed || upload->end != RELAY_SOURCE_FAILED)
+		return REASON_NONE;
+	switch (upload->error.kind) {
+	case ERROR_MALFORMED:
+		return REASON_CHUNK_MALFORMED;
+	case ERROR_LIMIT:
+		return REASON_BODY_TOO_LARGE;
+	case ERROR_TIMEOUT:
+		return REASON_BODY_TIMEOUT;
+	default:
+		return REASON_CLIENT_ABORTED;
+	}
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upload: the client's body on its way to the upstream, beside the exchange that waits for the answer.
+ *
+ * A body that is whole already, or none, goes at once. Any other gets a fiber of its own, because an upstream
+ * may answer before it has read everything, and neither side may wait for the other. The exchange joins it
+ * before it ends.
+ */
+#pragma once
+
+#include "proxy/exchange.h"
+
+struct upload {
+	struct exchange *exchange;
+	struct h1_sink sink;
+	struct relay relay;
+	struct fiber *fiber; /* at work; NULL: none, or not begun yet */
+	bool is_under_way, is_unwanted;
+	struct fiber *waiter; /* parked until it ends */
+	enum relay_end end;
+	result_value error;
+	deadline ended; /* when the last byte went */
+	bool has_failed;
+};
+
+void upload_start(struct upload *upload, struct exchange *x, struct stream *to, str head,
+		  struct body_source *body, duration idle);
+/* Yields when the body goes at once and the upstream is slow. Look at has_failed, or at the answer. */
+
+bool upload_is_complete(const struct upload *upload);
+
+void upload_stop(struct upload *upload);
+/* Yields. Cancels what is under way and waits until it has ended. */
+
+enum reason upload_client_failure(const struct upload *upload);
+/* Why the client's body could not be read; REASON_NONE when it was not the client's side that failed. */

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * worker: one thread that serves: its loop, its listening sockets, its buffers and its pools.
+ *
+ * Nothing of it is touched by another thread but through loop_post(). Everything that a request needs hangs
+ * here or on the snapshot.
+ */
+#pragma once
+
+#include "base/journal.h"
+#include "base/random.h"
+#include "fiber/guard.h"
+#include "io/dns.h"
+#include "io/listener.h"
+#include "observe/access_log.h"
+#include "proxy/snapshot.h"
+#include "upstream/pool.h"
+
+struct connection;
+
+/* A listening socket of a worker, and what its connections have in common. */
+struct door {
+	struct listener listener;
+	struct worker *worker;
+	const struct listener_snapshot *snapshot;
+	struct address bound;
+	char port[8];
+	size_t port_len;
+	size_t connections, max_connections;
+};
+
+struct worker {
+	struct loop *loop;
+	struct fibers *fibers;
+	struct block_pool blocks;
+	struct scratch scratch;
+	struct dns *dns;
+	struct pool *pool;
+	struct random random;
+	struct effects effects;
+	struct journal *journal;
+	struct access_log_ring *access;
+
+	const struct snapshot *snapshot;
+	struct arena arena;           /* lives as long as the worker */
+	struct upstream_turns *turns; /* by the upstream's index */
+	struct route_scratch *route_scratch;
+	struct route_match match; /* of the request being routed; valid until the next yield */
+	struct http_field *request_fields, *response_fields; /* shared by all heads under way */
+
+	struct door *doors;
+	size_t door_count;
+	struct connection *connections; /* all of them */
+	size_t connection_count;
+	bool is_draining;
+};
+
+struct worker_options {
+	const struct snapshot *snapshot;
+	const int *fds; /* one listening socket for each of the snapshot's listeners */
+	const struct address *bound;
+	struct journal *journal;
+	struct access_log_ring *access;
+	size_t workers; /* how many there are, to share out the bounds */
+	const struct fiber_guard *guard;
+};
+
+result worker_new(const struct worker_options *options, struct worker **ret_worker);
+/* On the thread that will run it. The descriptors belong to it when it returns OK. */
+
+void worker_run(struct worker *worker);
+/* Serves until it has drained or was stopped. */
+
+void worker_free(struct worker **worker);
+/* Closes what is open. On the same thread. */
+
+void worker_drain(struct worker *worker);
+/* From any thread: no more accepts, idle connections close, requests in flight finish with Connection: close,
+ * then worker_run() returns. */
+
+void worker_stop(struct worker *worker);
+/* From any thread: worker_run() returns at the end of this turn; connections are cut. */
+
+enum { RESPONSE_FIELDS_MAX = 256, RESPONSE_HEAD_MAX = 64 * 1024 };
+
+extern const struct h1_limits response_limits;
+/* What an upstream's head may be. */
