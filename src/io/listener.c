@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -61,12 +62,16 @@ static void listener_on_due(struct timer *timer)
 	source_resume(&listener->source);
 }
 
-/* Nobody answers: the process that made it is gone. */
+/* Nobody answers: the process that made it is gone. Other files refuse a connection just so. */
 static bool local_is_stale(const struct address *at)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct stat file;
 	bool is_stale;
+	int fd;
 
+	if (lstat(at->local.sun_path, &file) != 0 || !S_ISSOCK(file.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
 	is_stale = connect(fd, &at->any, at->len) != 0 && errno == ECONNREFUSED;

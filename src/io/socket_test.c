@@ -1,0 +1,656 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "fiber/testing.h"
+#include "io/linger.h"
+#include "io/socket.h"
+
+/* A socket whose other end is in the test's hand. */
+struct end {
+	struct world *world;
+	struct socket socket;
+	int peer;
+	bool is_released;
+	unsigned watched;
+	struct fiber *fiber;
+	struct intake in;
+	deadline until;
+	result_value got;
+	size_t count;
+	bool is_done;
+};
+
+static void end_release(struct socket *socket)
+{
+	((struct end *)(void *)((char *)socket - offsetof(struct end, socket)))->is_released = true;
+}
+
+static void end_watch(struct socket *socket)
+{
+	((struct end *)(void *)((char *)socket - offsetof(struct end, socket)))->watched++;
+}
+
+static void end_open_fd(struct end *end, struct world *world, const int pair[2])
+{
+	result_value opened;
+
+	*end = (struct end) { .world = world, .peer = pair[1], .until = DEADLINE_NEVER };
+	intake_init(&end->in, &world->scratch);
+	opened = socket_open(&end->socket, world->fibers, pair[0]);
+	ASSERT(!failed(opened));
+	end->socket.release = end_release;
+}
+
+static void end_open(struct end *end, struct world *world)
+{
+	int pair[2];
+
+	ASSERT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
+	end_open_fd(end, world, pair);
+}
+
+static void end_close(struct end *end)
+{
+	intake_fini(&end->in);
+	if (end->socket.source.fd >= 0)
+		stream_close(&end->socket.stream);
+	assert_false(end->is_released);
+	world_turn(end->world);
+	assert_true(end->is_released);
+	if (end->peer >= 0)
+		close(end->peer);
+}
+
+static void put(int fd, const char *bytes)
+{
+	str s = str_of(bytes);
+
+	ASSERT(write(fd, s.ptr, s.len) == (ssize_t)s.len);
+}
+
+static void fills_once(struct fiber *self, void *argument)
+{
+	struct end *end = argument;
+
+	end->fiber = self;
+	end->is_done = false;
+	end->got = stream_fill(&end->socket.stream, &end->in, end->until);
+	end->is_done = true;
+}
+
+static void reading_waits_for_bytes(void **state)
+{
+	struct world world;
+	struct end end;
+
+	(void)state;
+	world_open(&world);
+	end_open(&end, &world);
+	world_turn(&world);
+	world_start(&world, fills_once, &end);
+	assert_false(end.is_done);
+	assert_ptr_equal(end.socket.reader, end.fiber);
+	put(end.peer, "hello");
+	world_turn(&world);
+	assert_true(end.is_done);
+	assert_false(failed(end.got));
+	assert_true(str_eq(intake_data(&end.in), STR("hello")));
+	assert_null(end.socket.reader);
+	assert_false(socket_is_readable(&end.socket)); /* it came back short: nothing is left */
+	world_start(&world, fills_once, &end);         /* the old bytes move out of the scratch */
+	put(end.peer, " world");
+	world_turn(&world);
+	assert_true(str_eq(intake_data(&end.in), STR("hello world")));
+	end_close(&end);
+	world_close(&world);
+}
+
+/* Between the short read and the park more bytes come: no edge may be lost. */
+static void fills_twice(struct fiber *self, void *argument)
+{
+	struct end *end = argument;
+
+	(void)self;
+	end->got = stream_fill(&end->socket.stream, &end->in, end->until);
+	assert_false(failed(end->got));
+	put(end->peer, "second");
+	end->got = stream_fill(&end->socket.stream, &end->in, end->until);
+	end->is_done = true;
+}
+
+static void bytes_between_a_short_read_and_a_park_are_seen(void **state)
+{
+	struct world world;
+	struct end end;
+
+	(void)state;
+	world_open(&world);
+	end_open(&end, &world);
+	put(end.peer, "first ");
+	world_turn(&world);
+	assert_true(socket_is_readable(&end.socket));
+	world_start(&world, fills_twice, &end);
+	assert_false(end.is_done);
+	world_turn(&world);
+	assert_true(end.is_done);
+	assert_true(str_eq(intake_data(&end.in), STR("first second")));
+	end_close(&end);
+	world_close(&world);
+}
+
+enum ending { SHUT, CLOSE, CLOSE_UNREAD, DEADLINE, CANCEL, NO_MEMORY };
+
+static const struct {
+	const char *name;
+	enum ending ending;
+	const char *before; /* bytes sent before the end */
+	enum error_kind want;
+} fill_cases[] = {
+	{ "the end", SHUT, "", ERROR_CLOSED },
+	{ "the end behind bytes", SHUT, "last", ERROR_CLOSED },
+	{ "a closed peer", CLOSE, "", ERROR_CLOSED },
+	{ "a closed peer behind bytes", CLOSE, "last", ERROR_CLOSED },
+	{ "a peer that did not read what it got", CLOSE_UNREAD, "", ERROR_RESET },
+	{ "too late", DEADLINE, "", ERROR_TIMEOUT },
+	{ "too late behind bytes", DEADLINE, "last", ERROR_TIMEOUT },
+	{ "cancelled", CANCEL, "", ERROR_CANCELLED },
+	{ "no memory", NO_MEMORY, "last", ERROR_LIMIT },
+};
+
+static void fills_to_the_end(struct fiber *self, void *argument)
+{
+	struct end *end = argument;
+
+	end->fiber = self;
+	do
+		end->got = stream_fill(&end->socket.stream, &end->in, end->until);
+	while (!failed(end->got));
+	assert_null(end->socket.reader);
+	end->is_done = true;
+}
+
+static void end_happens(struct end *end, enum ending ending)
+{
+	switch (ending) {
+	case SHUT:
+		shutdown(end->peer, SHUT_WR);
+		break;
+	case CLOSE_UNREAD:
+		put(end->socket.source.fd, "never read");
+		close(end->peer);
+		end->peer = -1;
+		break;
+	case CLOSE:
+		close(end->peer);
+		end->peer = -1;
+		break;
+	case CANCEL:
+		fiber_cancel(end->fiber);
+		break;
+	case DEADLINE:
+	case NO_MEMORY:
+		break;
+	}
+}
+
+static void reading_ends_for_the_right_reason(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof fill_cases / sizeof *fill_cases; i++) {
+		struct world world;
+		struct end end;
+
+		world_open(&world);
+		end_open(&end, &world);
+		if (fill_cases[i].ending == DEADLINE)
+			end.until = world_in(&world, 3 * MILLISECOND);
+		if (fill_cases[i].ending == NO_MEMORY)
+			world.pool.max = 0;
+		world_start(&world, fills_to_the_end, &end);
+		put(end.peer, fill_cases[i].before);
+		end_happens(&end, fill_cases[i].ending);
+		for (unsigned turn = 0; turn < 20 && !end.is_done; turn++)
+			loop_turn(world.loop, world_in(&world, MILLISECOND));
+		if (!end.is_done && fill_cases[i].ending == NO_MEMORY)
+			put(end.peer, "more");
+		world_run(&world);
+		if (end.got.kind != fill_cases[i].want)
+			fail_msg("%s: %s", fill_cases[i].name, error_name(end.got.kind));
+		if (fill_cases[i].ending != NO_MEMORY)
+			assert_true(str_eq(intake_data(&end.in), str_of(fill_cases[i].before)));
+		end_close(&end);
+		world_close(&world);
+	}
+}
+
+/* ---- writing ---- */
+
+enum { MUCH = 3 * 1024 * 1024 };
+
+static void sends_much(struct fiber *self, void *argument)
+{
+	struct end *end = argument;
+	char *bytes = malloc(MUCH);
+
+	end->fiber = self;
+	for (size_t i = 0; i < MUCH; i++)
+		bytes[i] = (char)(i % 251);
+	end->got = stream_send_all(&end->socket.stream, (str) { bytes, MUCH }, end->until);
+	end->is_done = true;
+	free(bytes);
+}
+
+/* The peer reads slowly; the sender parks, goes on, and nothing is lost, doubled or reordered. */
+static void sending_goes_at_the_pace_of_the_peer(void **state)
+{
+	static char piece[50000];
+	struct world world;
+	struct end end;
+	size_t got = 0;
+
+	(void)state;
+	world_open(&world);
+	end_open(&end, &world);
+	world_start(&world, sends_much, &end);
+	assert_false(end.is_done);
+	assert_non_null(end.socket.writer);
+	while (got < MUCH) {
+		ssize_t count = read(end.peer, piece, sizeof piece);
+
+		if (count < 0) {
+			assert_int_equal(errno, EAGAIN);
+			loop_turn(world.loop, DEADLINE_NEVER);
+			continue;
+		}
+		for (ssize_t i = 0; i < count; i++)
+			if (piece[i] != (char)((got + (size_t)i) % 251))
+				fail_msg("byte %zu is wrong", got + (size_t)i);
+		got += (size_t)count;
+	}
+	world_run(&world);
+	assert_true(end.is_done);
+	assert_false(failed(end.got));
+	end_close(&end);
+	world_close(&world);
+}
+
+static void sends_in_parts(struct fiber *self, void *argument)
+{
+	struct end *end = argument;
+	const struct iovec parts[3] = {
+		{ .iov_base = (char[]) { "one " }, .iov_len = 4 },
+		{ .iov_base = NULL, .iov_len = 0 },
+		{ .iov_base = (char[]) { "two" }, .iov_len = 3 },
+	};
+
+	(void)self;
+	end->got = stream_send(&end->socket.stream, parts, 3, end->until, &end->count);
+	end->is_done = true;
+}
+
+static void parts_go_in_one_call_without_an_event_before(void **state)
+{
+	struct world world;
+	struct end end;
+	char got[16];
+
+	(void)state;
+	world_open(&world);
+	end_open(&end, &world);
+	world_start(&world, sends_in_parts, &end); /* no turn has been made since it was opened */
+	assert_true(end.is_done);
+	assert_false(failed(end.got));
+	assert_int_equal(end.count, 7);
+	assert_int_equal(read(end.peer, got, sizeof got), 7);
+	assert_memory_equal(got, "one two", 7);
+	end_close(&end);
+	world_close(&world);
+}
+
+static const struct {
+	const char *name;
+	enum ending ending;
+	enum error_kind want;
+} send_cases[] = {
+	{ "a closed peer", CLOSE, ERROR_RESET },
+	{ "too late", DEADLINE, ERROR_TIMEOUT },
+	{ "cancelled", CANCEL, ERROR_CANCELLED },
+};
+
+static void sending_ends_for_the_right_reason(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof send_cases / sizeof *send_cases; i++) {
+		struct world world;
+		struct end end;
+
+		world_open(&world);
+		end_open(&end, &world);
+		if (send_cases[i].ending == DEADLINE)
+			end.until = world_in(&world, 3 * MILLISECOND);
+		world_start(&world, sends_much, &end);
+		assert_false(end.is_done);
+		end_happens(&end, send_cases[i].ending);
+		world_run(&world);
+		if (end.got.kind != send_cases[i].want)
+			fail_msg("%s: %s", send_cases[i].name, error_name(end.got.kind));
+		assert_null(end.socket.writer);
+		end_close(&end);
+		world_close(&world);
+	}
+}
+
+static void sending_to_nobody_is_an_error_not_a_signal(void **state)
+{
+	struct world world;
+	struct end end;
+
+	(void)state;
+	world_open(&world);
+	end_open(&end, &world);
+	close(end.peer);
+	end.peer = -1;
+	world_start(&world, sends_in_parts, &end);
+	assert_int_equal(end.got.kind, ERROR_RESET);
+	assert_int_equal(end.got.sys, EPIPE);
+	end_close(&end);
+	world_close(&world);
+}
+
+static void shutting_tells_the_peer_and_leaves_the_other_way_open(void **state)
+{
+	struct world world;
+	struct end end;
+	char got[4];
+
+	(void)state;
+	world_open(&world);
+	end_open(&end, &world);
+	assert_false(failed(stream_shut(&end.socket.stream)));
+	assert_int_equal(read(end.peer, got, sizeof got), 0);
+	world_start(&world, fills_once, &end);
+	put(end.peer, "x");
+	world_run(&world);
+	assert_false(failed(end.got));
+	close(end.peer);
+	end.peer = -1;
+	world_turn(&world);
+	world_start(&world, fills_once, &end);
+	assert_int_equal(end.got.kind, ERROR_CLOSED);
+	end_close(&end);
+	world_close(&world);
+}
+
+/* One fiber reads and another writes on the same socket; each is woken by what it waits for. */
+static void a_reader_and_a_writer_do_not_disturb_each_other(void **state)
+{
+	static char piece[100000];
+	struct world world;
+	struct end end;
+
+	(void)state;
+	world_open(&world);
+	end_open(&end, &world);
+	world_turn(&world);
+	world_start(&world, fills_once, &end);
+	world_start(&world, sends_much, &end);
+	assert_non_null(end.socket.reader);
+	assert_non_null(end.socket.writer);
+	assert_true(read(end.peer, piece, sizeof piece) > 0);
+	world_turn(&world);
+	assert_non_null(end.socket.reader); /* room to write is nothing to read */
+	put(end.peer, "x");
+	world_turn(&world);
+	assert_null(end.socket.reader);
+	while (fibers_alive(world.fibers)) {
+		if (read(end.peer, piece, sizeof piece) < 0)
+			loop_turn(world.loop, DEADLINE_NEVER);
+	}
+	end_close(&end);
+	world_close(&world);
+}
+
+/* ---- watching ---- */
+
+static void the_watch_hears_only_while_nobody_reads(void **state)
+{
+	struct world world;
+	struct end end;
+
+	(void)state;
+	world_open(&world);
+	end_open(&end, &world);
+	socket_set_watch(&end.socket, end_watch);
+	world_turn(&world);
+	assert_int_equal(end.watched, 0); /* it can be written to, which is no news */
+	world_start(&world, fills_once, &end);
+	put(end.peer, "x");
+	world_turn(&world);
+	assert_int_equal(end.watched, 0);
+	assert_true(end.is_done);
+	put(end.peer, "y");
+	world_turn(&world);
+	assert_int_equal(end.watched, 1);
+	assert_true(socket_is_readable(&end.socket));
+	assert_false(socket_is_hung_up(&end.socket));
+	shutdown(end.peer, SHUT_WR);
+	world_turn(&world);
+	assert_int_equal(end.watched, 2);
+	assert_true(socket_is_hung_up(&end.socket));
+	socket_set_watch(&end.socket, NULL);
+	close(end.peer);
+	end.peer = -1;
+	world_turn(&world);
+	assert_int_equal(end.watched, 2);
+	end_close(&end);
+	world_close(&world);
+}
+
+/* The client hangs up while its exchange's fiber is parked elsewhere, or writes to it: the watch cancels it.
+ */
+static void cancels_the_fiber(struct socket *socket)
+{
+	struct end *end = (struct end *)(void *)((char *)socket - offsetof(struct end, socket));
+
+	if (socket_is_hung_up(socket))
+		fiber_cancel(end->fiber);
+}
+
+static void the_watch_may_cancel_a_writer(void **state)
+{
+	struct world world;
+	struct end end;
+
+	(void)state;
+	world_open(&world);
+	end_open(&end, &world);
+	world_start(&world, sends_much, &end);
+	socket_set_watch(&end.socket, cancels_the_fiber);
+	shutdown(end.peer, SHUT_WR);
+	world_run(&world);
+	assert_int_equal(end.got.kind, ERROR_CANCELLED);
+	end_close(&end);
+	world_close(&world);
+}
+
+static void closes_the_socket(struct socket *socket)
+{
+	stream_close(&socket->stream);
+}
+
+static void the_watch_may_close(void **state)
+{
+	struct world world;
+	struct end end;
+
+	(void)state;
+	world_open(&world);
+	end_open(&end, &world);
+	socket_set_watch(&end.socket, closes_the_socket);
+	put(end.peer, "unexpected");
+	world_turn(&world);
+	assert_true(end.is_released);
+	close(end.peer);
+	world_close(&world);
+}
+
+static const struct {
+	const char *name, *bytes;
+	bool close, want;
+} peek_cases[] = {
+	{ "quiet", "", false, false },
+	{ "unexpected bytes", "x", false, true },
+	{ "the end", "", true, true },
+	{ "bytes and the end", "x", true, true },
+};
+
+static void a_stale_socket_is_known_before_any_event(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof peek_cases / sizeof *peek_cases; i++) {
+		struct world world;
+		struct end end;
+
+		world_open(&world);
+		end_open(&end, &world);
+		put(end.peer, peek_cases[i].bytes);
+		if (peek_cases[i].close)
+			shutdown(end.peer, SHUT_WR);
+		if (socket_peek_stale(&end.socket) != peek_cases[i].want)
+			fail_msg("%s", peek_cases[i].name);
+		world_turn(&world);
+		assert_int_equal(socket_is_readable(&end.socket), peek_cases[i].want);
+		end_close(&end);
+		world_close(&world);
+	}
+}
+
+/* ---- lingering ---- */
+
+/* What is left of the connection in the loop, once its own memory is gone: is its descriptor open? */
+static bool peer_sees_the_end(int fd)
+{
+	return send(fd, "x", 1, MSG_NOSIGNAL) < 0 && errno == EPIPE;
+}
+
+enum lingering { PEER_CLOSES, PEER_IS_SILENT, PEER_TALKS, LOOP_ENDS };
+
+static const struct {
+	const char *name;
+	enum lingering how;
+} linger_cases[] = {
+	{ "until the peer closes", PEER_CLOSES },
+	{ "until the deadline", PEER_IS_SILENT },
+	{ "until the peer has talked too much", PEER_TALKS },
+	{ "until the loop is freed", LOOP_ENDS },
+};
+
+static size_t talk(struct world *world, int fd)
+{
+	static const char bytes[8192];
+	size_t sent = 0;
+
+	while (sent < 4 * (size_t)LINGER_MAX) {
+		ssize_t count = send(fd, bytes, sizeof bytes, MSG_NOSIGNAL);
+
+		if (count < 0 && errno != EAGAIN)
+			return sent;
+		if (count > 0)
+			sent += (size_t)count;
+		world_turn(world);
+	}
+	return sent;
+}
+
+static void lingering_ends(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof linger_cases / sizeof *linger_cases; i++) {
+		struct world world;
+		struct end end;
+		deadline until;
+		char got[4];
+
+		world_open(&world);
+		end_open(&end, &world);
+		put(end.peer, "early");
+		until = world_in(&world, linger_cases[i].how == PEER_IS_SILENT ? 5 * MILLISECOND : HOUR);
+		socket_linger_close(&end.socket, until);
+		world_turn(&world);
+		assert_true(end.is_released); /* the loop lingers, not the connection */
+		assert_int_equal(read(end.peer, got, sizeof got), 0);
+		assert_false(peer_sees_the_end(end.peer));
+		switch (linger_cases[i].how) {
+		case PEER_CLOSES:
+			shutdown(end.peer, SHUT_WR);
+			world_turn(&world);
+			break;
+		case PEER_IS_SILENT:
+			while (loop_now(world.loop) < until + 3 * MILLISECOND)
+				loop_turn(world.loop, until + 3 * MILLISECOND);
+			break;
+		case PEER_TALKS:
+			assert_in_range(talk(&world, end.peer), LINGER_MAX / 2, 3 * LINGER_MAX);
+			break;
+		case LOOP_ENDS:
+			break;
+		}
+		world_close(&world);
+		if (!peer_sees_the_end(end.peer) && linger_cases[i].how != PEER_CLOSES)
+			fail_msg("%s: still open", linger_cases[i].name);
+		close(end.peer);
+	}
+}
+
+static void lingering_of_a_dead_connection_is_closing(void **state)
+{
+	struct world world;
+	struct end end;
+	int pair[2] = { socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), -1 };
+
+	(void)state;
+	world_open(&world);
+	end_open_fd(&end, &world, pair); /* never connected: it cannot be shut down */
+	socket_linger_close(&end.socket, DEADLINE_NEVER);
+	assert_int_equal(end.socket.source.fd, -1);
+	world_turn(&world);
+	assert_true(end.is_released);
+	world_close(&world);
+}
+
+static void an_idle_socket_is_small(void **state)
+{
+	(void)state;
+	assert_in_range(sizeof(struct socket), 1, 120);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reading_waits_for_bytes),
+		cmocka_unit_test(bytes_between_a_short_read_and_a_park_are_seen),
+		cmocka_unit_test(reading_ends_for_the_right_reason),
+		cmocka_unit_test(sending_goes_at_the_pace_of_the_peer),
+		cmocka_unit_test(parts_go_in_one_call_without_an_event_before),
+		cmocka_unit_test(sending_ends_for_the_right_reason),
+		cmocka_unit_test(sending_to_nobody_is_an_error_not_a_signal),
+		cmocka_unit_test(shutting_tells_the_peer_and_leaves_the_other_way_open),
+		cmocka_unit_test(a_reader_and_a_writer_do_not_disturb_each_other),
+		cmocka_unit_test(the_watch_hears_only_while_nobody_reads),
+		cmocka_unit_test(the_watch_may_cancel_a_writer),
+		cmocka_unit_test(the_watch_may_close),
+		cmocka_unit_test(a_stale_socket_is_known_before_any_event),
+		cmocka_unit_test(lingering_ends),
+		cmocka_unit_test(lingering_of_a_dead_connection_is_closing),
+		cmocka_unit_test(an_idle_socket_is_small),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
