@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of reasons: X(id, word, status, proxy_error, title, detail). Included where X is defined.
+ *
+ * The word is the log's and the metrics'; once released it is never changed. The status is the client's. The
+ * error is one of RFC 9209 section 2.3, empty where nobody but the client is at fault and the standard has no
+ * word for it. The title is empty where the status's own phrase says it, as RFC 9457 section 4.2.1 wants it
+ * for problems without a type of their own. The detail tells nothing of the inside: no address, no name of an
+ * upstream, nothing that came with the request.
+ */
+
+/* The request's head cannot be understood. Words of codec/h1_errors.h must all be here. */
+X(REQUEST_LINE_MALFORMED, "request_line_malformed", 400, "http_request_error", "",
+  "The request line is malformed.")
+X(HEADER_MALFORMED, "header_malformed", 400, "http_request_error", "", "The header section is malformed.")
+X(HOST_MALFORMED, "host_malformed", 400, "http_request_error", "",
+  "The host is missing, malformed or contradictory.")
+X(PATH_INVALID, "path_invalid", 400, "http_request_error", "", "The path has no single normal form.")
+X(FRAMING_AMBIGUOUS, "framing_ambiguous", 400, "http_request_error", "",
+  "The end of the request cannot be told.")
+X(CHUNK_MALFORMED, "chunk_malformed", 400, "http_request_error", "", "The chunked coding is malformed.")
+X(STATUS_LINE_MALFORMED, "status_line_malformed", 502, "http_protocol_error", "",
+  "The service gave an answer that cannot be understood.")
+X(EXPECTATION_FAILED, "expectation_failed", 417, "http_request_error", "",
+  "The only expectation that can be met is 100-continue.")
+X(METHOD_UNSUPPORTED, "method_unsupported", 501, "http_request_error", "", "The method is not implemented.")
+X(CODING_UNSUPPORTED, "coding_unsupported", 501, "http_request_error", "",
+  "The transfer coding is not implemented.")
+X(VERSION_UNSUPPORTED, "version_unsupported", 505, "http_request_error", "",
+  "This version of HTTP is not supported here.")
+X(UPGRADE_UNSUPPORTED, "upgrade_unsupported", 501, "http_upgrade_failed", "",
+  "The connection cannot be upgraded to this protocol.")
+
+/* The request is too large or too slow. */
+X(URI_TOO_LONG, "uri_too_long", 414, "http_request_error", "", "The request line is too long.")
+X(HEADER_TOO_LARGE, "header_too_large", 431, "http_request_error", "", "The header section is too large.")
+X(BODY_TOO_LARGE, "body_too_large", 413, "http_request_error", "", "The body is too large.")
+X(LENGTH_REQUIRED, "length_required", 411, "http_request_error", "",
+  "The length of the body must be told beforehand.")
+X(HEADER_TIMEOUT, "header_timeout", 408, "http_request_error", "",
+  "The header section was not complete in time.")
+X(BODY_TIMEOUT, "body_timeout", 408, "http_request_error", "", "The body did not come in time.")
+
+/* The request is understood and belongs nowhere. */
+X(NO_ROUTE, "no_route", 404, "http_request_error", "", "Nothing is served under this address.")
+X(METHOD_NOT_ALLOWED, "method_not_allowed", 405, "http_request_error", "",
+  "The method is not allowed for this address.")
+X(MISDIRECTED, "misdirected", 421, "http_request_error", "", "This connection does not serve that host.")
+X(PROXY_LOOP, "proxy_loop", 508, "proxy_loop_detected", "", "The request has passed this gateway before.")
+
+/* A policy says so. */
+X(RESPOND, "respond", 200, "", "", "")
+X(REDIRECT, "redirect", 302, "", "", "")
+X(VALUE_INVALID, "value_invalid", 400, "http_request_error", "",
+  "A value of the request cannot be passed on: it holds a line end or another control character.")
+X(REWRITE_INVALID, "rewrite_invalid", 400, "http_request_error", "",
+  "The path that the request would get is not a valid one.")
+
+/* The gateway cannot. */
+X(OVERLOADED, "overloaded", 503, "proxy_internal_response", "", "The gateway is at its limits.")
+X(CONNECTION_LIMIT, "connection_limit", 503, "proxy_internal_response", "",
+  "The gateway has no room for another connection.")
+X(SHUTTING_DOWN, "shutting_down", 503, "proxy_internal_response", "", "The gateway is shutting down.")
+X(INTERNAL_ERROR, "internal_error", 500, "proxy_internal_error", "", "The gateway failed.")
+
+/* There is no endpoint to ask. */
+X(NO_ENDPOINT, "no_endpoint", 503, "destination_unavailable", "", "The service is not available.")
+X(UPSTREAM_OVERLOADED, "upstream_overloaded", 503, "connection_limit_reached", "",
+  "The service is at its limits.")
+X(UPSTREAM_NAME_UNRESOLVED, "upstream_name_unresolved", 502, "dns_error", "",
+  "The service's address could not be found.")
+X(UPSTREAM_CONNECT_REFUSED, "upstream_connect_refused", 502, "connection_refused", "",
+  "The service refused the connection.")
+X(UPSTREAM_CONNECT_TIMEOUT, "upstream_connect_timeout", 504, "connection_timeout", "",
+  "No connection to the service came about in time.")
+
+/* The endpoint was asked. */
+X(UPSTREAM_TIMEOUT, "upstream_timeout", 504, "http_response_timeout", "",
+  "The service did not answer in time.")
+X(UPSTREAM_READ_TIMEOUT, "upstream_read_timeout", 504, "connection_read_timeout", "",
+  "The service stopped sending.")
+X(UPSTREAM_WRITE_TIMEOUT, "upstream_write_timeout", 504, "connection_write_timeout", "",
+  "The service stopped reading.")
+X(UPSTREAM_CLOSED, "upstream_closed", 502, "connection_terminated", "",
+  "The service closed the connection without an answer.")
+X(UPSTREAM_RESET, "upstream_reset", 502, "connection_terminated", "",
+  "The connection to the service broke before an answer.")
+X(UPSTREAM_MALFORMED, "upstream_malformed", 502, "http_protocol_error", "",
+  "The service gave an answer that cannot be understood.")
+X(UPSTREAM_HEADER_TOO_LARGE, "upstream_header_too_large", 502, "http_response_header_section_size", "",
+  "The header section of the service's answer is too large.")
+
+/* It ended otherwise; a head had gone to the client, or nobody was there to read one. */
+X(UPSTREAM_ABORTED, "upstream_aborted", 502, "http_response_incomplete", "",
+  "The service's answer broke off.")
+X(CLIENT_TIMEOUT, "client_timeout", 408, "", "", "The client did not read the answer in time.")
+X(CLIENT_ABORTED, "client_aborted", 499, "", "Client Closed Request", "The client went away.")
