@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The jobs of the bench. Each measures one promise and returns rows: figures beside the target they must meet."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab import CONNECTIONS, OUTPUT, BenchError, Lab, Load, Pair, Plan, Side, Upstream, allow_files, measure, tell
+from proxies import PEERS, STARTERS, program, start_gatehouse, start_nginx
+
+KIB_PATH, MIB_PATH, UPLOAD_PATH = "/bytes/1024", "/bytes/1048576", "/bytes/16"
+MIB_CONNECTIONS = 16
+
+
+@dataclass
+class Row:
+    """One line of the table."""
+
+    what: str
+    gatehouse: str = ""
+    nginx: str = ""
+    haproxy: str = ""
+    figure: str = ""
+    target: str = ""
+    is_met: bool | None = None
+    details: list[str] = field(default_factory=list)
+
+
+def microseconds(seconds: float) -> str:
+    """As the table shows them."""
+    return f"{seconds * 1e6:.1f} us"
+
+
+def windows(pair: Pair) -> str:
+    """The ratios of the windows, to show how far they scatter."""
+    ratios = " ".join(f"{ratio:.3f}" for ratio in pair.ratios)
+    return f"{pair.first.name} / {pair.second.name}: {ratios}"
+
+
+# Pairs against each peer.
+
+def against_peers(plan: Plan, path: str, script: Sequence[str] = (), connections: int = CONNECTIONS,
+                  bodies: str = "small", **options: object) -> dict[str, Pair]:
+    """The gateway beside each peer in turn; the peers want to know which bodies to be tuned for."""
+    pairs = {}
+    for peer in PEERS:
+        with Lab() as lab:
+            first = STARTERS["gatehouse"](lab, 0, **options)
+            second = STARTERS[peer](lab, 1, bodies=bodies, **options)
+            pairs[peer] = measure(plan, first, second, path, (script, script), connections)
+            tell(f"    {windows(pairs[peer])}")
+    return pairs
+
+
+def compare(what: str, pairs: dict[str, Pair], target: float, *, is_user: bool = False) -> Row:
+    """The row of such pairs. The better peer is the one whose ratio is the higher."""
+    ratios = {peer: pair.user_ratio if is_user else pair.ratio for peer, pair in pairs.items()}
+    costs = {peer: pair.second.user_cost if is_user else pair.second.cost for peer, pair in pairs.items()}
+    own = statistics.mean(pair.first.user_cost if is_user else pair.first.cost for pair in pairs.values())
+    better = max(ratios, key=lambda peer: ratios[peer])
+    return Row(what, microseconds(own), **{peer: microseconds(cost) for peer, cost in costs.items()},
+               figure=f"{ratios[better]:.2f} of {better}", target=f"at most {target:.2f}",
+               is_met=ratios[better] <= target, details=[] if is_user else [windows(pair) for pair in pairs.values()])
+
+
+def job_plain(plan: Plan) -> list[Row]:
+    """GET over HTTP/1.1, 1 KiB answers, no access log."""
+    pairs = against_peers(plan, KIB_PATH)
+    return [compare("1 KiB answers: CPU per request", pairs, 0.65),
+            compare("the same in user space", pairs, 0.40, is_user=True)]
+
+
+def job_log(plan: Plan) -> list[Row]:
+    """The same with a JSON access log to a file on a tmpfs."""
+    pairs = against_peers(plan, KIB_PATH, is_logging=True)
+    return [compare("1 KiB answers with a JSON log: CPU per request", pairs, 0.65),
+            compare("the same in user space", pairs, 0.40, is_user=True)]
+
+
+def job_answers(plan: Plan) -> list[Row]:
+    """Answers of 1 MiB."""
+    pairs = against_peers(plan, MIB_PATH, connections=MIB_CONNECTIONS, bodies="answers")
+    return [compare("1 MiB answers: CPU per MiB", pairs, 1.0)]
+
+
+def job_uploads(plan: Plan) -> list[Row]:
+    """Uploads of 64 KiB."""
+    pairs = against_peers(plan, UPLOAD_PATH, ["upload.lua"], bodies="uploads")
+    return [compare("64 KiB uploads: CPU per upload", pairs, 1.0)]
+
+
+def job_self(plan: Plan) -> list[Row]:
+    """nginx beside another nginx: what the method itself scatters by."""
+    with Lab() as lab:
+        pair = measure(plan, start_nginx(lab, 0), start_nginx(lab, 1), KIB_PATH)
+    return [Row("nginx beside itself, 1 KiB answers", nginx=microseconds(pair.second.cost),
+                figure=f"{pair.ratio:.3f}", target="within 0.03 of 1", is_met=abs(pair.ratio - 1) <= 0.03,
+                details=[windows(pair)])]
+
+
+# Many routes.
+
+def route_paths(kind: str, count: int) -> list[str]:
+    """Paths of that many routes, as the gateway writes them."""
+    form = {"prefix": "/r{:05d}/**", "regex": "~^/r{:05d}/[a-z]+/[0-9]+$"}[kind]
+    return [form.format(i) for i in range(count)]
+
+
+def gatehouse_routes(paths: Sequence[str]) -> str:
+    """Lines for the configuration's one API."""
+    return "    routes:\n" + "".join(f'      r{i}: {{ match: {{ path: "{path}" }} }}\n' for i, path in enumerate(paths))
+
+
+def nginx_locations(paths: Sequence[str]) -> str:
+    """The same for nginx."""
+    matches = (f'~ "{path[1:]}"' if path.startswith("~") else path.removesuffix("**") for path in paths)
+    return "".join(f"location {match} {{ proxy_pass http://app; }}\n" for match in matches)
+
+
+def measure_routes(plan: Plan, kind: str, few: int, many: int) -> Row:
+    """The gateway with many routes beside itself with few; and nginx with many beside it, to compare."""
+    script_few, script_many = ["routes.lua", str(few)], ["routes.lua", str(many)]
+    many_routes = gatehouse_routes(route_paths(kind, many))
+    with Lab() as lab:
+        first = start_gatehouse(lab, 0, routes=many_routes)
+        second = start_gatehouse(lab, 1, routes=gatehouse_routes(route_paths(kind, few)))
+        pair = measure(plan, first, second, "/", (script_many, script_few))
+    with Lab() as lab:
+        first = start_gatehouse(lab, 0, routes=many_routes)
+        peer = measure(plan, first, start_nginx(lab, 1, locations=nginx_locations(route_paths(kind, many))), "/",
+                       (script_many, script_many))
+    return Row(f"{many:,} routes ({kind}): CPU per request", microseconds(pair.first.cost),
+               nginx=microseconds(peer.second.cost), figure=f"{pair.ratio:.3f} of that with {few}",
+               target="at most 1.05", is_met=pair.ratio <= 1.05,
+               details=[f"{many:,} {kind} routes beside {few}: {windows(pair)}", windows(peer)])
+
+
+def job_routes(plan: Plan) -> list[Row]:
+    """10,000 routes beside 10, as prefixes and as regular expressions; each is asked for in turn."""
+    return [measure_routes(plan, kind, 10, 10_000) for kind in ("prefix", "regex")]
+
+
+# System calls.
+
+def count_calls(plan: Plan, name: str) -> tuple[dict[str, float], int]:
+    """System calls per request by name, while 64 connections are opened and used for a while."""
+    with Lab() as lab:
+        side = STARTERS[name](lab, 0)
+        output = lab.directory / "strace"
+        pids = [word for pid in side.process.pids() for word in ("-p", str(pid))]
+        trace = subprocess.Popen(["strace", "-f", "-c", "-U", "name,calls", "-o", output, *pids],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        assert trace.stderr
+        trace.stderr.readline()  # "attached"
+        before = Upstream.answered(side.upstream_port)
+        load = Load(side.port, KIB_PATH)
+        time.sleep(plan.seconds)
+        load.finish()
+        requests = Upstream.answered(side.upstream_port) - before
+        trace.send_signal(signal.SIGINT)
+        trace.communicate()
+        rows = re.findall(r"^(\w+)\s+(\d+)\s*$", output.read_text(), re.M)
+    return {call: int(count) / requests for call, count in rows if call != "total"}, requests
+
+
+def job_calls(plan: Plan) -> list[Row]:
+    """System calls per request. epoll_wait is shared by the requests that one wake-up brings."""
+    counted, details = {}, []
+    for name in ("gatehouse", *PEERS):
+        calls, requests = count_calls(plan, name)
+        counted[name] = calls
+        listed = ", ".join(f"{call} {share:.3f}" for call, share in sorted(calls.items(), key=lambda item: -item[1])
+                           if share >= 0.001)
+        details.append(f"{name}, {requests:,} requests: {listed}")
+    own = sum(share for call, share in counted["gatehouse"].items() if not call.startswith("epoll_"))
+    total = {name: f"{sum(calls.values()):.2f}" for name, calls in counted.items()}
+    return [Row("system calls per request", **total, figure=f"{own:.2f} besides epoll_wait", target="at most 4.1",
+                is_met=own <= 4.1, details=details)]
+
+
+# Loading.
+
+def job_load(plan: Plan) -> list[Row]:
+    """`gatehouse check` on 50,000 routes: templates, prefixes and methods."""
+    count, runs = 50_000, 1 if plan.is_quick else 5
+    forms = ["/r{:05d}/items/{{id}}", "/r{:05d}/**", "/r{:05d}/items/{{id}}/parts/{{part}}.json", "/v2/r{:05d}/export"]
+    routes = "    routes:\n" + "".join(
+        f'      r{i}:\n        match: {{ methods: [GET, PUT], path: "{forms[i % len(forms)].format(i)}" }}\n'
+        for i in range(count))
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    config = OUTPUT / "50000.yaml"
+    text = (Path(__file__).parent / "peers" / "gatehouse.yaml").read_text()
+    for name, value in {"PORT": "8080", "UPSTREAM_PORT": "8081", "ACCESS_LOG": "{ to: off }", "ROUTES": routes}.items():
+        text = text.replace(f"@{name}@", value)
+    config.write_text(text)
+    seconds, peaks = zip(*(check_once(config) for _ in range(runs)), strict=True)
+    wall, peak = statistics.median(seconds), max(peaks) / 1e6
+    return [Row(f"{count:,} routes loaded: time", f"{wall:.2f} s", figure=f"{wall:.2f} s", target="at most 1 s",
+                is_met=wall <= 1, details=[f"runs: {' '.join(f'{one:.2f}' for one in seconds)} s"]),
+            Row(f"{count:,} routes loaded: peak memory", f"{peak:.0f} MB", figure=f"{peak:.0f} MB",
+                target="at most 200 MB", is_met=peak <= 200)]
+
+
+def check_once(config: Path) -> tuple[float, int]:
+    """Seconds and peak resident bytes of one `gatehouse check`."""
+    start = time.monotonic()
+    process = subprocess.Popen([program("gatehouse"), "check", "-c", config], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE)
+    assert process.stderr
+    message = process.stderr.read().decode(errors="replace")
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise BenchError(f"gatehouse check: {message[:500]}")
+    return time.monotonic() - start, usage.ru_maxrss * 1024
+
+
+# Idle connections.
+
+def read_answer(sock: socket.socket, request: bytes) -> None:
+    """One request whose answer has a Content-Length."""
+    sock.sendall(request)
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += receive(sock)
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: (\d+)", head)
+    if not length or not head.startswith(b"HTTP/1.1 200"):
+        raise BenchError(f"answered {head!r}")
+    left = int(length[1]) - len(body)
+    while left > 0:
+        left -= len(receive(sock))
+
+
+def receive(sock: socket.socket) -> bytes:
+    """Some bytes; an end is an error."""
+    data = sock.recv(65536)
+    if not data:
+        raise BenchError("the proxy closed the connection")
+    return data
+
+
+GET = b"GET /bytes/1024 HTTP/1.1\r\nHost: bench\r\n\r\n"
+
+
+def idle_bytes(name: str, warm: int, count: int) -> float:
+    """Resident bytes for each of `count` connections that made one request and stay open."""
+    with Lab() as lab:
+        side = STARTERS[name](lab, 0)
+        opened: list[socket.socket] = []
+
+        def open_until(total: int) -> int:
+            while len(opened) < total:
+                opened.append(socket.create_connection(("127.0.0.1", side.port)))
+                read_answer(opened[-1], GET)
+            time.sleep(0.5)
+            return side.process.resident_bytes()
+
+        try:
+            before = open_until(warm)
+            return (open_until(count) - before) / (count - warm)
+        finally:
+            for sock in opened:
+                sock.close()
+
+
+def job_idle(plan: Plan) -> list[Row]:
+    """Idle keep-alive connections: resident memory of the process, the kernel's aside."""
+    allow_files()
+    count = 2_000 if plan.is_quick else 10_000
+    figures = {name: idle_bytes(name, 100, count) for name in ("gatehouse", *PEERS)}
+    own = figures["gatehouse"]
+    return [Row(f"{count:,} idle connections: resident bytes each",
+                **{name: f"{figure:.0f} B" for name, figure in figures.items()},
+                figure=f"{own:.0f} B", target="at most 512 B", is_met=own <= 512)]
+
+
+# Instructions.
+
+def run_callgrind(name: str, requests: int) -> int:
+    """Instructions in user space of a whole run that serves that many requests, one after the other."""
+    with Lab() as lab:
+        out, log = lab.directory / "callgrind.out", lab.directory / "valgrind"
+        side = STARTERS[name](lab, 0, prefix=["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}",
+                                              f"--log-file={log}"])
+        with socket.create_connection(("127.0.0.1", side.port)) as sock:
+            for _ in range(requests):
+                read_answer(sock, GET)
+        side.process.stop()
+        collected = re.search(r"Collected\s*:\s*(\d+)", log.read_text())
+        if not collected:
+            raise BenchError(f"callgrind of {name}: {log.read_text()[-500:]}")
+        return int(collected[1])
+
+
+def instructions(name: str, requests: int) -> float:
+    """Instructions per request: the slope between two runs, so that starting and stopping cancel out."""
+    few = requests // 10
+    return (run_callgrind(name, requests) - run_callgrind(name, few)) / (requests - few)
+
+
+def job_callgrind(plan: Plan) -> list[Row]:
+    """Instructions per request in user space, counted by valgrind: the same on every machine, for regressions."""
+    requests = 500 if plan.is_quick else 2_000
+    figures = {name: instructions(name, requests) for name in ("gatehouse", *PEERS)}
+    better = min(PEERS, key=lambda peer: figures[peer])
+    ratio = figures["gatehouse"] / figures[better]
+    return [Row("instructions per request in user space", **{name: f"{figure:,.0f}" for name, figure in figures.items()},
+                figure=f"{ratio:.2f} of {better}", target="", is_met=None)]
+
+
+JOBS: dict[str, Callable[[Plan], list[Row]]] = {
+    "plain": job_plain,
+    "log": job_log,
+    "answers": job_answers,
+    "uploads": job_uploads,
+    "routes": job_routes,
+    "calls": job_calls,
+    "load": job_load,
+    "idle": job_idle,
+    "callgrind": job_callgrind,
+    "self": job_self,
+}

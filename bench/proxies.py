@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starting the gateway and its peers, all with the same job: the files in bench/peers with the gaps filled in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lab import BENCH, PROXY_CPU, TOP, BenchError, Lab, Process, Side, accepts, free_port, wait_until
+
+# What each peer does best with, of what was tried: buffers of other sizes, with and without splicing.
+NGINX_BUFFERS = {
+    "small": "proxy_buffer_size 16k; proxy_buffers 16 16k;",
+    "answers": "proxy_buffering off; proxy_buffer_size 64k; proxy_buffers 16 64k;",
+    "uploads": "proxy_request_buffering off; client_body_buffer_size 64k;",
+}
+HAPROXY_BUFFERS = {"small": 16384, "answers": 65536, "uploads": 16384}
+
+HAPROXY_LOG = (
+    '{"time":"%[date,ltime(%Y-%m-%dT%H:%M:%S)]","request_id":"%[var(txn.id)]","client_ip":"%ci","client_port":%cp,'
+    '"listener":"%ft","protocol":"%HV","method":"%HM","host":"%[capture.req.hdr(0),json(utf8s)]",'
+    '"path":"%[var(txn.path),json(utf8s)]","status":%ST,"upstream":"%b","endpoint":"%s","request_bytes":%U,'
+    '"response_bytes":%B,"duration_ms":%Ta,"upstream_ms":%Tr,"user_agent":"%[capture.req.hdr(1),json(utf8s)]",'
+    '"referer":"%[capture.req.hdr(2),json(utf8s)]"}'
+)
+HAPROXY_CAPTURES = ("\thttp-request set-var(txn.path) path\n"
+                    + "".join(f"\thttp-request capture req.hdr({name}) len 128\n"
+                              for name in ("Host", "User-Agent", "Referer")))
+
+
+def program(name: str) -> Path:
+    """Where it is; the gateway's is $GATEHOUSE, or the optimised build."""
+    if name == "gatehouse":
+        path = Path(os.environ.get("GATEHOUSE", TOP / "build" / "gatehouse")).resolve()
+        if not path.exists():
+            raise BenchError(f"{path} is missing: run make, or set GATEHOUSE")
+        return path
+    found = shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+    if not found:
+        raise BenchError(f"{name} is missing: tools/deps bench")
+    return Path(found)
+
+
+def fill(template: str, to: Path, **values: str | int) -> Path:
+    """The template with its @NAMES@ replaced."""
+    text = (BENCH / "peers" / template).read_text()
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", str(value))
+    to.write_text(text)
+    return to
+
+
+def start(lab: Lab, name: str, slot: int, configure: Callable[[Path, int, int], tuple[Path, Path | None]],
+          command: Callable[[Path], list[str | Path]], prefix: Sequence[str | Path] = ()) -> Side:
+    """Configures and starts a proxy before the upstream's listener `slot`, and waits until it accepts."""
+    directory = lab.directory / f"{name}-{len(lab.processes)}"
+    directory.mkdir()
+    directory.chmod(0o755)
+    port, upstream_port = free_port(), lab.upstream.ports[slot]
+    config, log = configure(directory, port, upstream_port)
+    messages = directory / "messages"
+    if name == "haproxy" and log:  # it logs to its standard output
+        with open(log, "ab") as stdout:
+            process = Process([*prefix, *command(config)], PROXY_CPU, stdout=stdout.fileno(), messages=messages)
+    else:
+        process = Process([*prefix, *command(config)], PROXY_CPU, messages=messages)
+    lab.run(process)
+    wait_until(lambda: process.popen.poll() is not None or accepts(port), f"{name} to listen")
+    if process.popen.poll() is not None:
+        raise BenchError(f"{name} does not start: {process.said()}")
+    return Side(name, process, port, upstream_port, log)
+
+
+def start_gatehouse(lab: Lab, slot: int, *, is_logging: bool = False, routes: str = "",
+                    prefix: Sequence[str | Path] = ()) -> Side:
+    """The gateway; `routes` are lines beneath its one API."""
+
+    def configure(directory: Path, port: int, upstream_port: int) -> tuple[Path, Path | None]:
+        log = directory / "access.log" if is_logging else None
+        access = f'{{ to: "file:{log}", format: json }}' if log else "{ to: off }"
+        return fill("gatehouse.yaml", directory / "gatehouse.yaml", PORT=port, UPSTREAM_PORT=upstream_port,
+                    ACCESS_LOG=access, ROUTES=routes), log
+
+    return start(lab, "gatehouse", slot, configure, lambda config: [program("gatehouse"), "run", "-c", config], prefix)
+
+
+def start_nginx(lab: Lab, slot: int, *, is_logging: bool = False, bodies: str = "small", locations: str = "",
+                prefix: Sequence[str | Path] = ()) -> Side:
+    """nginx; `locations` replace its one location."""
+
+    def configure(directory: Path, port: int, upstream_port: int) -> tuple[Path, Path | None]:
+        log = directory / "access.log" if is_logging else None
+        access = f"{log} json buffer=64k flush=1s" if log else "off"
+        user = "user root;" if os.geteuid() == 0 else ""
+        if prefix:  # under valgrind there should be one process
+            user += " master_process off;"
+        return fill("nginx.conf", directory / "nginx.conf", USER=user, DIRECTORY=directory, PORT=port,
+                    UPSTREAM_PORT=upstream_port, ACCESS_LOG=access,
+                    BUFFERS=NGINX_BUFFERS[bodies], LOCATIONS=locations or "location / { proxy_pass http://app; }"), log
+
+    return start(lab, "nginx", slot, configure,
+                 lambda config: [program("nginx"), "-p", config.parent, "-c", config, "-e", config.parent / "nginx.error"],
+                 prefix)
+
+
+def start_haproxy(lab: Lab, slot: int, *, is_logging: bool = False, bodies: str = "small",
+                  prefix: Sequence[str | Path] = ()) -> Side:
+    """HAProxy."""
+
+    def configure(directory: Path, port: int, upstream_port: int) -> tuple[Path, Path | None]:
+        log = directory / "access.log" if is_logging else None
+        lines = f"log global\n\tlog-format '{HAPROXY_LOG}'" if log else "no log"
+        config = fill("haproxy.cfg", directory / "haproxy.cfg", PORT=port, UPSTREAM_PORT=upstream_port,
+                      BUFFERS=HAPROXY_BUFFERS[bodies], LOG_TARGET="log stdout format raw local0 info" if log else "",
+                      LOG_LINES=lines, CAPTURES=HAPROXY_CAPTURES if log else "")
+        return config, log
+
+    return start(lab, "haproxy", slot, configure, lambda config: [program("haproxy"), "-db", "-f", config], prefix)
+
+
+STARTERS: dict[str, Callable[..., Side]] = {
+    "gatehouse": start_gatehouse,
+    "nginx": start_nginx,
+    "haproxy": start_haproxy,
+}
+PEERS = ("nginx", "haproxy")
+
+
+def first_line(*command: str | Path) -> str:
+    """What a program says of its version."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).strip().split("\n", 1)[0]
