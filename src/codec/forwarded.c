@@ -106,12 +106,15 @@ struct ip forwarded_client(const struct http_fields *fields, const struct cidr *
 
 	for (size_t i = fields->count; i-- > 0;) {
 		str list = fields->at[i].value, element;
+		struct ip next;
 
 		if (fields->at[i].id != id || fields->at[i].removed)
 			continue;
-		while (cidr_any_has(trusted, trusted_count, client) && forwarded_last(&list, &element))
-			if (!element_ip(id, element, &client))
+		while (cidr_any_has(trusted, trusted_count, client) && forwarded_last(&list, &element)) {
+			if (!element_ip(id, element, &next))
 				return client;
+			client = next;
+		}
 		if (!cidr_any_has(trusted, trusted_count, client))
 			return client;
 	}
