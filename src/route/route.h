@@ -38,14 +38,19 @@ struct router;
 
 result router_compile(struct arena *arena, struct diagnostics *diagnostics, const struct route_rule *rules,
 		      size_t count, struct router **ret_router);
-/* ERROR_INVALID when a pattern is wrong or two rules can never be told apart; every one is reported. */
+/* ERROR_INVALID when a pattern is wrong or two rules can never be told apart; every one is reported. The
+ * rules and what they point to must live as long as the router. */
 
 void router_free(struct router **router);
-/* What lies outside the arena: compiled regular expressions. */
+/* What lies outside the arena: compiled regular expressions. Clears the pointer, accepts NULL in it. */
 
 struct route_scratch; /* match data of regular expressions; one a worker */
 struct route_scratch *route_scratch_new(void);
 void route_scratch_free(struct route_scratch **scratch);
+
+uint64_t route_scratch_limited(const struct route_scratch *scratch);
+/* How many times a limit was reached (steps of a regular expression, length of a value of the query): the
+ * request was given no route then, so that none can slip past a rule by being expensive. */
 
 struct route_request {
 	str method, host, path, query; /* host lower case without port; path normalised */
@@ -64,12 +69,14 @@ struct route_match {
 	const struct route_rule *rule; /* with ROUTE_FOUND */
 	struct route_parameter parameters[ROUTE_PARAMETERS_MAX];
 	size_t parameter_count;
-	unsigned allowed;                     /* with ROUTE_METHOD: bits of enum http_method, for Allow */
-	const struct str_list *allowed_other; /* further methods by name; may be NULL */
+	unsigned allowed; /* with ROUTE_METHOD: bits of enum http_method, for Allow */
+	const struct str_list
+		*allowed_other; /* further methods by name, until the scratch is used again; may be NULL */
 };
 
 void router_match(const struct router *router, struct route_scratch *scratch,
 		  const struct route_request *request, struct route_match *ret_match);
+/* A path that does not begin with '/' ("*" of OPTIONS, CONNECT) has no route. */
 
 void router_explain(const struct router *router, struct route_scratch *scratch,
 		    const struct route_request *request, FILE *to);

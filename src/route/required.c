@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "route/required.h"
+
+enum { GROUPS_MAX = 16 };
+
+/* A group that is open: what was found before it, and whether what is found inside it counts. */
+struct group {
+	size_t texts, used;
+	bool is_dropped; /* an alternation, or a lookaround */
+};
+
+struct reader {
+	str rest;
+	struct required *required;
+	size_t run; /* where in bytes[] the current run of literals begins */
+	struct group groups[GROUPS_MAX];
+	size_t depth;
+	bool gave_up;
+};
+
+/* What may stand behind an atom. */
+enum quantity { QUANTITY_ONE, QUANTITY_SOME, QUANTITY_MAYBE };
+
+static void give_up(struct reader *reader)
+{
+	reader->gave_up = true;
+	reader->rest.len = 0;
+}
+
+static bool next_is(const struct reader *reader, char c)
+{
+	return reader->rest.len > 0 && reader->rest.ptr[0] == c;
+}
+
+static char take(struct reader *reader)
+{
+	char c;
+
+	if (reader->rest.len == 0)
+		return 0;
+	c = reader->rest.ptr[0];
+	reader->rest = str_skip(reader->rest, 1);
+	return c;
+}
+
+/* The run of literals ends here: it is kept when it tells anything. */
+static void end_run(struct reader *reader)
+{
+	struct required *required = reader->required;
+	str run = { required->bytes + reader->run, required->used - reader->run };
+	bool is_telling = run.len > 1 || (run.len == 1 && run.ptr[0] != '/');
+
+	if (is_telling && required->count < REQUIRED_MAX)
+		required->texts[required->count++] = run;
+	else
+		required->used = reader->run;
+	reader->run = required->used;
+}
+
+static void add_literal(struct reader *reader, char c)
+{
+	struct required *required = reader->required;
+
+	if (required->used == REQUIRED_BYTES)
+		end_run(reader);
+	if (required->used < REQUIRED_BYTES)
+		required->bytes[required->used++] = ascii_lower(c);
+}
+
+/* "{2,3}" behind an atom; PCRE2 takes anything else in braces for literals, this reader for a riddle. */
+static enum quantity take_braces(struct reader *reader)
+{
+	bool is_zero = true, has_digit = false;
+
+	while (reader->rest.len && reader->rest.ptr[0] >= '0' && reader->rest.ptr[0] <= '9') {
+		is_zero &= take(reader) == '0';
+		has_digit = true;
+	}
+	while (reader->rest.len &&
+	       (reader->rest.ptr[0] == ',' || (reader->rest.ptr[0] >= '0' && reader->rest.ptr[0] <= '9')))
+		take(reader);
+	if (!has_digit || take(reader) != '}') {
+		give_up(reader);
+		return QUANTITY_MAYBE;
+	}
+	return is_zero ? QUANTITY_MAYBE : QUANTITY_SOME;
+}
+
+static enum quantity take_quantity(struct reader *reader)
+{
+	enum quantity quantity = QUANTITY_ONE;
+
+	if (next_is(reader, '?') || next_is(reader, '*')) {
+		take(reader);
+		quantity = QUANTITY_MAYBE;
+	} else if (next_is(reader, '+')) {
+		take(reader);
+		quantity = QUANTITY_SOME;
+	} else if (next_is(reader, '{')) {
+		take(reader);
+		quantity = take_braces(reader);
+	} else {
+		return QUANTITY_ONE;
+	}
+	if (next_is(reader, '?') || next_is(reader, '+')) /* lazy or possessive */
+		take(reader);
+	return quantity;
+}
+
+static void read_literal(struct reader *reader, char c)
+{
+	struct required *required = reader->required;
+	size_t before;
+
+	add_literal(reader, c);
+	before = required->used - 1;
+	switch (take_quantity(reader)) {
+	case QUANTITY_ONE:
+		return;
+	case QUANTITY_MAYBE:
+		if (before >= reader->run)
+			required->used = before;
+		break;
+	case QUANTITY_SOME:
+		break;
+	}
+	end_run(reader);
+}
+
+/* A class, '.', \d and the like: some byte, so the run ends. */
+static void read_other(struct reader *reader)
+{
+	end_run(reader);
+	take_quantity(reader);
+}
+
+static void read_escape(struct reader *reader)
+{
+	char c = take(reader), folded = ascii_lower(c);
+
+	if ((folded < 'a' || folded > 'z') && (c < '0' || c > '9')) {
+		if ((unsigned char)c < 0x80 && c)
+			read_literal(reader, c);
+		else
+			give_up(reader);
+	} else if (memchr("dDwWsShHvVNR", c, 12)) {
+		read_other(reader);
+	} else if (memchr("bBAzZ", c, 5)) {
+		end_run(reader);
+	} else {
+		give_up(reader);
+	}
+}
+
+/* "[:alpha:]" inside a class, behind its '['; false when it is none. */
+static bool skip_posix_class(struct reader *reader)
+{
+	size_t at = 1;
+
+	if (!next_is(reader, ':'))
+		return false;
+	while (at < reader->rest.len &&
+	       ((reader->rest.ptr[at] >= 'a' && reader->rest.ptr[at] <= 'z') || reader->rest.ptr[at] == '^'))
+		at++;
+	if (!str_starts(str_skip(reader->rest, at), STR(":]")))
+		return false;
+	reader->rest = str_skip(reader->rest, at + 2);
+	return true;
+}
+
+static void read_class(struct reader *reader)
+{
+	if (next_is(reader, '^'))
+		take(reader);
+	if (next_is(reader, ']'))
+		take(reader);
+	while (reader->rest.len && !next_is(reader, ']')) {
+		char c = take(reader);
+
+		if (c == '[' && skip_posix_class(reader))
+			continue;
+		if (c == '[' && (next_is(reader, ':') || next_is(reader, '.') || next_is(reader, '=')))
+			give_up(reader);
+		if (c == '\\' && (next_is(reader, 'Q') || next_is(reader, 'E')))
+			give_up(reader);
+		if (c == '\\')
+			take(reader);
+	}
+	take(reader);
+	read_other(reader);
+}
+
+/* What stands behind "(?": only plain groups, names and lookarounds are understood. */
+static bool take_group_kind(struct reader *reader, bool *ret_is_dropped)
+{
+	char c = take(reader);
+	size_t end;
+
+	*ret_is_dropped = c == '=' || c == '!';
+	if (c == ':' || *ret_is_dropped || c == '>')
+		return true;
+	if (c == 'P')
+		c = take(reader);
+	if (c != '<')
+		return false;
+	if (next_is(reader, '=') || next_is(reader, '!')) {
+		take(reader);
+		*ret_is_dropped = true;
+		return true;
+	}
+	if (!str_find(reader->rest, '>', &end))
+		return false;
+	reader->rest = str_skip(reader->rest, end + 1);
+	return true;
+}
+
+static void read_group_start(struct reader *reader)
+{
+	bool is_dropped = false;
+
+	end_run(reader);
+	if (next_is(reader, '*')) {
+		give_up(reader);
+		return;
+	}
+	if (next_is(reader, '?')) {
+		take(reader);
+		if (!take_group_kind(reader, &is_dropped)) {
+			give_up(reader);
+			return;
+		}
+	}
+	if (reader->depth == GROUPS_MAX) {
+		give_up(reader);
+		return;
+	}
+	reader->groups[reader->depth++] = (struct group) {
+		.texts = reader->required->count,
+		.used = reader->required->used,
+		.is_dropped = is_dropped,
+	};
+}
+
+static void read_group_end(struct reader *reader)
+{
+	struct group group;
+
+	end_run(reader);
+	if (reader->depth == 0) {
+		give_up(reader);
+		return;
+	}
+	group = reader->groups[--reader->depth];
+	if (take_quantity(reader) == QUANTITY_MAYBE || group.is_dropped) {
+		reader->required->count = group.texts;
+		reader->required->used = reader->run = group.used;
+	}
+}
+
+static void read_alternative(struct reader *reader)
+{
+	end_run(reader);
+	if (reader->depth == 0)
+		give_up(reader);
+	else
+		reader->groups[reader->depth - 1].is_dropped = true;
+}
+
+static void read_one(struct reader *reader)
+{
+	char c = take(reader);
+
+	switch (c) {
+	case '\\':
+		read_escape(reader);
+		break;
+	case '[':
+		read_class(reader);
+		break;
+	case '(':
+		read_group_start(reader);
+		break;
+	case ')':
+		read_group_end(reader);
+		break;
+	case '|':
+		read_alternative(reader);
+		break;
+	case '.':
+		read_other(reader);
+		break;
+	case '^':
+	case '$':
+		end_run(reader);
+		break;
+	case '*':
+	case '+':
+	case '?':
+	case '{':
+		give_up(reader); /* a quantifier where no atom was seen */
+		break;
+	default:
+		read_literal(reader, c);
+	}
+}
+
+void required_find(str expression, struct required *ret_required)
+{
+	struct reader reader = { .rest = expression, .required = ret_required };
+
+	ret_required->count = ret_required->used = 0;
+	/* "(?i)" in front needs no care: texts are compared with letters of either case. */
+	if (str_starts(expression, STR("(?i)")))
+		reader.rest = str_skip(expression, 4);
+	while (reader.rest.len)
+		read_one(&reader);
+	end_run(&reader);
+	if (reader.gave_up || reader.depth > 0)
+		ret_required->count = 0;
+}

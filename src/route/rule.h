@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rule: one rule of the configuration, compiled: what is asked of a request once its path has led here.
+ */
+#pragma once
+
+#include "route/condition.h"
+#include "route/host_pattern.h"
+#include "route/method_set.h"
+#include "route/pattern.h"
+
+struct rule {
+	const struct route_rule *source;
+	uint32_t api;           /* the number of its API, in the order of the file */
+	uint32_t order;         /* within the API: its routes, then its own rule */
+	uint32_t weight;        /* further conditions: the API's methods, the match's, each header, ... */
+	bool is_own;            /* the API's own rule: counts only where none of its routes matches */
+	bool has_regex_sibling; /* one of those routes may come behind it in precedence */
+	bool is_clash_reported;
+	enum pattern_tail tail;
+	struct method_set methods; /* of the API and the match, both */
+	const struct condition *conditions;
+	size_t condition_count;
+	const struct regex *regex; /* with PATTERN_REGEX */
+	const str *names;          /* of the template, then of the expression's groups */
+	size_t name_count;
+	const size_t *groups; /* of the expression, for the names behind group_from */
+	size_t group_from;
+	uint64_t hash; /* of the conditions and the expression: equal for what asks the same */
+};
+
+int rule_order(const struct rule *a, const struct rule *b);
+/* Negative when a goes first, both having the same host and path: more further conditions, then the order in
+ * the file. */
+
+enum rule_outcome { RULE_MATCHES, RULE_METHOD, RULE_CONDITION, RULE_LIMIT };
+
+enum rule_outcome rule_check(const struct rule *rule, struct condition_scratch *scratch,
+			     const struct route_request *request, enum http_method method,
+			     const struct condition **ret_failed);
+/* Methods first, then the conditions in their order; ret_failed is written with RULE_CONDITION and
+ * RULE_LIMIT. */
+
+enum rule_outcome rule_check_conditions(const struct rule *rule, struct condition_scratch *scratch,
+					const struct route_request *request,
+					const struct condition **ret_failed);
+/* The same without the methods. */

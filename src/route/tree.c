@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "route/tree.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/random.h"
+
+static void slot_table_init(struct slot_table *table, struct arena *arena, size_t max)
+{
+	size_t slots = 8;
+
+	while (slots * 3 < max * 4)
+		slots *= 2;
+	*table = (struct slot_table) { .slots = ARENA_ARRAY(arena, struct slot, slots), .mask = slots - 1 };
+}
+
+/* Room for one more. */
+static void slot_table_grow(struct slot_table *table, struct arena *arena)
+{
+	struct slot_table old = *table;
+
+	if ((old.count + 1) * 4 <= (old.mask + 1) * 3)
+		return;
+	slot_table_init(table, arena, old.mask + 1);
+	table->count = old.count;
+	for (size_t i = 0; i <= old.mask; i++) {
+		size_t at = old.slots[i].hash & table->mask;
+
+		if (!old.slots[i].item)
+			continue;
+		while (table->slots[at].item)
+			at = (at + 1) & table->mask;
+		table->slots[at] = old.slots[i];
+	}
+}
+
+void tree_init(struct tree *tree, struct arena *arena, size_t segments_max)
+{
+	*tree = (struct tree) { .arena = arena, .seed = random_u64() };
+	slot_table_init(&tree->literals, arena, segments_max);
+	slot_table_init(&tree->parts, arena, 0);
+}
+
+static struct tree_node *node_new(struct tree *tree, struct tree_node *parent, str text)
+{
+	struct tree_node *node = arena_alloc(tree->arena, sizeof *node + text.len);
+
+	node->parent = parent;
+	node->older = tree->newest;
+	node->text_len = (uint32_t)text.len;
+	if (text.len)
+		memcpy(node->text, text.ptr, text.len);
+	tree->newest = node;
+	return node;
+}
+
+struct tree_node *tree_root(struct tree *tree)
+{
+	return node_new(tree, NULL, STR(""));
+}
+
+static uint64_t hash_under(const struct tree *tree, const void *parent, str text)
+{
+	return hash_bytes(text, hash_mix(tree->seed, (uintptr_t)parent));
+}
+
+/* The slot of the node beneath parent by that text, or the free one where it belongs. */
+static struct slot *literal_slot(const struct tree *tree, const struct tree_node *parent, str text,
+				 bool is_part, uint64_t hash)
+{
+	const struct slot_table *table = &tree->literals;
+
+	for (size_t i = hash & table->mask;; i = (i + 1) & table->mask) {
+		struct slot *slot = &table->slots[i];
+		const struct tree_node *node = slot->item;
+
+		if (!node || (slot->hash == hash && node->parent == parent && node->is_part == is_part &&
+			      str_eq((str) { node->text, node->text_len }, text)))
+			return slot;
+	}
+}
+
+const struct tree_node *tree_literal(const struct tree *tree, const struct tree_node *node, str text)
+{
+	return literal_slot(tree, node, text, false, hash_under(tree, node, text))->item;
+}
+
+/* By the first and last piece, as the group's lengths cut them from a segment. */
+static uint64_t part_hash(const struct tree *tree, const struct part_group *group, str text)
+{
+	uint64_t hash = hash_under(tree, group, str_slice(text, 0, group->first_len));
+
+	return hash_bytes(str_skip(text, text.len - group->last_len), hash);
+}
+
+static bool part_fits(const struct node_part *part, const struct part_group *group, str text)
+{
+	const struct segment *segment = &part->segment;
+
+	return part->group == group && str_starts(text, segment->pieces[0]) &&
+	       str_ends(text, segment->pieces[segment->piece_count - 1]);
+}
+
+static struct slot *part_slot(const struct tree *tree, const struct part_group *group, str text,
+			      uint64_t hash)
+{
+	const struct slot_table *table = &tree->parts;
+
+	for (size_t i = hash & table->mask;; i = (i + 1) & table->mask) {
+		struct slot *slot = &table->slots[i];
+
+		if (!slot->item || (slot->hash == hash && part_fits(slot->item, group, text)))
+			return slot;
+	}
+}
+
+const struct node_part *tree_parts(const struct tree *tree, const struct part_group *group, str text)
+{
+	if (text.len <= group->literal_len)
+		return NULL;
+	return part_slot(tree, group, text, part_hash(tree, group, text))->item;
+}
+
+/* Literals, and parts by their shape. */
+static struct tree_node *child_of(struct tree *tree, struct tree_node *parent, str text, bool is_part)
+{
+	uint64_t hash = hash_under(tree, parent, text);
+	struct slot *slot;
+	struct tree_node *node;
+
+	slot_table_grow(&tree->literals, tree->arena);
+	slot = literal_slot(tree, parent, text, is_part, hash);
+	if (slot->item)
+		return slot->item;
+	node = node_new(tree, parent, text);
+	node->is_part = is_part;
+	node->is_literal = !is_part;
+	*slot = (struct slot) { hash, node };
+	tree->literals.count++;
+	return node;
+}
+
+static bool group_is_before(const struct part_group *a, const struct part_group *b)
+{
+	if (a->literal_len != b->literal_len)
+		return a->literal_len > b->literal_len;
+	if (a->first_len != b->first_len)
+		return a->first_len > b->first_len;
+	return a->last_len > b->last_len;
+}
+
+static struct part_group *group_of(struct tree *tree, struct tree_node *parent, const struct segment *segment)
+{
+	struct part_group want = {
+		.parent = parent,
+		.literal_len = segment->literal_len,
+		.first_len = segment->pieces[0].len,
+		.last_len = segment->pieces[segment->piece_count - 1].len,
+	};
+	struct part_group **at = &parent->parts, *group;
+
+	while (*at && group_is_before(*at, &want))
+		at = &(*at)->next;
+	if (*at && !group_is_before(&want, *at))
+		return *at;
+	group = ARENA_NEW(tree->arena, struct part_group);
+	*group = want;
+	group->next = *at;
+	*at = group;
+	return group;
+}
+
+static struct tree_node *part_child_of(struct tree *tree, struct tree_node *parent,
+				       const struct segment *segment)
+{
+	struct tree_node *newest = tree->newest, *node = child_of(tree, parent, segment->text, true);
+	struct part_group *group;
+	struct node_part *part;
+	struct slot *slot;
+	uint64_t hash;
+
+	if (tree->newest == newest)
+		return node;
+	group = group_of(tree, parent, segment);
+	part = ARENA_NEW(tree->arena, struct node_part);
+	*part = (struct node_part) { .group = group, .segment = *segment, .node = node };
+	hash = part_hash(tree, group, segment->text);
+	slot_table_grow(&tree->parts, tree->arena);
+	slot = part_slot(tree, group, segment->text, hash);
+	tree->parts.count += !slot->item;
+	part->next = slot->item;
+	*slot = (struct slot) { hash, part };
+	return node;
+}
+
+static struct tree_node *only_child(struct tree *tree, struct tree_node *parent, struct tree_node **child)
+{
+	if (!*child)
+		*child = node_new(tree, parent, STR(""));
+	return *child;
+}
+
+static struct tree_node *descend(struct tree *tree, struct tree_node *node, const struct segment *segment)
+{
+	switch (segment->kind) {
+	case SEGMENT_LITERAL:
+		return child_of(tree, node, segment->text, false);
+	case SEGMENT_PART:
+		return part_child_of(tree, node, segment);
+	case SEGMENT_NAME:
+		return only_child(tree, node, &node->name);
+	case SEGMENT_STAR:
+		break;
+	}
+	return only_child(tree, node, &node->star);
+}
+
+struct placing {
+	struct tree *tree;
+	struct rule *rule;
+	tree_place_fn *place;
+	void *context;
+};
+
+static void put(const struct placing *placing, struct leaf **list)
+{
+	struct leaf *leaf;
+
+	placing->place(placing->context, list, placing->rule);
+	leaf = ARENA_NEW(placing->tree->arena, struct leaf);
+	*leaf = (struct leaf) { .next = *list, .rule = placing->rule };
+	*list = leaf;
+}
+
+void tree_add(struct tree *tree, struct tree_node *root, const struct pattern *pattern, struct rule *rule,
+	      tree_place_fn *place, void *context)
+{
+	struct placing placing = { tree, rule, place, context };
+	struct tree_node *node = root;
+
+	for (size_t i = 0; i < pattern->count; i++)
+		node = descend(tree, node, &pattern->segments[i]);
+	switch (pattern->tail) {
+	case PATTERN_SLASH:
+		put(&placing, &child_of(tree, node, STR(""), false)->end);
+		put(&placing, &node->end);
+		break;
+	case PATTERN_END:
+		put(&placing, &node->end);
+		break;
+	case PATTERN_REST:
+		put(&placing, &node->rest);
+		break;
+	case PATTERN_REGEX:
+		put(&placing, &node->regexes);
+		break;
+	}
+}
+
+static int compare_parts(const void *a, const void *b)
+{
+	const struct node_part *const *left = a, *const *right = b;
+
+	return segment_part_order(&(*left)->segment, &(*right)->segment);
+}
+
+static struct node_part *sort_parts(struct node_part *first)
+{
+	struct node_part **parts, *sorted = NULL;
+	size_t count = 0;
+
+	for (struct node_part *part = first; part; part = part->next)
+		count++;
+	if (count < 2)
+		return first;
+	parts = calloc(count, sizeof(struct node_part *));
+	ASSERT(parts);
+	for (size_t i = 0; i < count; i++, first = first->next)
+		parts[i] = first;
+	qsort(parts, count, sizeof(struct node_part *), compare_parts);
+	while (count--) {
+		parts[count]->next = sorted;
+		sorted = parts[count];
+	}
+	free(parts);
+	return sorted;
+}
+
+static int compare_leaves(const void *a, const void *b)
+{
+	const struct leaf *const *left = a, *const *right = b;
+
+	return rule_order((*left)->rule, (*right)->rule);
+}
+
+static struct leaf *sort_leaves(struct leaf *first)
+{
+	struct leaf **leaves, *sorted = NULL;
+	size_t count = 0;
+
+	for (struct leaf *leaf = first; leaf; leaf = leaf->next)
+		count++;
+	if (count < 2)
+		return first;
+	leaves = calloc(count, sizeof(struct leaf *));
+	ASSERT(leaves);
+	for (size_t i = 0; i < count; i++, first = first->next)
+		leaves[i] = first;
+	qsort(leaves, count, sizeof(struct leaf *), compare_leaves);
+	while (count--) {
+		leaves[count]->next = sorted;
+		sorted = leaves[count];
+	}
+	free(leaves);
+	return sorted;
+}
+
+static void make_regex_set(struct tree *tree, struct tree_node *node)
+{
+	const struct rule **rules;
+	size_t count = 0;
+
+	for (struct leaf *leaf = node->regexes; leaf; leaf = leaf->next)
+		count++;
+	if (count == 0)
+		return;
+	rules = calloc(count, sizeof(struct rule *));
+	ASSERT(rules);
+	count = 0;
+	for (struct leaf *leaf = node->regexes; leaf; leaf = leaf->next)
+		rules[count++] = leaf->rule;
+	node->regex_set = regex_set_new(tree->arena, rules, count);
+	free(rules);
+}
+
+static uint32_t add_bounded(uint32_t a, uint32_t b)
+{
+	uint32_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? UINT32_MAX : sum;
+}
+
+uint32_t tree_walk_max(const struct tree_node *root)
+{
+	return add_bounded(1, add_bounded(root->walk_others, root->walk_literal));
+}
+
+/* Children are newer than their parents: from the newest on, each is ready when it is added to its parent. */
+static void count_walk(struct tree_node *node)
+{
+	struct tree_node *parent = node->parent;
+	uint32_t most = tree_walk_max(node);
+
+	if (!parent)
+		return;
+	if (!node->is_literal)
+		parent->walk_others = add_bounded(parent->walk_others, most);
+	else if (parent->walk_literal < most)
+		parent->walk_literal = most;
+}
+
+void tree_finish(struct tree *tree)
+{
+	for (size_t i = 0; i <= tree->parts.mask; i++)
+		if (tree->parts.slots[i].item)
+			tree->parts.slots[i].item = sort_parts(tree->parts.slots[i].item);
+	for (struct tree_node *node = tree->newest; node; node = node->older) {
+		count_walk(node);
+		node->end = sort_leaves(node->end);
+		node->rest = sort_leaves(node->rest);
+		node->regexes = sort_leaves(node->regexes);
+		make_regex_set(tree, node);
+	}
+}
