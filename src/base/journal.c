@@ -158,7 +158,8 @@ __attribute__((format(printf, 3, 0))) static void enqueue(struct journal *journa
 		return;
 	}
 	line->len = line_print(line->text, level, format, arguments);
-	atomic_store_explicit(&line->turn, position + 1, memory_order_release);
+	/* Before on_line() looks whether the drainer sleeps: hence the strong order. */
+	atomic_store(&line->turn, position + 1);
 	journal->on_line(journal->owner);
 }
 
@@ -253,7 +254,7 @@ size_t journal_drain(struct journal *journal)
 	for (;;) {
 		struct line *line = &journal->lines[journal->tail % JOURNAL_QUEUE_MAX];
 
-		if (atomic_load_explicit(&line->turn, memory_order_acquire) != journal->tail + 1 ||
+		if (atomic_load(&line->turn) != journal->tail + 1 ||
 		    !can_write(journal))
 			break;
 		count += write_line(journal, (str) { line->text, line->len });

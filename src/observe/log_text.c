@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "observe/log_text.h"
+
+#include "base/printable.h"
+#include "codec/scan.h"
+#include "codec/uri.h"
+
+enum { NAME_MAX_ENCODED = 256 };
+
+/* The first byte that may have to be escaped: nearly always the end. */
+static const char *plain_end(const char *at, const char *end, char also)
+{
+	for (; end - at >= SCAN_STEP; at += SCAN_STEP) {
+		bytes16 c = bytes16_load(at);
+		bytes16 stops = (bytes16)((c - 0x20 >= 0x7f - 0x20) | (c == (uint8_t)'"') |
+					  (c == (uint8_t)'\\') | (c == (uint8_t)also));
+		uint32_t mask = bytes16_mask(stops);
+
+		if (mask)
+			return at + __builtin_ctz(mask);
+	}
+	while (at < end && *at >= 0x20 && *at < 0x7f && *at != '"' && *at != '\\' && *at != also)
+		at++;
+	return at;
+}
+
+static char hex_digit(unsigned value)
+{
+	return "0123456789abcdef"[value & 15];
+}
+
+/* One character that could not be copied; its length. */
+static size_t put_json_character(struct buf *out, str text)
+{
+	uint8_t byte = (uint8_t)text.ptr[0];
+	size_t len = printable_length(text);
+	unsigned code = byte;
+
+	if (byte == '"' || byte == '\\') {
+		buf_put(out, (str) { (char[]) { '\\', (char)byte }, 2 });
+		return 1;
+	}
+	if (len) {
+		buf_put(out, str_slice(text, 0, len));
+		return len;
+	}
+	/* What is valid and yet not printable is below U+0080, or of two or three bytes. */
+	len = 1;
+	if (byte == 0xc2 && text.len >= 2 && (text.ptr[1] & 0xc0) == 0x80)
+		code = (uint8_t)text.ptr[len++];
+	else if (byte == 0xe2 && text.len >= 3 && (text.ptr[1] & 0xfe) == 0x80 &&
+		 (text.ptr[2] & 0xc0) == 0x80)
+		code = 0x2000U | (text.ptr[1] & 1U) << 6 | (text.ptr[2] & 0x3fU), len = 3;
+	else if (byte >= 0x80)
+		code = 0xfffd;
+	buf_put(out, (str) { (char[]) { '\\', 'u', hex_digit(code >> 12), hex_digit(code >> 8),
+					hex_digit(code >> 4), hex_digit(code) },
+			     6 });
+	return len;
+}
+
+static size_t put_text_character(struct buf *out, str text)
+{
+	uint8_t byte = (uint8_t)text.ptr[0];
+
+	if (byte == '"' || byte == '\\')
+		buf_put(out, (str) { (char[]) { '\\', (char)byte }, 2 });
+	else
+		buf_put(out, (str) { (char[]) { '\\', 'x', hex_digit(byte >> 4), hex_digit(byte) }, 4 });
+	return 1;
+}
+
+void log_put_text(struct buf *out, enum log_escape escape, str text)
+{
+	char also = escape == LOG_ESCAPE_WORD ? ' ' : '"';
+
+	while (text.len) {
+		size_t len = (size_t)(plain_end(text.ptr, text.ptr + text.len, also) - text.ptr);
+
+		buf_put(out, (str) { text.ptr, len });
+		text = str_skip(text, len);
+		if (text.len == 0)
+			return;
+		len = escape == LOG_ESCAPE_JSON ? put_json_character(out, text)
+						: put_text_character(out, text);
+		text = str_skip(text, len);
+	}
+}
+
+void log_put_number(struct buf *out, uint64_t value)
+{
+	if (value < 10) {
+		buf_put_char(out, (char)('0' + value));
+		return;
+	}
+	buf_put_u64(out, value);
+}
+
+void log_put_milliseconds(struct buf *out, duration time)
+{
+	uint64_t microseconds = time > 0 ? (uint64_t)(time / MICROSECOND) : 0;
+	unsigned rest = (unsigned)(microseconds % 1000);
+
+	log_put_number(out, microseconds / 1000);
+	buf_put(out, (str) { (char[]) { '.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10),
+					(char)('0' + rest % 10) },
+			     4 });
+}
+
+str log_cut(str text, size_t cap)
+{
+	size_t len = cap;
+
+	if (text.len <= cap)
+		return text;
+	for (size_t back = 0; back < 3 && len > 0 && ((uint8_t)text.ptr[len] & 0xc0) == 0x80; back++)
+		len--;
+	return str_slice(text, 0, len);
+}
+
+static bool is_among(str name, const str *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (str_eq_nocase(name, names[i]))
+			return true;
+	return false;
+}
+
+static bool is_redacted(str encoded, str_list redact)
+{
+	/* RFC 6750, RFC 7521, RFC 9101 and what others do. */
+	static const str usual[] = {
+		STR_INIT("access_token"),
+		STR_INIT("refresh_token"),
+		STR_INIT("id_token"),
+		STR_INIT("token"),
+		STR_INIT("jwt"),
+		STR_INIT("assertion"),
+		STR_INIT("client_assertion"),
+		STR_INIT("client_secret"),
+		STR_INIT("secret"),
+		STR_INIT("password"),
+		STR_INIT("passwd"),
+		STR_INIT("pwd"),
+		STR_INIT("api_key"),
+		STR_INIT("apikey"),
+		STR_INIT("api-key"),
+		STR_INIT("x-api-key"),
+		STR_INIT("key"),
+		STR_INIT("code"),
+		STR_INIT("sig"),
+		STR_INIT("signature"),
+		STR_INIT("x-amz-signature"),
+		STR_INIT("x-amz-security-token"),
+		STR_INIT("authorization"),
+		STR_INIT("session"),
+	};
+	char bytes[NAME_MAX_ENCODED];
+	struct buf room = buf_over(bytes, sizeof bytes);
+	str name;
+
+	if (encoded.len > sizeof bytes)
+		return false;
+	name = uri_decode(encoded, true, &room);
+	return is_among(name, usual, sizeof usual / sizeof *usual) || is_among(name, redact.at, redact.len);
+}
+
+void log_put_query(struct buf *out, enum log_escape escape, str query, str_list redact)
+{
+	while (query.len) {
+		size_t len = 0, equals;
+		str pair;
+
+		/* Some readers take ';' for '&'. */
+		while (len < query.len && query.ptr[len] != '&' && query.ptr[len] != ';')
+			len++;
+		pair = str_slice(query, 0, len);
+		if (str_find(pair, '=', &equals) && is_redacted(str_slice(pair, 0, equals), redact)) {
+			log_put_text(out, escape, str_slice(pair, 0, equals + 1));
+			buf_put(out, STR("***"));
+		} else {
+			log_put_text(out, escape, pair);
+		}
+		if (len < query.len)
+			buf_put_char(out, query.ptr[len++]);
+		query = str_skip(query, len);
+	}
+}
+
+/* "https://user:word@host/" names a credential. What is left of the URL. */
+static str skip_userinfo(struct buf *out, enum log_escape escape, str url)
+{
+	size_t start = 0, at = 0;
+
+	while (start + 1 < url.len && !(url.ptr[start] == '/' && url.ptr[start + 1] == '/'))
+		start++;
+	start += 2;
+	for (size_t i = start; i < url.len && !memchr("/\\?", url.ptr[i], 3); i++)
+		at = url.ptr[i] == '@' ? i : at;
+	if (at == 0)
+		return url;
+	log_put_text(out, escape, str_slice(url, 0, start));
+	buf_put(out, STR("***"));
+	return str_skip(url, at);
+}
+
+void log_put_url(struct buf *out, enum log_escape escape, str url, bool with_query, str_list redact)
+{
+	str base, query;
+	size_t hash;
+
+	if (str_find(url, '#', &hash))
+		url = str_slice(url, 0, hash);
+	url = skip_userinfo(out, escape, url);
+	if (!str_cut(url, '?', &base, &query)) {
+		log_put_text(out, escape, url);
+		return;
+	}
+	log_put_text(out, escape, base);
+	if (with_query) {
+		buf_put_char(out, '?');
+		log_put_query(out, escape, query, redact);
+	}
+}
