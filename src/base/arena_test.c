@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/arena.h"
+#include "base/testing.h"
+
+enum { MAX = 1024 * 1024, POOL_MAX = 4 * 1024 * 1024 };
+
+static void memory_is_zeroed_and_aligned(void **state)
+{
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, NULL, MAX);
+	memset(arena_bytes(&arena, 100), 0xff, 100);
+	for (size_t size = 1; size < 3000; size += 97) {
+		unsigned char *at = arena_alloc(&arena, size);
+
+		assert_int_equal((uintptr_t)at % 16, 0);
+		for (size_t i = 0; i < size; i++)
+			assert_int_equal(at[i], 0);
+		memset(at, 0xff, size);
+		arena_bytes(&arena, 1);
+	}
+	arena_fini(&arena);
+}
+
+static void pieces_never_overlap(void **state)
+{
+	struct arena arena;
+	char *pieces[200];
+
+	(void)state;
+	arena_init(&arena, NULL, MAX);
+	for (size_t i = 0; i < COUNT_OF(pieces); i++) {
+		pieces[i] = arena_bytes(&arena, i * 13 + 1);
+		memset(pieces[i], (int)i, i * 13 + 1);
+	}
+	for (size_t i = 0; i < COUNT_OF(pieces); i++)
+		for (size_t j = 0; j < i * 13 + 1; j++)
+			assert_int_equal((unsigned char)pieces[i][j], i);
+	arena_fini(&arena);
+}
+
+static void holds_what_is_larger_than_a_block(void **state)
+{
+	struct arena arena;
+	char *at;
+
+	(void)state;
+	arena_init(&arena, NULL, MAX);
+	at = arena_bytes(&arena, 500000);
+	memset(at, 1, 500000);
+	assert_non_null(arena_alloc(&arena, 16));
+	arena_fini(&arena);
+}
+
+static void gives_its_blocks_back(void **state)
+{
+	struct block_pool pool;
+	struct arena arena;
+
+	(void)state;
+	block_pool_init(&pool, 4, POOL_MAX);
+	arena_init(&arena, &pool, MAX);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 20; i++)
+			memset(arena_bytes(&arena, 3000), 1, 3000);
+		assert_true(pool.in_use >= 60000);
+		arena_fini(&arena);
+		assert_int_equal(pool.in_use, 0);
+	}
+	block_pool_fini(&pool);
+}
+
+/* Whoever asks first never meets the end, of the arena or of its pool. */
+static void tells_what_is_left(void **state)
+{
+	struct block_pool pool;
+	struct arena arena, other;
+	size_t before;
+
+	(void)state;
+	block_pool_init(&pool, 4, POOL_MAX);
+	arena_init(&arena, &pool, MAX);
+	arena_init(&other, &pool, POOL_MAX);
+	before = arena_left(&arena);
+	assert_in_range(before, 1, MAX);
+	while (arena_left(&other) >= 100000)
+		arena_bytes(&other, 100000);
+	assert_true(arena_left(&arena) < before);
+	while (arena_left(&arena) >= 1000)
+		memset(arena_bytes(&arena, 1000), 1, 1000);
+	assert_in_range(arena.used, 0, MAX);
+	arena_fini(&arena);
+	arena_fini(&other);
+	block_pool_fini(&pool);
+}
+
+static void makes_text(void **state)
+{
+	struct arena arena;
+	str parts[] = { STR("ab"), { 0 }, STR("c") };
+	str copy;
+
+	(void)state;
+	arena_init(&arena, NULL, MAX);
+	copy = arena_str(&arena, parts[0]);
+	assert_text(copy, "ab");
+	assert_ptr_not_equal(copy.ptr, parts[0].ptr);
+	assert_text(arena_join(&arena, parts, COUNT_OF(parts)), "abc");
+	assert_text(arena_join(&arena, NULL, 0), "");
+	assert_text(arena_str(&arena, (str) { 0 }), "");
+	copy = arena_printf(&arena, "%d %.*s", 42, STR_ARG(parts[0]));
+	assert_text(copy, "42 ab");
+	assert_int_equal(copy.ptr[copy.len], '\0');
+	arena_fini(&arena);
+}
+
+/* A writer takes what the block has left, and gives back what it did not use. */
+static void lends_a_writer(void **state)
+{
+	struct arena arena;
+	struct buf b;
+	str first, second;
+
+	(void)state;
+	arena_init(&arena, NULL, MAX);
+	arena_bytes(&arena, 1);
+	b = arena_open(&arena, 100);
+	assert_true(b.max >= 100);
+	buf_put(&b, STR("first"));
+	first = arena_close(&arena, &b);
+	second = arena_str(&arena, STR("second"));
+	assert_text(first, "first");
+	assert_ptr_equal(second.ptr, first.ptr + first.len);
+	b = arena_open(&arena, 300000);
+	assert_true(b.max >= 300000);
+	memset(b.bytes, 1, b.max);
+	assert_text(arena_close(&arena, &b), "");
+	assert_text(first, "first");
+	arena_fini(&arena);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_is_zeroed_and_aligned),
+		cmocka_unit_test(pieces_never_overlap),
+		cmocka_unit_test(holds_what_is_larger_than_a_block),
+		cmocka_unit_test(gives_its_blocks_back),
+		cmocka_unit_test(tells_what_is_left),
+		cmocka_unit_test(makes_text),
+		cmocka_unit_test(lends_a_writer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
