@@ -107,20 +107,21 @@ static void listener_options(int fd, const struct address *at)
 result listener_bind(const struct address *at, int *ret_fd, struct address *ret_bound)
 {
 	int fd = socket(at->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	result_value bound;
+	struct address bound = { .len = sizeof(struct sockaddr_un) };
+	result_value refused;
 
 	if (fd < 0)
 		return error_system("no socket", errno);
 	listener_options(fd, at);
-	*ret_bound = (struct address) { .len = sizeof(struct sockaddr_un) };
 	if (listener_bind_fd(fd, at) && listen(fd, BACKLOG) == 0 &&
-	    getsockname(fd, &ret_bound->any, &ret_bound->len) == 0) {
+	    getsockname(fd, &bound.any, &bound.len) == 0) {
 		*ret_fd = fd;
+		*ret_bound = bound;
 		return OK;
 	}
-	bound = error_system("cannot listen", errno);
+	refused = error_system("cannot listen", errno);
 	close(fd);
-	return bound;
+	return refused;
 }
 
 result listener_open(struct listener *listener, struct loop *loop, int fd, listener_fn on_accept,
