@@ -18,7 +18,7 @@ static void move_fields(struct http_fields *fields, struct arena *arena, size_t 
 
 void h1_fields_keep(struct http_fields *fields, const struct h1_fields_place *place, struct arena *arena)
 {
-	if (fields->at == place->shared)
+	if (fields->at == place->shared && fields->count)
 		move_fields(fields, arena, place->max);
 }
 

@@ -15,7 +15,7 @@ struct h1_fields_place {
 };
 
 void h1_fields_keep(struct http_fields *fields, const struct h1_fields_place *place, struct arena *arena);
-/* Before a wait: moves fields out of the shared array. */
+/* Before a wait: moves what was parsed out of the shared array. */
 
 void h1_fields_adopt(struct http_fields *fields, struct arena *arena);
 /* The head is complete: fields into the arena, with H1_FIELDS_SPARE more. */

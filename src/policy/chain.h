@@ -18,17 +18,19 @@ extern const struct field_form policy_named_form; /* member: const struct node *
 
 struct policy_names {
 	struct reader *reader;
+	const struct node *named;
 	struct map by_name; /* to struct policy_instance */
+	struct map by_node; /* the same, by the address of the item's node */
 };
 
 void policy_names_compile(struct policy_names *names, struct reader *reader, const struct node *named);
 /* Reports what is wrong. named may be NULL. */
 
 struct policy_chain policy_chain_compile(struct policy_names *names, const struct node *const *lists,
-					 size_t count, const str_list *without);
-/* One chain of the lists, in order; what `without` names, by name or kind, is left out of all but the last
- * list. A name in `without` that drops nothing is reported. Reports everything else that is wrong; the caller
- * asks diagnostics_errors() at the end. */
+					 size_t count, const struct node *owner, const str_list *without);
+/* One chain of the lists, in order; a list may be NULL. What owner's `without` names, by name or kind, is
+ * left out of all but the last list. A name in it that drops nothing is reported, like everything else that
+ * is wrong; the caller asks diagnostics_errors() at the end. */
 
 enum verdict policy_chain_request(const struct policy_chain *chain, struct view *view);
 /* Yields when a policy does. */

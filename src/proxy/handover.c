@@ -7,20 +7,13 @@
 
 static const str via = STR_INIT("1.1 gatehouse");
 
-/* The places that the gateway's own fields take were reserved when the head was read. */
-static void set_field(struct http_fields *fields, enum http_name id, str value)
-{
-	result_value set = OK;
-
-	if (value.len)
-		set = http_fields_set(fields, id, http_name_text(id), value);
-	ASSERT(!failed(set));
-}
-
+/* Clients cannot have sent these, and room for them was left when the head was read. */
 static void add_field(struct http_fields *fields, enum http_name id, str value)
 {
-	result_value added = http_fields_add(fields, id, http_name_text(id), value);
+	result_value added = OK;
 
+	if (value.len)
+		added = http_fields_add(fields, id, http_name_text(id), value);
 	ASSERT(!failed(added));
 }
 
@@ -35,7 +28,7 @@ static void set_host(struct exchange *x)
 		return;
 	}
 	if (!http_fields_get(fields, HTTP_HOST))
-		set_field(fields, HTTP_HOST,
+		add_field(fields, HTTP_HOST,
 			  x->view.upstream_host.len ? x->view.upstream_host : x->view.host);
 }
 
@@ -73,11 +66,11 @@ static void add_identity(struct exchange *x)
 	str list[] = { x->forwarded_for, STR(", "), peer };
 
 	add_field(fields, HTTP_FORWARDED, forwarded_print_all(x, host));
-	set_field(fields, HTTP_X_FORWARDED_FOR, x->forwarded_for.len ? arena_join(&x->arena, list, 3) : peer);
-	set_field(fields, HTTP_X_FORWARDED_PROTO, x->view.scheme);
-	set_field(fields, HTTP_X_FORWARDED_HOST, host);
+	add_field(fields, HTTP_X_FORWARDED_FOR, x->forwarded_for.len ? arena_join(&x->arena, list, 3) : peer);
+	add_field(fields, HTTP_X_FORWARDED_PROTO, x->view.scheme);
+	add_field(fields, HTTP_X_FORWARDED_HOST, host);
 	if (door->bound.any.sa_family != AF_UNIX || x->forwarded_port.len)
-		set_field(fields, HTTP_X_FORWARDED_PORT, port);
+		add_field(fields, HTTP_X_FORWARDED_PORT, port);
 }
 
 static void add_request_id(struct exchange *x)

@@ -192,7 +192,7 @@ static const struct target *compile_api_target(struct compiling *c, const struct
 	target->upstream = find_upstream(c, api->entry.node, api->upstream);
 	target->timeouts = compile_timeouts(c, api->timeouts,
 					    target->upstream ? &target->upstream->config->timeouts : NULL);
-	target->chain = policy_chain_compile(&c->names, lists, 2, NULL);
+	target->chain = policy_chain_compile(&c->names, lists, 2, api->entry.node, NULL);
 	target->keeps_encoded_slashes = api->encoded_slashes == ENCODED_SLASHES_KEEP;
 	return target;
 }
@@ -215,7 +215,7 @@ static const struct target *compile_route_target(struct compiling *c, const stru
 	}
 	target->timeouts = compile_timeouts(c, route->timeouts, base);
 	if (route->policies || route->without.len)
-		target->chain = policy_chain_compile(&c->names, lists, 3, &route->without);
+		target->chain = policy_chain_compile(&c->names, lists, 3, route->entry.node, &route->without);
 	return target;
 }
 

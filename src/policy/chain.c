@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/chain.h"
+
+#include "base/assert.h"
+#include "policy/list.h"
+
+enum { NAMES_MAX = 100000, NODES_MAX = 10000000 };
+
+static void keep_node(struct reader *reader, const struct node *node, void *ret_member)
+{
+	(void)reader;
+	*(const struct node **)ret_member = node;
+}
+
+static void read_list(struct reader *reader, const struct node *node, void *ret_member)
+{
+	if (node->kind == NODE_LIST)
+		keep_node(reader, node, ret_member);
+	else if (node->kind != NODE_NULL)
+		diagnostic_error(reader->diagnostics, node,
+				 "want a list of policies, such as [ request_id: {} ]");
+}
+
+static void read_named(struct reader *reader, const struct node *node, void *ret_member)
+{
+	if (node->kind == NODE_MAP)
+		keep_node(reader, node, ret_member);
+	else if (node->kind != NODE_NULL)
+		diagnostic_error(reader->diagnostics, node, "want a map of names to policies");
+}
+
+const struct field_form policy_list_form = {
+	.manual = "a list; each item is `use: NAME`, or a kind of policy with its options",
+	.schema = "{\"type\": \"array\", \"items\": {\"allOf\": [$fields, {\"minProperties\": 1, "
+		  "\"maxProperties\": 1}]}}",
+	.read = read_list,
+	.fields = policy_list_fields,
+};
+
+const struct field_form policy_named_form = {
+	.manual = "a map; each name stands for one kind of policy with its options",
+	.schema = "{\"type\": \"object\", \"additionalProperties\": {\"allOf\": [$fields, "
+		  "{\"minProperties\": 1, "
+		  "\"maxProperties\": 1}]}}",
+	.read = read_named,
+	.fields = policy_list_fields,
+};
+
+/* Options are a map, or nothing at all. */
+static const struct node *options_of(struct reader *reader, const struct node *node)
+{
+	if (node->kind == NODE_MAP)
+		return node;
+	if (node->kind != NODE_NULL)
+		diagnostic_error(reader->diagnostics, node, "want the policy's options as a map, or {}");
+	return NULL;
+}
+
+static struct policy_instance *instance_compile(struct reader *reader, const struct node *node)
+{
+	const struct policy *policy = policy_find(node->key);
+	struct policy_instance *instance = ARENA_NEW(reader->arena, struct policy_instance);
+	struct policy_compile compile = { .reader = reader };
+	void *self;
+
+	if (!policy) {
+		str suggestion = policy_suggest(reader->arena, node->key);
+
+		diagnostic_error_key(reader->diagnostics, node, "no kind of policy is named \"%.*s\"%.*s",
+				     STR_ARG(node->key), STR_ARG(suggestion));
+		return NULL;
+	}
+	self = arena_alloc(reader->arena, policy->size);
+	compile.node = options_of(reader, node);
+	fields_read(reader, compile.node, policy->fields, self);
+	*instance = (struct policy_instance) { .policy = policy, .self = self, .name = str_of(policy->name) };
+	if (policy->compile && failed(policy->compile(&compile, self)))
+		return NULL; /* reported */
+	return instance;
+}
+
+/* The one key of a map: the kind and its options. */
+static const struct node *only_child(struct reader *reader, const struct node *node)
+{
+	if (node->kind == NODE_MAP && node->count == 1)
+		return node->first;
+	diagnostic_error(reader->diagnostics, node,
+			 "want one policy here: a kind and its options, such as request_id: {}");
+	return NULL;
+}
+
+static struct policy_instance *named_compile(struct reader *reader, const struct node *node)
+{
+	const struct node *kind = only_child(reader, node);
+	struct policy_instance *instance = kind ? instance_compile(reader, kind) : NULL;
+
+	if (instance)
+		instance->name = node->key;
+	return instance;
+}
+
+void policy_names_compile(struct policy_names *names, struct reader *reader, const struct node *named)
+{
+	*names = (struct policy_names) { .reader = reader };
+	map_init(&names->by_name, reader->arena, NAMES_MAX);
+	map_init(&names->by_node, reader->arena, NODES_MAX);
+	for (const struct node *node = named ? named->first : NULL; node; node = node->next) {
+		struct policy_instance *instance = named_compile(reader, node);
+
+		if (instance)
+			ASSERT(map_add(&names->by_name, node->key, instance));
+	}
+	names->named = named;
+}
+
+static struct policy_instance *find_used(struct policy_names *names, const struct node *use)
+{
+	struct reader *reader = names->reader;
+	struct policy_instance *instance = map_get(&names->by_name, use->text);
+	size_t count = names->named ? names->named->count : 0, i = 0;
+	str *known, suggestion;
+
+	if (instance || node_find(names->named, use->text))
+		return instance; /* or its own mistakes were reported */
+	known = ARENA_ARRAY(reader->arena, str, count);
+	for (const struct node *node = count ? names->named->first : NULL; node; node = node->next)
+		known[i++] = node->key;
+	suggestion = diagnostic_suggest(reader->arena, use->text, known, count);
+	diagnostic_error(reader->diagnostics, use, "no policy is named \"%.*s\"%.*s", STR_ARG(use->text),
+			 STR_ARG(suggestion));
+	return NULL;
+}
+
+/* What stands for an item that is wrong, so that it is reported once. */
+static const struct policy_instance wrong_instance;
+
+static const struct policy_instance *item_compile(struct policy_names *names, const struct node *item)
+{
+	const struct node *kind = only_child(names->reader, item);
+	const struct policy_instance *instance = NULL;
+
+	if (kind && str_eq(kind->key, STR("use")))
+		instance = find_used(names, kind);
+	else if (kind)
+		instance = instance_compile(names->reader, kind);
+	return instance ? instance : &wrong_instance;
+}
+
+/* An item is compiled once, however many chains inherit it. */
+static const struct policy_instance *item_instance(struct policy_names *names, const struct node *item)
+{
+	str key = { (const char *)&item, sizeof item };
+	const struct policy_instance *instance = map_get(&names->by_node, key);
+
+	if (!instance) {
+		instance = item_compile(names, item);
+		ASSERT(map_add(&names->by_node, arena_str(names->reader->arena, key),
+			       (void *)(uintptr_t)instance));
+	}
+	return instance == &wrong_instance ? NULL : instance;
+}
+
+static bool is_left_out(const struct policy_instance *instance, const str_list *without, bool *dropped)
+{
+	bool is_out = false;
+
+	for (size_t i = 0; without && i < without->len; i++) {
+		if (!str_eq(without->at[i], instance->name) &&
+		    !str_eq(without->at[i], str_of(instance->policy->name)))
+			continue;
+		dropped[i] = true;
+		is_out = true;
+	}
+	return is_out;
+}
+
+static void report_without(struct policy_names *names, const struct node *owner, const str_list *without,
+			   const bool *dropped)
+{
+	const struct node *list = node_find(owner, STR("without")), *item = list ? list->first : NULL;
+
+	for (size_t i = 0; without && i < without->len; i++, item = item ? item->next : NULL)
+		if (!dropped[i])
+			diagnostic_error(names->reader->diagnostics, item ? item : owner,
+					 "no inherited policy is named, or of the kind, \"%.*s\"",
+					 STR_ARG(without->at[i]));
+}
+
+static size_t items_of(const struct node *const *lists, size_t count)
+{
+	size_t items = 0;
+
+	for (size_t i = 0; i < count; i++)
+		items += lists[i] ? lists[i]->count : 0;
+	return items;
+}
+
+struct policy_chain policy_chain_compile(struct policy_names *names, const struct node *const *lists,
+					 size_t count, const struct node *owner, const str_list *without)
+{
+	struct arena *arena = names->reader->arena;
+	struct policy_instance *at = ARENA_ARRAY(arena, struct policy_instance, items_of(lists, count));
+	bool *dropped = ARENA_ARRAY(arena, bool, without ? without->len : 0);
+	size_t used = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		bool is_inherited = i + 1 < count;
+
+		for (const struct node *item = lists[i] ? lists[i]->first : NULL; item; item = item->next) {
+			const struct policy_instance *instance = item_instance(names, item);
+
+			if (!instance || (is_inherited && is_left_out(instance, without, dropped)))
+				continue;
+			at[used++] = *instance;
+		}
+	}
+	report_without(names, owner, without, dropped);
+	return (struct policy_chain) { .at = at, .count = used };
+}
+
+enum verdict policy_chain_request(const struct policy_chain *chain, struct view *view)
+{
+	for (size_t i = 0; i < chain->count; i++) {
+		const struct policy *policy = chain->at[i].policy;
+
+		if (policy->on_request && policy->on_request(chain->at[i].self, view) == POLICY_ANSWERED)
+			return POLICY_ANSWERED;
+	}
+	return POLICY_CONTINUE;
+}
+
+void policy_chain_response(const struct policy_chain *chain, struct view *view)
+{
+	for (size_t i = chain->count; i-- > 0;)
+		if (chain->at[i].policy->on_response)
+			chain->at[i].policy->on_response(chain->at[i].self, view);
+}

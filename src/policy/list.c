@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/list.h"
+
+#define X(name, doc)                              \
+	extern const struct policy policy_##name; \
+	extern const struct field policy_##name##_fields[];
+#include "policy/policies.h"
+#undef X
+
+const struct policy *const policies[POLICIES] = {
+#define X(name, doc) &policy_##name,
+#include "policy/policies.h"
+#undef X
+};
+
+const struct field policy_list_fields[] = {
+	{ .name = "use", .type = FIELD_T_STR, .doc = "A policy of `policies`, by its name." },
+#define X(kind, text) \
+	{ .name = #kind, .type = FIELD_T_OBJECT, .fields = policy_##kind##_fields, .doc = text },
+#include "policy/policies.h"
+#undef X
+	FIELD_END
+};
+
+const struct policy *policy_find(str name)
+{
+	for (size_t i = 0; i < POLICIES; i++)
+		if (str_eq(str_of(policies[i]->name), name))
+			return policies[i];
+	return NULL;
+}
+
+str policy_suggest(struct arena *arena, str name)
+{
+	str known[POLICIES + 1] = { STR("use") };
+
+	for (size_t i = 0; i < POLICIES; i++)
+		known[i + 1] = str_of(policies[i]->name);
+	return diagnostic_suggest(arena, name, known, POLICIES + 1);
+}

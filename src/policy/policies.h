@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The list of policies: X(name, doc). Included where X is defined. A new policy is a row here and a file of
+ * its own, which defines policy_NAME and policy_NAME_fields.
+ */
+X(request_id,
+  "Gives every request an id, or keeps the one that a trusted client sent, and tells it to both sides.")
+X(headers, "Sets, adds and removes fields of requests and answers.")
+X(rewrite, "Changes the path, the host or the query that the upstream gets.")
+X(respond, "Answers by itself.")
