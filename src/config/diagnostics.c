@@ -6,6 +6,7 @@
 #include "config/utf8.h"
 
 enum {
+	SOURCES_SHOWN_MAX = 200,     /* errors for which the source is looked up: that reads the file again */
 	READ_SHOWN_MAX = 60,         /* bytes of a value in a message */
 	MASK_ANYWHERE_MIN = 4,       /* shorter values are masked in quotes only */
 	SUGGESTIONS_SEARCHED = 1000, /* names that are compared */
@@ -74,10 +75,13 @@ str source_line(str text, uint32_t line)
 /* The node's value as it stands in the file, when it fits into a message. */
 static str source_of(const struct diagnostics *diagnostics, const struct node *node)
 {
-	str rest = source_line(diagnostics->sources[node->file].text, node->line);
+	str rest;
 	const char *from;
 	uint32_t character;
 
+	if (diagnostics->errors > SOURCES_SHOWN_MAX)
+		return STR("${...}");
+	rest = source_line(diagnostics->sources[node->file].text, node->line);
 	for (uint32_t column = 1; column < node->column && utf8_next(&rest, &character); column++)
 		;
 	from = rest.ptr;
@@ -145,8 +149,8 @@ static str mask_message(const struct diagnostics *diagnostics, const struct node
 	return arena_str(diagnostics->arena, buf_str(&quoted));
 }
 
-static void report(struct diagnostics *diagnostics, struct diagnostic found, const char *format,
-		   va_list arguments)
+__attribute__((format(printf, 3, 0))) static void
+report(struct diagnostics *diagnostics, struct diagnostic found, const char *format, va_list arguments)
 {
 	struct diagnostic *kept;
 	char text[MESSAGE_MAX];
@@ -238,32 +242,35 @@ str diagnostic_read(struct diagnostics *diagnostics, const struct node *node)
 		return node->kind == NODE_LIST ? STR("a list") : STR("a map");
 	if (node->is_expanded)
 		text = mask_of(diagnostics, node);
+	if (node->is_expanded)
+		return arena_printf(diagnostics->arena, "what \"%.*s\" stands for", STR_ARG(text));
 	if (text.len > READ_SHOWN_MAX)
 		return arena_printf(diagnostics->arena, "\"%.*s...\"", READ_SHOWN_MAX, text.ptr);
 	return arena_printf(diagnostics->arena, "\"%.*s\"", STR_ARG(text));
 }
 
-/* How far a word may be from what was meant. */
-static size_t tolerance_of(str word)
+/* How far a word may be from what was meant: in a short one, each letter counts. */
+static size_t tolerance_of(str word, str known)
 {
-	return word.len < 4 ? 2 : word.len < 8 ? 3 : 4;
+	bool begins_alike = word.len && known.len && ascii_lower(word.ptr[0]) == ascii_lower(known.ptr[0]);
+
+	return word.len < 4 ? 1 : word.len < 6 ? 1 + begins_alike : word.len < 10 ? 2 : 3;
 }
 
 static bool find_nearest(str word, const str *known, size_t count, str *ret_nearest)
 {
-	size_t best = tolerance_of(word);
-	bool is_found = false;
+	size_t best = SIZE_MAX;
 
 	for (size_t i = 0; i < count && i < SUGGESTIONS_SEARCHED; i++) {
-		size_t distance = str_distance(word, known[i], best);
+		size_t limit = tolerance_of(word, known[i]) + 1;
+		size_t distance = str_distance(word, known[i], limit);
 
-		if (distance < best && distance < known[i].len) {
+		if (distance < limit && distance < known[i].len && distance < best) {
 			best = distance;
 			*ret_nearest = known[i];
-			is_found = true;
 		}
 	}
-	return is_found;
+	return best != SIZE_MAX;
 }
 
 str diagnostic_suggest(struct arena *arena, str word, const str *known, size_t count)

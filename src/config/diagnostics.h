@@ -62,3 +62,6 @@ uint16_t diagnostics_add_source(struct diagnostics *diagnostics, str name, str t
 enum { DIAGNOSTICS_SOURCES_MAX = 4096 };
 
 str diagnostics_source_name(const struct diagnostics *diagnostics, uint16_t source);
+
+str source_line(str text, uint32_t line);
+/* Without its end. Empty when there are not as many. Lines end as in YAML: LF, CR LF or CR. */

@@ -27,6 +27,3 @@ struct diagnostics {
 	struct source *sources;
 	uint16_t source_count;
 };
-
-str source_line(str text, uint32_t line);
-/* Without its end. Empty when there are not as many. Lines end as in YAML: LF, CR LF or CR. */

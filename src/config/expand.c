@@ -3,8 +3,11 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "config/file.h"
 #include "config/utf8.h"
+
+enum { NAME_MAX_LENGTH = 255 };
 
 /* A scalar on its way: what is written goes to parts, which are joined at the end. */
 struct expansion {
@@ -12,13 +15,14 @@ struct expansion {
 	struct node *node;
 	str raw; /* as in the file */
 	str *parts;
-	bool *is_literal; /* of each part: not written there, so no policy's reference */
-	size_t count;
-	size_t reference; /* how many "${" were met: to find the same one in raw */
+	bool *is_literal;   /* of each part: not written there, so no policy's reference */
+	size_t count, size; /* of parts */
+	size_t reference;   /* how many "${" were met: to find the same one in raw */
 };
 
 static void put(struct expansion *expansion, str part, bool is_literal)
 {
+	ASSERT(expansion->count < expansion->size);
 	expansion->parts[expansion->count] = part;
 	expansion->is_literal[expansion->count++] = is_literal;
 }
@@ -73,7 +77,7 @@ static bool is_name(str name)
 		if (!is_letter && !(i && c >= '0' && c <= '9'))
 			return false;
 	}
-	return name.len > 0;
+	return name.len > 0 && name.len <= NAME_MAX_LENGTH;
 }
 
 /* Values that policies take from the request: left alone here. */
@@ -172,6 +176,8 @@ static void expand_parts(struct expansion *expansion, str rest)
 			dollar = rest.len;
 		put(expansion, str_slice(rest, 0, dollar), false);
 		rest = str_skip(rest, dollar);
+		if (rest.len == 0)
+			break;
 		if (str_starts(rest, STR("$${"))) {
 			put(expansion, STR("${"), true);
 			rest = str_skip(rest, 3);
@@ -223,12 +229,14 @@ void expand_node(struct expander *expander, struct node *node, str raw)
 
 	for (size_t i = 0; i < node->text.len; i++)
 		dollars += node->text.ptr[i] == '$';
+	/* Before each dollar and what it stands for, and the rest. */
 	parts = 2 * dollars + 1;
 	/* Parts, flags and spans: 40 bytes each. */
 	if (parts > arena_left(expander->arena) / 64) {
 		FAIL(&expansion, raw, "the configuration is too large");
 		return;
 	}
+	expansion.size = parts;
 	expansion.parts = ARENA_ARRAY(expander->arena, str, parts);
 	expansion.is_literal = ARENA_ARRAY(expander->arena, bool, parts);
 	expand_parts(&expansion, node->text);

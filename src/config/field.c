@@ -13,6 +13,15 @@ struct entries {
 	size_t len;
 };
 
+const struct field field_include[] = {
+	{ .name = "include",
+	  .type = FIELD_T_STRS,
+	  .doc = "Further files and patterns, relative to this file; their `listeners`, `upstreams`, "
+		 "`consumers`, "
+		 "`policies` and `apis` are added to those here, and a name may stand once." },
+	FIELD_END,
+};
+
 static void read_field(struct reader *reader, const struct node *node, const struct field *field,
 		       void *ret_member);
 
@@ -112,17 +121,18 @@ static void report_missing(struct reader *reader, const struct node *map, const 
 					     fields->name);
 }
 
-/* Values over the defaults that are there. */
-static void read_values(struct reader *reader, const struct node *map, const struct field *fields,
-			char *ret_struct)
+void fields_read_over(struct reader *reader, const struct node *map, const struct field *fields,
+		      void *ret_struct)
 {
+	if (!map || !field_check_kind(reader, map, NODE_MAP))
+		return;
 	for (const struct node *child = map->first; child; child = child->next) {
 		const struct field *field = find_field(fields, child->key);
 
 		if (!field)
 			report_unknown(reader, child, fields);
 		else
-			read_field(reader, child, field, ret_struct + field->offset);
+			read_field(reader, child, field, (char *)ret_struct + field->offset);
 	}
 	report_missing(reader, map, fields);
 }
@@ -130,8 +140,7 @@ static void read_values(struct reader *reader, const struct node *map, const str
 void fields_read(struct reader *reader, const struct node *map, const struct field *fields, void *ret_struct)
 {
 	set_standards(reader, fields, ret_struct);
-	if (map && field_check_kind(reader, map, NODE_MAP))
-		read_values(reader, map, fields, ret_struct);
+	fields_read_over(reader, map, fields, ret_struct);
 }
 
 /* One struct of an object, list or map, or the scalar that stands for it. */

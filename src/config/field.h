@@ -167,7 +167,12 @@ void fields_read(struct reader *reader, const struct node *map, const struct fie
 /* Fills the struct from the map: defaults first, then what is there. Unknown keys, wrong types, values out of
  * range and missing required keys are reported, and the rest is read all the same. map may be NULL: defaults
  * only, and nothing is missing. A list, map or object without a value (`routes:`) is as good as absent; a
- * required text must not be empty. A number or a truth value in quotes is text, and refused. */
+ * required text must not be empty. A number or a truth value in quotes is text, and refused. The struct is
+ * zeroed by the caller. */
+
+void fields_read_over(struct reader *reader, const struct node *map, const struct field *fields,
+		      void *ret_struct);
+/* The same without defaults: what the map does not give stays as it is. */
 
 bool field_read_str(struct reader *reader, const struct node *node, str *ret_value);
 bool field_read_strs(struct reader *reader, const struct node *node, size_t min, size_t max,
@@ -182,7 +187,8 @@ bool field_read_bool(struct reader *reader, const struct node *node, bool *ret_v
 /* The same for forms: false after a report. */
 
 void fields_print_schema(const struct field *root, FILE *to);
-/* JSON Schema 2020-12 of an object with these fields. */
+/* JSON Schema 2020-12 of a file with these fields. */
 
 void fields_print_manual(const struct field *root, int level, FILE *to);
-/* Markdown: one section for each object, one row for each option. */
+/* Markdown: one section for each object, with a heading of that level and an anchor, one row for each option.
+ * The root has no heading: whoever prints it has written one. */

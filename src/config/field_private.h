@@ -14,6 +14,10 @@ static inline size_t field_count_max(int64_t max)
 	return max > 0 ? (size_t)max : FIELD_COUNT_STANDARD;
 }
 
+extern const struct field field_include[];
+/* `include` at the root, which the document has taken off before anything is read: for the schema and the
+ * manual only. */
+
 size_t field_word_count(const struct field *field);
 
 bool field_find_word(const struct field *field, str word, int *ret_index);

@@ -45,7 +45,7 @@ static bool refuse(struct reader *reader, const struct node *node, str wanted, s
 /* Nothing is guessed from a value that is not to be printed. */
 static str hint_of(struct reader *reader, const struct node *node, str guess)
 {
-	if (str_is_empty(guess) || node->is_expanded)
+	if (str_is_empty(guess) || str_eq(guess, node->text) || node->is_expanded)
 		return (str) { 0 };
 	return arena_printf(reader->arena, "; did you mean \"%.*s\"?", STR_ARG(guess));
 }
@@ -145,9 +145,11 @@ bool field_check_count(struct reader *reader, const struct node *node, size_t mi
 	size_t most = field_count_max(max), count = node->count;
 
 	if (count > most)
-		diagnostic_error(reader->diagnostics, node, "want at most %zu, read %zu", most, count);
+		diagnostic_error(reader->diagnostics, node, "want at most %zu %s, read %zu", most,
+				 most == 1 ? "item" : "items", count);
 	else if (count < min)
-		diagnostic_error(reader->diagnostics, node, "want at least %zu, read %zu", min, count);
+		diagnostic_error(reader->diagnostics, node, "want at least %zu %s, read %zu", min,
+				 min == 1 ? "item" : "items", count);
 	else if (arena_left(reader->arena) < (count + 1) * ROOM_ITEM)
 		diagnostic_error(reader->diagnostics, node, "the configuration is too large");
 	else

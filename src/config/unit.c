@@ -96,16 +96,22 @@ str unit_print_size(struct arena *arena, uint64_t value)
 	return print(arena, sizes, SIZES, value);
 }
 
-/* Whether a word as people write it means the unit: "sec", "Seconds", "kb", "KiB". */
-static bool is_meant(const struct unit *unit, str word)
+/* The unit that a word as people write it means: "sec", "Seconds", "kb", "KIB". Its own name goes before the
+ * beginning of a longer one: "M" is minutes. */
+static const struct unit *find_meant(const struct unit *units, size_t count, str word)
 {
-	return str_eq_nocase(word, unit->name) ||
-	       (word.len && word.len <= unit->long_name.len &&
-		str_eq_nocase(word, str_slice(unit->long_name, 0, word.len)));
+	for (size_t i = 0; i < count; i++)
+		if (str_eq_nocase(word, units[i].name))
+			return &units[i];
+	for (size_t i = 0; i < count; i++)
+		if (str_eq_nocase(word, str_slice(units[i].long_name, 0, word.len)))
+			return &units[i];
+	return NULL;
 }
 
 static str guess(struct arena *arena, const struct unit *units, size_t count, str text, str standard)
 {
+	const struct unit *unit;
 	str digits, word;
 
 	if (!split(str_trim(text), &digits, &word) || digits.len > 18)
@@ -113,15 +119,14 @@ static str guess(struct arena *arena, const struct unit *units, size_t count, st
 	word = str_trim(word);
 	if (str_is_empty(word))
 		return arena_printf(arena, "%.*s%.*s", STR_ARG(digits), STR_ARG(standard));
-	for (size_t i = count; i-- > 0;)
-		if (is_meant(&units[i], word))
-			return arena_printf(arena, "%.*s%.*s", STR_ARG(digits), STR_ARG(units[i].name));
-	return (str) { 0 };
+	unit = find_meant(units, count, word);
+	if (!unit)
+		return (str) { 0 };
+	return arena_printf(arena, "%.*s%.*s", STR_ARG(digits), STR_ARG(unit->name));
 }
 
 str unit_guess_duration(struct arena *arena, str text)
 {
-	/* "m" and "ms" are exact before "milliseconds" and "minutes" begin with them. */
 	return guess(arena, durations, DURATIONS, text, STR("s"));
 }
 

@@ -97,15 +97,20 @@ result yaml_copy_anchor(struct builder *builder, str name, struct place place, s
 				       "an alias cannot stand within what it names");
 		return yaml_stop();
 	}
-	return copy_tree(builder, original, builder->depth, place, ret_node);
+	TRY(copy_tree(builder, original, builder->depth, place, ret_node));
+	(*ret_node)->key = (str) { 0 };
+	(*ret_node)->key_line = (*ret_node)->key_column = 0;
+	return OK;
 }
 
-bool yaml_keep_merge(struct frame *frame, struct node *node)
+bool yaml_keep_merge(struct builder *builder, struct frame *frame, struct node *node)
 {
-	if (!frame->is_merge || frame->merged)
-		return false;
-	frame->merged = node;
-	return true;
+	if (frame->merged)
+		diagnostic_error_key(builder->diagnostics, node, "this key stands in line %u already",
+				     (unsigned)frame->merged->key_line);
+	else
+		frame->merged = node;
+	return false;
 }
 
 /* Moves the children of a copy into the map; what the map has already stays. */

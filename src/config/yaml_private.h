@@ -14,8 +14,8 @@ struct frame {
 	struct map *index;  /* of a large map */
 	str key;            /* of a map, when it came and its value is awaited */
 	struct place key_place;
-	bool has_key, is_merge;
-	struct node *merged; /* the value of `<<`, until the map is complete */
+	bool has_key, is_merge, is_flow; /* flow: in brackets */
+	struct node *merged;             /* the value of `<<`, until the map is complete */
 };
 
 struct builder {
@@ -49,8 +49,8 @@ void yaml_link(struct frame *frame, struct node *node);
 bool yaml_index(struct builder *builder, struct frame *frame, struct node *node);
 /* False when the map has its key already. Otherwise the node is to be linked. */
 
-bool yaml_keep_merge(struct frame *frame, struct node *node);
-/* Whether the node is the value of `<<`: it is kept for the end of the map, not linked. */
+bool yaml_keep_merge(struct builder *builder, struct frame *frame, struct node *node);
+/* Keeps the value of `<<` for the end of the map. False: it is not to be linked. */
 
 void yaml_merge(struct builder *builder, struct frame *frame);
 /* At the end of a map: adds what `<<` names and the map does not say itself. */

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config_testing: what the tests of this room share: a text read to a document, what was reported as text,
+ * and one table of options with every type.
+ */
+#pragma once
+
+#include "base/testing.h"
+#include "config/field.h"
+
+struct reading {
+	struct arena arena;
+	struct diagnostics *diagnostics;
+	struct document *document; /* NULL when the syntax was broken */
+	result_value outcome;
+	char *printed; /* of reading_print() and reading_summary() */
+};
+
+void reading_open(struct reading *reading);
+void reading_close(struct reading *reading);
+
+void reading_parse(struct reading *reading, const char *text);
+/* As the file t.yaml. The environment is that of testing_environment(). */
+
+void reading_parse_bytes(struct reading *reading, str text, size_t arena_max);
+
+const char *testing_environment(const char *name, void *argument);
+/* HOST, PORT, EMPTY, TRICKY (text that looks like YAML and like references), BINARY (not UTF-8); nothing
+ * else. */
+
+const char *reading_print(struct reading *reading);
+/* What diagnostics_print() writes. */
+
+const char *reading_summary(struct reading *reading);
+/* Only place, path and message of each, one a line, without the file's name: "3:5: a.b: unknown key". Errors
+ * of other files keep their name; warnings are marked. */
+
+/* A struct with every type of option. */
+struct everything_item {
+	struct entry entry;
+	str address;
+	int64_t weight;
+};
+
+struct everything_inner {
+	duration wait;
+	uint64_t room;
+	str needed;
+};
+
+struct everything {
+	str text, needed;
+	bool flag;
+	int64_t number, any_number, at_least;
+	duration wait;
+	uint64_t room;
+	str_list names, methods;
+	int mode;
+	unsigned modes;
+	struct pair_list pairs;
+	struct everything_inner inner;
+	struct {
+		struct everything_item *at;
+		size_t len;
+	} items, named;
+	str custom;
+};
+
+extern const struct field everything_fields[];
