@@ -71,7 +71,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 	size_t pad = -(uintptr_t)arena->at % ALIGNMENT;
 	char *bytes;
 
-	if (pad + size > (size_t)(arena->end - arena->at)) {
+	if (!arena->at || pad + size > (size_t)(arena->end - arena->at)) {
 		arena_grow(arena, size + ALIGNMENT);
 		pad = -(uintptr_t)arena->at % ALIGNMENT;
 	}
