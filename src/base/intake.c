@@ -86,24 +86,26 @@ void intake_fini(struct intake *in)
 void intake_consume(struct intake *in, size_t n)
 {
 	ASSERT(n <= in->len);
-	in->at += n;
+	if (n)
+		in->at += n;
 	in->len -= n;
 	if (in->len == 0)
 		intake_release(in);
 }
 
-static result room_in_scratch(struct intake *in, char **ret_at, size_t *ret_size)
+static void room_in_scratch(struct intake *in, char **ret_at, size_t *ret_size)
 {
 	struct scratch *scratch = in->scratch;
 
 	if (scratch->holder != in) {
-		TRY(scratch_evacuate(scratch));
+		result_value evacuated = scratch_evacuate(scratch);
+
+		(void)evacuated; /* it is the other one's loss, which is told when it asks for room */
 		scratch->holder = in;
 		in->at = scratch->bytes;
 	}
 	*ret_at = in->at + in->len;
 	*ret_size = (size_t)(scratch->bytes + SCRATCH_SIZE - *ret_at);
-	return OK;
 }
 
 result intake_room(struct intake *in, char **ret_at, size_t *ret_size)
@@ -111,11 +113,12 @@ result intake_room(struct intake *in, char **ret_at, size_t *ret_size)
 	if (!in->scratch)
 		return error_make(ERROR_LIMIT, "buffer memory is used up");
 	if (!in->block) {
-		TRY(room_in_scratch(in, ret_at, ret_size));
+		room_in_scratch(in, ret_at, ret_size);
 		if (*ret_size >= LITTLE_ROOM)
 			return OK;
-		in->scratch->holder = NULL;
 		TRY(intake_move(in, in->len * 2));
+		in->scratch->holder = NULL;
+		scratch_poison(in->scratch);
 	} else if ((size_t)(in->block->bytes + in->block->size - in->at) - in->len < LITTLE_ROOM) {
 		TRY(intake_move(in, in->len * 2 > LITTLE_ROOM * 2 ? in->len * 2 : LITTLE_ROOM * 2));
 	}
