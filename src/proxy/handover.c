@@ -17,19 +17,26 @@ static void add_field(struct http_fields *fields, enum http_name id, str value)
 	ASSERT(!failed(added));
 }
 
+/* For an HTTP/1.0 client that named no host: HTTP/1.1 needs one (RFC 9112 section 3.2). */
+static str any_host(const struct exchange *x)
+{
+	const struct endpoint *endpoint = x->target->upstream->members[0].endpoint;
+
+	if (x->view.host.len)
+		return x->view.host;
+	return endpoint->host.len && endpoint->host.ptr[0] != '/' ? endpoint->host : STR("localhost");
+}
+
 static void set_host(struct exchange *x)
 {
 	struct http_fields *fields = &x->request.head.fields;
+	const struct http_field *client = http_fields_get(fields, HTTP_HOST);
+	str host = x->view.upstream_host;
 
-	for (size_t i = 0; i < fields->count && !str_is_empty(x->view.upstream_host); i++) {
-		if (fields->at[i].id != HTTP_HOST || fields->at[i].removed)
-			continue;
-		fields->at[i].value = x->view.upstream_host;
+	if (client && !host.len)
 		return;
-	}
-	if (!http_fields_get(fields, HTTP_HOST))
-		add_field(fields, HTTP_HOST,
-			  x->view.upstream_host.len ? x->view.upstream_host : x->view.host);
+	http_fields_remove(fields, HTTP_HOST);
+	add_field(fields, HTTP_HOST, host.len ? host : any_host(x));
 }
 
 /* RFC 7239 section 4: an element of its own behind what trusted proxies said. IPv6 stands in brackets. */
