@@ -243,7 +243,7 @@ static enum condition_outcome check_value(const struct condition *condition,
 	case CONDITION_REGEX:
 		break;
 	}
-	outcome = regex_match(condition->regex, &scratch->regex, value);
+	outcome = regex_match(condition->regex, &scratch->regex, value, 0);
 	if (outcome == REGEX_LIMIT)
 		return CONDITION_LIMIT;
 	return outcome == REGEX_YES ? CONDITION_HOLDS : CONDITION_FAILS;

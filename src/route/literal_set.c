@@ -4,194 +4,208 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "base/hash.h"
 
-enum { NONE = 0 }; /* the root is nobody's child and no text's end */
+enum { NONE = 0, SIZES = 3, FILTER_BITS = 16 /* an expression */, WORD_BITS = 64 };
 
-/* A state is a prefix of a text. */
-struct state {
-	uint32_t fail;    /* its longest proper suffix that is a state */
-	uint32_t shorter; /* the longest one on the way of fail that ends a text, or NONE */
-	uint32_t text;    /* 1 + one of the texts that end here, or NONE */
-};
+static const size_t window_sizes[SIZES] = { 8, 4, 2 }; /* the most telling first */
 
-/* From a state by a byte to a state; `to` is NONE in a free slot. */
-struct edge {
-	uint32_t key; /* from << 8 | byte */
-	uint32_t to;
+struct window_slot {
+	uint64_t key;
+	uint32_t first; /* 1 + an expression that is filed here, or NONE: the slot is free */
 };
 
 struct literal_set {
-	struct state *states;
-	struct edge *edges;
-	uint32_t *same; /* by text: 1 + another one that is equal, or NONE */
+	struct window_slot *slots;
+	uint64_t *filter; /* two bits of one word a window */
+	uint32_t *next;   /* by expression: 1 + the next one in the same slot, or NONE */
+	uint32_t *always;
+	size_t always_count;
+	size_t slot_mask, filter_mask;
+	bool has_size[SIZES];
+};
+
+/* Only while the set is made: how many texts have a window. Windows may share a counter, which makes them
+ * look more popular than they are and does no other harm. */
+struct popularity {
+	uint32_t *counts;
 	size_t mask;
-	uint32_t count; /* of states */
 };
 
-_Static_assert(MARKS_MAX *(size_t)LITERAL_MAX < 1u << 24, "a state and a byte fit into a key");
-
-/* What is needed only while the automaton is made. */
-struct origin {
-	uint32_t parent;
-	uint32_t next; /* another state as long as this one, or NONE */
-	unsigned char byte;
-};
-
-struct making {
-	struct origin *origins;              /* by state */
-	uint32_t by_length[LITERAL_MAX + 1]; /* a state of that length, or NONE */
-};
-
-static struct edge *edge_of(const struct literal_set *set, uint32_t key)
+/* Bit 5 makes lower case of upper case; what else it makes equal costs a needless try. */
+static uint64_t window_value(const char *at, size_t size)
 {
-	size_t i = (size_t)((key * 0x9e3779b97f4a7c15) >> 24) & set->mask;
+	const uint64_t fold = 0x2020202020202020;
+	uint16_t two;
+	uint32_t four;
+	uint64_t eight;
 
-	while (set->edges[i].to && set->edges[i].key != key)
-		i = (i + 1) & set->mask;
-	return &set->edges[i];
-}
-
-static uint32_t key_of(uint32_t state, unsigned char byte)
-{
-	return state << 8 | byte;
-}
-
-static void add_text(struct literal_set *set, struct making *making, str text, uint32_t index)
-{
-	uint32_t state = 0;
-
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char byte = (unsigned char)text.ptr[i];
-		struct edge *edge = edge_of(set, key_of(state, byte));
-
-		if (!edge->to) {
-			*edge = (struct edge) { key_of(state, byte), set->count };
-			making->origins[set->count] =
-				(struct origin) { state, making->by_length[i + 1], byte };
-			making->by_length[i + 1] = set->count++;
-		}
-		state = edge->to;
-	}
-	if (state == 0)
-		return;
-	set->same[index] = set->states[state].text;
-	set->states[state].text = index + 1;
-}
-
-static uint32_t step(const struct literal_set *set, uint32_t state, unsigned char byte)
-{
-	for (;;) {
-		uint32_t to = edge_of(set, key_of(state, byte))->to;
-
-		if (to || !state)
-			return to;
-		state = set->states[state].fail;
+	switch (size) {
+	case 2:
+		memcpy(&two, at, sizeof two);
+		return two | (fold & UINT16_MAX);
+	case 4:
+		memcpy(&four, at, sizeof four);
+		return four | (fold & UINT32_MAX);
+	default:
+		memcpy(&eight, at, sizeof eight);
+		return eight | fold;
 	}
 }
 
-static void link_state(struct literal_set *set, const struct origin *origin, uint32_t index)
+/* Different sizes have different values but for leading zeros, which no text has. */
+static uint64_t window_key(const char *at, size_t size)
 {
-	struct state *state = &set->states[index], *fail;
+	uint64_t key = window_value(at, size) * 0x9e3779b97f4a7c15;
 
-	if (origin->parent)
-		state->fail = step(set, set->states[origin->parent].fail, origin->byte);
-	fail = &set->states[state->fail];
-	state->shorter = fail->text ? state->fail : fail->shorter;
+	return (key ^ key >> 32) * 0xd6e8feb86659fd93;
 }
 
-/* Shorter ones first: a state's failure is shorter than itself. */
-static void link_states(struct literal_set *set, const struct making *making)
+static uint64_t filter_bits(uint64_t key)
 {
-	for (size_t length = 1; length <= LITERAL_MAX; length++)
-		for (uint32_t i = making->by_length[length]; i; i = making->origins[i].next)
-			link_state(set, &making->origins[i], i);
+	return 1ull << (key >> 58) | 1ull << (key >> 52 & 63);
 }
 
-static str last_bytes(str text)
+static size_t slots_for(size_t count)
 {
-	return text.len > LITERAL_MAX ? str_skip(text, text.len - LITERAL_MAX) : text;
-}
+	size_t slots = 8;
 
-static size_t slots_for(size_t states)
-{
-	size_t slots = 16;
-
-	while (slots < states * 2)
+	while (slots < count)
 		slots *= 2;
 	return slots;
 }
 
-static void *zeroed(size_t count, size_t size)
+static void count_windows(struct popularity *popularity, const struct required *required)
 {
-	void *memory = calloc(count, size);
-
-	ASSERT(memory);
-	return memory;
+	for (size_t i = 0; i < required->count; i++)
+		for (size_t s = 0; s < SIZES; s++)
+			for (size_t at = 0; at + window_sizes[s] <= required->texts[i].len; at++)
+				popularity->counts[window_key(required->texts[i].ptr + at, window_sizes[s]) &
+						   popularity->mask]++;
 }
 
-/* Into the arena, in the size that it came to: texts share their beginnings. */
-static void freeze(struct literal_set *set, struct arena *arena)
-{
-	struct literal_set making = *set;
-	size_t slots = slots_for(set->count);
+struct window {
+	uint64_t key;
+	size_t size; /* index of window_sizes */
+	uint32_t count;
+};
 
-	set->states = memcpy(ARENA_ARRAY(arena, struct state, set->count), making.states,
-			     set->count * sizeof *set->states);
-	set->edges = ARENA_ARRAY(arena, struct edge, slots);
-	set->mask = slots - 1;
-	for (size_t i = 0; i <= making.mask; i++)
-		if (making.edges[i].to)
-			*edge_of(set, making.edges[i].key) = making.edges[i];
-	free(making.states);
-	free(making.edges);
+/* The rarest window of the texts, of those the largest; false when no text is long enough for any. */
+static bool choose_window(const struct popularity *popularity, const struct required *required,
+			  struct window *ret_window)
+{
+	*ret_window = (struct window) { .count = UINT32_MAX };
+	for (size_t s = 0; s < SIZES; s++)
+		for (size_t i = 0; i < required->count; i++)
+			for (size_t at = 0; at + window_sizes[s] <= required->texts[i].len; at++) {
+				uint64_t key = window_key(required->texts[i].ptr + at, window_sizes[s]);
+				uint32_t count = popularity->counts[key & popularity->mask];
+
+				if (count < ret_window->count)
+					*ret_window = (struct window) { key, s, count };
+			}
+	return ret_window->count != UINT32_MAX;
 }
 
-struct literal_set *literal_set_new(struct arena *arena, const str *texts, size_t count)
+static struct window_slot *slot_of(const struct literal_set *set, uint64_t key)
+{
+	size_t i = key & set->slot_mask;
+
+	while (set->slots[i].first && set->slots[i].key != key)
+		i = (i + 1) & set->slot_mask;
+	return &set->slots[i];
+}
+
+static uint64_t *filter_word(const struct literal_set *set, uint64_t key)
+{
+	return &set->filter[key >> 20 & set->filter_mask];
+}
+
+static void file_under(struct literal_set *set, const struct window *window, size_t index)
+{
+	struct window_slot *slot = slot_of(set, window->key);
+
+	set->next[index] = slot->first;
+	*slot = (struct window_slot) { window->key, (uint32_t)index + 1 };
+	*filter_word(set, window->key) |= filter_bits(window->key);
+	set->has_size[window->size] = true;
+}
+
+static void file_all(struct literal_set *set, size_t count, required_fn *required, const void *context)
+{
+	size_t counters = slots_for(count * 16);
+	struct popularity popularity = { calloc(counters, sizeof(uint32_t)), counters - 1 };
+	struct required texts;
+	struct window window;
+
+	ASSERT(popularity.counts);
+	for (size_t i = 0; i < count; i++) {
+		required(context, i, &texts);
+		count_windows(&popularity, &texts);
+	}
+	for (size_t i = 0; i < count; i++) {
+		required(context, i, &texts);
+		if (choose_window(&popularity, &texts, &window))
+			file_under(set, &window, i);
+		else
+			set->always[set->always_count++] = (uint32_t)i;
+	}
+	free(popularity.counts);
+}
+
+struct literal_set *literal_set_new(struct arena *arena, size_t count, required_fn *required,
+				    const void *context)
 {
 	struct literal_set *set = ARENA_NEW(arena, struct literal_set);
-	struct making making = { 0 };
-	size_t states = 1, slots;
+	size_t slots = slots_for(count * 2), words = slots_for(count * FILTER_BITS / WORD_BITS);
 
 	ASSERT(count <= MARKS_MAX);
-	for (size_t i = 0; i < count; i++)
-		states += last_bytes(texts[i]).len;
-	slots = slots_for(states);
-	making.origins = zeroed(states, sizeof *making.origins);
 	*set = (struct literal_set) {
-		.states = zeroed(states, sizeof *set->states),
-		.edges = zeroed(slots, sizeof *set->edges),
-		.same = ARENA_ARRAY(arena, uint32_t, count),
-		.mask = slots - 1,
-		.count = 1,
+		.slots = ARENA_ARRAY(arena, struct window_slot, slots),
+		.filter = ARENA_ARRAY(arena, uint64_t, words),
+		.next = ARENA_ARRAY(arena, uint32_t, count),
+		.always = ARENA_ARRAY(arena, uint32_t, count),
+		.slot_mask = slots - 1,
+		.filter_mask = words - 1,
 	};
-	for (size_t i = 0; i < count; i++)
-		add_text(set, &making, last_bytes(texts[i]), (uint32_t)i);
-	link_states(set, &making);
-	free(making.origins);
-	freeze(set, arena);
+	file_all(set, count, required, context);
 	return set;
 }
 
-/* Texts that end at a state are marked together, and shorter ones with them: once is enough. */
-static void mark_ends(const struct literal_set *set, uint32_t state, struct marks *marks)
+/* All of a slot are marked together, so the first one tells whether they are. */
+static void mark_slot(const struct literal_set *set, uint64_t key, struct marks *marks)
 {
-	for (; state; state = set->states[state].shorter) {
-		uint32_t text = set->states[state].text;
+	uint32_t index = slot_of(set, key)->first;
 
-		if (marks_has(marks, text - 1))
-			return;
-		for (; text; text = set->same[text - 1])
-			marks_add(marks, text - 1);
+	if (index && marks_has(marks, index - 1))
+		return;
+	for (; index; index = set->next[index - 1])
+		marks_add(marks, index - 1);
+}
+
+static void scan_size(const struct literal_set *set, str subject, size_t size, struct marks *marks)
+{
+	for (size_t at = 0; at + size <= subject.len; at++) {
+		uint64_t key = window_key(subject.ptr + at, size), bits = filter_bits(key);
+
+		if ((*filter_word(set, key) & bits) == bits)
+			mark_slot(set, key, marks);
 	}
 }
 
 void literal_set_scan(const struct literal_set *set, str subject, struct marks *marks)
 {
-	uint32_t state = 0;
+	for (size_t i = 0; i < set->always_count; i++)
+		marks_add(marks, set->always[i]);
+	/* The compiler makes a loop of each size. */
+	if (set->has_size[0])
+		scan_size(set, subject, 8, marks);
+	if (set->has_size[1])
+		scan_size(set, subject, 4, marks);
+	if (set->has_size[2])
+		scan_size(set, subject, 2, marks);
+}
 
-	for (size_t i = 0; i < subject.len; i++) {
-		state = step(set, state, (unsigned char)ascii_lower(subject.ptr[i]));
-		mark_ends(set, set->states[state].text ? state : set->states[state].shorter, marks);
-	}
+size_t literal_set_always(const struct literal_set *set)
+{
+	return set->always_count;
 }

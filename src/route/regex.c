@@ -2,6 +2,7 @@
 #include "route/regex.h"
 
 #include "base/assert.h"
+#include "route/required.h"
 
 enum {
 	TABLE_MAX = 1 << 20,
@@ -14,7 +15,8 @@ enum {
 void regex_table_init(struct regex_table *table, struct arena *arena)
 {
 	*table = (struct regex_table) { .arena = arena };
-	map_init(&table->by_text, arena, TABLE_MAX);
+	map_init(&table->whole, arena, TABLE_MAX);
+	map_init(&table->rests, arena, TABLE_MAX);
 }
 
 void regex_table_fini(struct regex_table *table)
@@ -41,29 +43,31 @@ static uint32_t pattern_number(const pcre2_code *code, uint32_t what)
 	return value;
 }
 
-static pcre2_code *compile(struct regex_table *table, str text, str *ret_why)
+static pcre2_code *compile(struct arena *arena, str text, uint32_t options, str *ret_why)
 {
 	PCRE2_SPTR pattern = (PCRE2_SPTR)(text.len ? text.ptr : "");
 	size_t at;
 	int error;
-	pcre2_code *code = pcre2_compile(pattern, text.len, OPTIONS, &error, &at, NULL);
+	pcre2_code *code = pcre2_compile(pattern, text.len, OPTIONS | options, &error, &at, NULL);
 
 	if (!code) {
-		*ret_why = compile_error(table->arena, error, at);
+		*ret_why = compile_error(arena, error, at);
 		return NULL;
 	}
 	if (pattern_number(code, PCRE2_INFO_CAPTURECOUNT) > REGEX_GROUPS_MAX) {
-		*ret_why = arena_printf(table->arena, "more than %d groups in a regular expression",
-					REGEX_GROUPS_MAX);
+		*ret_why =
+			arena_printf(arena, "more than %d groups in a regular expression", REGEX_GROUPS_MAX);
 		pcre2_code_free(code);
 		return NULL;
 	}
 	return code;
 }
 
-bool regex_compile(struct regex_table *table, str text, struct regex **ret_regex, str *ret_why)
+/* The one of that text in a map, compiled when it is not there yet. */
+static bool find_or_compile(struct regex_table *table, struct map *map, uint32_t options, str text,
+			    struct regex **ret_regex, str *ret_why)
 {
-	struct regex *regex = map_get(&table->by_text, text);
+	struct regex *regex = map_get(map, text);
 	pcre2_code *code;
 
 	*ret_regex = regex;
@@ -73,7 +77,7 @@ bool regex_compile(struct regex_table *table, str text, struct regex **ret_regex
 		*ret_why = arena_printf(table->arena, "more than %d regular expressions", TABLE_MAX);
 		return false;
 	}
-	code = compile(table, text, ret_why);
+	code = compile(table->arena, text, options, ret_why);
 	if (!code)
 		return false;
 	/* Where there is no JIT, or not for this one, the interpreter does it. */
@@ -82,9 +86,34 @@ bool regex_compile(struct regex_table *table, str text, struct regex **ret_regex
 	regex = ARENA_NEW(table->arena, struct regex);
 	*regex = (struct regex) { .next = table->all, .text = text, .code = code };
 	table->all = regex;
-	ASSERT(map_add(&table->by_text, text, regex));
+	ASSERT(map_add(map, text, regex));
 	*ret_regex = regex;
 	return true;
+}
+
+bool regex_compile(struct regex_table *table, str text, struct regex **ret_regex, str *ret_why)
+{
+	return find_or_compile(table, &table->whole, 0, text, ret_regex, ret_why);
+}
+
+bool regex_compile_split(struct regex_table *table, str text, str *ret_prefix, struct regex **ret_regex,
+			 str *ret_why)
+{
+	struct required required;
+	pcre2_code *code;
+
+	*ret_prefix = (str) { 0 };
+	required_find(text, &required);
+	if (required.prefix.len == 0)
+		return regex_compile(table, text, ret_regex, ret_why);
+	/* Errors are those of the whole, at its offsets. */
+	code = compile(table->arena, text, 0, ret_why);
+	if (!code)
+		return false;
+	pcre2_code_free(code);
+	*ret_prefix = arena_str(table->arena, required.prefix);
+	return find_or_compile(table, &table->rests, PCRE2_ANCHORED, str_skip(text, required.prefix_from),
+			       ret_regex, ret_why);
 }
 
 size_t regex_group_names(const struct regex *regex, size_t max, str *ret_names, size_t *ret_groups)
@@ -130,10 +159,11 @@ void regex_scratch_fini(struct regex_scratch *scratch)
 	*scratch = (struct regex_scratch) { 0 };
 }
 
-enum regex_outcome regex_match(const struct regex *regex, struct regex_scratch *scratch, str subject)
+enum regex_outcome regex_match(const struct regex *regex, struct regex_scratch *scratch, str subject,
+			       size_t from)
 {
 	PCRE2_SPTR text = (PCRE2_SPTR)(subject.len ? subject.ptr : "");
-	int outcome = pcre2_match(regex->code, text, subject.len, 0, 0, scratch->data, scratch->context);
+	int outcome = pcre2_match(regex->code, text, subject.len, from, 0, scratch->data, scratch->context);
 
 	if (outcome >= 0)
 		return REGEX_YES;

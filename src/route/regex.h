@@ -31,7 +31,7 @@ struct regex {
 
 struct regex_table {
 	struct arena *arena;
-	struct map by_text;
+	struct map whole, rests; /* by text: searched for, and anchored behind a prefix */
 	struct regex *all;
 	size_t count;
 };
@@ -42,6 +42,11 @@ void regex_table_fini(struct regex_table *table);
 
 bool regex_compile(struct regex_table *table, str text, struct regex **ret_regex, str *ret_why);
 /* The table's own for that text, which must live as long as the table. False with what is wrong and where. */
+
+bool regex_compile_split(struct regex_table *table, str text, str *ret_prefix, struct regex **ret_regex,
+			 str *ret_why);
+/* The same as a text that the subject must begin with, in the arena, and an expression for what follows,
+ * which is to be matched from behind it on. Often enough many have the latter in common. */
 
 size_t regex_group_names(const struct regex *regex, size_t max, str *ret_names, size_t *ret_groups);
 /* Named groups in the order of their numbers, at most max. */
@@ -59,9 +64,10 @@ void regex_scratch_fini(struct regex_scratch *scratch);
 
 enum regex_outcome { REGEX_NO, REGEX_YES, REGEX_LIMIT };
 
-enum regex_outcome regex_match(const struct regex *regex, struct regex_scratch *scratch, str subject);
-/* Allocates nothing, unless the expression is interpreted: then PCRE2 keeps what it took in the scratch, up
- * to REGEX_HEAP_LIMIT_KIB. */
+enum regex_outcome regex_match(const struct regex *regex, struct regex_scratch *scratch, str subject,
+			       size_t from);
+/* from: 0, or the length of the prefix. Allocates nothing, unless the expression is interpreted: then PCRE2
+ * keeps what it took in the scratch, up to REGEX_HEAP_LIMIT_KIB. */
 
 str regex_group(const struct regex_scratch *scratch, str subject, size_t group);
 /* After REGEX_YES; empty when the group took no part. */

@@ -10,84 +10,13 @@ struct regex_set {
 	const struct rule **rules;
 	size_t count;
 	const struct literal_set *literals; /* NULL: a small set */
-	const uint32_t *always;
-	size_t always_count;
 };
 
-/* How many expressions require a text: one that all share tells nothing. */
-struct popularity {
-	struct map counts; /* text to size_t */
-	struct arena *arena;
-};
-
-static void count_text(struct popularity *popularity, str text)
+static void required_of_rule(const void *context, size_t index, struct required *ret_required)
 {
-	size_t *count = map_get(&popularity->counts, text);
+	const struct regex_set *set = context;
 
-	if (!count) {
-		count = ARENA_NEW(popularity->arena, size_t);
-		ASSERT(map_add(&popularity->counts, arena_str(popularity->arena, text), count));
-	}
-	++*count;
-}
-
-/* The rarest of the texts that an expression requires, the longest of those; empty without one. */
-static str choose_text(const struct popularity *popularity, const struct required *required)
-{
-	str best = { 0 };
-	size_t best_count = 0;
-
-	for (size_t i = 0; i < required->count; i++) {
-		str text = required->texts[i];
-		size_t count = *(size_t *)map_get(&popularity->counts, text);
-
-		if (best.len && (count > best_count || (count == best_count && text.len <= best.len)))
-			continue;
-		best = text;
-		best_count = count;
-	}
-	return best;
-}
-
-static void choose_texts(struct arena *arena, struct regex_set *set, str *ret_texts)
-{
-	struct popularity popularity = { .arena = arena };
-	struct required required;
-
-	map_init(&popularity.counts, arena, set->count * REQUIRED_MAX);
-	for (size_t i = 0; i < set->count; i++) {
-		required_find(set->rules[i]->regex->text, &required);
-		for (size_t j = 0; j < required.count; j++)
-			count_text(&popularity, required.texts[j]);
-	}
-	for (size_t i = 0; i < set->count; i++) {
-		required_find(set->rules[i]->regex->text, &required);
-		ret_texts[i] = arena_str(arena, choose_text(&popularity, &required));
-	}
-}
-
-static void keep_always(struct arena *arena, struct regex_set *set, const str *texts)
-{
-	uint32_t *always = ARENA_ARRAY(arena, uint32_t, set->count);
-
-	for (size_t i = 0; i < set->count; i++)
-		if (texts[i].len == 0)
-			always[set->always_count++] = (uint32_t)i;
-	set->always = always;
-}
-
-/* The texts are needed only while the automaton is made. */
-static void make_literals(struct arena *arena, struct regex_set *set)
-{
-	struct arena texts_arena;
-	str *texts;
-
-	arena_init(&texts_arena, NULL, SIZE_MAX);
-	texts = ARENA_ARRAY(&texts_arena, str, set->count);
-	choose_texts(&texts_arena, set, texts);
-	keep_always(arena, set, texts);
-	set->literals = literal_set_new(arena, texts, set->count);
-	arena_fini(&texts_arena);
+	required_find(set->rules[index]->regex_text, ret_required);
 }
 
 struct regex_set *regex_set_new(struct arena *arena, const struct rule *const *rules, size_t count)
@@ -98,19 +27,24 @@ struct regex_set *regex_set_new(struct arena *arena, const struct rule *const *r
 	memcpy(set->rules, rules, count * sizeof *rules);
 	set->count = count;
 	if (count > SMALL)
-		make_literals(arena, set);
+		set->literals = literal_set_new(arena, count, required_of_rule, set);
 	return set;
 }
 
 void regex_set_start(const struct regex_set *set, str subject, struct marks *marks)
 {
-	if (!set->literals)
-		for (uint32_t i = 0; i < set->count; i++)
-			marks_add(marks, i);
-	for (size_t i = 0; i < set->always_count; i++)
-		marks_add(marks, set->always[i]);
 	if (set->literals)
 		literal_set_scan(set->literals, subject, marks);
+	else
+		for (uint32_t i = 0; i < set->count; i++)
+			marks_add(marks, i);
+}
+
+static enum regex_outcome match_rule(const struct rule *rule, struct regex_scratch *scratch, str subject)
+{
+	if (!str_starts(subject, rule->regex_prefix))
+		return REGEX_NO;
+	return regex_match(rule->regex, scratch, subject, rule->regex_prefix.len);
 }
 
 const struct rule *regex_set_next(const struct regex_set *set, str subject, struct marks *marks,
@@ -120,7 +54,7 @@ const struct rule *regex_set_next(const struct regex_set *set, str subject, stru
 
 	while (marks_take(marks, &index)) {
 		const struct rule *rule = set->rules[index];
-		enum regex_outcome outcome = regex_match(rule->regex, scratch, subject);
+		enum regex_outcome outcome = match_rule(rule, scratch, subject);
 
 		if (outcome == REGEX_YES)
 			return rule;
@@ -134,5 +68,5 @@ const struct rule *regex_set_next(const struct regex_set *set, str subject, stru
 
 size_t regex_set_always(const struct regex_set *set)
 {
-	return set->literals ? set->always_count : set->count;
+	return set->literals ? literal_set_always(set->literals) : set->count;
 }

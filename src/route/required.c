@@ -10,12 +10,13 @@ struct group {
 };
 
 struct reader {
-	str rest;
+	str expression, rest;
 	struct required *required;
 	size_t run; /* where in bytes[] the current run of literals begins */
 	struct group groups[GROUPS_MAX];
 	size_t depth;
 	bool gave_up;
+	bool is_in_prefix; /* nothing but '^' and literals so far */
 };
 
 /* What may stand behind an atom. */
@@ -48,9 +49,8 @@ static void end_run(struct reader *reader)
 {
 	struct required *required = reader->required;
 	str run = { required->bytes + reader->run, required->used - reader->run };
-	bool is_telling = run.len > 1 || (run.len == 1 && run.ptr[0] != '/');
 
-	if (is_telling && required->count < REQUIRED_MAX)
+	if (run.len > 1 && required->count < REQUIRED_MAX)
 		required->texts[required->count++] = run;
 	else
 		required->used = reader->run;
@@ -107,14 +107,33 @@ static enum quantity take_quantity(struct reader *reader)
 	return quantity;
 }
 
+/* The expression up to what is left of it consists of '^' and literals, the last one being c. */
+static void extend_prefix(struct reader *reader, char c)
+{
+	struct required *required = reader->required;
+
+	if (required->prefix.len == REQUIRED_PREFIX) {
+		reader->is_in_prefix = false;
+		return;
+	}
+	required->prefix_bytes[required->prefix.len++] = c;
+	required->prefix_from = (size_t)(reader->rest.ptr - reader->expression.ptr);
+}
+
 static void read_literal(struct reader *reader, char c)
 {
 	struct required *required = reader->required;
 	size_t before;
+	enum quantity quantity;
 
 	add_literal(reader, c);
 	before = required->used - 1;
-	switch (take_quantity(reader)) {
+	quantity = take_quantity(reader);
+	if (reader->is_in_prefix && quantity == QUANTITY_ONE)
+		extend_prefix(reader, c);
+	else
+		reader->is_in_prefix = false;
+	switch (quantity) {
 	case QUANTITY_ONE:
 		return;
 	case QUANTITY_MAYBE:
@@ -144,8 +163,10 @@ static void read_escape(struct reader *reader)
 		else
 			give_up(reader);
 	} else if (memchr("dDwWsShHvVNR", c, 12)) {
+		reader->is_in_prefix = false;
 		read_other(reader);
 	} else if (memchr("bBAzZ", c, 5)) {
+		reader->is_in_prefix = false;
 		end_run(reader);
 	} else {
 		give_up(reader);
@@ -266,9 +287,17 @@ static void read_alternative(struct reader *reader)
 		reader->groups[reader->depth - 1].is_dropped = true;
 }
 
+static bool is_special(char c)
+{
+	return memchr("[()|.^$*+?{", c, 11) != NULL;
+}
+
 static void read_one(struct reader *reader)
 {
 	char c = take(reader);
+
+	if (is_special(c))
+		reader->is_in_prefix = false;
 
 	switch (c) {
 	case '\\':
@@ -306,15 +335,21 @@ static void read_one(struct reader *reader)
 
 void required_find(str expression, struct required *ret_required)
 {
-	struct reader reader = { .rest = expression, .required = ret_required };
+	struct reader reader = { .rest = expression, .expression = expression, .required = ret_required };
 
 	ret_required->count = ret_required->used = 0;
+	ret_required->prefix = (str) { ret_required->prefix_bytes, 0 };
+	ret_required->prefix_from = 0;
 	/* "(?i)" in front needs no care: texts are compared with letters of either case. */
 	if (str_starts(expression, STR("(?i)")))
 		reader.rest = str_skip(expression, 4);
+	if (next_is(&reader, '^') && reader.rest.len == expression.len) {
+		take(&reader);
+		reader.is_in_prefix = true;
+	}
 	while (reader.rest.len)
 		read_one(&reader);
 	end_run(&reader);
 	if (reader.gave_up || reader.depth > 0)
-		ret_required->count = 0;
+		ret_required->count = ret_required->prefix.len = 0;
 }

@@ -157,9 +157,11 @@ static bool read_regex(struct compiler *compiler, struct rule *rule, const struc
 
 	if (pattern->tail != PATTERN_REGEX)
 		return true;
-	if (!regex_compile(&compiler->router->regexes, pattern->regex, &regex, ret_why))
+	if (!regex_compile_split(&compiler->router->regexes, pattern->regex, &rule->regex_prefix, &regex,
+				 ret_why))
 		return false;
 	rule->regex = regex;
+	rule->regex_text = pattern->regex;
 	rule->hash += hash_bytes(pattern->regex, compiler->seed);
 	return true;
 }

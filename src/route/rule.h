@@ -21,8 +21,9 @@ struct rule {
 	struct method_set methods; /* of the API and the match, both */
 	const struct condition *conditions;
 	size_t condition_count;
-	const struct regex *regex; /* with PATTERN_REGEX */
-	const str *names;          /* of the template, then of the expression's groups */
+	const struct regex *regex; /* with PATTERN_REGEX: for what follows the prefix */
+	str regex_prefix, regex_text;
+	const str *names; /* of the template, then of the expression's groups */
 	size_t name_count;
 	const size_t *groups; /* of the expression, for the names behind group_from */
 	size_t group_from;

@@ -84,6 +84,12 @@ static struct slot *literal_slot(const struct tree *tree, const struct tree_node
 
 const struct tree_node *tree_literal(const struct tree *tree, const struct tree_node *node, str text)
 {
+	const struct tree_node *only = node->literal;
+
+	if (node->literal_count == 0)
+		return NULL;
+	if (node->literal_count == 1)
+		return str_eq((str) { only->text, only->text_len }, text) ? only : NULL;
 	return literal_slot(tree, node, text, false, hash_under(tree, node, text))->item;
 }
 
@@ -137,6 +143,10 @@ static struct tree_node *child_of(struct tree *tree, struct tree_node *parent, s
 	node = node_new(tree, parent, text);
 	node->is_part = is_part;
 	node->is_literal = !is_part;
+	if (!is_part) {
+		parent->literal = node;
+		parent->literal_count++;
+	}
 	*slot = (struct slot) { hash, node };
 	tree->literals.count++;
 	return node;

@@ -32,16 +32,21 @@ struct part_group {
 };
 
 struct tree_node {
-	struct tree_node *parent, *older;
-	struct tree_node *name, *star;
-	struct part_group *parts;
-	struct leaf *end, *rest, *regexes;
-	struct regex_set *regex_set;        /* of regexes */
+	/* While the tree is made. */
+	struct tree_node *older;
+	struct leaf *regexes;
+	const struct rule *planted;         /* of a root: the rule added last */
 	uint32_t walk_others, walk_literal; /* nodes that a path can lead to beneath; see tree_walk_max() */
-	uint32_t text_len;
+
+	/* While it is walked: together, as a large tree is never in the cache. */
+	struct tree_node *parent, *name, *star;
+	struct part_group *parts;
+	struct leaf *end, *rest;
+	struct regex_set *regex_set; /* of regexes */
+	struct tree_node *literal;   /* a child by a literal; the only one if literal_count says so */
+	uint32_t literal_count, text_len;
 	bool is_part, is_literal;
-	const struct rule *planted; /* of a root, while rules are added: the last one */
-	char text[];                /* of the segment that leads here; of a part: its shape */
+	char text[]; /* of the segment that leads here; of a part: its shape */
 };
 
 struct slot {
