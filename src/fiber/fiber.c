@@ -116,6 +116,21 @@ static void fibers_on_rest(struct timer *timer)
 	fibers_run_ready(CONTAINER_OF(timer, struct fibers, rest));
 }
 
+static void fibers_on_turn_end(struct turn_end *end)
+{
+	struct fibers *fibers = CONTAINER_OF(end, struct fibers, turn_end);
+
+	while (fibers->aside) {
+		struct fiber *fiber = fibers->aside;
+
+		fibers->aside = fiber->next;
+		if (!fibers->aside)
+			fibers->aside_last = &fibers->aside;
+		fiber_run(fibers, fiber);
+		fibers_run_ready(fibers);
+	}
+}
+
 /* Cuts the coldest off the list of the free, at most `count`. */
 static struct fiber *fibers_cut_coldest(struct fibers *fibers, size_t count)
 {
@@ -161,6 +176,8 @@ result fibers_new(struct loop *loop, struct scratch *scratch, const struct fiber
 	fibers->scratch = scratch;
 	fibers->max = options && options->max ? options->max : FIBERS_DEFAULT;
 	fibers->ready_last = &fibers->ready;
+	fibers->aside_last = &fibers->aside;
+	fibers->turn_end.on_end = fibers_on_turn_end;
 	fibers->rest.on_due = fibers_on_rest;
 	fibers->trim.on_due = fibers_on_trim;
 	stacks_init(&fibers->stacks, options && options->stack_size ? options->stack_size : STACK_DEFAULT);
@@ -272,11 +289,11 @@ result fiber_start(struct fibers *fibers, fiber_fn fn, void *argument)
 }
 
 /* The one place where a fiber gives up control. */
-static void fiber_yield(struct fiber *self)
+static void fiber_yield(struct fiber *self, enum fiber_state state)
 {
 	struct fibers *fibers = self->fibers;
 
-	self->state = FIBER_PARKED;
+	self->state = state;
 	flow_leave(&self->flow, &fibers->loop_flow, false);
 	context_switch(&self->context, &fibers->loop_context);
 	flow_enter(&self->flow, NULL);
@@ -293,21 +310,40 @@ static bool park_is_to_fail(struct fibers *fibers)
 	return fibers->fail_park && --fibers->fail_park == 0;
 }
 
+static void fibers_clear_scratch(struct fibers *fibers)
+{
+	result_value evacuated;
+
+	if (!fibers->scratch || !fibers->scratch->holder)
+		return;
+	evacuated = scratch_evacuate(fibers->scratch);
+	(void)evacuated; /* the intake remembers, and tells whoever owns it */
+}
+
+void fiber_step_aside(struct fiber *self)
+{
+	struct fibers *fibers = self->fibers;
+
+	ASSERT(self == fibers->current);
+	fibers_clear_scratch(fibers);
+	self->next = NULL;
+	*fibers->aside_last = self;
+	fibers->aside_last = &self->next;
+	loop_at_turn_end(fibers->loop, &fibers->turn_end);
+	fiber_yield(self, FIBER_READY);
+}
+
 result fiber_park(struct fiber *self, deadline until)
 {
 	struct fibers *fibers = self->fibers;
 
 	ASSERT(self == fibers->current);
-	if (fibers->scratch && fibers->scratch->holder) {
-		result_value evacuated = scratch_evacuate(fibers->scratch);
-
-		(void)evacuated; /* the intake remembers, and tells whoever owns it */
-	}
+	fibers_clear_scratch(fibers);
 	if (self->cancelled || park_is_to_fail(fibers))
 		return fiber_cancelled(self);
 	self->timed_out = false;
 	timer_set(fibers->loop, &self->timer, until);
-	fiber_yield(self);
+	fiber_yield(self, FIBER_PARKED);
 	if (self->cancelled)
 		return fiber_cancelled(self);
 	if (self->timed_out)

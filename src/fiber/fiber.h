@@ -51,6 +51,11 @@ result fiber_park(struct fiber *self, deadline until);
  * is only a hint. A fiber that was cancelled while it ran is told at its next park; told once, it may park
  * again to clean up. */
 
+void fiber_step_aside(struct fiber *self);
+/* Yields. Goes on later in this turn, when its events are delivered: so that the sends of a turn come one
+ * after the other, and find a peer that the first of them has woken. A cancellation is told by the next park.
+ */
+
 void fiber_wake(struct fiber *fiber);
 /* From the loop: runs it at once. From a fiber: later in this turn. Nothing if it is not parked. Its own
  * thread only. */

@@ -39,6 +39,8 @@ struct fibers {
 	struct scratch *scratch;
 	struct fiber *current;
 	struct context loop_context;
+	struct turn_end turn_end; /* runs those that stepped aside */
+	struct fiber *aside, **aside_last;
 	struct fiber *ready, **ready_last;
 	struct fiber *free;          /* last in, first out: the warmest first */
 	size_t free_count, free_low; /* free_low: the fewest since the last trim, which nobody missed */

@@ -33,7 +33,8 @@ struct loop {
 	atomic_bool stopping;
 	struct source wake; /* an eventfd, edge-triggered and so never read */
 	struct posts posts;
-	struct grave *graves; /* grows to the largest number of closes in a turn */
+	struct turn_end *ends; /* of the turn under way */
+	struct grave *graves;  /* grows to the largest number of closes in a turn */
 	size_t grave_count, grave_max;
 	struct loop_orphan *orphans;
 	struct wheel wheel;
@@ -208,6 +209,26 @@ static void loop_deliver(struct loop *loop)
 	loop->at = loop->count = 0;
 }
 
+void loop_at_turn_end(struct loop *loop, struct turn_end *end)
+{
+	if (end->is_set)
+		return;
+	end->is_set = true;
+	end->next = loop->ends;
+	loop->ends = end;
+}
+
+static void loop_end_turn(struct loop *loop)
+{
+	while (loop->ends) {
+		struct turn_end *end = loop->ends;
+
+		loop->ends = end->next;
+		end->is_set = false;
+		end->on_end(end);
+	}
+}
+
 void loop_turn(struct loop *loop, deadline until)
 {
 	int count = epoll_wait(loop->epoll, loop->batch, BATCH, loop_timeout(loop, until));
@@ -217,6 +238,7 @@ void loop_turn(struct loop *loop, deadline until)
 	loop_read_clock(loop);
 	wheel_turn(&loop->wheel);
 	loop_deliver(loop);
+	loop_end_turn(loop);
 	wheel_fire(&loop->wheel, loop->now);
 	if (posts_waiting(&loop->posts))
 		posts_run(&loop->posts);

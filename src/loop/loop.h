@@ -56,6 +56,17 @@ void loop_run(struct loop *loop);
 void loop_turn(struct loop *loop, deadline until);
 /* One turn: waits for events at most until then, delivers them, fires timers, runs what was posted. */
 
+/* Something to be done when the events at hand are delivered; embedded in whoever wants it. */
+struct turn_end {
+	struct turn_end *next;
+	bool is_set;
+	void (*on_end)(struct turn_end *end);
+};
+
+void loop_at_turn_end(struct loop *loop, struct turn_end *end);
+/* end->on_end is called once, in this turn, after the last of its events and before its timers. Setting it
+ * again before that changes nothing. */
+
 void loop_stop(struct loop *loop);
 /* From any thread or signal handler. */
 

@@ -76,6 +76,7 @@ static enum reason send_request(struct forward *f)
 
 	if (x->request.head.framing != HTTP_NO_BODY && failed(give_leave(x)))
 		return fail(f, FAILURE_FINAL, REASON_CLIENT_ABORTED);
+	fiber_step_aside(x->session->fiber);
 	upload_start(&f->upload, x, to, f->head, f->body, x->target->timeouts->idle);
 	if (!f->upload.has_failed)
 		return REASON_NONE;

@@ -174,6 +174,7 @@ enum reason handover_answer(struct forward *f)
 				 .to_idle =
 					 x->session->connection->door->snapshot->config->limits.body_timeout,
 				 .until = x->until };
+	fiber_step_aside(x->session->fiber);
 	end = relay_run(&relay, &error);
 	x->sent = sink.sent;
 	f->is_answer_whole = end == RELAY_DONE && h1_source_is_whole(&f->answer);
