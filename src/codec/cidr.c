@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A block is kept as the bits that an address must have under a mask, so that a match is two comparisons of
+ * words, however long the prefix is. Words lie in memory as the address's bytes do: their order does not
+ * matter.
+ */
 #include "codec/cidr.h"
 
 enum { V4_BITS = 32, V6_BITS = 128 };
 
+/* "08" is refused: some take it for octal. */
 static bool parse_prefix(str text, uint64_t max, uint64_t *ret_bits)
 {
 	return text.len && (text.len == 1 || text.ptr[0] != '0') && str_to_u64(text, max, ret_bits);
 }
 
+/* The first `prefix` bits, from the first byte's highest on. */
 static void set_mask(struct cidr *cidr, uint64_t prefix)
 {
 	uint8_t mask[16] = { 0 };
@@ -27,6 +34,7 @@ bool cidr_parse(str text, struct cidr *ret_cidr)
 
 	if (!ip_parse(address, &ip))
 		return false;
+	/* A prefix counts the bits of the form that it is written behind. */
 	is_dotted = !str_contains(address, STR(":"));
 	bits = is_dotted ? V4_BITS : V6_BITS;
 	if (has_prefix && !parse_prefix(prefix, bits, &bits))

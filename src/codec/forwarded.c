@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whatever is left of the last trusted proxy's own word was written by somebody who may lie: it is never
+ * looked at before everything right of it was found to be trusted.
+ */
 #include "codec/forwarded.h"
 
 #include "codec/host.h"
 #include "codec/scan.h"
 
+/* Names are case-insensitive (RFC 7239 section 4); others than these four are legal. */
 static str *parameter_of(struct forwarded *forwarded, str name)
 {
 	if (str_eq_nocase(name, STR("for")))
@@ -88,6 +93,7 @@ bool forwarded_node_ip(str node, struct ip *ret_ip)
 	return ip_parse(host.name, ret_ip);
 }
 
+/* X-Forwarded-For has bare addresses where Forwarded has parameters. */
 static bool element_ip(enum http_name id, str element, struct ip *ret_ip)
 {
 	struct forwarded forwarded;
@@ -121,6 +127,7 @@ struct ip forwarded_client(const struct http_fields *fields, const struct cidr *
 	return client;
 }
 
+/* RFC 7239 section 4: a value with ':' or brackets must be quoted, a token need not be. */
 static void parameter_print(struct buf *out, str name, str value, bool *is_first)
 {
 	str quote = http_is_token(value) ? (str) { 0 } : STR("\"");

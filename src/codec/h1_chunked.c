@@ -33,6 +33,7 @@ enum chunk_state {
 	END,
 };
 
+/* What the automaton tells apart; the digits of a size are told before it is asked. */
 enum byte_class { TOKEN, BLANK, SEMICOLON, EQUALS, QUOTE, BACKSLASH, TEXT, CR, CONTROL, CLASSES };
 
 /* Where nothing is written stands SIZE, which nothing can be followed by: an error. */
@@ -86,13 +87,12 @@ static enum byte_class class_of(char c)
 	}
 }
 
+/* Sizes beyond INT64_MAX are refused, so that no reader of them can see a negative number or wrap round. */
 static enum h1_error digit_read(struct h1_chunked *chunked, char c)
 {
-	unsigned digit = c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a' + 10);
-
 	if (++chunked->digits > SIZE_DIGITS_MAX || chunked->left > INT64_MAX >> 4)
 		return H1_ERROR_CHUNK_SIZE;
-	chunked->left = chunked->left << 4 | digit;
+	chunked->left = chunked->left << 4 | scan_hex_value(c);
 	chunked->state = SIZE_MORE;
 	return H1_ERROR_NONE;
 }
@@ -115,6 +115,8 @@ static enum h1_error size_byte_read(struct h1_chunked *chunked, char c,
 	return H1_ERROR_NONE;
 }
 
+/* The bytes between content and the next size are fixed: whoever skips two bytes blindly can be led past
+ * them. */
 static enum h1_error expect_byte(struct h1_chunked *chunked, char c, char expected, enum chunk_state next)
 {
 	if (c != expected)
@@ -123,6 +125,7 @@ static enum h1_error expect_byte(struct h1_chunked *chunked, char c, char expect
 	return H1_ERROR_NONE;
 }
 
+/* One byte of framing. */
 static enum h1_error byte_read(struct h1_chunked *chunked, char c, const struct h1_chunked_limits *limits)
 {
 	enum h1_error error;
@@ -155,6 +158,8 @@ static bool may_be_trailer(const struct http_field *field)
 	return !(http_name_flags(id) & (HTTP_NAME_HOP | HTTP_NAME_MANAGED | HTTP_NAME_NO_TRAILER));
 }
 
+/* They are dropped, not refused: RFC 9110 section 6.5.1 lets a recipient do so, and clients send them in good
+ * faith. */
 static void trailers_filter(struct http_fields *trailers)
 {
 	size_t kept = 0;
@@ -165,6 +170,7 @@ static void trailers_filter(struct http_fields *trailers)
 	trailers->count = kept;
 }
 
+/* Trailers are fields like any other, but they begin with the bytes given, and those may have moved. */
 static enum h1_chunked_state trailers_read(struct h1_chunked *chunked, str input,
 					   const struct h1_limits *limits, struct http_fields *trailers,
 					   size_t *ret_taken)

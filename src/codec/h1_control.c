@@ -8,6 +8,7 @@ struct names_seen {
 	uint64_t words[(HTTP_NAMES + 63) / 64];
 };
 
+/* Whether it was seen before; it is now. */
 static bool is_repeated(struct names_seen *seen, enum http_name id)
 {
 	uint64_t bit = (uint64_t)1 << (id % 64);
@@ -33,6 +34,7 @@ static bool may_nominate(enum http_name id, bool is_request)
 	}
 }
 
+/* RFC 9110 section 7.6.1. Empty members of the list are legal; what is no token is not. */
 static enum h1_error connection_read(str options, bool is_request, struct h1_control *control)
 {
 	str option;
@@ -50,6 +52,7 @@ static enum h1_error connection_read(str options, bool is_request, struct h1_con
 	return H1_ERROR_NONE;
 }
 
+/* Several Connection fields are one list; of the other fields of control there is one at most. */
 static enum h1_error field_read(const struct http_field *field, bool is_request, struct names_seen *seen,
 				struct h1_control *control)
 {
@@ -111,6 +114,8 @@ enum h1_error h1_body_read(const struct h1_control *control, enum http_version v
 {
 	*ret_framing = HTTP_NO_BODY;
 	*ret_length = 0;
+	/* Two answers to where the message ends are a smuggler's tool, whichever of them a standard prefers.
+	 */
 	if (control->coding) {
 		if (version == HTTP_1_0)
 			return H1_ERROR_CODING_VERSION;
@@ -123,6 +128,7 @@ enum h1_error h1_body_read(const struct h1_control *control, enum http_version v
 	}
 	if (!control->length)
 		return H1_ERROR_NONE;
+	/* One plain number: a list of equal ones is legal to accept, and refused. */
 	*ret_framing = HTTP_LENGTH;
 	return str_to_u64(control->length->value, INT64_MAX, ret_length) ? H1_ERROR_NONE : H1_ERROR_LENGTH;
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The rows of h1_errors.h, by number. A row that is missing would not compile: the enum is made of the same
+ * rows. */
 #include "codec/h1.h"
 
 struct error_row {

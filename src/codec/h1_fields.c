@@ -55,7 +55,7 @@ enum h1_state h1_line_end(struct h1_parser *parser, const struct h1_window *wind
 	return H1_DONE;
 }
 
-/* `at` is no colon. */
+/* `at` is no colon: whitespace before it, which some skip and some do not, or a byte that no name holds. */
 static enum h1_state bad_name(struct h1_parser *parser, const struct h1_window *window, const char *at,
 			      size_t max)
 {
@@ -73,6 +73,7 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+/* One line, with its end. Whitespace around the value is not part of it (RFC 9110 section 5.5). */
 static inline enum h1_state field_parse(struct h1_parser *parser, const struct h1_window *window,
 					size_t name_max, struct http_field *ret_field)
 {
@@ -81,6 +82,7 @@ static inline enum h1_state field_parse(struct h1_parser *parser, const struct h
 
 	if ((size_t)(end - line) > name_max + 1)
 		name_stop = line + name_max + 1;
+	/* One byte more than the longest name, to see whether it ends there. */
 	name_end = at = scan_token(line, name_stop);
 	if (at == name_stop || *at != ':' || at == line)
 		return bad_name(parser, window, at, name_max);
@@ -130,6 +132,7 @@ enum h1_state h1_fields_parse(struct h1_parser *parser, str input, const struct 
 			*ret_len = parser->line;
 			return state;
 		}
+		/* Told at the first byte of the one too many. */
 		if (fields->count == max)
 			return h1_fail(parser, H1_ERROR_FIELDS_MANY);
 		state = field_parse(parser, &window, limits->name, &fields->at[fields->count]);

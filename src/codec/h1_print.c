@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sizes are added up for one line at a time, and then the line is written without further checks. A head that
+ * does not fit ends at the line before, so that nobody can take half of one for a whole.
+ */
 #include "codec/h1_print.h"
 
 static char *copy(char *to, str s)
@@ -25,6 +29,7 @@ static char *room_for(struct buf *out, size_t size)
 	return out->bytes + out->len;
 }
 
+/* As the sender spelt the name; the value without the whitespace around it. */
 static void field_print(struct buf *out, const struct http_field *field)
 {
 	char *at = room_for(out, field->name.len + field->value.len + 4);

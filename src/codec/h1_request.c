@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Heads of requests (RFC 9112 section 3). */
+/*
+ * Heads of requests (RFC 9112 section 3). Bytes are judged from left to right; what needs the whole line (the
+ * version, the form of the target) is judged at its end, and what needs the whole head at the head's end. So
+ * the first wrong byte decides, and not how much had arrived.
+ */
 #include "codec/h1_private.h"
 
 #include "codec/host.h"
@@ -20,6 +24,7 @@ static enum h1_state empty_line_skip(struct h1_parser *parser, const struct h1_w
 	return state;
 }
 
+/* A method that is longer than any is not implemented (RFC 9112 section 3). */
 static enum h1_state method_parse(struct h1_parser *parser, const struct h1_window *window, const char **at,
 				  struct http_request *request)
 {
@@ -39,6 +44,7 @@ static enum h1_state method_parse(struct h1_parser *parser, const struct h1_wind
 	return H1_DONE;
 }
 
+/* Visible ASCII without '#'; what else is wrong with it depends on its form. */
 static enum h1_state target_parse(struct h1_parser *parser, const struct h1_window *window, const char **at,
 				  struct http_request *request)
 {
@@ -79,6 +85,7 @@ static enum h1_state request_line_parse(struct h1_parser *parser, str input, con
 		state = h1_line_end(parser, &window, at, H1_ERROR_VERSION);
 	if (state != H1_DONE)
 		return state;
+	/* A higher minor version is served as the one that is known (RFC 9110 section 2.5). */
 	if (major != 1)
 		return h1_fail(parser, H1_ERROR_VERSION_UNSUPPORTED);
 	request->version = minor == 0 ? HTTP_1_0 : HTTP_1_1;
@@ -87,6 +94,7 @@ static enum h1_state request_line_parse(struct h1_parser *parser, str input, con
 	return H1_DONE;
 }
 
+/* "gw.test:80" and "gw.test" are the same authority for http (RFC 9110 section 4.2.3). */
 static uint16_t port_of(const struct host *host, str scheme)
 {
 	if (host->has_port)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Heads of answers (RFC 9112 section 4). */
+/*
+ * Heads of answers (RFC 9112 section 4). An upstream is held to the same rules as a client: its answer is
+ * printed anew, and what it left open must not be decided twice.
+ */
 #include "codec/h1_private.h"
 
 #include "codec/scan.h"
@@ -44,6 +47,7 @@ static enum h1_state reason_parse(struct h1_parser *parser, const struct h1_wind
 	return H1_DONE;
 }
 
+/* Exactly one. */
 static enum h1_state space_parse(struct h1_parser *parser, const struct h1_window *window, const char **at)
 {
 	if (*at == window->end)
@@ -80,6 +84,7 @@ static enum h1_state status_line_parse(struct h1_parser *parser, str input, cons
 	return H1_DONE;
 }
 
+/* Whatever the fields say (RFC 9112 section 6.3, items 1 and 2). */
 static bool has_no_body(int status, enum http_method method)
 {
 	return status < 200 || status == 204 || status == 304 || method == HTTP_HEAD ||

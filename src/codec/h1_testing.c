@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two outcomes are compared as texts, so that a member that is forgotten in a comparison cannot be: what is
+ * not in the text below is not a result of parsing.
+ */
 #include "codec/h1_testing.h"
 
 #include <stdlib.h>

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whom a request is for decides where it goes. So a name is accepted only when every reader takes it for the
+ * same host: no escapes, no second '@' or ':', no number that a resolver would take for an address.
+ */
 #include "codec/host.h"
 
 #include "codec/scan.h"
 
+/* An empty port is legal and means none (RFC 3986 section 3.2.3). */
 static bool parse_port(str text, struct host *host)
 {
 	uint64_t port;
@@ -38,6 +43,8 @@ static bool is_number(str label)
 	return scan_class(label.ptr, label.ptr + label.len, SCAN_DIGIT) == label.ptr + label.len;
 }
 
+/* Labels of 1 to 63 bytes. A last label of digits makes an address of the whole, as in RFC 3986
+ * section 3.2.2: then it must be one, so that "127.1" and "2130706433" do not pass for names. */
 static bool is_name(str name)
 {
 	const char *label = name.ptr, *end = label + name.len;
@@ -69,6 +76,7 @@ bool host_parse(str text, struct host *ret_host)
 	end = text.ptr + text.len;
 	name_end = scan_class(text.ptr, end, SCAN_HOST);
 	ret_host->name = (str) { text.ptr, (size_t)(name_end - text.ptr) };
+	/* The root's dot changes nothing about which host it is. */
 	if (str_ends(ret_host->name, STR(".")))
 		ret_host->name.len--;
 	if (!is_name(ret_host->name))

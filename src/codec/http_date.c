@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The digits come from the RFC 3339 form, so that the calendar is computed in one place. */
 #include "codec/http_date.h"
 
 size_t http_date_print(wall_time t, char out[HTTP_DATE_LEN])

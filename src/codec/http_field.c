@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A name becomes a number in three steps: its first and last four bytes and its length give a slot, the slot
+ * gives the only name of the table that it can be, and one comparison says whether it is. http_name_table.py
+ * makes the slots and finds the factor for which no two names meet; scanning families comes last and only
+ * where a name begins as one of them does.
+ */
 #include "codec/http_field.h"
 
 #include "codec/http_name_table.h"
@@ -6,6 +12,7 @@
 
 enum { FIRST_FAMILY = HTTP_X_FORWARDED_FAMILY, FOLDED_MAX = 64 };
 
+/* A row of http_names.h, with what is asked most often: its length and its flags. */
 struct name_row {
 	str text; /* of a family: without '*' */
 	unsigned flags;
@@ -35,6 +42,7 @@ static uint32_t load32(const char *at)
 	return word;
 }
 
+/* Unaligned, in the machine's own order: bytes are only compared with bytes. */
 static uint64_t load64(const char *at)
 {
 	uint64_t word;
@@ -92,6 +100,7 @@ static bool is_folded_text(const char *bytes, const char *text, size_t n)
 	return is_folded(load64(bytes + n - 8), load64(text + n - 8));
 }
 
+/* A family has at least one byte more than its beginning. */
 static enum http_name family_find(str name)
 {
 	for (unsigned id = FIRST_FAMILY; id < HTTP_NAMES; id++) {
@@ -117,6 +126,7 @@ enum http_name http_name_find(str name)
 	return HTTP_NAME_OTHER;
 }
 
+/* A longer name than any of the table can only be of a family, which its beginning tells. */
 enum http_name http_name_find_alias(str name)
 {
 	char folded[FOLDED_MAX];
@@ -188,6 +198,7 @@ static void remove_text(struct http_fields *fields, enum http_name id, str name)
 			fields->at[i].removed = true;
 }
 
+/* Policies remove by prefix ("X-Internal-*"); that is by text, whatever the names' numbers are. */
 static void remove_prefix(struct http_fields *fields, str prefix)
 {
 	for (size_t i = 0; i < fields->count; i++)
@@ -218,6 +229,7 @@ void http_fields_remove_managed(struct http_fields *fields)
 			fields->at[i].removed = true;
 }
 
+/* What the sender calls its own connection's business, but for what it has no say in. */
 static void remove_nominated(struct http_fields *fields, str options)
 {
 	str option;

@@ -45,11 +45,13 @@ def main() -> None:
         "/* Made by http_name_table.py from http_names.h: the slot of each name. */",
         "",
         f"enum {{ NAME_SLOT_BITS = {BITS} }};",
+        "/* clang-format off */",
         f"static const uint64_t name_slot_factor = 0x{factor:016x};",
         "static const uint8_t name_slots[1 << NAME_SLOT_BITS] = {",
     ]
-    lines += [f"\t[{slot}] = HTTP_{row[0]}," for slot, row in sorted(zip(slots, rows))]
-    lines += ["};", ""]
+    entries = [f"[{slot}] = HTTP_{row[0]}," for slot, row in sorted(zip(slots, rows))]
+    lines += ["\t" + " ".join(entries[i : i + 3]) for i in range(0, len(entries), 3)]
+    lines += ["};", "/* clang-format on */", ""]
     (HERE / "http_name_table.h").write_text("\n".join(lines))
 
 

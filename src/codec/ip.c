@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Addresses are read by hand and not by the C library's functions: those want a terminated text, and take
+ * forms (octal parts, fewer than four of them) that other readers understand as another address. What is
+ * accepted here can be read in one way only.
+ */
 #include "codec/ip.h"
 
 #include "codec/scan.h"
@@ -44,6 +49,7 @@ static bool parse_part(str part, uint8_t *ret_byte)
 	return true;
 }
 
+/* Exactly four parts. */
 static bool parse_v4(str text, uint8_t ret_bytes[4])
 {
 	str part, rest = text;
@@ -53,11 +59,6 @@ static bool parse_v4(str text, uint8_t ret_bytes[4])
 			return false;
 	}
 	return parse_part(rest, &ret_bytes[3]);
-}
-
-static unsigned hex_value(char c)
-{
-	return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a' + 10);
 }
 
 /* One to four hexadecimal digits. */
@@ -70,7 +71,7 @@ static bool parse_group(str text, uint16_t *ret_group)
 	for (size_t i = 0; i < text.len; i++) {
 		if (!scan_is(text.ptr[i], SCAN_HEX))
 			return false;
-		value = value << 4 | hex_value(text.ptr[i]);
+		value = value << 4 | scan_hex_value(text.ptr[i]);
 	}
 	*ret_group = (uint16_t)value;
 	return true;
@@ -107,6 +108,8 @@ static void put_groups(uint8_t *at, const uint16_t *groups, size_t count)
 	}
 }
 
+/* "::" stands once, for at least one group; without it there are eight groups. IPv4 can only stand at the
+ * end. */
 static bool parse_v6(str text, struct ip *ret_ip)
 {
 	uint16_t head[GROUPS], tail[GROUPS];
@@ -176,6 +179,7 @@ static void print_v4(const uint8_t *bytes, struct buf *out)
 
 void ip_print(struct ip ip, struct buf *out)
 {
+	/* Lower case, no leading zeros, one gap: RFC 5952 section 4 leaves one text for each address. */
 	size_t gap_len, gap = longest_gap(ip, &gap_len);
 
 	if (ip_is_v4(ip)) {

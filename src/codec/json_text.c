@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Nearly every text is plain, so it is looked at sixteen bytes at a time and copied as a whole; what stands
+ * between plain pieces is taken one character at a time. DEL is escaped although JSON does not ask for it:
+ * terminals do.
+ */
 #include "codec/json_text.h"
 
 #include "codec/scan.h"
@@ -19,6 +24,8 @@ static const char *plain_end(const char *at, const char *end)
 	return at;
 }
 
+/* The second byte's range is narrower after four of the leads (RFC 3629 section 4): that is what keeps out
+ * overlong forms, surrogates, and what is beyond U+10FFFF. */
 size_t utf8_length(str text)
 {
 	unsigned lead = text.len ? (uint8_t)text.ptr[0] : 0xff;
@@ -44,6 +51,7 @@ size_t utf8_length(str text)
 	return len;
 }
 
+/* The short forms for what is frequent in texts, \\u for the rest. */
 static void put_escape(struct buf *out, char c)
 {
 	static const char hex[] = "0123456789abcdef";

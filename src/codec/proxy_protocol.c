@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Both versions are read strictly: the header says who the client is, and comes from whoever can connect. It
+ * is parsed again from its start when more of it arrives, for it is short and comes once a connection.
+ */
 #include "codec/proxy_protocol.h"
 
 #include "codec/scan.h"
@@ -28,6 +32,7 @@ static bool may_start(str input, str start)
 	return str_eq(str_slice(input, 0, len), str_slice(start, 0, len));
 }
 
+/* Ports may be 0 here: the specification allows it, and nobody connects to them. */
 static bool parse_port(str text, uint16_t *ret_port)
 {
 	uint64_t port;
@@ -60,6 +65,7 @@ static bool parse_v1_line(str line, struct proxy_header *header)
 	       parse_port(parts[3], &header->source_port) && parse_port(parts[4], &header->destination_port);
 }
 
+/* What follows UNKNOWN up to the line's end is to be ignored. */
 static bool is_unknown(str line)
 {
 	return str_eq(line, STR("UNKNOWN")) || str_starts(line, STR("UNKNOWN "));
@@ -105,6 +111,7 @@ bool proxy_tlv_next(str *tlvs, uint8_t *ret_type, str *ret_value)
 	return true;
 }
 
+/* Checked once, so that whoever walks through them later cannot meet half of one. */
 static bool tlvs_fit(str tlvs)
 {
 	uint8_t type;
@@ -115,6 +122,7 @@ static bool tlvs_fit(str tlvs)
 	return tlvs.len == 0;
 }
 
+/* Padded with NULs to its whole field, and without one when it fills it. */
 static str path_of(const char *at)
 {
 	return (str) { at, strnlen(at, V2_PATH) };
@@ -145,6 +153,7 @@ static void read_unix(str body, struct proxy_header *header)
 	header->destination_path = path_of(body.ptr + V2_PATH);
 }
 
+/* What the high half of the byte after the command means. */
 struct family_row {
 	size_t size; /* of the addresses */
 	enum proxy_family family;
@@ -172,6 +181,7 @@ static bool read_v2_body(unsigned kind, str body, struct proxy_header *header)
 	return tlvs_fit(header->tlvs);
 }
 
+/* The command is looked at before the length is there: a wrong version is told at its byte. */
 static enum proxy_state parse_v2(str input, struct proxy_header *header, size_t *ret_len)
 {
 	size_t at = v2_start.len, body;

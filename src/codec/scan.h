@@ -41,6 +41,7 @@ static inline bytes16 bytes16_load(const char *at)
 	return bytes;
 }
 
+/* One byte of flags for each byte there is: a look-up answers for any set of classes. */
 extern const uint8_t scan_classes[256];
 
 enum {
@@ -59,6 +60,12 @@ static inline bool scan_is(char c, unsigned class)
 	return (scan_classes[(uint8_t)c] & class) != 0;
 }
 
+/* The value of a byte of SCAN_HEX. */
+static inline unsigned scan_hex_value(char c)
+{
+	return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a' + 10);
+}
+
 /* Byte by byte; for what is short. */
 static inline const char *scan_class(const char *at, const char *end, unsigned class)
 {
@@ -71,7 +78,7 @@ static inline const char *scan_class(const char *at, const char *end, unsigned c
 static inline const char *scan_value(const char *at, const char *end)
 {
 	for (; end - at >= SCAN_STEP; at += SCAN_STEP) {
-		bytes16 c = bytes16_load(at);
+		bytes16 c = bytes16_load(at); /* unsigned lanes: 0x80 and above are text */
 		bytes16 stops = (bytes16)(((c < 0x20) & (c != '\t')) | (c == 0x7f));
 		uint32_t mask = bytes16_mask(stops);
 
@@ -86,6 +93,7 @@ static inline const char *scan_target(const char *at, const char *end)
 {
 	for (; end - at >= SCAN_STEP; at += SCAN_STEP) {
 		bytes16 c = bytes16_load(at);
+		/* Lanes wrap round, so that one comparison finds what is below 0x21 or above 0x7e. */
 		uint32_t mask = bytes16_mask((bytes16)((c - 0x21 >= 0x7f - 0x21) | (c == '#')));
 
 		if (mask)
@@ -94,7 +102,8 @@ static inline const char *scan_target(const char *at, const char *end)
 	return scan_class(at, end, SCAN_TARGET);
 }
 
-/* The first byte that is not of a token. Nearly all names are letters, digits and '-'. */
+/* The first byte that is not of a token. Nearly all names are letters, digits and '-', which a few
+ * comparisons find; the rarer marks are looked up, from the first one on. */
 static inline const char *scan_token(const char *at, const char *end)
 {
 	for (; end - at >= SCAN_STEP; at += SCAN_STEP) {

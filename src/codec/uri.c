@@ -7,6 +7,7 @@
 
 #include "codec/scan.h"
 
+/* Only what can be a request to a gateway: http and https, with an authority. */
 static bool split_absolute(str target, struct uri *uri)
 {
 	str rest;
@@ -95,6 +96,7 @@ static const char *bytes_out(const struct normaliser *n)
 	return n->out ? n->out : n->path.ptr;
 }
 
+/* From here on the result is another text than the input. */
 static result diverge(struct normaliser *n)
 {
 	if (!n->room)
@@ -107,6 +109,7 @@ static result diverge(struct normaliser *n)
 	return OK;
 }
 
+/* One byte of the result; it may equal the byte of the input at its place for longer than one expects. */
 static result put(struct normaliser *n, char c)
 {
 	if (!n->out) {
@@ -158,6 +161,10 @@ static bool hides_dots(str segment)
 	return is_dots(segment, &has_parameters);
 }
 
+/*
+ * Decides about dots when a segment is complete. Slashes were merged before, so ".." always takes a segment
+ * that is not empty with it, and what is left ends in a slash.
+ */
 static result end_segment(struct normaliser *n)
 {
 	str segment = { bytes_out(n) + n->segment, n->len - n->segment };
@@ -184,6 +191,7 @@ static result end_segment(struct normaliser *n)
 	return OK;
 }
 
+/* A slash behind a slash, also behind one that dots left there, is the same slash. */
 static result put_slash(struct normaliser *n)
 {
 	TRY(end_segment(n));
@@ -194,11 +202,6 @@ static result put_slash(struct normaliser *n)
 	return OK;
 }
 
-static unsigned hex_value(char c)
-{
-	return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a' + 10);
-}
-
 /* The byte of the escape at n->at, which is read. */
 static result read_escape(struct normaliser *n, unsigned *ret_byte)
 {
@@ -207,7 +210,7 @@ static result read_escape(struct normaliser *n, unsigned *ret_byte)
 	if (n->path.len - n->at < 3 || at[0] != '%' || !scan_is(at[1], SCAN_HEX) || !scan_is(at[2], SCAN_HEX))
 		return malformed("a malformed escape");
 	n->at += 3;
-	*ret_byte = hex_value(at[1]) << 4 | hex_value(at[2]);
+	*ret_byte = scan_hex_value(at[1]) << 4 | scan_hex_value(at[2]);
 	return OK;
 }
 
@@ -235,6 +238,8 @@ static result put_character(struct normaliser *n, unsigned lead)
 	return OK;
 }
 
+/* An escape: decoded where that changes nothing about the path's meaning, else kept in upper case, else
+ * refused. */
 static result put_decoded(struct normaliser *n)
 {
 	unsigned byte;
@@ -263,6 +268,7 @@ static result put_decoded(struct normaliser *n)
 	return put_escape(n, byte);
 }
 
+/* Raw bytes that no URI may hold but that senders are known to leave unescaped become escapes. */
 static result put_next(struct normaliser *n)
 {
 	char c = n->path.ptr[n->at];
@@ -347,7 +353,8 @@ str uri_decode(str encoded, bool plus_is_space, struct buf *room)
 		char c = encoded.ptr[at];
 
 		if (is_escape(encoded, at)) {
-			c = (char)(hex_value(encoded.ptr[at + 1]) << 4 | hex_value(encoded.ptr[at + 2]));
+			c = (char)(scan_hex_value(encoded.ptr[at + 1]) << 4 |
+				   scan_hex_value(encoded.ptr[at + 2]));
 			at += 2;
 		} else if (plus_is_space && c == '+') {
 			c = ' ';
