@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/field_edit.h"
+
+/* Written by the gateway for each side. */
+static bool is_out_of_reach(enum http_name id)
+{
+	return (http_name_flags(id) & HTTP_NAME_HOP) || id == HTTP_CONTENT_LENGTH || id == HTTP_TRAILER ||
+	       id == HTTP_HOST || id == HTTP_EXPECT;
+}
+
+const char *field_name_wrong(str name)
+{
+	enum http_name id = http_name_find(name);
+
+	if (!http_is_token(name))
+		return "that is no name of a field";
+	if (id == HTTP_HOST)
+		return "the host is changed by rewrite: { host: ... }";
+	if (is_out_of_reach(id))
+		return "this field is the connection's, and the gateway writes it itself";
+	return NULL;
+}
+
+result field_values_compile(struct reader *reader, const struct pair_list *pairs, unsigned options,
+			    struct field_values *ret_values)
+{
+	struct field_value *at = ARENA_ARRAY(reader->arena, struct field_value, pairs->len);
+	result_value outcome = OK;
+
+	for (size_t i = 0; i < pairs->len; i++) {
+		const struct pair *pair = &pairs->at[i];
+		const char *wrong = field_name_wrong(pair->name);
+		result_value compiled = value_compile(reader, pair->node, VALUE_FIELD, options, &at[i].value);
+
+		at[i].name = pair->name;
+		at[i].id = http_name_find(pair->name);
+		if (wrong)
+			diagnostic_error_key(reader->diagnostics, pair->node, "%s", wrong);
+		if (wrong || failed(compiled))
+			outcome = error_make(ERROR_INVALID, "a field cannot be written");
+	}
+	*ret_values = (struct field_values) { at, pairs->len };
+	return outcome;
+}
+
+result field_names_check(struct reader *reader, const struct node *list)
+{
+	result_value outcome = OK;
+
+	for (const struct node *item = list ? list->first : NULL; item; item = item->next) {
+		bool is_prefix = str_ends(item->text, STR("*")) && item->text.len > 1;
+		str name = str_slice(item->text, 0, item->text.len - is_prefix);
+		const char *wrong = is_prefix && http_is_token(name) ? NULL : field_name_wrong(name);
+
+		if (str_eq(name, STR("*")))
+			wrong = "want some letters before the *";
+		if (!wrong)
+			continue;
+		diagnostic_error(reader->diagnostics, item, "%s", wrong);
+		outcome = error_make(ERROR_INVALID, "a field cannot be removed");
+	}
+	return outcome;
+}
+
+result field_values_set(const struct field_values *values, const struct view *view,
+			struct http_fields *fields)
+{
+	for (size_t i = 0; i < values->count; i++) {
+		const struct field_value *field = &values->at[i];
+		str value;
+
+		TRY(value_expand(&field->value, view, NULL, &value));
+		if (value.len)
+			TRY(http_fields_set(fields, field->id, field->name, value));
+		else
+			http_fields_remove_named(fields, field->name);
+	}
+	return OK;
+}
+
+result field_values_add(const struct field_values *values, const struct view *view,
+			struct http_fields *fields)
+{
+	for (size_t i = 0; i < values->count; i++) {
+		const struct field_value *field = &values->at[i];
+		str value;
+
+		TRY(value_expand(&field->value, view, NULL, &value));
+		if (value.len)
+			TRY(http_fields_add(fields, field->id, field->name, value));
+	}
+	return OK;
+}
+
+static bool is_named(str field, str name)
+{
+	if (str_ends(name, STR("*")))
+		return str_eq_nocase(str_slice(field, 0, name.len - 1), str_slice(name, 0, name.len - 1));
+	return str_eq_nocase(field, name);
+}
+
+void field_names_remove(const str_list *names, struct http_fields *fields)
+{
+	for (size_t i = 0; i < names->len; i++)
+		for (size_t j = 0; j < fields->count; j++)
+			if (is_named(fields->at[j].name, names->at[i]) && !is_out_of_reach(fields->at[j].id))
+				fields->at[j].removed = true;
+}

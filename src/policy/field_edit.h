@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * field_edit: fields to be set, added and removed, with values to be filled in.
+ *
+ * What frames a message or belongs to a connection is out of reach: the gateway writes it anew for each side.
+ */
+#pragma once
+
+#include "policy/value.h"
+
+struct field_value {
+	str name;
+	enum http_name id;
+	struct value value;
+};
+
+struct field_values {
+	const struct field_value *at;
+	size_t count;
+};
+
+const char *field_name_wrong(str name);
+/* Why a field of that name cannot be written; NULL when it can. */
+
+result field_values_compile(struct reader *reader, const struct pair_list *pairs, unsigned options,
+			    struct field_values *ret_values);
+/* ERROR_INVALID after a report of everything that is wrong. */
+
+result field_names_check(struct reader *reader, const struct node *list);
+/* Names to be removed; one may end in '*'. list may be NULL. ERROR_INVALID after a report. */
+
+result field_values_set(const struct field_values *values, const struct view *view,
+			struct http_fields *fields);
+/* Whatever had the name is gone, also when the value is empty: then nothing takes its place. */
+
+result field_values_add(const struct field_values *values, const struct view *view,
+			struct http_fields *fields);
+/* Beside those that are there; an empty one is not added. Both: ERROR_MALFORMED and ERROR_LIMIT as
+ * value_expand(), ERROR_LIMIT also when there are too many fields. What came before it was done. */
+
+void field_names_remove(const str_list *names, struct http_fields *fields);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * headers: sets, adds and removes fields of requests and of answers.
+ *
+ * In this order: remove, set, add. A field that is set is the only one of its name afterwards, and there is
+ * none when the value is empty: what a client sent never stands in for what is missing. On answers a value
+ * that cannot be written leaves the answer as it is. Refuses a request when a value of it holds a control
+ * character; never yields.
+ */
+#include "policy/field_edit.h"
+
+struct headers_side {
+	struct pair_list set, add;
+	str_list remove;
+	struct field_values set_values, add_values; /* compiled */
+};
+
+struct headers {
+	struct headers_side request, response;
+};
+
+static const struct field side_fields[] = {
+	FIELD_PAIRS(struct headers_side, set, "set", 100,
+		    "Names and values; whatever had such a name is gone. `${...}` is filled in."),
+	FIELD_PAIRS(struct headers_side, add, "add", 100,
+		    "Names and values, beside what is there. `${...}` is filled in."),
+	FIELD_STRS(struct headers_side, remove, "remove", 0, 100,
+		   "Names; `X-Internal-*` stands for all that begin so."),
+	FIELD_END
+};
+
+const struct field policy_headers_fields[] = {
+	FIELD_OBJECT(struct headers, request, "request", struct headers_side, side_fields,
+		     "What the upstream gets."),
+	FIELD_OBJECT(struct headers, response, "response", struct headers_side, side_fields,
+		     "What the client gets."),
+	FIELD_END
+};
+
+static bool compile_side(struct reader *reader, const struct node *node, unsigned options,
+			 struct headers_side *side)
+{
+	result_value set = field_values_compile(reader, &side->set, options, &side->set_values);
+	result_value add = field_values_compile(reader, &side->add, options, &side->add_values);
+	result_value remove = field_names_check(reader, node_find(node, STR("remove")));
+
+	return !failed(set) && !failed(add) && !failed(remove);
+}
+
+static result headers_compile(struct policy_compile *compile, void *self)
+{
+	struct headers *p = self;
+	bool is_good =
+		compile_side(compile->reader, node_find(compile->node, STR("request")), 0, &p->request);
+
+	is_good &= compile_side(compile->reader, node_find(compile->node, STR("response")), VALUE_OF_ANSWER,
+				&p->response);
+	return is_good ? OK : error_make(ERROR_INVALID, "the fields are wrong");
+}
+
+static result apply(const struct headers_side *side, const struct view *view, struct http_fields *fields)
+{
+	field_names_remove(&side->remove, fields);
+	TRY(field_values_set(&side->set_values, view, fields));
+	return field_values_add(&side->add_values, view, fields);
+}
+
+static enum verdict headers_request(const void *self, struct view *view)
+{
+	const struct headers *p = self;
+	result_value applied = apply(&p->request, view, &view->request->fields);
+
+	return failed(applied) ? value_refuse(view, applied) : POLICY_CONTINUE;
+}
+
+static void headers_response(const void *self, struct view *view)
+{
+	const struct headers *p = self;
+	result_value applied = apply(&p->response, view, &view->response->fields);
+
+	(void)applied;
+}
+
+const struct policy policy_headers = {
+	.name = "headers",
+	.doc = "Sets, adds and removes fields of requests and answers.",
+	.size = sizeof(struct headers),
+	.fields = policy_headers_fields,
+	.compile = headers_compile,
+	.on_request = headers_request,
+	.on_response = headers_response,
+};

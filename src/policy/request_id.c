@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * request_id: every request has an id, and both sides are told it.
+ *
+ * The id is made when the exchange begins, so that the log has one also for what is refused early. This
+ * policy says in which field it travels, keeps a client's own where that is trusted, and puts it on the
+ * answer. Ids go to logs and to services, so one from outside must look like an id. Never answers, never
+ * yields.
+ */
+#include "policy/field_edit.h"
+
+enum { ID_MAX = 128 };
+
+struct request_id {
+	str header;
+	bool trust;
+	enum http_name id; /* of the header */
+};
+
+const struct field policy_request_id_fields[] = {
+	FIELD_STR(struct request_id, header, "header", "X-Request-ID",
+		  "The field that bears the id, both ways."),
+	FIELD_BOOL(struct request_id, trust, "trust", "false",
+		   "Whether an id that the client sent is kept: up to 128 letters, digits and `-._~:/+=@`."),
+	FIELD_END
+};
+
+static result request_id_compile(struct policy_compile *compile, void *self)
+{
+	struct request_id *p = self;
+	const char *wrong = field_name_wrong(p->header);
+
+	p->id = http_name_find(p->header);
+	if (!wrong)
+		return OK;
+	diagnostic_error(compile->reader->diagnostics, node_find(compile->node, STR("header")), "%s", wrong);
+	return error_make(ERROR_INVALID, wrong);
+}
+
+static bool is_id(str text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+		bool is_letter = ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z';
+
+		if (!is_letter && !(c >= '0' && c <= '9') && !(c && strchr("-._~:/+=@", c)))
+			return false;
+	}
+	return text.len > 0 && text.len <= ID_MAX;
+}
+
+/* The client's own, when it sent one and only one. */
+static str id_of_client(const struct request_id *p, const struct view *view)
+{
+	const struct http_fields *fields = &view->request->fields;
+	str found = { 0 };
+	size_t count = 0;
+
+	for (size_t i = 0; i < fields->count; i++) {
+		if (fields->at[i].removed || !str_eq_nocase(fields->at[i].name, p->header))
+			continue;
+		found = fields->at[i].value;
+		count++;
+	}
+	return count == 1 && is_id(found) ? found : (str) { 0 };
+}
+
+static enum verdict request_id_request(const void *self, struct view *view)
+{
+	const struct request_id *p = self;
+	str own = p->trust ? id_of_client(p, view) : (str) { 0 };
+
+	if (own.len)
+		view->request_id = own;
+	view->request_id_header = p->header;
+	return POLICY_CONTINUE;
+}
+
+/* With more fields than fit, the answer goes without. */
+static void request_id_response(const void *self, struct view *view)
+{
+	const struct request_id *p = self;
+	result_value set = http_fields_set(&view->response->fields, p->id, p->header, view->request_id);
+
+	(void)set;
+}
+
+const struct policy policy_request_id = {
+	.name = "request_id",
+	.doc = "Gives every request an id, or keeps the one that a trusted client sent, and tells it to both "
+	       "sides.",
+	.size = sizeof(struct request_id),
+	.fields = policy_request_id_fields,
+	.compile = request_id_compile,
+	.on_request = request_id_request,
+	.on_response = request_id_response,
+};

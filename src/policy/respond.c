@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * respond: answers by itself; nothing that stands after it runs, and no upstream is asked.
+ *
+ * For fixed answers, maintenance pages and closed doors. Never yields.
+ */
+#include "policy/field_edit.h"
+
+enum { FIELDS_MAX = 32 };
+
+struct respond {
+	int64_t status;
+	struct pair_list headers;
+	str body;
+	const struct node *json;
+	/* Compiled. */
+	struct field_values fields;
+	struct value content; /* of body or json */
+	str content_type;
+};
+
+static void keep_node(struct reader *reader, const struct node *node, void *ret_member)
+{
+	(void)reader;
+	*(const struct node **)ret_member = node;
+}
+
+static const struct field_form json_form = {
+	.manual = "any value; it is sent as JSON",
+	.schema = "{}",
+	.read = keep_node,
+};
+
+const struct field policy_respond_fields[] = {
+	FIELD_INT(struct respond, status, "status", "200", 200, 599, "The status code."),
+	FIELD_PAIRS(struct respond, headers, "headers", FIELDS_MAX / 2,
+		    "Fields of the answer. `${...}` is filled in."),
+	FIELD_STR(struct respond, body, "body", NULL,
+		  "A text, sent as `text/plain` unless `headers` say otherwise. `${...}` is filled in."),
+	FIELD_CUSTOM(struct respond, json, "json", const struct node *, &json_form,
+		     "The body as a value, sent as `application/json`. `${...}` in its texts is filled in."),
+	FIELD_END
+};
+
+/* RFC 9110 section 6.4.1. */
+static bool has_no_content(int64_t status)
+{
+	return status == 204 || status == 205 || status == 304;
+}
+
+static result refuse(struct policy_compile *compile, const char *key, const char *why)
+{
+	diagnostic_error(compile->reader->diagnostics, node_find(compile->node, str_of(key)), "%s", why);
+	return error_make(ERROR_INVALID, why);
+}
+
+static result compile_content(struct policy_compile *compile, struct respond *p)
+{
+	const struct node *body = node_find(compile->node, STR("body"));
+
+	if (p->json && body)
+		return refuse(compile, "body", "an answer has either a body or json");
+	if ((p->json || p->body.len) && has_no_content(p->status))
+		return refuse(compile, "status", "an answer with this status has no body");
+	if (p->json) {
+		p->content_type = STR("application/json");
+		return value_compile_json(compile->reader, p->json, 0, &p->content);
+	}
+	if (p->body.len)
+		p->content_type = STR("text/plain; charset=utf-8");
+	return value_compile(compile->reader, body, VALUE_TEXT, 0, &p->content);
+}
+
+static result respond_compile(struct policy_compile *compile, void *self)
+{
+	struct respond *p = self;
+	result_value fields = field_values_compile(compile->reader, &p->headers, 0, &p->fields);
+
+	TRY(compile_content(compile, p));
+	for (size_t i = 0; i < p->fields.count; i++)
+		if (p->fields.at[i].id == HTTP_CONTENT_TYPE)
+			p->content_type = (str) { 0 };
+	return fields;
+}
+
+static enum verdict respond_request(const void *self, struct view *view)
+{
+	const struct respond *p = self;
+	struct answer answer = { .reason = REASON_RESPOND,
+				 .status = (int)p->status,
+				 .content_type = p->content_type };
+	result_value made = value_expand(&p->content, view, NULL, &answer.body);
+
+	answer.fields.at = ARENA_ARRAY(view->arena, struct http_field, FIELDS_MAX);
+	answer.fields.max = FIELDS_MAX;
+	if (!failed(made))
+		made = field_values_set(&p->fields, view, &answer.fields);
+	return failed(made) ? value_refuse(view, made) : view_answer(view, &answer);
+}
+
+const struct policy policy_respond = {
+	.name = "respond",
+	.doc = "Answers by itself.",
+	.size = sizeof(struct respond),
+	.fields = policy_respond_fields,
+	.compile = respond_compile,
+	.on_request = respond_request,
+};
