@@ -113,6 +113,17 @@ static enum h1_chunked_state decode_step(struct h1_source *source, struct decodi
 	return state;
 }
 
+/* A chunk counts as a whole as soon as the line that tells its size is read. */
+static bool is_too_large(const struct h1_source *source)
+{
+	const struct h1_chunked *chunked = &source->chunked;
+
+	if (source->received > source->max)
+		return true;
+	return chunked->error == H1_ERROR_NONE && chunked->digits == 0 &&
+	       chunked->left > source->max - source->received;
+}
+
 /* Decodes what is there. Good content before a malformed chunk is given first; the next call meets that chunk
  * again. */
 static result decode(struct h1_source *source)
@@ -129,8 +140,6 @@ static result decode(struct h1_source *source)
 	intake_shrink(in, (size_t)(at.read - at.write));
 	if (state == H1_CHUNKED_FAILED && !source->content)
 		return error_make(ERROR_MALFORMED, "malformed chunked coding");
-	if (source->received > source->max)
-		return error_make(ERROR_LIMIT, "body larger than allowed");
 	return OK;
 }
 
@@ -153,10 +162,12 @@ static result peek_chunked(struct h1_source *source, deadline until, struct piec
 {
 	if (!source->content && !source->is_ended && source->in->len)
 		TRY(decode(source));
-	while (!source->content && !source->is_ended) {
+	while (!source->content && !source->is_ended && !is_too_large(source)) {
 		TRY(fill(source, until));
 		TRY(decode(source));
 	}
+	if (is_too_large(source))
+		return error_make(ERROR_LIMIT, "body larger than allowed");
 	ret_piece->bytes = str_slice(intake_data(source->in), 0, source->content);
 	ret_piece->is_last = source->is_ended;
 	return OK;

@@ -96,6 +96,48 @@ static void believe_proxies(struct exchange *x)
 	believe_client(x, forwarded_client(fields, listener->trusted, listener->trusted_count, peer));
 }
 
+static bool says(const struct http_fields *fields, enum http_name id, str token)
+{
+	for (size_t i = 0; i < fields->count; i++)
+		if (fields->at[i].id == id && http_list_has(fields->at[i].value, token))
+			return true;
+	return false;
+}
+
+/* RFC 6455 section 4.1: a WebSocket begins with a GET without a body. Where two servers do not agree whether
+ * it has begun, they do not agree where the request ends either. */
+static bool is_bad_handshake(const struct http_request *head)
+{
+	if (head->version == HTTP_1_0 || (head->method == HTTP_GET && head->framing == HTTP_NO_BODY))
+		return false;
+	return says(&head->fields, HTTP_CONNECTION, STR("upgrade")) &&
+	       says(&head->fields, HTTP_UPGRADE, STR("websocket"));
+}
+
+/* This is no forward proxy: a CONNECT has no path to be routed by. */
+static enum reason refuse_connect(struct exchange *x)
+{
+	x->allowed = 1u << HTTP_GET | 1u << HTTP_HEAD | 1u << HTTP_POST | 1u << HTTP_PUT | 1u << HTTP_DELETE |
+		     1u << HTTP_PATCH | 1u << HTTP_OPTIONS;
+	return REASON_METHOD_NOT_ALLOWED;
+}
+
+static enum reason check_head(struct exchange *x)
+{
+	const struct http_request *head = &x->request.head;
+	enum reason reason;
+	struct uri uri;
+
+	if (!uri_split(head->target, head->method, &uri))
+		return REASON_REQUEST_LINE_MALFORMED;
+	if (is_bad_handshake(head))
+		return REASON_FRAMING_AMBIGUOUS;
+	reason = check_host(x, &uri);
+	if (reason != REASON_NONE)
+		return reason;
+	return head->method == HTTP_CONNECT ? refuse_connect(x) : check_path(x, &uri);
+}
+
 /* What a client may not say, and what is meant for this hop alone, ends here; so does Expect, which the
  * gateway answers. */
 static void remove_what_ends_here(struct http_fields *fields)
@@ -108,14 +150,8 @@ static void remove_what_ends_here(struct http_fields *fields)
 enum reason admission_check(struct exchange *x)
 {
 	const struct http_request *head = &x->request.head;
-	struct uri uri;
-	enum reason reason;
+	enum reason reason = check_head(x);
 
-	if (!uri_split(head->target, head->method, &uri))
-		return REASON_REQUEST_LINE_MALFORMED;
-	reason = check_host(x, &uri);
-	if (reason == REASON_NONE)
-		reason = check_path(x, &uri);
 	if (reason != REASON_NONE) {
 		x->keep_alive = false;
 		return reason;
@@ -143,6 +179,8 @@ enum reason admission_route(struct exchange *x)
 	router_match(x->worker->snapshot->router, x->worker->route_scratch, &request, match);
 	x->allowed = match->allowed;
 	x->allowed_other = match->allowed_other;
+	if (match->outcome != ROUTE_FOUND && x->has_encoded_slash)
+		return REASON_PATH_INVALID; /* before anything is told of what there is */
 	if (match->outcome == ROUTE_NONE)
 		return REASON_NO_ROUTE;
 	if (match->outcome == ROUTE_METHOD)

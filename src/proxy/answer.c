@@ -160,6 +160,7 @@ void answer_send(struct exchange *x, enum reason reason)
 	struct h1_sink sink;
 	str body;
 
+	x->is_client_gone |= reason == REASON_CLIENT_ABORTED; /* also when its body ended too early */
 	if (x->is_client_gone && !x->has_answer)
 		x->status = reason_status(REASON_CLIENT_ABORTED);
 	if (x->is_client_gone || x->has_answer)

@@ -117,6 +117,8 @@ static void prepare_for_client(struct forward *f)
 	keep_alive = http_fields_get(&response->fields, HTTP_KEEP_ALIVE);
 	f->keep_alive_hint = keep_alive ? keep_alive->value : (str) { 0 };
 	http_fields_remove_hop(&response->fields);
+	http_fields_remove(&response->fields, HTTP_X_GW_FAMILY); /* the gateway's own, whoever says them */
+	http_fields_remove(&response->fields, HTTP_X_GATEHOUSE_FAMILY);
 	if (response->status == 204)
 		http_fields_remove(&response->fields, HTTP_CONTENT_LENGTH);
 	add_field(&response->fields, HTTP_VIA, via);
