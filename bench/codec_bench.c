@@ -3,7 +3,7 @@
  * What the codec costs: nanoseconds a call for heads, paths and strings as they occur, the best of several
  * rounds, since a busy machine only ever adds.
  *
- *   meson setup /tmp/build-bench --buildtype=release && ninja -C /tmp/build-bench codec_bench
+ *   meson setup /tmp/build-bench --buildtype=release -Dbenches=true && ninja -C /tmp/build-bench codec_bench
  *   /tmp/build-bench/codec_bench
  */
 #include <stdio.h>
