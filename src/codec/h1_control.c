@@ -4,6 +4,10 @@
  */
 #include "codec/h1_private.h"
 
+/* Each option is looked for among all fields later on: without a bound, a request of options alone would be
+ * dear. */
+enum { OPTIONS_MAX = 32 };
+
 struct names_seen {
 	uint64_t words[(HTTP_NAMES + 63) / 64];
 };
@@ -40,6 +44,8 @@ static enum h1_error connection_read(str options, bool is_request, struct h1_con
 	str option;
 
 	while (str_next(&options, ',', &option)) {
+		if (++control->options > OPTIONS_MAX)
+			return H1_ERROR_CONNECTION;
 		if (str_eq_nocase(option, STR("close")))
 			control->close = true;
 		else if (str_eq_nocase(option, STR("keep-alive")))

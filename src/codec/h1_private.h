@@ -46,6 +46,7 @@ enum h1_state h1_fields_parse(struct h1_parser *parser, str input, const struct 
 struct h1_control {
 	const struct http_field *host, *length, *coding, *expect;
 	bool close, keep_alive; /* options of Connection */
+	unsigned options;       /* how many there were */
 };
 
 enum h1_error h1_control_read(const struct http_fields *fields, bool is_request,

@@ -214,12 +214,15 @@ void http_fields_remove_named(struct http_fields *fields, str name)
 		remove_text(fields, http_name_find(name), name);
 }
 
-/* Managed as it stands or, where it holds '_' or '.', as a service could read it. */
+/* Managed as it stands; or, where it holds '_' or '.', what a service could read as a name that the gateway
+ * sets or decides by: "Content_Length" is CONTENT_LENGTH to a CGI. */
 static bool is_managed(const struct http_field *field)
 {
+	unsigned disguised = HTTP_NAME_MANAGED | HTTP_NAME_HOP | HTTP_NAME_NO_NOMINATE;
+
 	if (field->id != HTTP_NAME_OTHER)
 		return (name_rows[field->id].flags & HTTP_NAME_MANAGED) != 0;
-	return (name_rows[http_name_find_alias(field->name)].flags & HTTP_NAME_MANAGED) != 0;
+	return (name_rows[http_name_find_alias(field->name)].flags & disguised) != 0;
 }
 
 void http_fields_remove_managed(struct http_fields *fields)

@@ -63,7 +63,8 @@ void http_fields_remove_named(struct http_fields *fields, str name);
 /* name may end in '*': a prefix. */
 
 void http_fields_remove_managed(struct http_fields *fields);
-/* What no client may send: managed names, also written with '_' or '.' for '-'. */
+/* What no client may send: managed names, also written with '_' or '.' for '-'; so written, also the names of
+ * framing and of the connection. */
 
 void http_fields_remove_hop(struct http_fields *fields);
 /* Hop-by-hop fields, and those that Connection nominates unless they may not be (RFC 9110 section 7.6.1).
