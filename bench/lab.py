@@ -151,21 +151,22 @@ class Process:
         return self.popen.wait()
 
 
+def build_tool(name: str) -> Path:
+    """A C program of the bench's own, compiled when it is not there yet."""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    program, source = OUTPUT / name, BENCH / f"{name}.c"
+    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-o", program, source], check=True)
+    return program
+
+
 class Upstream(Process):
     """bench/upstream.c. Each proxy has a listener of its own there, which counts its requests."""
 
     def __init__(self) -> None:
-        super().__init__([self._build(), str(LISTENERS)], LOAD_CPU, stdout=subprocess.PIPE)
+        super().__init__([build_tool("upstream"), str(LISTENERS)], LOAD_CPU, stdout=subprocess.PIPE)
         assert self.popen.stdout
         self.ports = [int(self.popen.stdout.readline()) for _ in range(LISTENERS)]
-
-    @staticmethod
-    def _build() -> Path:
-        OUTPUT.mkdir(parents=True, exist_ok=True)
-        program, source = OUTPUT / "upstream", BENCH / "upstream.c"
-        if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-            subprocess.run([os.environ.get("CC", "cc"), "-O2", "-o", program, source], check=True)
-        return program
 
     @staticmethod
     def answered(port: int) -> int:

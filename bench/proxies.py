@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab import BENCH, PROXY_CPU, TOP, BenchError, Lab, Process, Side, accepts, free_port, wait_until
+from lab import BENCH, PROXY_CPU, TOP, BenchError, Lab, Process, Side, accepts, build_tool, free_port, wait_until
 
 # What each peer does best with, of what was tried: buffers of other sizes, with and without splicing.
 NGINX_BUFFERS = {
@@ -119,6 +119,14 @@ def start_haproxy(lab: Lab, slot: int, *, is_logging: bool = False, bodies: str 
         return config, log
 
     return start(lab, "haproxy", slot, configure, lambda config: [program("haproxy"), "-db", "-f", config], prefix)
+
+
+def start_relay(lab: Lab, slot: int, **_: object) -> Side:
+    """bench/relay.c: no proxy at all, only the kernel's work."""
+    port, upstream_port = free_port(), lab.upstream.ports[slot]
+    process = lab.run(Process([build_tool("relay"), str(port), str(upstream_port)], PROXY_CPU))
+    wait_until(lambda: accepts(port), "relay to listen")
+    return Side("relay", process, port, upstream_port)
 
 
 STARTERS: dict[str, Callable[..., Side]] = {
