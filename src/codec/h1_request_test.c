@@ -136,6 +136,9 @@ static const struct refused_row bad_heads[] = {
 	FIELD_ROW(TO "Expect:\r\n\r\n", EXPECTATION),
 	FIELD_ROW(TO "Connection: \"close\r\n\r\n", CONNECTION),
 	FIELD_ROW(TO "Connection: a b\r\n\r\n", CONNECTION),
+	FIELD_ROW(TO "Connection: a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p\r\n"
+		     "Connection: a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q\r\n\r\n",
+		  CONNECTION),
 	FIELD_ROW(TO "Connection: close, Content-Length\r\n\r\n", NOMINATED),
 	FIELD_ROW(TO "Connection: transfer-encoding\r\n\r\n", NOMINATED),
 	FIELD_ROW(TO "Connection: Host\r\n\r\n", NOMINATED),
@@ -374,6 +377,9 @@ static void knows_whether_the_connection_lives(void **state)
 		{ "GET / HTTP/1.1\r\n" TO "Connection: keep-alive, close\r\n\r\n", false },
 		{ "GET / HTTP/1.1\r\n" TO "Connection: x\r\nConnection: close\r\n\r\n", false },
 		{ "GET / HTTP/1.1\r\n" TO "Connection: , ,x-close\r\n\r\n", true },
+		{ "GET / HTTP/1.1\r\n" TO "Connection: a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p\r\n"
+		  "Connection: a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p\r\n\r\n",
+		  true },
 		{ "GET / HTTP/1.0\r\n" TO "\r\n", false },
 		{ "GET / HTTP/1.0\r\n" TO "Connection: Keep-Alive\r\n\r\n", true },
 		{ "GET / HTTP/1.0\r\n" TO "Connection: keep-alive, close\r\n\r\n", false },

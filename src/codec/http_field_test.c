@@ -218,6 +218,9 @@ static void removes_what_clients_may_not_send(void **state)
 					     "X-Request-ID: kept",
 					     "True-Client-IP: 1",
 					     "X-User-Agent: kept",
+					     "Content_Length: 5",
+					     "Transfer.Encoding: chunked",
+					     "X_Request_ID: 1",
 					     "X-Real-IP: 1",
 					     "CF_Connecting_IP: 1",
 					     NULL };
