@@ -53,7 +53,10 @@ static enum reason connect_endpoint(struct forward *f)
 	x->view.endpoint = f->endpoint->text;
 	if (f->tried.count < UPSTREAM_TRIED_MAX)
 		f->tried.at[f->tried.count++] = f->endpoint;
-	taken = pool_take(x->worker->pool, f->endpoint, is_repeatable, until, &f->connection);
+	if (f->was_silent) /* where one kept connection was dead, so may be the others */
+		taken = pool_connect(x->worker->pool, f->endpoint, until, &f->connection);
+	else
+		taken = pool_take(x->worker->pool, f->endpoint, is_repeatable, until, &f->connection);
 	return failed(taken) ? connect_failure(f, taken) : REASON_NONE;
 }
 

@@ -46,13 +46,16 @@ static bool is_worth_another(const struct forward *f)
 	return false;
 }
 
-/* A kept connection that proved dead is nobody's failure: it costs neither a try nor the budget. */
+/* A kept connection that proved dead is nobody's failure: it costs neither a try nor, if that was found out
+ * by sending on it, the budget. */
 static bool is_within_bounds(struct forward *f)
 {
 	if (f->failure == FAILURE_STALE)
 		return f->stale_tries++ < STALE_TRIES_MAX;
 	if (f->exchange->attempts >= (unsigned)f->upstream->config->retries.attempts)
 		return false;
+	if (f->failure == FAILURE_SILENT && f->connection->is_reused)
+		return true;
 	return upstream_retry_spend(f->upstream, f->turns);
 }
 

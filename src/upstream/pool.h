@@ -34,6 +34,10 @@ result pool_take(struct pool *pool, struct endpoint *endpoint, bool is_repeatabl
  * otherwise a kept one is checked by a call to the kernel. ERROR_REFUSED, ERROR_TIMEOUT, ERROR_CANCELLED,
  * ERROR_MISSING (no such name), ERROR_LIMIT. */
 
+result pool_connect(struct pool *pool, struct endpoint *endpoint, deadline until,
+		    struct pool_connection **ret_connection);
+/* Yields. A new connection, whatever is kept: for a request that met a dead one already. Errors as above. */
+
 void pool_give(struct pool *pool, struct pool_connection **connection,
 	       const struct upstream_connections *options, duration idle_timeout);
 /* After a complete exchange: keeps it, or closes it when enough are kept. idle_timeout: the shorter of the
