@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/testing.h"
-#include "config/field.h"
+#include "config/document.h"
 
 struct reading {
 	struct arena arena;
@@ -34,36 +34,3 @@ const char *reading_print(struct reading *reading);
 const char *reading_summary(struct reading *reading);
 /* Only place, path and message of each, one a line, without the file's name: "3:5: a.b: unknown key". Errors
  * of other files keep their name; warnings are marked. */
-
-/* A struct with every type of option. */
-struct everything_item {
-	struct entry entry;
-	str address;
-	int64_t weight;
-};
-
-struct everything_inner {
-	duration wait;
-	uint64_t room;
-	str needed;
-};
-
-struct everything {
-	str text, needed;
-	bool flag;
-	int64_t number, any_number, at_least;
-	duration wait;
-	uint64_t room;
-	str_list names, methods;
-	int mode;
-	unsigned modes;
-	struct pair_list pairs;
-	struct everything_inner inner;
-	struct {
-		struct everything_item *at;
-		size_t len;
-	} items, named;
-	str custom;
-};
-
-extern const struct field everything_fields[];

@@ -55,6 +55,8 @@ static void print_scalar(struct manual *manual, const struct field *field)
 	else if (has_range && field->max != INT64_MAX)
 		print_range(manual, "number", arena_printf(arena, "%" PRId64, field->min),
 			    arena_printf(arena, "%" PRId64, field->max));
+	else if (has_range)
+		fprintf(manual->to, "number, at least %" PRId64, field->min);
 	else
 		fputs("number", manual->to);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading by tables: every type, every mistake with its place and its words, and defaults. */
 #include "config/config_testing.h"
+#include "config/field_testing.h"
 
 static void read_everything(struct reading *reading, const char *text, struct everything *ret_everything)
 {

@@ -18,6 +18,8 @@ struct frame {
 	struct node *merged;             /* the value of `<<`, until the map is complete */
 };
 
+struct fy_diag_error;
+
 struct builder {
 	struct arena *arena;
 	struct diagnostics *diagnostics;
@@ -54,3 +56,6 @@ bool yaml_keep_merge(struct builder *builder, struct frame *frame, struct node *
 
 void yaml_merge(struct builder *builder, struct frame *frame);
 /* At the end of a map: adds what `<<` names and the map does not say itself. */
+
+void yaml_report_syntax(struct builder *builder, const struct fy_diag_error *error);
+/* error may be NULL: libfyaml has nothing to say. */
