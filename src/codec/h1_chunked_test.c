@@ -115,6 +115,7 @@ static void takes_the_coding_off(void **state)
 		{ "000005\r\nhello\r\n000\r\n\r\n", "hello", 0 },
 		{ "a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\nGET /", "01234567890123456789", 5 },
 		{ "1;a\r\nx\r\n1 ;a = b ;c\t=\"\\\"; =\xc3\xa9\" ;d\r\ny\r\n0;e\r\n\r\n", "xy", 0 },
+		{ "1;aaaaaaaaaaaaaaa\r\nx\r\n1;aaaaaaaaaaaaaaa\r\ny\r\n0\r\n\r\n", "xy", 0 },
 		{ "0\r\nX-Sum: 1\r\nx-other:2\r\n\r\nrest", "X-Sum=1;x-other=2;", 4 },
 		{ "1\r\n\r\r\n1\r\n\n\r\n0\r\n\r\n", "\r\n", 0 },
 	};

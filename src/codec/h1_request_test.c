@@ -288,6 +288,7 @@ static void parse(const char *input, struct parsed *ret_parsed)
 	struct h1_outcome *outcome = test_malloc(sizeof *outcome);
 	struct h1_parser parser = { 0 };
 
+	memset(ret_parsed, 0xff, sizeof *ret_parsed);
 	outcome_of(str_of(input), &h1_test_limits, outcome);
 	test_free(outcome);
 	ret_parsed->request.fields = (struct http_fields) { .at = ret_parsed->fields, .max = 16 };
@@ -298,8 +299,9 @@ static void parse(const char *input, struct parsed *ret_parsed)
 
 static void takes_a_head_apart(void **state)
 {
-	const char *input = "POST /orders/1?a=b HTTP/1.1\r\nhost:\tgw.test:8080\r\nX-A:  v w \t\r\nX-B:\r\n"
-			    "CONTENT-length: 005\r\n\r\nhello";
+	const char *input =
+		"POST /orders/1?a=b HTTP/1.1\r\nhost:\tgw.test:8080\r\nX-A:  v w \t\r\nX-B: \t \r\n"
+		"CONTENT-length: 005\r\n\r\nhello";
 	struct parsed p;
 
 	(void)state;
@@ -317,6 +319,7 @@ static void takes_a_head_apart(void **state)
 	assert_int_equal(p.fields[1].id, HTTP_NAME_OTHER);
 	assert_text(p.fields[1].value, "v w");
 	assert_text(p.fields[2].value, "");
+	assert_false(p.fields[0].removed || p.fields[1].removed || p.fields[2].removed);
 	assert_int_equal(p.request.framing, HTTP_LENGTH);
 	assert_int_equal(p.request.length, 5);
 	assert_true(p.request.keep_alive);

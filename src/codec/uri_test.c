@@ -103,6 +103,8 @@ static const struct path_row path_rows[] = {
 	{ "/%01%7f%09", "/%01%7F%09" },
 	{ "/%e2%82%ac", "/%E2%82%AC" },
 	{ "/%C3%A9", "/%C3%A9" },
+	{ "/%c2%80%df%bf", "/%C2%80%DF%BF" },
+	{ "/%e0%a0%80", "/%E0%A0%80" },
 	{ "/%ef%bc%8e%ef%bc%8e/a", "/%EF%BC%8E%EF%BC%8E/a" },
 	{ "/%f0%9f%98%80", "/%F0%9F%98%80" },
 	{ "/%f4%8f%bf%bf", "/%F4%8F%BF%BF" },
@@ -161,6 +163,7 @@ static const struct path_row path_rows[] = {
 	{ "/%c1%bf", NULL },
 	{ "/%c2", NULL },
 	{ "/%c2a", NULL },
+	{ "/%c3xa9", NULL },
 	{ "/%c2%2f", NULL },
 	{ "/%c2%c2", NULL },
 	{ "/%c3%a9%a9", NULL },
@@ -237,6 +240,27 @@ static void keeps_encoded_slashes_where_asked(void **state)
 	assert_true(normal.has_encoded_slash);
 	assert_false(failed(uri_path_normalise(STR("/a%20b"), URI_KEEP_ENCODED_SLASHES, NULL, &normal)));
 	assert_false(normal.has_encoded_slash);
+}
+
+/* Each byte, at each place in blocks, is judged as it is in a path that is too short for blocks. */
+static void blocks_agree_with_bytes(void **state)
+{
+	char path[48], few[4] = "/a_a", bytes[sizeof path * 3 + 1];
+
+	(void)state;
+	for (size_t i = 0; i < 256 * (sizeof path - 2); i++) {
+		size_t at = i / 256 + 1;
+		struct buf room = buf_over(bytes, sizeof bytes);
+		struct uri_path normal;
+
+		memset(path, 'a', sizeof path);
+		path[0] = '/';
+		path[at] = few[2] = (char)(i % 256);
+		assert_int_equal(uri_path_is_normal((str) { path, sizeof path }, 0),
+				 uri_path_is_normal((str) { few, at == 1 && i % 256 == '/' ? 0 : 4 }, 0));
+		if (!failed(uri_path_normalise((str) { path, sizeof path }, 0, &room, &normal)))
+			assert_true(uri_path_is_normal(normal.text, 0));
+	}
 }
 
 static void says_when_the_room_is_too_small(void **state)
@@ -338,6 +362,7 @@ int main(void)
 		cmocka_unit_test(takes_targets_apart),
 		cmocka_unit_test(normalises_paths),
 		cmocka_unit_test(keeps_encoded_slashes_where_asked),
+		cmocka_unit_test(blocks_agree_with_bytes),
 		cmocka_unit_test(says_when_the_room_is_too_small),
 		cmocka_unit_test(leaves_the_room_in_order),
 		cmocka_unit_test(long_paths_cost_no_more_than_their_length),
