@@ -105,7 +105,8 @@ def job_floor(plan: Plan) -> list[Row]:
         with Lab() as lab:
             pairs[name] = measure(plan, STARTERS[name](lab, 0), start_relay(lab, 1), KIB_PATH)
     relay = statistics.median(pair.second.cost for pair in pairs.values())
-    return [Row("the same beside a relay that reads nothing", **{name: f"{pair.ratio:.2f}" for name, pair in pairs.items()},
+    ratios = {name: f"{pair.ratio:.2f}" for name, pair in pairs.items()}
+    return [Row("1 KiB answers: CPU over that of a relay that reads nothing", **ratios,
                 figure=f"relay {microseconds(relay)}", details=[windows(pair) for pair in pairs.values()])]
 
 
@@ -326,8 +327,8 @@ def job_callgrind(plan: Plan) -> list[Row]:
     figures = {name: instructions(name, requests) for name in ("gatehouse", *PEERS)}
     better = min(PEERS, key=lambda peer: figures[peer])
     ratio = figures["gatehouse"] / figures[better]
-    return [Row("instructions per request in user space", **{name: f"{figure:,.0f}" for name, figure in figures.items()},
-                figure=f"{ratio:.2f} of {better}", target="", is_met=None)]
+    shown = {name: f"{figure:,.0f}" for name, figure in figures.items()}
+    return [Row("instructions per request in user space", **shown, figure=f"{ratio:.2f} of {better}", target="")]
 
 
 JOBS: dict[str, Callable[[Plan], list[Row]]] = {

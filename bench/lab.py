@@ -184,8 +184,8 @@ class Load(Process):
 
     def __init__(self, port: int, path: str, script: Sequence[str] = (), connections: int = CONNECTIONS):
         lua = ["-s", str(BENCH / script[0])] if script else []
-        super().__init__(["wrk", "-t1", f"-c{connections}", "-d600s", "--timeout", "30s", *lua, f"http://127.0.0.1:{port}{path}",
-                          "--", *script[1:]], LOAD_CPU, stdout=subprocess.PIPE)
+        super().__init__(["wrk", "-t1", f"-c{connections}", "-d600s", "--timeout", "30s", *lua,
+                          f"http://127.0.0.1:{port}{path}", "--", *script[1:]], LOAD_CPU, stdout=subprocess.PIPE)
 
     def finish(self) -> None:
         """Stops it; BenchError for an error, or for an answer that was not 2xx or 3xx."""

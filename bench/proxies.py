@@ -101,9 +101,10 @@ def start_nginx(lab: Lab, slot: int, *, is_logging: bool = False, bodies: str = 
                     UPSTREAM_PORT=upstream_port, ACCESS_LOG=access,
                     BUFFERS=NGINX_BUFFERS[bodies], LOCATIONS=locations or "location / { proxy_pass http://app; }"), log
 
-    return start(lab, "nginx", slot, configure,
-                 lambda config: [program("nginx"), "-p", config.parent, "-c", config, "-e", config.parent / "nginx.error"],
-                 prefix)
+    def command(config: Path) -> list[str | Path]:
+        return [program("nginx"), "-p", config.parent, "-c", config, "-e", config.parent / "nginx.error"]
+
+    return start(lab, "nginx", slot, configure, command, prefix)
 
 
 def start_haproxy(lab: Lab, slot: int, *, is_logging: bool = False, bodies: str = "small",

@@ -28,15 +28,18 @@ HEADINGS = ("what", "gatehouse", "nginx", "HAProxy", "figure", "target", "")
 INTRODUCTION = """\
 # Benchmarks
 
-Written by `make bench` (`bench/run`); do not edit. Every figure can be had again with the job named beside it: `bench/run JOB`.
+Written by `make bench` (`bench/run`); do not edit. Every figure can be had again with the job named below:
+`bench/run JOB`.
 
-**How it is measured.** One run after the other scatters by 20 to 30 % on a shared machine, so runs are paired: the gateway and a
-peer stand pinned to one processor and work at the same time, each under a wrk of its own ({connections} keep-alive connections, {large} for
-1 MiB answers) pinned to the other processor, before the same fixed-response upstream (`bench/upstream.c`). A window is {seconds:g} s of that: the
-CPU time of each process (all threads, user and kernel, from the scheduler's nanosecond clock) over the requests it completed; the figure is the
-median over {windows} windows of the ratio of the two. Each has one worker and does the same job: new heads with X-Forwarded-*, Forwarded, Via and a
-request id, connections to the upstream kept alive (`bench/peers/`). Absolute times are of this machine; the ratios carry over. Time in
-user space is what the kernel samples at its ticks, summed over all windows.
+**How it is measured.** One run after the other scatters by 20 to 30 % on a shared machine, so runs are paired:
+the gateway and a peer stand pinned to one processor and work at the same time, each under a wrk of its own
+({connections} keep-alive connections, {large} for 1 MiB answers) pinned to the other processor, before the same
+fixed-response upstream (`bench/upstream.c`). A window is {seconds:g} s of that: the CPU time of each process (all
+threads, user and kernel, from the scheduler's nanosecond clock) over the requests it completed. The figure is
+the median over {windows} windows of the ratio of the two. Each has one worker and does the same job: new heads with
+X-Forwarded-*, Forwarded, Via and a request id, connections to the upstream kept alive (`bench/peers/`).
+Absolute times are of this machine; the ratios carry over. Time in user space is what the kernel samples at its
+ticks, summed over all windows.
 """
 
 
@@ -54,7 +57,8 @@ def table(rows: Sequence[Row]) -> str:
     """A table that reads as text and as Markdown."""
     lines = [list(HEADINGS), *map(cells, rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
-    text = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines]
+    padded = ([cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines)
+    text = ["| " + " | ".join(line) + " |" for line in padded]
     text.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(text)
 

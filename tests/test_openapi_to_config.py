@@ -143,7 +143,8 @@ def test_references_are_followed_within_the_archive(tmp_path: Path) -> None:
         "spec/operations/a.yml": {"items": [{}, {"operationId": "a"}]},
     })
     description = read_description(path)
-    assert [(one.method, one.path, one.name) for one in description.operations] == [("GET", "/a", "a"), ("POST", "/b", "b")]
+    assert [(one.method, one.path, one.name) for one in description.operations] == [
+        ("GET", "/a", "a"), ("POST", "/b", "b")]
 
 
 @pytest.mark.parametrize(("reference", "words"), [
@@ -200,7 +201,8 @@ def real_config(**upstreams: str) -> subprocess.CompletedProcess[str]:
 def test_real_descriptions() -> None:
     done = real_config(asana="127.0.0.1:7001")
     assert done.returncode == 0
-    assert done.stderr == "openapi_to_config: digitalocean: left out: PUT /<upload_url> has characters that no path may have\n"
+    assert done.stderr == ("openapi_to_config: digitalocean: left out: "
+                           "PUT /<upload_url> has characters that no path may have\n")
     config = yaml.safe_load(done.stdout)
     assert config["upstreams"]["asana"] == {"endpoints": ["127.0.0.1:7001"]}
     assert {name: (api.get("hosts"), api["path"], len(api["routes"])) for name, api in config["apis"].items()} == {

@@ -89,8 +89,9 @@ def calls_of(config: dict[str, Any]) -> Iterator[Call]:
     """A request for every route."""
     for name, api in config["apis"].items():
         for route, rule in api["routes"].items():
-            path = (api["path"].rstrip("/") + rule["match"]["path"]).replace("{", "a-").replace("}", "-z")
-            yield Call(name, route, api["upstream"], api.get("hosts", ["any.test"])[0], rule["match"]["methods"][0], path)
+            host, match = api.get("hosts", ["any.test"])[0], rule["match"]
+            path = (api["path"].rstrip("/") + match["path"]).replace("{", "a-").replace("}", "-z")
+            yield Call(name, route, api["upstream"], host, match["methods"][0], path)
 
 
 def send(connection: Connection, call: Call) -> Answer:
@@ -106,13 +107,15 @@ def header(answer: Answer, name: str) -> str | None:
 
 
 def test_every_route_of_the_descriptions_reaches_its_upstream(
-        gateway: Callable[..., Gateway], nginx: Callable[..., Any], tmp_path: Path, stack: contextlib.ExitStack) -> None:
+        gateway: Callable[..., Gateway], nginx: Callable[..., Any], tmp_path: Path,
+        stack: contextlib.ExitStack) -> None:
     root = tmp_path / "root"
     root.mkdir()
     web = nginx(root, server=TELLS)
     files = stack.enter_context(LoggingFileServer(root, tmp_path / "http.server.log"))
-    config = configuration({name: read_description(path) for name, path in DESCRIPTIONS.items()},
-                           {"petstore": web.address, "asana": files.address, "digitalocean": web.address}, "127.0.0.1:0")
+    upstreams = {"petstore": web.address, "asana": files.address, "digitalocean": web.address}
+    config = configuration({name: read_description(path) for name, path in DESCRIPTIONS.items()}, upstreams,
+                           "127.0.0.1:0")
     calls = list(calls_of(config))
     assert len(calls) == 924
     random.Random(1).shuffle(calls)
