@@ -106,6 +106,9 @@ static void bounds_labels_and_names(void **state)
 	memset(name, 'a', sizeof name);
 	assert_true(host_parse((str) { name, 63 }, &host));
 	assert_false(host_parse((str) { name, 64 }, &host));
+	name[63] = '.';
+	assert_true(host_parse((str) { name, 70 }, &host));
+	name[63] = 'a';
 	name[64] = '.';
 	assert_false(host_parse((str) { name, 70 }, &host));
 	for (size_t at = 50; at < sizeof name; at += 51)
