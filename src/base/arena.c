@@ -66,7 +66,7 @@ char *arena_bytes(struct arena *arena, size_t size)
 	return bytes;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+void *arena_raw(struct arena *arena, size_t size)
 {
 	size_t pad = -(uintptr_t)arena->at % ALIGNMENT;
 	char *bytes;
@@ -77,7 +77,12 @@ void *arena_alloc(struct arena *arena, size_t size)
 	}
 	bytes = arena->at + pad;
 	arena->at = bytes + size;
-	return memset(bytes, 0, size);
+	return bytes;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	return memset(arena_raw(arena, size), 0, size);
 }
 
 void *arena_alloc_array(struct arena *arena, size_t size, size_t count)

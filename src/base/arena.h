@@ -29,6 +29,9 @@ void arena_fini(struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t size);
 /* Zeroed, aligned to 16. */
 
+void *arena_raw(struct arena *arena, size_t size);
+/* Aligned to 16, not zeroed: for what is written before it is read. */
+
 char *arena_bytes(struct arena *arena, size_t size);
 /* Not zeroed, not aligned. */
 
@@ -47,7 +50,8 @@ str arena_vprintf(struct arena *arena, const char *format, va_list arguments)
 /* For diagnostics and set-up; not for a request's path. The byte after the slice is NUL. */
 
 struct buf arena_open(struct arena *arena, size_t size);
-/* A writer over at least size bytes of the arena, all that its block has left. Nothing else may be taken until arena_close(). */
+/* A writer over at least size bytes of the arena, all that its block has left. Nothing else may be taken
+ * until arena_close(). */
 
 str arena_close(struct arena *arena, const struct buf *b);
 /* Keeps what was written and gives the rest back. */

@@ -258,10 +258,25 @@ void http_fields_remove_hop(struct http_fields *fields)
 	}
 }
 
+static result fields_grow(struct http_fields *fields)
+{
+	size_t max = fields->max * 2 + 8;
+	struct http_field *at;
+
+	if (!fields->arena || max > HTTP_FIELDS_MAX || arena_left(fields->arena) < max * sizeof *at)
+		return error_make(ERROR_LIMIT, "too many fields");
+	at = arena_raw(fields->arena, max * sizeof *at);
+	if (fields->count)
+		memcpy(at, fields->at, fields->count * sizeof *at);
+	fields->at = at;
+	fields->max = max;
+	return OK;
+}
+
 result http_fields_add(struct http_fields *fields, enum http_name id, str name, str value)
 {
 	if (fields->count == fields->max)
-		return error_make(ERROR_LIMIT, "too many fields");
+		TRY(fields_grow(fields));
 	fields->at[fields->count++] = (struct http_field) { .name = name, .value = value, .id = id };
 	return OK;
 }

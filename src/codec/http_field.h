@@ -38,7 +38,10 @@ struct http_field {
 struct http_fields {
 	struct http_field *at;
 	size_t count, max;
+	struct arena *arena; /* where they go when they outgrow max; NULL: max is the bound */
 };
+
+enum { HTTP_FIELDS_MAX = 16384 }; /* what they may grow to */
 
 enum http_name http_name_find(str name);
 /* Case folded. */
@@ -71,7 +74,7 @@ void http_fields_remove_hop(struct http_fields *fields);
  * Look at Connection, Upgrade, TE before. Content-Length stays: printing goes by the message's framing. */
 
 result http_fields_add(struct http_fields *fields, enum http_name id, str name, str value);
-/* Slices are borrowed. ERROR_LIMIT at max. */
+/* Slices are borrowed. ERROR_LIMIT at the bound. */
 
 result http_fields_set(struct http_fields *fields, enum http_name id, str name, str value);
 /* Removes all of that name and adds one. */

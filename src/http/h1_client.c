@@ -4,15 +4,17 @@
 #include "codec/h1_print.h"
 #include "http/h1_head.h"
 
-str h1_client_print(struct arena *arena, const struct http_request *request, str target)
-{
-	struct http_request head = *request;
+enum { HEAD_USUAL = 512 };
 
-	h1_add_framing(&head.fields, arena, head.framing, head.length);
-	for (size_t size = 1024;; size *= 2) {
+str h1_client_print(struct arena *arena, struct http_request *request, str target, str lines)
+{
+	http_fields_remove(&request->fields, HTTP_CONTENT_LENGTH);
+	http_fields_remove(&request->fields, HTTP_TRANSFER_ENCODING);
+	for (size_t size = HEAD_USUAL + target.len + lines.len;; size *= 2) {
 		struct buf out = arena_open(arena, size);
 
-		h1_request_print(&out, &head, target);
+		h1_request_print(&out, request, target);
+		h1_end_head(&out, request->framing, request->length, lines);
 		if (!buf_overflowed(&out))
 			return arena_close(arena, &out);
 	}

@@ -15,9 +15,10 @@ struct h1_client {
 	struct http_field *shared_fields; /* limits->fields of them; the worker's, valid between yields */
 };
 
-str h1_client_print(struct arena *arena, const struct http_request *request, str target);
-/* The head as it goes out: request->framing and length decide the framing fields; everything else is as the
- * fields say. Kept by the caller for another try. */
+str h1_client_print(struct arena *arena, struct http_request *request, str target, str lines);
+/* The head as it goes out: the fields that are not removed, then lines (each with its end), then what
+ * request->framing and length ask for, in place of framing fields that stood there. Kept by the caller for
+ * another try. */
 
 result h1_client_read(struct h1_client *client, struct arena *arena, enum http_method method, deadline until,
 		      struct http_response *ret_response);

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/h1_head.h"
 
-#include "base/assert.h"
-#include "http/h1_server.h"
-
-enum { LENGTH_DIGITS = 20 };
+enum { FIELDS_SPARE = 12 }; /* so that most heads need not grow when the gateway adds its own */
 
 static void move_fields(struct http_fields *fields, struct arena *arena, size_t max)
 {
-	struct http_field *at = ARENA_ARRAY(arena, struct http_field, max);
+	struct http_field *at = arena_raw(arena, max * sizeof *at);
 
 	if (fields->count)
 		memcpy(at, fields->at, fields->count * sizeof *at);
@@ -24,29 +21,30 @@ void h1_fields_keep(struct http_fields *fields, const struct h1_fields_place *pl
 
 void h1_fields_adopt(struct http_fields *fields, struct arena *arena)
 {
-	move_fields(fields, arena, fields->count + H1_FIELDS_SPARE);
+	move_fields(fields, arena, fields->count + FIELDS_SPARE);
+	fields->arena = arena;
 }
 
-static str length_print(struct arena *arena, uint64_t length)
+void h1_put_line(struct buf *out, str name, str value)
 {
-	struct buf digits = arena_open(arena, LENGTH_DIGITS);
-
-	buf_put_u64(&digits, length);
-	return arena_close(arena, &digits);
+	buf_put(out, name);
+	buf_put(out, STR(": "));
+	buf_put(out, value);
+	buf_put(out, STR("\r\n"));
 }
 
-void h1_add_framing(struct http_fields *fields, struct arena *arena, enum http_framing framing,
-		    uint64_t length)
+void h1_end_head(struct buf *out, enum http_framing framing, uint64_t length, str lines)
 {
-	result_value added = OK;
-
-	http_fields_remove(fields, HTTP_CONTENT_LENGTH);
-	http_fields_remove(fields, HTTP_TRANSFER_ENCODING);
-	if (framing == HTTP_LENGTH)
-		added = http_fields_add(fields, HTTP_CONTENT_LENGTH, STR("Content-Length"),
-					length_print(arena, length));
-	else if (framing == HTTP_CHUNKED)
-		added = http_fields_add(fields, HTTP_TRANSFER_ENCODING, STR("Transfer-Encoding"),
-					STR("chunked"));
-	ASSERT(!failed(added));
+	if (buf_overflowed(out))
+		return;
+	out->len -= 2;
+	buf_put(out, lines);
+	if (framing == HTTP_LENGTH) {
+		buf_put(out, STR("Content-Length: "));
+		buf_put_u64(out, length);
+		buf_put(out, STR("\r\n"));
+	} else if (framing == HTTP_CHUNKED) {
+		buf_put(out, STR("Transfer-Encoding: chunked\r\n"));
+	}
+	buf_put(out, STR("\r\n"));
 }

@@ -18,8 +18,11 @@ void h1_fields_keep(struct http_fields *fields, const struct h1_fields_place *pl
 /* Before a wait: moves what was parsed out of the shared array. */
 
 void h1_fields_adopt(struct http_fields *fields, struct arena *arena);
-/* The head is complete: fields into the arena, with H1_FIELDS_SPARE more. */
+/* The head is complete: its fields into the arena, where they may grow. */
 
-void h1_add_framing(struct http_fields *fields, struct arena *arena, enum http_framing framing,
-		    uint64_t length);
-/* Content-Length or Transfer-Encoding, in place of whatever stood there (RFC 9112 section 6). */
+void h1_put_line(struct buf *out, str name, str value);
+/* "Name: value" and its end. */
+
+void h1_end_head(struct buf *out, enum http_framing framing, uint64_t length, str lines);
+/* out ends in a head with its empty line: puts further lines, each with its end, and the framing field before
+ * that (RFC 9112 section 6). The head must not have had a framing field. */

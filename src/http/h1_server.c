@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/h1_server.h"
 
-#include "base/assert.h"
 #include "codec/h1_print.h"
 #include "http/h1_head.h"
+
+enum { HEAD_USUAL = 512 };
 
 /* Parses what is there; more is read, and parsing goes on, until the head is complete or wrong. */
 static result read_head(struct h1_server *server, struct arena *arena, deadline until,
@@ -59,43 +60,40 @@ enum http_framing h1_server_framing(const struct http_request *request, const st
 }
 
 /* RFC 9112 section 9.3: persistence is told where it is not the version's default. */
-static void add_connection(const struct http_request *request, struct http_response *response)
+static str connection_line(const struct http_request *request, const struct http_response *response)
 {
-	result_value added = OK;
-
 	if (!response->keep_alive)
-		added = http_fields_add(&response->fields, HTTP_CONNECTION, STR("Connection"), STR("close"));
-	else if (request->version == HTTP_1_0)
-		added = http_fields_add(&response->fields, HTTP_CONNECTION, STR("Connection"),
-					STR("keep-alive"));
-	ASSERT(!failed(added));
+		return STR("Connection: close\r\n");
+	return request->version == HTTP_1_0 ? STR("Connection: keep-alive\r\n") : (str) { 0 };
 }
 
-static str print_response(struct arena *arena, const struct http_response *response)
+static str print_response(struct arena *arena, const struct http_response *response, str lines)
 {
-	for (size_t size = 1024;; size *= 2) {
+	for (size_t size = HEAD_USUAL;; size *= 2) {
 		struct buf out = arena_open(arena, size);
 
 		h1_response_print(&out, response);
+		h1_end_head(&out, response->framing, response->length, lines);
 		if (!buf_overflowed(&out))
 			return arena_close(arena, &out);
 	}
 }
 
 void h1_server_respond(struct h1_server *server, struct arena *arena, const struct http_request *request,
-		       const struct http_response *response, struct h1_sink *ret_sink)
+		       struct http_response *response, struct h1_sink *ret_sink)
 {
-	struct http_response head = *response;
+	str head;
 
-	if (head.framing != HTTP_NO_BODY)
-		h1_add_framing(&head.fields, arena, head.framing, head.length);
-	add_connection(request, &head);
-	h1_sink_init(ret_sink, server->stream, arena, print_response(arena, &head),
-		     request->method == HTTP_HEAD ? HTTP_NO_BODY : head.framing, head.length);
+	http_fields_remove(&response->fields, HTTP_TRANSFER_ENCODING);
+	if (response->framing != HTTP_NO_BODY)
+		http_fields_remove(&response->fields, HTTP_CONTENT_LENGTH);
+	head = print_response(arena, response, connection_line(request, response));
+	h1_sink_init(ret_sink, server->stream, arena, head,
+		     request->method == HTTP_HEAD ? HTTP_NO_BODY : response->framing, response->length);
 }
 
 result h1_server_interim(struct h1_server *server, struct arena *arena, const struct http_response *response,
 			 deadline until)
 {
-	return stream_send_all(server->stream, print_response(arena, response), until);
+	return stream_send_all(server->stream, print_response(arena, response, (str) { 0 }), until);
 }

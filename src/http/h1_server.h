@@ -19,12 +19,10 @@ struct h1_server {
 
 /* A request read from the wire. */
 struct h1_request {
-	struct http_request head; /* in the arena, with room for more fields */
+	struct http_request head; /* in the arena, and its fields may grow there */
 	size_t head_len;
 	enum h1_error error; /* when reading failed with ERROR_MALFORMED or ERROR_LIMIT */
 };
-
-enum { H1_FIELDS_SPARE = 24 }; /* how many fields the gateway itself may add to a head */
 
 result h1_server_read(struct h1_server *server, struct arena *arena, deadline until,
 		      struct h1_request *ret_request);
@@ -33,7 +31,7 @@ result h1_server_read(struct h1_server *server, struct arena *arena, deadline un
  * ERROR_CANCELLED, ERROR_LIMIT without an error: no memory. */
 
 void h1_server_respond(struct h1_server *server, struct arena *arena, const struct http_request *request,
-		       const struct http_response *response, struct h1_sink *ret_sink);
+		       struct http_response *response, struct h1_sink *ret_sink);
 /* Prints the head and makes the sink that sends it with the body. The response's fields go out as they are
  * (but removed ones); framing fields and Connection are added here: response->framing, length and keep_alive
  * say which. */

@@ -94,10 +94,10 @@ struct decoding {
 static enum h1_chunked_state decode_step(struct h1_source *source, struct decoding *at)
 {
 	str input = { at->read, (size_t)(at->end - at->read) }, content;
-	struct http_fields trailers = source->trailer_space;
+	struct http_fields *trailers = &source->trailer_space; /* also those of a section that goes on */
 	size_t taken;
 	enum h1_chunked_state state =
-		h1_chunked_next(&source->chunked, input, source->limits, &trailers, &taken, &content);
+		h1_chunked_next(&source->chunked, input, source->limits, trailers, &taken, &content);
 
 	at->read += taken;
 	if (state == H1_CHUNKED_CONTENT) {
@@ -108,7 +108,7 @@ static enum h1_chunked_state decode_step(struct h1_source *source, struct decodi
 		source->received += content.len;
 	} else if (state == H1_CHUNKED_END) {
 		source->is_ended = true;
-		keep_trailers(source, &trailers);
+		keep_trailers(source, trailers);
 	}
 	return state;
 }

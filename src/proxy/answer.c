@@ -104,6 +104,7 @@ static struct http_response make_response(struct exchange *x, enum reason reason
 
 	response.fields.at = ARENA_ARRAY(&x->arena, struct http_field, FIELDS_MAX);
 	response.fields.max = FIELDS_MAX;
+	response.fields.arena = &x->arena;
 	copy_fields(&response, &answer->fields);
 	*ret_body = body_of(x, reason, response.status);
 	if (is_problem)

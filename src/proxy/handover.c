@@ -1,129 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/handover.h"
 
-#include "base/assert.h"
-#include "codec/forwarded.h"
 #include "http/h1_client.h"
-
-static const str via = STR_INIT("1.1 gatehouse");
-
-/* Clients cannot have sent these, and room for them was left when the head was read. */
-static void add_field(struct http_fields *fields, enum http_name id, str value)
-{
-	result_value added = OK;
-
-	if (value.len)
-		added = http_fields_add(fields, id, http_name_text(id), value);
-	ASSERT(!failed(added));
-}
-
-/* For an HTTP/1.0 client that named no host: HTTP/1.1 needs one (RFC 9112 section 3.2). */
-static str any_host(const struct exchange *x)
-{
-	const struct endpoint *endpoint = x->target->upstream->members[0].endpoint;
-
-	if (x->view.host.len)
-		return x->view.host;
-	return endpoint->host.len && endpoint->host.ptr[0] != '/' ? endpoint->host : STR("localhost");
-}
-
-static void set_host(struct exchange *x)
-{
-	struct http_fields *fields = &x->request.head.fields;
-	const struct http_field *client = http_fields_get(fields, HTTP_HOST);
-	str host = x->view.upstream_host;
-
-	if (client && !host.len)
-		return;
-	http_fields_remove(fields, HTTP_HOST);
-	add_field(fields, HTTP_HOST, host.len ? host : any_host(x));
-}
-
-/* RFC 7239 section 4: an element of its own behind what trusted proxies said. IPv6 stands in brackets. */
-static str forwarded_print_all(struct exchange *x, str host)
-{
-	str ip = x->view.client_ip;
-	str bracketed[] = { STR("["), ip, STR("]") };
-	struct forwarded element = { .for_node = ip.len ? ip : STR("unknown"),
-				     .host = host,
-				     .proto = x->view.scheme };
-	struct buf out;
-
-	if (str_contains(ip, STR(":")))
-		element.for_node = arena_join(&x->arena, bracketed, 3);
-	out = arena_open(&x->arena, x->forwarded.len + 2 * host.len + 128);
-	if (x->forwarded.len) {
-		buf_put(&out, x->forwarded);
-		buf_put(&out, STR(", "));
-	}
-	forwarded_print(&out, &element);
-	return arena_close(&x->arena, &out);
-}
-
-static void add_identity(struct exchange *x)
-{
-	struct http_fields *fields = &x->request.head.fields;
-	struct door *door = x->session->connection->door;
-	const struct http_field *client_host = http_fields_get(fields, HTTP_HOST);
-	str host = x->forwarded_host.len ? x->forwarded_host
-		   : client_host         ? client_host->value
-					 : x->view.host;
-	str port = x->forwarded_port.len ? x->forwarded_port : (str) { door->port, door->port_len };
-	str peer = { x->session->connection->ip, x->session->connection->ip_len };
-	str list[] = { x->forwarded_for, STR(", "), peer };
-
-	add_field(fields, HTTP_FORWARDED, forwarded_print_all(x, host));
-	add_field(fields, HTTP_X_FORWARDED_FOR, x->forwarded_for.len ? arena_join(&x->arena, list, 3) : peer);
-	add_field(fields, HTTP_X_FORWARDED_PROTO, x->view.scheme);
-	add_field(fields, HTTP_X_FORWARDED_HOST, host);
-	if (door->bound.any.sa_family != AF_UNIX || x->forwarded_port.len)
-		add_field(fields, HTTP_X_FORWARDED_PORT, port);
-}
-
-static void add_request_id(struct exchange *x)
-{
-	struct http_fields *fields = &x->request.head.fields;
-	str name = x->view.request_id_header;
-	result_value set = http_fields_set(fields, http_name_find(name), name, x->view.request_id);
-
-	ASSERT(!failed(set));
-}
+#include "proxy/identity.h"
 
 str handover_print_request(struct exchange *x)
 {
 	str parts[] = { x->view.path, x->view.query.len ? STR("?") : (str) { 0 }, x->view.query };
+	str target = x->view.query.len ? arena_join(&x->arena, parts, 3) : x->view.path;
+	str lines = identity_lines(x);
 
-	add_identity(x);
-	set_host(x);
-	add_request_id(x);
-	add_field(&x->request.head.fields, HTTP_VIA, via);
-	return h1_client_print(&x->arena, &x->request.head, arena_join(&x->arena, parts, 3));
+	return h1_client_print(&x->arena, &x->request.head, target, lines);
 }
 
+/* An answer that comes before the body has gone may mean that nobody will take the rest of it. */
 static bool may_keep_client(const struct forward *f, enum http_framing framing)
 {
 	const struct exchange *x = f->exchange;
 
-	return x->keep_alive && framing != HTTP_UNTIL_CLOSE && !x->worker->is_draining;
+	return x->keep_alive && framing != HTTP_UNTIL_CLOSE && !x->worker->is_draining &&
+	       upload_is_complete(&f->upload);
 }
 
 /* The answer's head as the client gets it. */
-static void prepare_for_client(struct forward *f)
+static result prepare_for_client(struct forward *f)
 {
 	struct exchange *x = f->exchange;
 	struct http_response *response = &f->response;
-	const struct http_field *keep_alive;
+	const struct http_field *keep_alive = http_fields_get(&response->fields, HTTP_KEEP_ALIVE);
 
-	keep_alive = http_fields_get(&response->fields, HTTP_KEEP_ALIVE);
 	f->keep_alive_hint = keep_alive ? keep_alive->value : (str) { 0 };
 	http_fields_remove_hop(&response->fields);
 	http_fields_remove(&response->fields, HTTP_X_GW_FAMILY); /* the gateway's own, whoever says them */
 	http_fields_remove(&response->fields, HTTP_X_GATEHOUSE_FAMILY);
 	if (response->status == 204)
 		http_fields_remove(&response->fields, HTTP_CONTENT_LENGTH);
-	add_field(&response->fields, HTTP_VIA, via);
+	TRY(http_fields_add(&response->fields, HTTP_VIA, STR("Via"), STR("1.1 gatehouse")));
 	x->view.response = response;
 	policy_chain_response(&x->target->chain, &x->view);
+	return OK;
 }
 
 static void source_init(struct forward *f)
@@ -162,7 +77,8 @@ enum reason handover_answer(struct forward *f)
 	result_value error;
 
 	source_init(f);
-	prepare_for_client(f);
+	if (failed(prepare_for_client(f)))
+		return REASON_OVERLOADED;
 	head = f->response;
 	head.framing = h1_server_framing(&x->request.head, &head);
 	head.keep_alive = x->keep_alive = may_keep_client(f, head.framing);
