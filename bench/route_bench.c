@@ -94,10 +94,13 @@ static str *make_paths(struct arena *arena, const struct kind *kind, size_t coun
 }
 
 /* Nanoseconds a match; with a stride of zero always the same path. */
-static double measure(const struct router *router, struct route_scratch *scratch, const str *paths, size_t stride)
+static double measure(const struct router *router, struct route_scratch *scratch, const str *paths,
+		      size_t stride)
 {
 	struct http_fields fields = { 0 };
-	struct route_request request = { .method = STR("GET"), .host = STR("api.example.com"), .fields = &fields };
+	struct route_request request = { .method = STR("GET"),
+					 .host = STR("api.example.com"),
+					 .fields = &fields };
 	struct route_match match;
 	duration best = INT64_MAX;
 

@@ -3,15 +3,17 @@
  * explain: a decision told to people. The rules come from the same walk and are checked by the same code as
  * for live traffic; only what is kept of them differs.
  */
+#include <stdlib.h>
+
 #include "base/assert.h"
 #include "route/router_private.h"
 
-enum { LISTED_MAX = 20, SEEN_MAX = 256 };
+enum { LISTED_MAX = 20 };
 
 /* A rule that fits by its path, and what came of it. */
 struct seen {
 	const struct rule *rule;
-	struct host_pattern host;
+	struct host_pattern host; /* that it was found by */
 	enum rule_outcome outcome;
 	const struct condition *failed;
 	bool is_replaced;   /* an API's own rule that a route of it stands in for */
@@ -23,8 +25,9 @@ struct explanation {
 	struct route_match match;
 	struct arena arena;
 	FILE *to;
-	struct seen seen[SEEN_MAX]; /* in the order of precedence */
-	size_t count, left_out;
+	struct seen *seen; /* in the order of precedence; room for every rule */
+	size_t count;
+	bool *was_seen; /* by rule */
 };
 
 static const char *word_of_kind(enum segment_kind kind)
@@ -58,8 +61,8 @@ static void print_rule(const struct explanation *explanation, const struct rule 
 	fprintf(explanation->to, "apis.%.*s", STR_ARG(source->api));
 	if (source->route.len)
 		fprintf(explanation->to, ".routes.%.*s", STR_ARG(source->route));
-	if (source->node && source->node->line)
-		fprintf(explanation->to, " (line %u)", source->node->line);
+	if (source->node && source->node->key_line)
+		fprintf(explanation->to, " (line %u)", source->node->key_line);
 }
 
 static void print_path(const struct explanation *explanation, const struct rule *rule)
@@ -104,16 +107,21 @@ static void print_methods(const struct explanation *explanation, unsigned known,
 
 static void print_conditions(const struct explanation *explanation, const struct rule *rule)
 {
-	const char *between = "";
+	const struct match_config *match = rule->source->match;
+	const char *between = ": ";
 
 	fprintf(explanation->to, "  conditions  %u", rule->weight);
-	if (!rule->methods.is_any) {
-		fprintf(explanation->to, ": method ");
+	if (rule->source->api_methods.len) {
+		fprintf(explanation->to, "%sthe API's methods", between);
+		between = "; ";
+	}
+	if (match && match->methods.len) {
+		fprintf(explanation->to, "%smethod ", between);
 		print_methods(explanation, rule->methods.known, &rule->methods.other);
 		between = "; ";
 	}
 	for (size_t i = 0; i < rule->condition_count; i++) {
-		fprintf(explanation->to, "%s", between[0] ? between : ": ");
+		fprintf(explanation->to, "%s", between);
 		condition_print(&rule->conditions[i], explanation->to);
 		between = "; ";
 	}
@@ -165,7 +173,7 @@ static bool print_path_difference(struct explanation *explanation, const struct 
 		at++;
 	if (!segment_differs(left, right, at))
 		return false;
-	fprintf(explanation->to, "path: in segment %zu, ", at + 1);
+	fprintf(explanation->to, "in segment %zu of the path, ", at + 1);
 	print_segment(explanation, left, at);
 	fprintf(explanation->to, " goes before ");
 	print_segment(explanation, right, at);
@@ -180,17 +188,42 @@ static void print_reason(struct explanation *explanation, const struct seen *win
 	if (other->is_replaced) {
 		fprintf(to, "an API's own rule counts only where none of its routes fits");
 	} else if (!host_pattern_eq(&winner->host, &other->host)) {
-		fprintf(to, "host: ");
+		fprintf(to, "host ");
 		print_host(explanation, &winner->host);
 		fprintf(to, " goes before ");
 		print_host(explanation, &other->host);
 	} else if (print_path_difference(explanation, winner->rule, other->rule)) {
 		return;
 	} else if (winner->rule->weight != other->rule->weight) {
-		fprintf(to, "conditions: %u go before %u", winner->rule->weight, other->rule->weight);
+		fprintf(to, "%u conditions go before %u", winner->rule->weight, other->rule->weight);
 	} else {
-		fprintf(to, "the order in the file");
+		fprintf(to, "the order in the file decides");
 	}
+}
+
+static bool fits(const struct seen *seen)
+{
+	return seen->outcome == RULE_MATCHES && !seen->is_other_host;
+}
+
+/* Against the one that would have been chosen without it. */
+static void print_why(struct explanation *explanation, const struct seen *winner)
+{
+	const struct seen *next = NULL;
+
+	for (size_t i = 0; i < explanation->count && !next; i++)
+		if (&explanation->seen[i] != winner && fits(&explanation->seen[i]))
+			next = &explanation->seen[i];
+	fprintf(explanation->to, "  why         ");
+	if (!next) {
+		fprintf(explanation->to, "no other rule fits\n");
+		return;
+	}
+	fprintf(explanation->to, "before ");
+	print_rule(explanation, next->rule);
+	fprintf(explanation->to, ": ");
+	print_reason(explanation, winner, next);
+	fprintf(explanation->to, "\n");
 }
 
 static const struct seen *find_winner(const struct explanation *explanation)
@@ -215,25 +248,42 @@ static void print_winner(struct explanation *explanation, const struct seen *win
 	print_path(explanation, winner->rule);
 	fprintf(to, "\n");
 	for (size_t i = 0; i < match->parameter_count; i++)
-		fprintf(to, "  %s %.*s = %.*s\n", i ? "          " : "parameters",
+		fprintf(to, "  %s %.*s = %.*s\n", i ? "           " : "parameters ",
 			STR_ARG(match->parameters[i].name), STR_ARG(match->parameters[i].value));
 	print_conditions(explanation, winner->rule);
+	print_why(explanation, winner);
 }
 
-static void print_no_route(const struct explanation *explanation)
+static void print_no_route(const struct explanation *explanation, bool is_limited)
 {
 	const struct route_match *match = &explanation->match;
-	const struct walk *walk = &explanation->decision.scratch->walk;
 	FILE *to = explanation->to;
 
 	if (match->outcome == ROUTE_METHOD) {
 		fprintf(to, "no route: only the method is wrong; allowed: ");
 		print_methods(explanation, match->allowed, match->allowed_other);
 		fprintf(to, "\n");
-	} else if (walk->is_limited) {
+	} else if (is_limited) {
 		fprintf(to, "no route: a limit was reached, so nothing was decided\n");
 	} else {
 		fprintf(to, "no route\n");
+	}
+}
+
+static void print_list(const struct explanation *explanation, str_list list)
+{
+	for (size_t i = 0; i < list.len; i++)
+		fprintf(explanation->to, "%s%.*s", i ? ", " : "", STR_ARG(list.at[i]));
+}
+
+static void print_hosts(const struct explanation *explanation, const struct route_rule *source)
+{
+	bool has_own = source->match && source->match->hosts.len;
+
+	print_list(explanation, has_own ? source->match->hosts : source->api_hosts);
+	if (has_own && source->api_hosts.len) {
+		fprintf(explanation->to, " within ");
+		print_list(explanation, source->api_hosts);
 	}
 }
 
@@ -248,7 +298,7 @@ static void print_miss(struct explanation *explanation, const struct seen *winne
 	fprintf(to, "\n    ");
 	if (seen->is_other_host) {
 		fprintf(to, "host: is not ");
-		print_host(explanation, &seen->host);
+		print_hosts(explanation, seen->rule->source);
 	} else if (seen->outcome == RULE_METHOD) {
 		fprintf(to, "method: is not ");
 		print_methods(explanation, seen->rule->methods.known, &seen->rule->methods.other);
@@ -257,7 +307,7 @@ static void print_miss(struct explanation *explanation, const struct seen *winne
 		condition_print(seen->failed, to);
 		fprintf(to, "%s", seen->outcome == RULE_LIMIT ? " (gave up at a limit)" : "");
 	} else if (winner) {
-		fprintf(to, "fits too, but comes later by ");
+		fprintf(to, "fits too, but ");
 		print_reason(explanation, winner, seen);
 	}
 	fprintf(to, "\n");
@@ -265,7 +315,7 @@ static void print_miss(struct explanation *explanation, const struct seen *winne
 
 static void print_misses(struct explanation *explanation, const struct seen *winner)
 {
-	size_t printed = 0, left_out = explanation->left_out;
+	size_t printed = 0;
 
 	for (size_t i = 0; i < explanation->count; i++) {
 		const struct seen *seen = &explanation->seen[i];
@@ -276,27 +326,20 @@ static void print_misses(struct explanation *explanation, const struct seen *win
 			fprintf(explanation->to, "near misses\n");
 		if (printed++ < LISTED_MAX)
 			print_miss(explanation, winner, seen);
-		else
-			left_out++;
 	}
-	if (left_out)
-		fprintf(explanation->to, "  and %zu more\n", left_out);
+	if (printed > LISTED_MAX)
+		fprintf(explanation->to, "  and %zu more\n", printed - LISTED_MAX);
 }
 
 static bool was_seen(const struct explanation *explanation, const struct rule *rule)
 {
-	for (size_t i = 0; i < explanation->count; i++)
-		if (explanation->seen[i].rule == rule)
-			return true;
-	return false;
+	return explanation->was_seen[rule - explanation->decision.router->rules];
 }
 
 static void keep(struct explanation *explanation, const struct seen *seen)
 {
-	if (explanation->count == SEEN_MAX)
-		explanation->left_out++;
-	else
-		explanation->seen[explanation->count++] = *seen;
+	explanation->was_seen[seen->rule - explanation->decision.router->rules] = true;
+	explanation->seen[explanation->count++] = *seen;
 }
 
 /* Every rule that the walk finds, also behind the winner. */
@@ -318,38 +361,59 @@ static void see_rules(struct explanation *explanation)
 	walk_stop(walk);
 }
 
-/* Rules whose path and conditions fit, but that are for another host. */
-static void see_other_hosts(struct explanation *explanation, const struct map *hosts, enum host_kind kind)
+/* Rules that one more tree has. */
+static void see_tree(struct explanation *explanation, const struct tree_node *root)
 {
 	const struct decision *decision = &explanation->decision;
 	struct walk *walk = &decision->scratch->walk;
+	struct seen seen = { .is_other_host = true };
 	const struct rule *rule;
 
-	for (size_t i = 0; hosts->slots && i <= hosts->mask; i++) {
-		struct seen seen = { .is_other_host = true, .host = { kind, hosts->slots[i].key } };
-
-		if (!hosts->slots[i].value)
-			continue;
-		walk_start_at(walk, hosts->slots[i].value);
-		while ((rule = walk_next(walk))) {
-			seen.rule = rule;
-			if (!was_seen(explanation, rule) &&
-			    decision_check(decision, rule, &seen.failed) == RULE_MATCHES)
-				keep(explanation, &seen);
-		}
-		walk_stop(walk);
+	walk_start_at(walk, root);
+	while ((rule = walk_next(walk))) {
+		seen.rule = rule;
+		if (!was_seen(explanation, rule) &&
+		    decision_check(decision, rule, &seen.failed) == RULE_MATCHES)
+			keep(explanation, &seen);
 	}
+	walk_stop(walk);
+}
+
+static void see_trees(struct explanation *explanation, const struct map *hosts)
+{
+	for (size_t i = 0; hosts->slots && i <= hosts->mask; i++)
+		if (hosts->slots[i].value)
+			see_tree(explanation, hosts->slots[i].value);
+}
+
+static int compare_seen(const void *a, const void *b)
+{
+	const struct rule *left = ((const struct seen *)a)->rule, *right = ((const struct seen *)b)->rule;
+
+	if (left->api != right->api)
+		return left->api < right->api ? -1 : 1;
+	return left->order < right->order ? -1 : left->order > right->order;
+}
+
+/* Rules whose path and conditions fit, but that are for another host; in the order of the file. */
+static void see_other_hosts(struct explanation *explanation)
+{
+	const struct host_table *hosts = &explanation->decision.router->hosts;
+	size_t before = explanation->count;
+
+	see_trees(explanation, &hosts->exact);
+	see_trees(explanation, &hosts->wildcards);
+	qsort(explanation->seen + before, explanation->count - before, sizeof(struct seen), compare_seen);
 }
 
 /* Where no path fits: how far the walk came. */
-static void print_known_beginning(const struct explanation *explanation)
+static void print_known_beginning(const struct explanation *explanation, size_t farthest)
 {
-	const struct walk *walk = &explanation->decision.scratch->walk;
-	str known = str_slice(walk->path, 0, walk->farthest);
+	str known = str_slice(explanation->decision.request->path, 0, farthest);
 
-	if (explanation->count == 0 && known.len)
+	if (known.len)
 		fprintf(explanation->to, "  no rule's path fits; some begin with %.*s\n", STR_ARG(known));
-	else if (explanation->count == 0)
+	else
 		fprintf(explanation->to, "  no rule's path fits\n");
 }
 
@@ -359,22 +423,28 @@ void router_explain(const struct router *router, struct route_scratch *scratch,
 	struct explanation *explanation;
 	const struct seen *winner;
 	struct arena arena;
+	bool is_limited;
+	size_t farthest;
 
 	arena_init(&arena, NULL, SIZE_MAX);
 	explanation = ARENA_NEW(&arena, struct explanation);
 	explanation->to = to;
+	explanation->seen = ARENA_ARRAY(&arena, struct seen, router->rule_count);
+	explanation->was_seen = ARENA_ARRAY(&arena, bool, router->rule_count);
 	explanation->arena = arena;
 	router_match(router, scratch, request, &explanation->match);
 	decision_start(&explanation->decision, router, scratch, request);
 	see_rules(explanation);
 	winner = find_winner(explanation);
+	is_limited = scratch->walk.is_limited;
+	farthest = scratch->walk.farthest;
+	see_other_hosts(explanation);
 	if (winner)
 		print_winner(explanation, winner);
 	else
-		print_no_route(explanation);
-	see_other_hosts(explanation, &router->hosts.exact, HOST_EXACT);
-	see_other_hosts(explanation, &router->hosts.wildcards, HOST_WILDCARD);
-	print_known_beginning(explanation);
+		print_no_route(explanation, is_limited);
+	if (explanation->count == 0)
+		print_known_beginning(explanation, farthest);
 	print_misses(explanation, winner);
 	arena = explanation->arena;
 	arena_fini(&arena);

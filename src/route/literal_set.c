@@ -5,19 +5,19 @@
 
 #include "base/assert.h"
 
-enum { NONE = 0, SIZES = 3, FILTER_BITS = 16 /* an expression */, WORD_BITS = 64 };
+enum { SIZES = 3, FILTER_BITS = 16, COUNTERS = 64, COUNTERS_MIN = 4096, WORD_BITS = 64 };
 
 static const size_t window_sizes[SIZES] = { 8, 4, 2 }; /* the most telling first */
 
 struct window_slot {
 	uint64_t key;
-	uint32_t first; /* 1 + an expression that is filed here, or NONE: the slot is free */
+	uint32_t first; /* 1 + an expression that is filed here, or 0: the slot is free */
 };
 
 struct literal_set {
 	struct window_slot *slots;
 	uint64_t *filter; /* two bits of one word a window */
-	uint32_t *next;   /* by expression: 1 + the next one in the same slot, or NONE */
+	uint32_t *next;   /* by expression: 1 + the next one in the same slot, or 0 */
 	uint32_t *always;
 	size_t always_count;
 	size_t slot_mask, filter_mask;
@@ -132,7 +132,7 @@ static void file_under(struct literal_set *set, const struct window *window, siz
 
 static void file_all(struct literal_set *set, size_t count, required_fn *required, const void *context)
 {
-	size_t counters = slots_for(count * 16);
+	size_t counters = slots_for(count * COUNTERS + COUNTERS_MIN);
 	struct popularity popularity = { calloc(counters, sizeof(uint32_t)), counters - 1 };
 	struct required texts;
 	struct window window;

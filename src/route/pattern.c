@@ -25,20 +25,38 @@ static bool fail(struct parser *parser, const char *format, ...)
 	return false;
 }
 
+/* Spaces and what is no ASCII are escapes in a request's path. */
+static void put_encoded(struct buf *b, str text)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+
+		if (c < 0x80 && c != ' ') {
+			buf_put_char(b, text.ptr[i]);
+			continue;
+		}
+		buf_put_char(b, '%');
+		buf_put_char(b, digits[c >> 4]);
+		buf_put_char(b, digits[c & 15]);
+	}
+}
+
 /* A literal in the form that a request's path has. A letter stands in front while it is normalised, so that
  * dots in a part of a segment are not taken for a dot segment. */
 static bool parse_odd_literal(struct parser *parser, str text, str *ret_normal)
 {
-	str parts[] = { STR("/x"), text };
-	str path = arena_join(parser->arena, parts, 2);
-	size_t room_size = path.len * 3 + 1;
+	size_t path_size = 3 * text.len + 2, room_size = 3 * path_size + 1, at;
+	struct buf path = buf_over(arena_bytes(parser->arena, path_size), path_size);
 	struct buf room = buf_over(arena_bytes(parser->arena, room_size), room_size);
 	struct uri_path normal;
-	size_t at;
 
 	if (str_find(text, '?', &at) || str_find(text, '#', &at))
 		return fail(parser, "a path has no query: '%c' cannot stand in it", text.ptr[at]);
-	if (failed(uri_path_normalise(path, URI_KEEP_ENCODED_SLASHES, &room, &normal)))
+	buf_put(&path, STR("/x"));
+	put_encoded(&path, text);
+	if (failed(uri_path_normalise(buf_str(&path), URI_KEEP_ENCODED_SLASHES, &room, &normal)))
 		return fail(parser, "\"%.*s\" cannot stand in a normalised path", STR_ARG(text));
 	*ret_normal = str_skip(normal.text, 2);
 	return true;

@@ -111,7 +111,7 @@ static void place(void *context, struct leaf *const *list, struct rule *rule)
 			     "can never be told apart from apis.%.*s (line %u): same host, path and "
 			     "conditions, and a method in common",
 			     STR_ARG(rule_name(compiler, rival->source)),
-			     rival->source->node ? rival->source->node->line : 0);
+			     rival->source->node ? rival->source->node->key_line : 0);
 }
 
 /* Into the tree of each of its hosts; hosts that share a tree get it once. */
