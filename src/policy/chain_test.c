@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows: lists as they stand in a file, and the chain that they make: who runs, in which order. */
+#include "policy/chain.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "config/document.h"
+#include "policy/list.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+enum { ARENA_MAX = 16 * 1024 * 1024 };
+
+/* A file with the keys policies, defaults, api, route and without. */
+struct file {
+	struct arena arena;
+	struct diagnostics *diagnostics;
+	struct reader reader;
+	struct policy_names names;
+	const struct node *root;
+	struct policy_chain chain;
+	char *printed;
+	size_t printed_len;
+};
+
+static struct file *file_compile(const char *text)
+{
+	struct file *file = calloc(1, sizeof *file);
+	const struct node *lists[3], *without;
+	struct document *document;
+	str_list names = { 0 };
+
+	arena_init(&file->arena, NULL, ARENA_MAX);
+	file->diagnostics = diagnostics_new(&file->arena);
+	assert_false(failed(document_parse(&file->arena, STR("test.yaml"), str_of(text), NULL,
+					   file->diagnostics, &document)));
+	file->reader = (struct reader) { &file->arena, file->diagnostics, document };
+	file->root = document_root(document);
+	policy_names_compile(&file->names, &file->reader, node_find(file->root, STR("policies")));
+	lists[0] = node_find(file->root, STR("defaults"));
+	lists[1] = node_find(file->root, STR("api"));
+	lists[2] = node_find(file->root, STR("route"));
+	without = node_find(file->root, STR("without"));
+	if (without)
+		field_read_strs(&file->reader, without, 0, 10, &names);
+	file->chain = policy_chain_compile(&file->names, lists, 3, file->root, &names);
+	return file;
+}
+
+static const char *file_errors(struct file *file)
+{
+	FILE *to;
+
+	free(file->printed);
+	to = open_memstream(&file->printed, &file->printed_len);
+	diagnostics_print(file->diagnostics, to);
+	fclose(to);
+	return file->printed;
+}
+
+static void file_free(struct file *file)
+{
+	arena_fini(&file->arena);
+	free(file->printed);
+	free(file);
+}
+
+static const char *names_of(struct file *file)
+{
+	struct buf out = arena_open(&file->arena, 1024);
+
+	for (size_t i = 0; i < file->chain.count; i++) {
+		if (i)
+			buf_put_char(&out, ' ');
+		buf_put(&out, file->chain.at[i].name);
+	}
+	buf_put_char(&out, 0);
+	return arena_close(&file->arena, &out).ptr;
+}
+
+static const struct {
+	const char *text, *want;
+} good_cases[] = {
+	{ "api: []", "" },
+	{ "{}", "" },
+	{ "api: [ { respond: {} } ]", "respond" },
+	{ "api: [ { request_id: {} }, { rewrite: {} }, { respond: {} } ]", "request_id rewrite respond" },
+	{ "api: [ { rewrite: {} }, { rewrite: {} } ]", "rewrite rewrite" },
+	{ "api: [ { request_id: } ]", "request_id" },
+	{ "defaults: [ { request_id: {} } ]\napi: [ { rewrite: {} } ]\nroute: [ { respond: {} } ]",
+	  "request_id rewrite respond" },
+	{ "policies: { door: { respond: { status: 403 } } }\napi: [ use: door ]", "door" },
+	{ "policies: { door: { respond: {} } }\napi: [ { use: door }, { rewrite: {} }, { use: door } ]",
+	  "door rewrite door" },
+	{ "policies: { unused: { respond: {} } }\napi: [ { rewrite: {} } ]", "rewrite" },
+	{ "defaults: [ { request_id: {} } ]\napi: [ { rewrite: {} } ]\nwithout: [ request_id ]", "rewrite" },
+	{ "defaults: [ { request_id: {} } ]\napi: [ { rewrite: {} } ]\nwithout: [ rewrite, request_id ]",
+	  "" },
+	{ "policies: { door: { respond: {} } }\ndefaults: [ use: door ]\nwithout: [ door ]", "" },
+	{ "policies: { door: { respond: {} } }\ndefaults: [ use: door ]\nwithout: [ respond ]", "" },
+	/* By kind all of it go, also those with a name. */
+	{ "policies: { door: { respond: {} } }\ndefaults: [ { use: door }, { respond: {} }, { rewrite: {} } "
+	  "]\n"
+	  "without: [ respond ]",
+	  "rewrite" },
+	/* Its own ones stay. */
+	{ "api: [ { respond: { status: 401 } } ]\nroute: [ { respond: { status: 200 } } ]\nwithout: [ "
+	  "respond ]",
+	  "respond" },
+};
+
+static void good_lists(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(good_cases); i++) {
+		struct file *file = file_compile(good_cases[i].text);
+
+		assert_string_equal(file_errors(file), "");
+		if (strcmp(names_of(file), good_cases[i].want) != 0)
+			fail_msg("%s: %s", good_cases[i].text, names_of(file));
+		file_free(file);
+	}
+}
+
+static const struct {
+	const char *text, *want;
+} bad_cases[] = {
+	{ "api: [ { responds: {} } ]",
+	  "test.yaml:1:10: error: api[0].responds: no kind of policy is named \"responds\"" },
+	{ "api: [ { responds: {} } ]", "did you mean \"respond\"?" },
+	{ "api: [ { use: door } ]", "test.yaml:1:15: error: api[0].use: no policy is named \"door\"" },
+	{ "policies: { doors: { respond: {} } }\napi: [ use: door ]", "did you mean \"doors\"?" },
+	{ "api: [ { respond: {}, rewrite: {} } ]", "want one policy here" },
+	{ "api: [ {} ]", "want one policy here" },
+	{ "api: [ respond ]", "want one policy here" },
+	{ "api: [ [ respond ] ]", "want one policy here" },
+	{ "api: [ { respond: 200 } ]", "want the policy's options as a map" },
+	{ "api: [ { respond: { statu: 200 } } ]", "did you mean \"status\"?" },
+	{ "policies: { door: { respond: {}, rewrite: {} } }", "want one policy here" },
+	{ "policies: { door: { use: other } }", "no kind of policy is named \"use\"" },
+	/* Also when nothing uses it. */
+	{ "policies: { door: { respond: { status: 9 } } }", "policies.door.respond.status" },
+	{ "api: [ { rewrite: {} } ]\nwithout: [ request_id ]",
+	  "test.yaml:2:12: error: without[0]: no inherited policy" },
+	{ "route: [ { rewrite: {} } ]\nwithout: [ rewrite ]", "no inherited policy" },
+	{ "api: [ { rewrite: {} } ]\nwithout: [ rewrite, nope ]", "\"nope\"" },
+};
+
+static void bad_lists(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad_cases); i++) {
+		struct file *file = file_compile(bad_cases[i].text);
+
+		if (!strstr(file_errors(file), bad_cases[i].want))
+			fail_msg("%s: %s", bad_cases[i].text, file_errors(file));
+		file_free(file);
+	}
+}
+
+/* However many routes inherit an item, its mistakes are reported once, and so is what it uses. */
+static void mistakes_are_reported_once(void **state)
+{
+	struct file *file =
+		file_compile("policies: { bad: { respond: { status: 9 } } }\n"
+			     "defaults: [ { nope: {} }, { use: bad }, { rewrite: { host: 'a b' } } ]");
+	const struct node *list = node_find(file->root, STR("defaults"));
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		policy_chain_compile(&file->names, &list, 1, NULL, NULL);
+	file_errors(file);
+	assert_int_equal(diagnostics_errors(file->diagnostics), 3);
+	file_free(file);
+}
+
+/* Doubles that write down that they ran. */
+struct scribe {
+	char name;
+	bool answers;
+};
+
+static enum verdict scribe_request(const void *self, struct view *view)
+{
+	const struct scribe *scribe = self;
+	str parts[] = { view->query, { &scribe->name, 1 } };
+
+	view->query = arena_join(view->arena, parts, 2);
+	return scribe->answers ? view_refuse(view, REASON_NO_ROUTE) : POLICY_CONTINUE;
+}
+
+static void scribe_response(const void *self, struct view *view)
+{
+	(void)scribe_request(self, view);
+}
+
+static void requests_run_forth_and_answers_back(void **state)
+{
+	static const struct policy both = { .on_request = scribe_request, .on_response = scribe_response };
+	static const struct policy none = { .name = "none" };
+	static const struct scribe a = { 'a', false }, b = { 'b', false }, c = { 'c', true },
+				   d = { 'd', false };
+	const struct policy_instance at[] = { { &both, &a, STR("a") },
+					      { &none, NULL, STR("none") },
+					      { &both, &b, STR("b") },
+					      { &both, &c, STR("c") },
+					      { &both, &d, STR("d") } };
+	struct arena arena;
+	struct view view = { .arena = &arena };
+
+	(void)state;
+	arena_init(&arena, NULL, ARENA_MAX);
+	assert_int_equal(policy_chain_request(&(struct policy_chain) { at, 3 }, &view), POLICY_CONTINUE);
+	assert_true(str_eq(view.query, STR("ab")));
+	view.query = (str) { 0 };
+	assert_int_equal(policy_chain_request(&(struct policy_chain) { at, 5 }, &view), POLICY_ANSWERED);
+	assert_true(str_eq(view.query, STR("abc")));
+	assert_int_equal(view.answer.reason, REASON_NO_ROUTE);
+	view.query = (str) { 0 };
+	policy_chain_response(&(struct policy_chain) { at, 5 }, &view);
+	assert_true(str_eq(view.query, STR("dcba")));
+	arena_fini(&arena);
+}
+
+static void every_policy_is_in_the_list(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < POLICIES; i++) {
+		const struct policy *policy = policies[i];
+
+		assert_ptr_equal(policy_find(str_of(policy->name)), policy);
+		assert_true(policy->doc && *policy->doc);
+		assert_true(policy->on_request || policy->on_response);
+		assert_non_null(policy->fields);
+		/* The row for the manual is the same one. */
+		assert_string_equal(policy_list_fields[i + 1].name, policy->name);
+		assert_ptr_equal(policy_list_fields[i + 1].fields, policy->fields);
+		assert_string_equal(policy_list_fields[i + 1].doc, policy->doc);
+	}
+	assert_null(policy_find(STR("use")));
+	assert_null(policy_find(STR("")));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good_lists),
+		cmocka_unit_test(bad_lists),
+		cmocka_unit_test(mistakes_are_reported_once),
+		cmocka_unit_test(requests_run_forth_and_answers_back),
+		cmocka_unit_test(every_policy_is_in_the_list),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

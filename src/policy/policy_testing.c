@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/policy_testing.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "config/document.h"
+
+enum { ARENA_MAX = 16 * 1024 * 1024 };
+
+static wall_time standing_clock(void *self)
+{
+	(void)self;
+	return (wall_time)1767323045 * SECOND; /* 2026-01-02T03:04:05Z */
+}
+
+static uint64_t same_number(void *self)
+{
+	(void)self;
+	return 4;
+}
+
+static const char *no_environment(const char *name, void *argument)
+{
+	(void)argument;
+	return strcmp(name, "FROM_OUTSIDE") == 0 ? "${request.id}" : NULL;
+}
+
+struct bench *bench_new(const char *policies)
+{
+	struct bench *bench = calloc(1, sizeof *bench);
+	const struct document_options options = { .environment = no_environment };
+	struct policy_names names;
+	struct reader reader;
+	struct document *document;
+	const struct node *list;
+	result_value parsed;
+
+	ASSERT(bench);
+	arena_init(&bench->snapshot, NULL, ARENA_MAX);
+	arena_init(&bench->exchange, NULL, ARENA_MAX);
+	bench->diagnostics = diagnostics_new(&bench->snapshot);
+	parsed = document_parse(&bench->snapshot, STR("test.yaml"),
+				arena_printf(&bench->snapshot, "policies: %s\n", policies), &options,
+				bench->diagnostics, &document);
+	if (failed(parsed))
+		return bench;
+	reader = (struct reader) { &bench->snapshot, bench->diagnostics, document };
+	policy_names_compile(&names, &reader, NULL);
+	list = node_find(document_root(document), STR("policies"));
+	bench->chain = policy_chain_compile(&names, &list, 1, NULL, NULL);
+	return bench;
+}
+
+void bench_free(struct bench **address)
+{
+	struct bench *bench = *address;
+
+	arena_fini(&bench->snapshot);
+	arena_fini(&bench->exchange);
+	free(bench->printed);
+	free(bench);
+	*address = NULL;
+}
+
+const char *bench_errors(struct bench *bench)
+{
+	size_t len;
+	FILE *to;
+
+	free(bench->printed);
+	to = open_memstream(&bench->printed, &len);
+	ASSERT(to);
+	diagnostics_print(bench->diagnostics, to);
+	ASSERT(fclose(to) == 0);
+	return bench->printed;
+}
+
+static void add_lines(struct http_fields *fields, const char *lines)
+{
+	str rest = str_of(lines), line, name, value;
+
+	while (str_cut(rest, '\n', &line, &rest)) {
+		result_value added;
+
+		ASSERT(str_cut(line, ':', &name, &value));
+		added = http_fields_add(fields, http_name_find(name), name, str_trim(value));
+		ASSERT(!failed(added));
+	}
+	ASSERT(rest.len == 0);
+}
+
+void bench_ask(struct bench *bench, const char *target, const char *fields)
+{
+	static const struct route_parameter parameters[] = { { STR_INIT("id"), STR_INIT("7") } };
+	str method, path, query = { 0 };
+
+	arena_fini(&bench->exchange);
+	ASSERT(str_cut(str_of(target), ' ', &method, &path));
+	str_cut(path, '?', &path, &query);
+	bench->effects = (struct effects) { .wall = standing_clock, .random = same_number };
+	bench->request = (struct http_request) { .method = http_method_find(method),
+						 .method_text = method,
+						 .host = STR("api.test") };
+	bench->request.fields = (struct http_fields) { .at = bench->request_fields, .max = BENCH_FIELDS_MAX };
+	add_lines(&bench->request.fields, fields);
+	bench->view = (struct view) {
+		.arena = &bench->exchange,
+		.effects = &bench->effects,
+		.request = &bench->request,
+		.scheme = STR("https"),
+		.host = STR("api.test"),
+		.path = path,
+		.query = query,
+		.client_ip = STR("203.0.113.9"),
+		.request_id = STR("id-1"),
+		.request_id_header = STR("X-Request-ID"),
+		.api = STR("orders"),
+		.route = STR("one"),
+		.parameters = parameters,
+		.parameter_count = 1,
+	};
+}
+
+enum verdict bench_request(struct bench *bench)
+{
+	return policy_chain_request(&bench->chain, &bench->view);
+}
+
+void bench_answer(struct bench *bench, const char *fields)
+{
+	bench->response = (struct http_response) { .status = 200 };
+	bench->response.fields =
+		(struct http_fields) { .at = bench->response_fields, .max = BENCH_FIELDS_MAX };
+	add_lines(&bench->response.fields, fields);
+	bench->view.response = &bench->response;
+	bench->view.endpoint = STR("10.0.0.5:8080");
+	policy_chain_response(&bench->chain, &bench->view);
+}
+
+const char *bench_fields(struct bench *bench, const struct http_fields *fields)
+{
+	struct buf out = arena_open(&bench->exchange, BENCH_TEXT_MAX);
+
+	for (size_t i = 0; i < fields->count; i++) {
+		if (fields->at[i].removed)
+			continue;
+		buf_put(&out, fields->at[i].name);
+		buf_put(&out, STR(": "));
+		buf_put(&out, fields->at[i].value);
+		buf_put_char(&out, '\n');
+	}
+	buf_put_char(&out, 0);
+	ASSERT(!buf_overflowed(&out));
+	return arena_close(&bench->exchange, &out).ptr;
+}
+
+const char *bench_text(struct bench *bench, str text)
+{
+	return arena_printf(&bench->exchange, "%.*s", STR_ARG(text)).ptr;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policy_testing: a policy between a file and an exchange that are not there.
+ *
+ * The options are read from YAML as a file's would be, the view is a double: a request given in a few lines,
+ * a clock that stands, numbers that are not random. What a policy did is read back as text.
+ */
+#pragma once
+
+#include "policy/chain.h"
+
+enum { BENCH_FIELDS_MAX = 64, BENCH_TEXT_MAX = 64 * 1024 };
+
+struct bench {
+	struct arena snapshot, exchange;
+	struct diagnostics *diagnostics;
+	struct policy_chain chain;
+	struct view view;
+	struct http_request request;
+	struct http_response response;
+	struct http_field request_fields[BENCH_FIELDS_MAX], response_fields[BENCH_FIELDS_MAX];
+	struct effects effects;
+	char *printed; /* by bench_errors() */
+};
+
+struct bench *bench_new(const char *policies);
+/* policies: a list as in a file: "[ respond: { status: 204 } ]". */
+
+void bench_free(struct bench **bench);
+
+const char *bench_errors(struct bench *bench);
+/* What check would print; empty when all is well. */
+
+void bench_ask(struct bench *bench, const char *target, const char *fields);
+/* A fresh exchange: "GET /path?query", and lines "Name: value\n". The host is api.test, the client
+ * 203.0.113.9, the id id-1, API and route are "orders" and "one"; {id} is "7". */
+
+enum verdict bench_request(struct bench *bench);
+void bench_answer(struct bench *bench, const char *fields);
+/* Runs the response side on an answer of endpoint 10.0.0.5:8080 with these fields. */
+
+const char *bench_fields(struct bench *bench, const struct http_fields *fields);
+/* "Name: value\n" of each that is there. Lives until the next bench_ask(). */
+
+const char *bench_text(struct bench *bench, str text);
+/* With its NUL, for assert_string_equal(). */
