@@ -88,6 +88,20 @@ static bool is_of_policies(str name)
 	return str_find(name, '.', &dot) || str_eq(name, STR("api")) || str_eq(name, STR("route"));
 }
 
+/* The template of the access log has names of its own, in lower case: ${client_ip}. */
+static bool is_of_log(const struct node *node, str name)
+{
+	const struct node *access = node->parent;
+
+	if (!access || !access->parent || !str_eq(node->key, STR("format")) ||
+	    !str_eq(access->key, STR("access")) || !str_eq(access->parent->key, STR("log")))
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if (!(name.ptr[i] >= 'a' && name.ptr[i] <= 'z') && name.ptr[i] != '_')
+			return false;
+	return name.len > 0;
+}
+
 static void expand_environment(struct expansion *expansion, str reference, str name, const str *standard)
 {
 	struct expander *expander = expansion->expander;
@@ -153,7 +167,7 @@ static void expand_reference(struct expansion *expansion, str reference, str inn
 		standard = str_skip(inner, colon + 2);
 		has_default = true;
 	}
-	if (is_of_policies(name)) {
+	if (is_of_policies(name) || is_of_log(expansion->node, name)) {
 		put(expansion, reference, false);
 		return;
 	}

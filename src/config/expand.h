@@ -4,7 +4,7 @@
  *
  * What is taken from outside is neither expanded again nor read as YAML: it is text, and a plain scalar that
  * it became part of is still read by what its field wants. $${ gives ${. Names with a dot, and the words api
- * and route, belong to policies and stay as they are.
+ * and route, belong to policies and stay as they are, and so do names in lower case in log.access.format.
  */
 #pragma once
 

@@ -85,7 +85,7 @@ static bool compile_reference(struct template *template, size_t from, size_t off
 		return false;
 	}
 	name = str_slice(text, offset + 2, offset + end);
-	if (!log_field_find(str_starts(name, STR("log.")) ? str_skip(name, 4) : name, &field)) {
+	if (!log_field_find(name, &field)) {
 		report_unknown_field(template, name);
 		return false;
 	}
@@ -157,7 +157,7 @@ static void format_read(struct reader *reader, const struct node *node, void *re
 						sizeof format_words / sizeof *format_words);
 		diagnostic_error(
 			reader->diagnostics, node,
-			"want json, clf or a template with fields such as ${log.status}, read \"%.*s\"%.*s",
+			"want json, clf or a template with fields such as ${status}, read \"%.*s\"%.*s",
 			STR_ARG(text), STR_ARG(suggestion));
 	}
 }
@@ -165,7 +165,7 @@ static void format_read(struct reader *reader, const struct node *node, void *re
 static const struct field_form format_form = {
 	.manual = "`json`, `clf` (the combined format of web servers), or a template: a text with fields "
 		  "such as "
-		  "`${log.client_ip}` or `${log.status}`",
+		  "`${client_ip}` or `${status}`",
 	.schema = "{\"type\": \"string\"}",
 	.read = format_read,
 };
