@@ -232,7 +232,7 @@ static result connect_finish(struct socket *socket, deadline until)
 result socket_connect(struct socket *socket, struct fibers *fibers, const struct address *to, deadline until)
 {
 	result_value connected;
-	int fd;
+	int fd = -1;
 
 	socket_init(socket, fibers);
 	TRY(socket_make(to, &fd));

@@ -123,19 +123,21 @@ void wheel_turn(struct wheel *wheel)
 	timers_move(&wheel->firing, &wheel->past);
 }
 
-static void wheel_fire_list(struct wheel *wheel, deadline now)
+/* What is due by `limit` fires; the rest is filed anew. */
+static void wheel_fire_list(struct wheel *wheel, deadline limit)
 {
 	while (wheel->firing) {
 		struct timer *timer = wheel->firing;
 
 		timer_unlink(timer);
-		if (timer->due <= now)
+		if (timer->due <= limit)
 			timer->on_due(timer);
 		else if (timer->due != DEADLINE_NEVER)
 			wheel_file(wheel, timer, tick_of(timer->due));
 	}
 }
 
+/* Tick by tick, so that of two timers the earlier fires first, however late the loop is. */
 void wheel_fire(struct wheel *wheel, deadline now)
 {
 	uint64_t target = (uint64_t)(now / WHEEL_TICK);
@@ -146,7 +148,7 @@ void wheel_fire(struct wheel *wheel, deadline now)
 	while ((slot = wheel_first(wheel, &tick)) && tick <= target) {
 		wheel->tick = tick;
 		timers_move(&wheel->firing, slot);
-		wheel_fire_list(wheel, now);
+		wheel_fire_list(wheel, (deadline)tick * WHEEL_TICK);
 	}
 	wheel->tick = target;
 }

@@ -230,6 +230,44 @@ static void moving_later_is_one_store(void **state)
 	assert_true(wheel_is_empty(&wheel));
 }
 
+struct ordered {
+	struct timer timer;
+	deadline *last;
+	unsigned *fired;
+};
+
+static void ordered_on_due(struct timer *timer)
+{
+	struct ordered *ordered = (struct ordered *)(void *)timer;
+
+	assert_true(timer->due >= *ordered->last);
+	*ordered->last = timer->due;
+	++*ordered->fired;
+}
+
+/* The loop comes late, and all are due: they fire by their ticks, from whichever level. */
+static void the_earlier_fires_first(void **state)
+{
+	enum { COUNT = 300 };
+	struct ordered ordered[COUNT];
+	deadline last = 0;
+	unsigned fired = 0;
+	struct wheel wheel;
+
+	(void)state;
+	wheel_init(&wheel, SECOND);
+	for (unsigned i = 0; i < COUNT; i++) {
+		unsigned mixed = i * 7 % COUNT;
+
+		ordered[i] = (struct ordered) { { .on_due = ordered_on_due }, &last, &fired };
+		wheel_set(&wheel, &ordered[i].timer, SECOND + (mixed + 1) * 3 * MILLISECOND, SECOND);
+	}
+	wheel_turn(&wheel);
+	wheel_fire(&wheel, 10 * SECOND);
+	assert_int_equal(fired, COUNT);
+	assert_true(wheel_is_empty(&wheel));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +276,7 @@ int main(void)
 		cmocka_unit_test(set_to_the_past_between_turns_it_waits_for_the_next),
 		cmocka_unit_test(a_timer_cleared_by_its_neighbour_does_not_fire),
 		cmocka_unit_test(moving_later_is_one_store),
+		cmocka_unit_test(the_earlier_fires_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
