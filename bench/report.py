@@ -23,6 +23,7 @@ from proxies import first_line, program
 
 RESULTS = OUTPUT / "results.json"
 PAGE = TOP / "docs" / "benchmarks.md"
+QUIET = 1.0  # the load average of a machine that is not quite idle
 HEADINGS = ("what", "gatehouse", "nginx", "HAProxy", "figure", "target", "")
 
 INTRODUCTION = """\
@@ -80,10 +81,10 @@ def machine() -> dict[str, str]:
     }
 
 
-def keep(job: str, rows: Sequence[Row]) -> None:
-    """Remembers a full-length job's rows."""
+def keep(job: str, load: float, rows: Sequence[Row]) -> None:
+    """Remembers a full-length job's rows, and the load average that the run began with."""
     results = remembered()
-    results[job] = {"time": time.strftime("%Y-%m-%d"), "rows": [dataclasses.asdict(row) for row in rows]}
+    results[job] = {"time": time.strftime("%Y-%m-%d"), "load": load, "rows": [dataclasses.asdict(row) for row in rows]}
     OUTPUT.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1))
 
@@ -111,13 +112,19 @@ def write_page(plan: Any, connections: int, large: int) -> str:
 
 def detail(job: str, result: dict[str, Any]) -> str:
     """What a job is, its command, and its windows."""
-    lines = [f"**`bench/run {job}`** ({result['time']}): {JOBS[job].__doc__}", ""]
+    load = f", with other work going on: load {result['load']:.1f}" if result["load"] > QUIET else ""
+    lines = [f"**`bench/run {job}`** ({result['time']}{load}): {what(job)}", ""]
     lines += [f"- {line}" for row in result["rows"] for line in row["details"]]
     return "\n".join(lines) + "\n"
+
+
+def what(job: str) -> str:
+    """What a job is, in one line."""
+    return " ".join((JOBS[job].__doc__ or "").split())
 
 
 def quiet_enough() -> str:
     """A warning when somebody else is using the processors."""
     load = os.getloadavg()[0]
-    return f"other work is going on here (load {load:.1f}); ratios scatter more" if load > 1.0 else ""
+    return f"other work is going on here (load {load:.1f}); ratios scatter more" if load > QUIET else ""
 
