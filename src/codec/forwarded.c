@@ -130,10 +130,12 @@ struct ip forwarded_client(const struct http_fields *fields, const struct cidr *
 /* RFC 7239 section 4: a value with ':' or brackets must be quoted, a token need not be. */
 static void parameter_print(struct buf *out, str name, str value, bool *is_first)
 {
-	str quote = http_is_token(value) ? (str) { 0 } : STR("\"");
+	str quote = { 0 };
 
 	if (!value.len)
 		return;
+	if (!http_is_token(value))
+		quote = STR("\"");
 	if (!*is_first)
 		buf_put_char(out, ';');
 	*is_first = false;

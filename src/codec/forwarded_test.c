@@ -29,6 +29,9 @@ static void reads_elements(void **state)
 		{ "for=a;for=b", false },
 		{ "for=a;;by=b", false },
 		{ "for=\"a", false },
+		{ "for=\"", false },
+		{ "for=\";by=a", false },
+		{ "for=\"a\x7f\"", false },
 		{ "for=\"a\"b", false },
 		{ "for=\"a\\\"b\"", false },
 		{ "for=[::1]", false },
@@ -164,6 +167,24 @@ static void believes_only_trusted_proxies(void **state)
 	}
 }
 
+static void removed_fields_say_nothing(void **state)
+{
+	struct http_field at[2];
+	struct http_fields fields = { .at = at, .max = COUNT_OF(at) };
+	struct cidr all;
+	struct ip peer, said;
+
+	(void)state;
+	assert_true(cidr_parse(STR("0.0.0.0/0"), &all) && ip_parse(STR("10.0.0.1"), &peer));
+	assert_true(ip_parse(STR("192.0.2.1"), &said));
+	add_forwarded(&fields, "192.0.2.1");
+	add_forwarded(&fields, "198.51.100.1");
+	at[1].removed = true;
+	assert_true(ip_eq(forwarded_client(&fields, &all, 1, peer), said));
+	at[0].removed = true;
+	assert_true(ip_eq(forwarded_client(&fields, &all, 1, peer), peer));
+}
+
 static void prints_what_it_reads(void **state)
 {
 	struct forwarded forwarded = { STR("[2001:db8::1]:80"), STR("_gw"), STR("gw.test:8443"),
@@ -185,8 +206,11 @@ static void prints_what_it_reads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_elements),           cmocka_unit_test(takes_elements_from_the_right),
-		cmocka_unit_test(finds_addresses_in_nodes), cmocka_unit_test(believes_only_trusted_proxies),
+		cmocka_unit_test(reads_elements),
+		cmocka_unit_test(takes_elements_from_the_right),
+		cmocka_unit_test(finds_addresses_in_nodes),
+		cmocka_unit_test(believes_only_trusted_proxies),
+		cmocka_unit_test(removed_fields_say_nothing),
 		cmocka_unit_test(prints_what_it_reads),
 	};
 

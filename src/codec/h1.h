@@ -35,7 +35,11 @@ str h1_error_reason(enum h1_error error);
 str h1_error_text(enum h1_error error);
 /* One sentence for the problem document; tells nothing of the content. */
 
-enum h1_state { H1_MORE, H1_DONE, H1_FAILED };
+enum h1_state {
+	H1_MORE,   /* call again with more behind the same bytes */
+	H1_DONE,   /* the head is complete */
+	H1_FAILED, /* for good: see error */
+};
 
 /* One head under way. Zero is the start; when the bytes have moved (another base pointer), it begins again by
  * itself. */
@@ -65,7 +69,10 @@ void h1_response_move(struct http_response *response, const char *from, const ch
 
 enum { H1_CHUNK_HEAD_MAX = 18 }; /* "FFFFFFFFFFFFFFFF\r\n" */
 
-/* Takes the chunked coding off (RFC 9112 section 7.1), also incremental. Extensions are checked and dropped.
+/*
+ * Takes the chunked coding off (RFC 9112 section 7.1), also incremental. Extensions are checked and dropped.
+ * Whoever wants to know a chunk's size before its content looks at `left` after each call: it is there as
+ * soon as the size's line is complete.
  */
 struct h1_chunked {
 	uint64_t left;    /* content bytes left in this chunk; known before the first of them is there */
@@ -81,7 +88,12 @@ struct h1_chunked_limits {
 	struct h1_limits trailers;
 };
 
-enum h1_chunked_state { H1_CHUNKED_MORE, H1_CHUNKED_CONTENT, H1_CHUNKED_END, H1_CHUNKED_FAILED };
+enum h1_chunked_state {
+	H1_CHUNKED_MORE,    /* input is used up */
+	H1_CHUNKED_CONTENT, /* a piece of content */
+	H1_CHUNKED_END,     /* the body is complete; so said again when asked again */
+	H1_CHUNKED_FAILED,  /* for good: see error */
+};
 
 enum h1_chunked_state h1_chunked_next(struct h1_chunked *chunked, str input,
 				      const struct h1_chunked_limits *limits, struct http_fields *trailers,

@@ -14,20 +14,22 @@ enum { SIZE_DIGITS_MAX = 16 };
 
 /* Zero is where a chunk begins. */
 enum chunk_state {
-	SIZE,       /* the line's first byte: a digit */
-	SIZE_MORE,  /* digits, or what ends them */
+	SIZE,      /* the line's first byte: a digit */
+	SIZE_MORE, /* digits, or what ends them */
+	/* The rest of the line: what the automaton knows. */
 	NAME_START, /* after ';' */
 	NAME,
 	NAME_END, /* whitespace after a name */
 	VALUE_START,
 	VALUE,
 	QUOTED,
-	QUOTED_PAIR,
-	VALUE_END, /* whitespace after a value or after the digits: another extension must follow */
+	QUOTED_PAIR, /* after a backslash: any text byte stands for itself */
+	VALUE_END,   /* whitespace after a value or after the digits: another extension must follow */
 	QUOTED_END,
 	SIZE_LF,
+	/* Behind it. */
 	CONTENT,
-	CONTENT_CR,
+	CONTENT_CR, /* all content of the chunk was used */
 	CONTENT_LF,
 	TRAILERS,
 	END,

@@ -67,6 +67,27 @@ static void finds_every_name_of_the_table(void **state)
 	}
 }
 
+static enum http_name find_slowly(str name)
+{
+	for (unsigned id = HTTP_NAME_OTHER + 1; id < HTTP_NAMES; id++)
+		if (str_eq_nocase(http_name_text((enum http_name)id), name))
+			return (enum http_name)id;
+	return HTTP_NAME_OTHER;
+}
+
+/* Of names this short, all the bytes make the slot: only by trying all of them do some meet. */
+static void short_names_do_not_meet(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 27 * 27 * 27; i++) {
+		char letters[3] = { (char)('a' + i % 26), (char)('A' + i / 27 % 27),
+				    (char)('`' + i / 27 / 27) };
+		str name = { letters, 2 + (size_t)(i % 2) };
+
+		assert_row(http_name_find(name) == find_slowly(name), i, "short name");
+	}
+}
+
 struct name_row {
 	const char *text;
 	enum http_name id, alias;
@@ -200,6 +221,26 @@ static void sets_fields(void **state)
 	assert_int_equal(m.fields.count, 4);
 }
 
+/* With an arena behind them, fields outgrow their array, up to a bound. */
+static void grows_in_an_arena(void **state)
+{
+	static const char *const lines[] = { "A: 1", "B: 2", NULL };
+	struct arena arena;
+	struct message m;
+
+	(void)state;
+	arena_init(&arena, NULL, 4 * 1024 * 1024);
+	fill(&m, lines);
+	m.fields.max = 2;
+	m.fields.arena = &arena;
+	while (!failed(http_fields_add(&m.fields, HTTP_NAME_OTHER, STR("X"), STR("y"))))
+		assert_true(m.fields.count <= HTTP_FIELDS_MAX);
+	assert_in_range(m.fields.count, HTTP_FIELDS_MAX / 4, HTTP_FIELDS_MAX);
+	assert_text(http_fields_find(&m.fields, STR("b"))->value, "2");
+	assert_int_equal(http_fields_count(&m.fields, HTTP_NAME_OTHER), m.fields.count);
+	arena_fini(&arena);
+}
+
 static void removes_what_clients_may_not_send(void **state)
 {
 	static const char *const lines[] = { "Host: h",
@@ -300,12 +341,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_every_name_of_the_table),
+		cmocka_unit_test(short_names_do_not_meet),
 		cmocka_unit_test(tells_names_apart),
 		cmocka_unit_test(knows_the_alias_of_a_long_name),
 		cmocka_unit_test(knows_what_kind_a_name_is),
 		cmocka_unit_test(finds_fields),
 		cmocka_unit_test(removes_fields),
 		cmocka_unit_test(sets_fields),
+		cmocka_unit_test(grows_in_an_arena),
 		cmocka_unit_test(removes_what_clients_may_not_send),
 		cmocka_unit_test(removes_what_is_for_one_hop),
 		cmocka_unit_test(reads_lists),

@@ -24,12 +24,13 @@ enum http_version { HTTP_1_0, HTTP_1_1, HTTP_2 };
 
 /* How the end of a body is known (RFC 9112 section 6.3). */
 enum http_framing {
-	HTTP_NO_BODY,
-	HTTP_LENGTH, /* length bytes */
+	HTTP_NO_BODY, /* not even of no bytes: nothing announced one, or there can be none */
+	HTTP_LENGTH,  /* length bytes */
 	HTTP_CHUNKED,
 	HTTP_UNTIL_CLOSE, /* answers only */
 };
 
+/* Slices live as long as the bytes that they were parsed from, or where those were moved to. */
 struct http_request {
 	enum http_method method;
 	enum http_version version;
@@ -49,8 +50,8 @@ struct http_response {
 	str reason; /* may be empty; not forwarded to clients that have none */
 	struct http_fields fields;
 	enum http_framing framing;
-	uint64_t length;
-	bool keep_alive;
+	uint64_t length; /* as told; also where there is no body (HEAD, 304) */
+	bool keep_alive; /* the upstream may be asked again on this connection */
 };
 
 enum http_method http_method_find(str text);

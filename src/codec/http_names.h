@@ -8,7 +8,8 @@
  * number and are told apart by their text. After a change run http_name_table.py, which finds the hash.
  */
 
-/* Framing and the connection. */
+/* Framing and the connection. Trailer is end-to-end (RFC 9110 section 6.6.2), the coding it announces is not.
+ */
 X(CONNECTION, "Connection", HOP | NO_TRAILER)
 X(CONTENT_LENGTH, "Content-Length", NO_TRAILER | NO_NOMINATE)
 X(TRANSFER_ENCODING, "Transfer-Encoding", HOP | NO_TRAILER | NO_NOMINATE)
@@ -23,7 +24,7 @@ X(EXPECT, "Expect", SINGLETON | NO_TRAILER)
 X(MAX_FORWARDS, "Max-Forwards", NO_TRAILER)
 X(VIA, "Via", NO_TRAILER)
 
-/* Credentials. */
+/* Credentials. Never in a trailer: they would come after the decision. */
 X(AUTHORIZATION, "Authorization", SINGLETON | NO_TRAILER | NO_NOMINATE)
 X(PROXY_AUTHORIZATION, "Proxy-Authorization", HOP | SINGLETON | NO_TRAILER)
 X(PROXY_AUTHENTICATE, "Proxy-Authenticate", HOP | NO_TRAILER)
@@ -123,7 +124,8 @@ X(GRPC_STATUS, "grpc-status", 0)
 X(GRPC_MESSAGE, "grpc-message", 0)
 X(GRPC_TIMEOUT, "grpc-timeout", NO_TRAILER)
 
-/* Correlation. */
+/* Correlation. A client may send them, whether they are kept is a policy's business; but its Connection field
+ * has no say in it. */
 X(X_REQUEST_ID, "X-Request-ID", NO_TRAILER | NO_NOMINATE)
 X(X_CORRELATION_ID, "X-Correlation-ID", NO_TRAILER)
 X(TRACEPARENT, "traceparent", NO_TRAILER | NO_NOMINATE)
@@ -189,7 +191,11 @@ X(X_CLIENT_VERIFY, "X-Client-Verify", MANAGED | NO_TRAILER | NO_NOMINATE)
 X(X_CLIENT_DN, "X-Client-DN", MANAGED | NO_TRAILER | NO_NOMINATE)
 X(X_CLIENT_CERT, "X-Client-Cert", MANAGED | NO_TRAILER | NO_NOMINATE)
 
-/* Families. */
+/*
+ * Families. What proxies and authenticating gateways are known to tell services in: X-Forwarded-Prefix, -Uri,
+ * -User; X-Original-URL, -Host; X-Consumer-* and X-Credential-* of Kong; X-Auth-Request-* of oauth2-proxy;
+ * SSL_CLIENT_* of Apache, which arrives as an alias. The last two are our own.
+ */
 X(X_FORWARDED_FAMILY, "X-Forwarded-*", MANAGED | NO_TRAILER | NO_NOMINATE | FAMILY)
 X(X_ORIGINAL_FAMILY, "X-Original-*", MANAGED | NO_TRAILER | NO_NOMINATE | FAMILY)
 X(X_CONSUMER_FAMILY, "X-Consumer-*", MANAGED | NO_TRAILER | NO_NOMINATE | FAMILY)

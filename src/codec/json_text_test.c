@@ -19,6 +19,8 @@ static const struct text_row text_rows[] = {
 	{ STR_INIT("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"),
 	  "\"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\"" },
 	{ STR_INIT("\xf4\x8f\xbf\xbf\xed\x9f\xbf"), "\"\xf4\x8f\xbf\xbf\xed\x9f\xbf\"" },
+	{ STR_INIT("\xc2\x80\xdf\xbf\xe0\xa0\x80"), "\"\xc2\x80\xdf\xbf\xe0\xa0\x80\"" },
+	{ STR_INIT("\xf5\x80\x80\x80"), "\"" REPLACED REPLACED REPLACED REPLACED "\"" },
 	{ STR_INIT("\xff"), "\"" REPLACED "\"" },
 	{ STR_INIT("a\x80z"), "\"a" REPLACED "z\"" },
 	{ STR_INIT("\xc3"), "\"" REPLACED "\"" },
@@ -68,6 +70,26 @@ static void escapes_at_every_place(void **state)
 	}
 }
 
+/* In the middle of a long text every byte becomes what it becomes alone. */
+static void blocks_agree_with_bytes(void **state)
+{
+	char text[48], long_bytes[sizeof text * 6 + 2], short_bytes[8];
+
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		struct buf in_long = buf_over(long_bytes, sizeof long_bytes);
+		struct buf alone = buf_over(short_bytes, sizeof short_bytes);
+
+		memset(text, 'a', sizeof text);
+		text[20] = (char)c;
+		json_put_string(&in_long, (str) { text, sizeof text });
+		json_put_string(&alone, (str) { text + 20, 1 });
+		assert_true(str_eq(str_slice(buf_str(&in_long), 21, 21 + alone.len - 2),
+				   str_slice(buf_str(&alone), 1, alone.len - 1)));
+		assert_int_equal(in_long.len, sizeof text - 1 + alone.len);
+	}
+}
+
 static void says_when_there_is_no_room(void **state)
 {
 	char bytes[8];
@@ -83,6 +105,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(escapes_what_must_be),
 		cmocka_unit_test(escapes_at_every_place),
+		cmocka_unit_test(blocks_agree_with_bytes),
 		cmocka_unit_test(says_when_there_is_no_room),
 	};
 

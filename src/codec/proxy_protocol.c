@@ -8,11 +8,13 @@
 #include "codec/scan.h"
 
 enum {
+	/* Bytes: of the fixed part, of the addresses of each family, of a TLV's type and length. */
 	V2_FIXED = 16,
 	V2_IP4 = 12,
 	V2_IP6 = 36,
 	V2_PATH = 108,
 	TLV_HEAD = 3,
+	/* Values of the fixed part. */
 	FAMILY_IP4 = 1,
 	FAMILY_IP6 = 2,
 	FAMILY_UNIX = 3,

@@ -126,6 +126,9 @@ static void reads_version_2(void **state)
 	assert_int_equal(type, 0x20);
 	assert_text(value, "hi");
 	assert_false(proxy_tlv_next(&tlvs, &type, &value));
+	check_good(STR(SIGNATURE "\x21\x11\0\x0f" FOUR_ADDRESSES "\5\0\0"), &h);
+	assert_int_equal(h.tlvs.len, 3);
+	assert_true(proxy_tlv_next(&h.tlvs, &type, &value) && type == 5 && value.len == 0);
 	check_good(STR(SIGNATURE "\x20\0\0\0"), &h);
 	assert_int_equal(h.family, PROXY_NONE);
 	check_good(STR(SIGNATURE "\x20\x11\0\3xyz"), &h);
@@ -192,6 +195,33 @@ static void refuses_malformed_version_2(void **state)
 		assert_row(parse(rows[i], &h, &len) == PROXY_FAILED, i, "version 2");
 }
 
+static void keeps_its_bounds_to_the_byte(void **state)
+{
+	char *bytes = test_calloc(16 + PROXY_V2_MAX + 1, 1), line[PROXY_V1_MAX + 1];
+	struct proxy_header h;
+	size_t len;
+
+	(void)state;
+	memcpy(bytes, SIGNATURE "\x20\0\x10\0", 16);
+	assert_int_equal(parse((str) { bytes, 16 + PROXY_V2_MAX }, &h, &len), PROXY_DONE);
+	assert_int_equal(len, 16 + PROXY_V2_MAX);
+	bytes[15] = 1;
+	assert_int_equal(parse((str) { bytes, 16 + PROXY_V2_MAX + 1 }, &h, &len), PROXY_FAILED);
+	test_free(bytes);
+	memset(line, 'a', sizeof line);
+	memcpy(line, "PROXY UNKNOWN ", 14);
+	line[PROXY_V1_MAX - 2] = '\r';
+	line[PROXY_V1_MAX - 1] = '\n';
+	assert_int_equal(parse((str) { line, PROXY_V1_MAX }, &h, &len), PROXY_DONE);
+	assert_int_equal(len, PROXY_V1_MAX);
+	line[PROXY_V1_MAX - 2] = 'a';
+	line[PROXY_V1_MAX - 1] = '\r';
+	line[PROXY_V1_MAX] = '\n';
+	assert_int_equal(parse((str) { line, PROXY_V1_MAX - 1 }, &h, &len), PROXY_MORE);
+	assert_int_equal(parse((str) { line, PROXY_V1_MAX }, &h, &len), PROXY_FAILED);
+	assert_int_equal(parse((str) { line, PROXY_V1_MAX + 1 }, &h, &len), PROXY_FAILED);
+}
+
 static void tells_a_wrong_byte_at_once(void **state)
 {
 	struct proxy_header h;
@@ -213,6 +243,7 @@ int main(void)
 		cmocka_unit_test(reads_version_2),
 		cmocka_unit_test(reads_other_families_of_version_2),
 		cmocka_unit_test(refuses_malformed_version_2),
+		cmocka_unit_test(keeps_its_bounds_to_the_byte),
 		cmocka_unit_test(tells_a_wrong_byte_at_once),
 	};
 

@@ -74,6 +74,11 @@ static inline const char *scan_class(const char *at, const char *end, unsigned c
 	return at;
 }
 
+/*
+ * The three searches. A block is read only where a whole one is left; what is left behind the last block goes
+ * byte by byte, so that heads can end where their memory ends.
+ */
+
 /* The first byte from `at` on that may not stand in a field value: CR, LF, another control character. */
 static inline const char *scan_value(const char *at, const char *end)
 {

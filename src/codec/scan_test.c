@@ -73,6 +73,15 @@ static void blocks_agree_with_bytes(void **state)
 	}
 }
 
+static void hex_digits_have_values(void **state)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof digits - 1; i++)
+		assert_int_equal(scan_hex_value(digits[i]), i < 16 ? i : i - 6);
+}
+
 static void the_first_of_several_ends(void **state)
 {
 	static const char text[] = "0123456789abcdef01234\r6789\nabcdef\x80 ";
@@ -89,6 +98,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(classes_are_those_of_the_standards),
 		cmocka_unit_test(blocks_agree_with_bytes),
+		cmocka_unit_test(hex_digits_have_values),
 		cmocka_unit_test(the_first_of_several_ends),
 	};
 

@@ -75,6 +75,8 @@ static bool is_plainly_normal(str path)
 	return true;
 }
 
+/* What the pass knows. `out` tells whether anything differed yet; until then `len` counts bytes of the path.
+ */
 struct normaliser {
 	str path;
 	size_t at; /* what was read of it */
@@ -336,6 +338,7 @@ bool uri_query_next(str *query, str *ret_name, str *ret_value)
 	return false;
 }
 
+/* Whole and hexadecimal. In a query a bad one is text: nobody decides by it. */
 static bool is_escape(str s, size_t at)
 {
 	return s.len - at >= 3 && s.ptr[at] == '%' && scan_is(s.ptr[at + 1], SCAN_HEX) &&
