@@ -72,6 +72,7 @@ def machine() -> dict[str, str]:
         "processor": f"{model[1] if model else platform.machine()}, {os.cpu_count()} processors",
         "memory": f"{int(memory[1]) / (1 << 20):.0f} GiB" if memory else "?",
         "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "TCP": f"congestion control {Path('/proc/sys/net/ipv4/tcp_congestion_control').read_text().strip()}",
         "gatehouse": first_line(program("gatehouse"), "version"),
         "commit": first_line("git", "-C", TOP, "rev-parse", "--short", "HEAD"),
         "compiler": first_line(os.environ.get("CC", "gcc"), "--version"),
