@@ -184,6 +184,14 @@ static struct diagnostic at_value(const struct node *node)
 				     .place = { node->file, node->line, node->column, node->width } };
 }
 
+/* What is said of a value first counts; what follows from it would only hide it. A map may have several
+ * mistakes of its own. */
+static void mark_broken(const struct node *at)
+{
+	if (at && at->kind != NODE_MAP)
+		((struct node *)(uintptr_t)at)->is_broken = true;
+}
+
 void diagnostic_error(struct diagnostics *diagnostics, const struct node *at, const char *format, ...)
 {
 	va_list arguments;
@@ -193,6 +201,7 @@ void diagnostic_error(struct diagnostics *diagnostics, const struct node *at, co
 	va_start(arguments, format);
 	report(diagnostics, at_value(at), format, arguments);
 	va_end(arguments);
+	mark_broken(at);
 }
 
 void diagnostic_warning(struct diagnostics *diagnostics, const struct node *at, const char *format, ...)

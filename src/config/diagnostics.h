@@ -29,7 +29,9 @@ struct diagnostics *diagnostics_new(struct arena *arena);
 
 void diagnostic_error(struct diagnostics *diagnostics, const struct node *at, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* at: the value that is wrong; the path before the message and the underline come from it. NULL: no place. */
+/* at: the value that is wrong; the path before the message and the underline come from it. NULL: no place. Of
+ * a text, a list or nothing, one error is reported, the first: so whoever checks a value further need not
+ * know whether it could be read. */
 
 void diagnostic_error_key(struct diagnostics *diagnostics, const struct node *at, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

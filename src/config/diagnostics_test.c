@@ -161,18 +161,18 @@ static void test_order_is_that_of_the_files(void **state)
 	reading_open(&reading);
 	reading_parse(&reading, "a: 1\nb: {c: 2, d: 3}\n");
 	root = document_root(reading.document);
-	diagnostic_error(reading.diagnostics, node_find(node_find(root, STR("b")), STR("d")), "third");
+	diagnostic_error_key(reading.diagnostics, node_find(node_find(root, STR("b")), STR("d")), "third");
 	diagnostic_warning(reading.diagnostics, node_find(root, STR("a")), "first");
 	diagnostic_error(reading.diagnostics, node_find(node_find(root, STR("b")), STR("c")), "second");
-	diagnostic_error(reading.diagnostics, node_find(node_find(root, STR("b")), STR("d")), "fourth");
+	diagnostic_error_key(reading.diagnostics, node_find(node_find(root, STR("b")), STR("d")), "fourth");
 	diagnostic_error(reading.diagnostics, NULL, "before all");
 	assert_int_equal(diagnostics_errors(reading.diagnostics), 4);
 	assert_int_equal(diagnostics_warnings(reading.diagnostics), 1);
 	assert_string_equal(reading_summary(&reading), "before all\n"
 						       "1:4: warning: a: first\n"
 						       "2:8: b.c: second\n"
-						       "2:14: b.d: third\n"
-						       "2:14: b.d: fourth");
+						       "2:11: b.d: third\n"
+						       "2:11: b.d: fourth");
 	reading_close(&reading);
 }
 
@@ -197,7 +197,7 @@ static void test_a_hundred_are_printed_and_all_are_counted(void **state)
 	reading_parse(&reading, "a: 1\n");
 	node = node_find(document_root(reading.document), STR("a"));
 	for (size_t i = 0; i < ERRORS; i++)
-		diagnostic_error(reading.diagnostics, node, "wrong %zu", i);
+		diagnostic_error_key(reading.diagnostics, node, "wrong %zu", i);
 	assert_int_equal(diagnostics_errors(reading.diagnostics), ERRORS);
 	assert_int_equal(count_lines(reading_print(&reading), "error: a: wrong"), 100);
 	assert_true(str_ends(str_of(reading.printed), STR("\nand 19900 more\n")));
@@ -237,11 +237,32 @@ static void test_what_is_broken_is_reported_once(void **state)
 
 	(void)state;
 	reading_open(&reading);
-	reading_parse(&reading, "a: ${NOPE}\n");
+	reading_parse(&reading, "a: ${NOPE}\nb: c\n");
 	node = node_find(document_root(reading.document), STR("a"));
 	diagnostic_error(reading.diagnostics, node, "further");
 	diagnostic_warning(reading.diagnostics, node, "further");
-	assert_string_equal(reading_summary(&reading), "1:4: a: the environment variable NOPE is not set");
+	node = node_find(document_root(reading.document), STR("b"));
+	diagnostic_error(reading.diagnostics, node, "first");
+	diagnostic_error(reading.diagnostics, node, "further");
+	diagnostic_error_key(reading.diagnostics, node, "of the key");
+	assert_string_equal(reading_summary(&reading), "1:4: a: the environment variable NOPE is not set\n"
+						       "2:1: b: of the key\n"
+						       "2:4: b: first");
+	reading_close(&reading);
+}
+
+static void test_a_map_may_have_several_mistakes(void **state)
+{
+	struct reading reading;
+	const struct node *node;
+
+	(void)state;
+	reading_open(&reading);
+	reading_parse(&reading, "a: {}\n");
+	node = node_find(document_root(reading.document), STR("a"));
+	diagnostic_error(reading.diagnostics, node, "one");
+	diagnostic_error(reading.diagnostics, node, "two");
+	assert_string_equal(reading_summary(&reading), "1:4: a: one\n1:4: a: two");
 	reading_close(&reading);
 }
 
@@ -389,6 +410,7 @@ int main(void)
 		cmocka_unit_test(test_a_long_message_is_cut),
 		cmocka_unit_test(test_a_full_arena_still_counts),
 		cmocka_unit_test(test_what_is_broken_is_reported_once),
+		cmocka_unit_test(test_a_map_may_have_several_mistakes),
 		cmocka_unit_test(test_what_came_from_outside_is_not_shown),
 		cmocka_unit_test(test_what_was_read_in_words),
 		cmocka_unit_test(test_suggestions),

@@ -103,6 +103,22 @@ static void test_expanded_nodes_say_so(void **state)
 	reading_close(&reading);
 }
 
+static void test_the_template_of_the_access_log_has_names_of_its_own(void **state)
+{
+	struct reading reading;
+	const struct node *log;
+
+	(void)state;
+	reading_open(&reading);
+	reading_parse(&reading, "log: { access: { format: \"${status} ${PORT} $${x}\" } }\n"
+				"log2: { access: { format: \"${status}\" } }\n");
+	log = node_find(document_root(reading.document), STR("log"));
+	assert_text(node_find(node_find(log, STR("access")), STR("format"))->text, "${status} 8080 ${x}");
+	assert_string_equal(reading_summary(&reading),
+			    "2:28: log2.access.format: the environment variable status is not set");
+	reading_close(&reading);
+}
+
 /* A file beside the test's own, gone with it. */
 struct temporary {
 	char folder[32], path[64];
@@ -215,6 +231,7 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_only_what_was_written_can_be_a_reference_of_a_policy),
 		cmocka_unit_test(test_expanded_nodes_say_so),
+		cmocka_unit_test(test_the_template_of_the_access_log_has_names_of_its_own),
 		cmocka_unit_test(test_files_are_taken_trimmed_and_as_they_are),
 		cmocka_unit_test(test_files_that_cannot_be_values_are_refused),
 		cmocka_unit_test(test_the_process_has_an_environment),

@@ -51,6 +51,18 @@ static void set_standard_list(struct reader *reader, const struct field *field, 
 			     count };
 }
 
+/* Forms read nodes. */
+static void set_standard_custom(struct reader *reader, const struct field *field, void *ret_member)
+{
+	size_t before = diagnostics_errors(reader->diagnostics);
+	struct node *node = ARENA_NEW(reader->arena, struct node);
+
+	node->kind = NODE_SCALAR;
+	node->text = str_of(field->standard);
+	field->form->read(reader, node, ret_member);
+	ASSERT(diagnostics_errors(reader->diagnostics) == before);
+}
+
 /* A default that cannot be read is a mistake in the table. */
 static void set_standard(struct reader *reader, const struct field *field, void *ret_member)
 {
@@ -78,6 +90,9 @@ static void set_standard(struct reader *reader, const struct field *field, void 
 	case FIELD_T_STRS:
 	case FIELD_T_ENUMS:
 		set_standard_list(reader, field, ret_member);
+		break;
+	case FIELD_T_CUSTOM:
+		set_standard_custom(reader, field, ret_member);
 		break;
 	default:
 		ASSERT(!"a row of this type has a default");
@@ -107,18 +122,23 @@ static void report_unknown(struct reader *reader, const struct node *node, const
 	str known[FIELDS_MAX], hint;
 	size_t count = 0;
 
+	if (!node->parent->parent)
+		known[count++] = str_of(field_include->name);
 	for (; fields->type != FIELD_T_END && count < FIELDS_MAX; fields++)
 		known[count++] = str_of(fields->name);
 	hint = diagnostic_suggest(reader->arena, node->key, known, count);
 	diagnostic_error_key(reader->diagnostics, node, "unknown key%.*s", STR_ARG(hint));
 }
 
+/* A map that lacks something is broken: what else would be said of it comes from that. */
 static void report_missing(struct reader *reader, const struct node *map, const struct field *fields)
 {
-	for (; fields->type != FIELD_T_END; fields++)
-		if (fields->is_required && !node_find(map, str_of(fields->name)))
-			diagnostic_error_key(reader->diagnostics, map, "the key \"%s\" is missing",
-					     fields->name);
+	for (; fields->type != FIELD_T_END; fields++) {
+		if (!fields->is_required || node_find(map, str_of(fields->name)))
+			continue;
+		diagnostic_error_key(reader->diagnostics, map, "the key \"%s\" is missing", fields->name);
+		((struct node *)(uintptr_t)map)->is_broken = true;
+	}
 }
 
 void fields_read_over(struct reader *reader, const struct node *map, const struct field *fields,

@@ -151,6 +151,11 @@ struct field {
 	{                                                                                   \
 		.name = key, FIELD_(S, m, C, FIELD_T_CUSTOM), .form = its_form, .doc = text \
 	}
+/* The default is a scalar, and read by the form. */
+#define FIELD_CUSTOM_DEFAULT(S, m, key, C, its_form, def, text)                                              \
+	{                                                                                                    \
+		.name = key, FIELD_(S, m, C, FIELD_T_CUSTOM), .form = its_form, .standard = def, .doc = text \
+	}
 #define FIELD_END                   \
 	{                           \
 		.type = FIELD_T_END \
@@ -167,8 +172,8 @@ void fields_read(struct reader *reader, const struct node *map, const struct fie
 /* Fills the struct from the map: defaults first, then what is there. Unknown keys, wrong types, values out of
  * range and missing required keys are reported, and the rest is read all the same. map may be NULL: defaults
  * only, and nothing is missing. A list, map or object without a value (`routes:`) is as good as absent; a
- * required text must not be empty. A number or a truth value in quotes is text, and refused. The struct is
- * zeroed by the caller. */
+ * required text must not be empty. A number or a truth value in quotes is text, and refused, unless
+ * it came from ${...}. The struct is zeroed by the caller. */
 
 void fields_read_over(struct reader *reader, const struct node *map, const struct field *fields,
 		      void *ret_struct);

@@ -36,7 +36,7 @@ static const char *const lines[] = {
 	"| `inner` | [object](#inner) |  | An object. |\n",
 	"| `items` | [list of objects](#items), or its `address` alone |  | Objects. |\n",
 	"| `named` | [map of names to objects](#items) |  | Objects with names. |\n",
-	"| `custom` | a text \\| or a map with `is`: [keys](#items) |  | A form of its own. |\n",
+	"| `custom` | a text \\| or a map with `is`: [keys](#items) | `own` | A form of its own. |\n",
 	"| `include` | list of texts |  | Further files",
 	"\n<a id=\"inner\"></a>\n### `inner`\n\nAn object.\n\n| key | value | default | meaning |\n",
 	"| `room` | size | `1MiB` | How much. |\n",

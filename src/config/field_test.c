@@ -304,7 +304,7 @@ static void assert_defaults(const struct everything *e)
 	assert_int_equal(e->inner.room, 1024 * 1024);
 	assert_int_equal(e->items.len, 0);
 	assert_int_equal(e->named.len, 0);
-	assert_int_equal(e->custom.len, 0);
+	assert_text(e->custom, "own");
 }
 
 static void test_defaults_hold_where_nothing_is_said(void **state)
@@ -448,7 +448,7 @@ static void test_what_came_from_outside_is_read_by_its_field(void **state)
 
 	(void)state;
 	read_everything(&reading,
-			"needed: ${HOST}\nany_number: ${PORT}\nroom: ${PORT}\nflag: ${NONE:-false}\n"
+			"needed: ${HOST}\nany_number: ${PORT}\nroom: ${PORT}\nflag: \"${NONE:-false}\"\n"
 			"wait: \"${NONE:-5}s\"\nnames: [\"${TRICKY}\"]\n",
 			&e);
 	assert_string_equal(reading_summary(&reading), "");

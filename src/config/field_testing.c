@@ -50,6 +50,7 @@ const struct field everything_fields[] = {
 		   "Objects."),
 	FIELD_MAP(struct everything, named, "named", struct everything_item, item_fields, 3,
 		  "Objects with names."),
-	FIELD_CUSTOM(struct everything, custom, "custom", str, &custom_form, "A form of its own."),
+	FIELD_CUSTOM_DEFAULT(struct everything, custom, "custom", str, &custom_form, "own",
+			     "A form of its own."),
 	FIELD_END,
 };

@@ -50,12 +50,16 @@ static str hint_of(struct reader *reader, const struct node *node, str guess)
 	return arena_printf(reader->arena, "; did you mean \"%.*s\"?", STR_ARG(guess));
 }
 
+/* Quotes make a number text. But YAML wants them around ${...} in brackets: there they mean nothing. */
+static bool is_text(const struct node *node)
+{
+	return node->is_quoted && !node->is_expanded;
+}
+
 /* For values that must not stand in quotes. */
 static bool refuse_plain(struct reader *reader, const struct node *node, str wanted)
 {
-	bool is_text = node->kind == NODE_SCALAR && node->is_quoted;
-
-	return refuse(reader, node, wanted, is_text ? STR(" in quotes, which is text") : (str) { 0 });
+	return refuse(reader, node, wanted, is_text(node) ? STR(" in quotes, which is text") : (str) { 0 });
 }
 
 bool field_read_str(struct reader *reader, const struct node *node, str *ret_value)
@@ -72,7 +76,7 @@ bool field_read_str(struct reader *reader, const struct node *node, str *ret_val
 
 bool field_read_bool(struct reader *reader, const struct node *node, bool *ret_value)
 {
-	if (node->kind == NODE_SCALAR && !node->is_quoted && field_parse_bool(node->text, ret_value))
+	if (node->kind == NODE_SCALAR && !is_text(node) && field_parse_bool(node->text, ret_value))
 		return true;
 	return refuse_plain(reader, node, STR("true or false"));
 }
@@ -97,7 +101,7 @@ bool field_read_int(struct reader *reader, const struct node *node, int64_t min,
 {
 	int64_t value;
 
-	if (node->kind != NODE_SCALAR || node->is_quoted || !field_parse_int(node->text, &value) ||
+	if (node->kind != NODE_SCALAR || is_text(node) || !field_parse_int(node->text, &value) ||
 	    !is_within(value, min, max))
 		return refuse_plain(reader, node, range_of_int(reader, min, max));
 	*ret_value = value;

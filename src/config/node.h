@@ -2,8 +2,8 @@
 /*
  * node: one value of a configuration file, and the file, line and column it came from.
  *
- * Compact, because a file of 50,000 routes has 400,000 of them. Nodes live in the document's arena and never
- * change once the document is loaded.
+ * Compact, because a file of 50,000 routes has 400,000 of them. Nodes live in the document's arena and, but
+ * for is_broken, never change once the document is loaded.
  */
 #pragma once
 

@@ -50,15 +50,15 @@ static bool is_past_end(const struct builder *builder, const struct place *place
 	return rest.len == 0 && source_line(builder->text, place->line + 1).len == 0;
 }
 
-/* Marks of quoted text come after the quote. */
-static uint32_t before_quote(const struct builder *builder, const struct place *place)
+/* The character in front of the place; 0 at the beginning of a line. */
+static uint32_t character_before(const struct builder *builder, const struct place *place)
 {
 	str line = source_line(builder->text, place->line);
 	uint32_t character = 0;
 
 	for (uint32_t column = 1; column < place->column && utf8_next(&line, &character); column++)
 		;
-	return place->column - (character == '"' || character == '\'');
+	return character;
 }
 
 void yaml_report_syntax(struct builder *builder, const struct fy_diag_error *error)
@@ -75,8 +75,14 @@ void yaml_report_syntax(struct builder *builder, const struct fy_diag_error *err
 		place.line = bracket->line;
 		place.column = bracket->column;
 		message = bracket->kind == NODE_LIST ? "this [ is not closed" : "this { is not closed";
+	} else if (bracket && character_before(builder, &place) == '$') {
+		place.column--;
+		message = "${...} must stand in quotes within brackets";
 	} else if (str_contains(str_of(message), STR("quoted"))) {
-		place.column = before_quote(builder, &place);
+		/* Marks of quoted text come after the quote. */
+		uint32_t before = character_before(builder, &place);
+
+		place.column -= before == '"' || before == '\'';
 	}
 	diagnostic_error_place(builder->diagnostics, NULL, place, "%s", explain(message));
 }

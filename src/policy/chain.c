@@ -31,7 +31,7 @@ static void read_named(struct reader *reader, const struct node *node, void *ret
 
 const struct field_form policy_list_form = {
 	.manual = "a list; each item is `use: NAME`, or a kind of policy with its options",
-	.schema = "{\"type\": \"array\", \"items\": {\"allOf\": [$fields, {\"minProperties\": 1, "
+	.schema = "{\"type\": [\"array\", \"null\"], \"items\": {\"allOf\": [$fields, {\"minProperties\": 1, "
 		  "\"maxProperties\": 1}]}}",
 	.read = read_list,
 	.fields = policy_list_fields,
@@ -39,7 +39,7 @@ const struct field_form policy_list_form = {
 
 const struct field_form policy_named_form = {
 	.manual = "a map; each name stands for one kind of policy with its options",
-	.schema = "{\"type\": \"object\", \"additionalProperties\": {\"allOf\": [$fields, "
+	.schema = "{\"type\": [\"object\", \"null\"], \"additionalProperties\": {\"allOf\": [$fields, "
 		  "{\"minProperties\": 1, "
 		  "\"maxProperties\": 1}]}}",
 	.read = read_named,

@@ -13,7 +13,7 @@ static void keep_node(struct reader *reader, const struct node *node, void *ret_
 
 static const struct field_form timeouts_form = {
 	.manual = "as the upstream's `timeouts`; a key that is not given is the upstream's",
-	.schema = "{\"type\": \"object\"}",
+	.schema = "$fields",
 	.read = keep_node,
 	.fields = upstream_timeouts_fields,
 };

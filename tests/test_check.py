@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`gatehouse check`: every mistake is found, at its place, in words that mend it; what is right passes in silence.
+
+The files of config/bad hold the mistakes. Each ends in comments that say what must be printed: all of it, in order,
+without the file's name and without the lines that are shown.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gatehouse import run_command
+
+CONFIG = Path(__file__).resolve().parent / "config"
+BAD = sorted((CONFIG / "bad").glob("*.yaml"))
+GOOD = sorted((CONFIG / "good").glob("*.yaml"))
+
+SECRET = "hunter2hunter2"
+ENVIRONMENT = {"GATEHOUSE_TEST_SECRET": SECRET, "GATEHOUSE_TEST_HOST": "127.0.0.1"}
+
+HEAD = re.compile(r"(?P<file>[^:\s]+):(?P<line>\d+):(?P<column>\d+): (?:error|warning): ")
+SHOWN = re.compile(r"[ \d]{5} \| ?(?P<text>.*)")
+
+
+def name_of(path: Path) -> str:
+    """What a test is called by."""
+    return path.stem
+
+
+def check(path: Path) -> tuple[int, str]:
+    """Exit code and what was said of a file, from within its folder."""
+    done = run_command("check", "-c", path.name, cwd=path.parent, env=ENVIRONMENT)
+    assert done.returncode == 0 or not done.stdout
+    assert SECRET not in done.stderr
+    return done.returncode, done.stderr
+
+
+def wanted(path: Path) -> list[str]:
+    """What must be said of a file, by the comments at its end."""
+    mark = "# want "
+    return [line.removeprefix(mark) for line in path.read_text("utf-8").splitlines() if line.startswith(mark)]
+
+
+@pytest.mark.parametrize("path", BAD, ids=name_of)
+def test_mistakes_are_found_in_their_place(path: Path) -> None:
+    """All of them, in the order of the file, and nothing else."""
+    code, said = check(path)
+    heads = [line.removeprefix(f"{path.name}:") for line in said.splitlines() if not SHOWN.fullmatch(line)]
+    assert heads == wanted(path)
+    assert code == 1
+
+
+@pytest.mark.parametrize("path", BAD, ids=name_of)
+def test_the_line_is_shown_and_underlined(path: Path) -> None:
+    """The line as it stands in the file, and the first sign of the underline beneath the column."""
+    lines = path.read_text("utf-8").split("\n")
+    said = check(path)[1].splitlines()
+    for head, shown, underline in zip(said[::3], said[1::3], said[2::3], strict=True):
+        match = HEAD.match(head)
+        assert match, head
+        line = lines[int(match["line"]) - 1]
+        assert shown == f"{match['line']:>5} | {line.expandtabs(8)}"
+        before = line[: int(match["column"]) - 1].expandtabs(8)
+        assert re.fullmatch(r"      \| " + " " * len(before) + r"\^~*", underline), underline
+
+
+def test_there_are_enough_mistakes() -> None:
+    """Each is one that somebody will make."""
+    assert len(BAD) >= 100
+    assert all(wanted(path) for path in BAD)
+
+
+@pytest.mark.parametrize("path", GOOD, ids=name_of)
+def test_what_is_right_passes(path: Path) -> None:
+    """Without a word on standard error."""
+    code, said = check(path)
+    assert said == ""
+    assert code == 0
+
+
+def test_a_diagnostic_looks_as_promised(tmp_path: Path) -> None:
+    """To the letter: people and editors read it."""
+    path = tmp_path / "gatehouse.yaml"
+    path.write_text(
+        "listeners: { main: { address: '127.0.0.1:0' } }\n"
+        "upstreams:\n"
+        "  orders: { endpoints: ['127.0.0.1:9'] }\n"
+        "apis:\n"
+        "  orders:\n"
+        "    upstream: order   # é\n",
+        "utf-8",
+    )
+    assert check(path) == (
+        1,
+        'gatehouse.yaml:6:15: error: apis.orders.upstream: no upstream is named "order"; did you mean "orders"?\n'
+        "    6 |     upstream: order   # é\n"
+        "      |               ^~~~~\n",
+    )
+
+
+def test_names_in_two_files_point_at_both(tmp_path: Path) -> None:
+    """The second is shown, the first is named."""
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "main.yaml").write_text(
+        "include: [conf.d/*.yaml]\n"
+        "listeners: { main: { address: '127.0.0.1:0' } }\n"
+        "upstreams:\n"
+        "  app: { endpoints: ['127.0.0.1:9'] }\n"
+        "apis: { web: { upstream: app } }\n"
+    )
+    (tmp_path / "conf.d" / "b.yaml").write_text("upstreams:\n  other: { endpoints: ['127.0.0.1:9'] }\n  app: {}\n")
+    assert check(tmp_path / "main.yaml") == (
+        1,
+        "conf.d/b.yaml:3:3: error: upstreams.app: this stands at main.yaml:4:3 already\n"
+        "    3 |   app: {}\n"
+        "      |   ^~~\n",
+    )
+
+
+def test_mistakes_in_included_files_have_their_own_places(tmp_path: Path) -> None:
+    """Files come in the order in which they are read."""
+    (tmp_path / "main.yaml").write_text(
+        "include: [b.yaml]\nlisteners: { main: { address: '127.0.0.1:0' } }\napis: { web: { upstream: ap } }\n"
+    )
+    (tmp_path / "b.yaml").write_text("upstreams: { app: { endpoints: ['127.0.0.1:9'], balance: best } }\n")
+    heads = [line for line in check(tmp_path / "main.yaml")[1].splitlines() if HEAD.match(line)]
+    assert [head.split(": ")[:3] for head in heads] == [
+        ["main.yaml:3:26", "error", "apis.web.upstream"],
+        ["b.yaml:1:58", "error", "upstreams.app.balance"],
+    ]
+
+
+@pytest.mark.parametrize("byte", [0x00, 0x07, 0x1B, 0x7F, 0x80, 0xFF])
+def test_no_byte_reaches_the_terminal_raw(tmp_path: Path, byte: int) -> None:
+    """Neither in the line that is shown nor in the message."""
+    path = tmp_path / "gatehouse.yaml"
+    path.write_bytes(b"listeners: x" + bytes([byte]) + b"[31m\n")
+    code, said = check(path)
+    assert code == 1
+    assert said.startswith("gatehouse.yaml:1:13: error: ")
+    assert f"\\x{byte:02x}" in said
+    assert all(character == "\n" or character.isprintable() for character in said)
+
+
+def test_a_hundred_mistakes_are_printed(tmp_path: Path) -> None:
+    """And the others are counted."""
+    path = tmp_path / "gatehouse.yaml"
+    path.write_text("".join(f"section{number}: 1\n" for number in range(250)))
+    said = check(path)[1].splitlines()
+    assert len([line for line in said if HEAD.match(line)]) == 100
+    assert said[-1] == "and 150 more"
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """There is no place to point at."""
+    code, said = check(tmp_path / "gatehouse.yaml")
+    assert code == 1
+    assert said == "error: gatehouse.yaml cannot be opened: No such file or directory\n"
