@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "route/naive.h"
+#include "route/naive_testing.h"
 
 enum { RULES_MAX = 12, REQUESTS_A_CONFIG = 20, TEXT_ROOM = 64, DEFAULT_PAIRS = 100000 };
 
@@ -51,8 +51,8 @@ static const char *const api_names[] = { "one", "two", "three" };
 static const char *const route_names[] = { "r0", "r1", "r2", "r3", "r4",  "r5",
 					   "r6", "r7", "r8", "r9", "r10", "r11" };
 static const char *const api_paths[] = { "", "/", "/", "/a", "/a", "/a/", "/a/b", "/{t}", "/*", "/{t}.b" };
-static const char *const segments[] = { "a",     "b",    "a.b",     "ab",   "{x}",     "{x}", "*",
-					"{x}.b", "a{x}", "{x}.{y}", "{x}b", "{x}a{y}", "" };
+static const char *const segments[] = { "a",     "b",    "a.b",     "ab",   "{x}",     "{x}",     "*",
+					"{x}.b", "a{x}", "{x}.{y}", "{x}b", "{x}a{y}", "{x}b{y}", "" };
 static const char *const whole_paths[] = { "", "", "/", "/**", "/a/**" };
 static const char *const expressions[] = {
 	"~^/a$",
@@ -194,7 +194,7 @@ static void add_field(struct request_room *room, const char *name, const char *v
 
 static str random_request_path(char *room)
 {
-	static const char *const texts[] = { "a", "b", "a.b", "ab", "bb", "aab", "t.b", "bab" };
+	static const char *const texts[] = { "a", "b", "a.b", "ab", "bb", "aab", "t.b", "bab", "cabc" };
 	struct buf path = buf_over(room, TEXT_ROOM);
 
 	for (size_t left = below(5); left; left--) {

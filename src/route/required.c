@@ -61,8 +61,7 @@ static void add_literal(struct reader *reader, char c)
 {
 	struct required *required = reader->required;
 
-	if (required->used == REQUIRED_BYTES)
-		end_run(reader);
+	/* A run that is too long is required up to there. */
 	if (required->used < REQUIRED_BYTES)
 		required->bytes[required->used++] = ascii_lower(c);
 }

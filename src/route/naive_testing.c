@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "route/naive.h"
+#include "route/naive_testing.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
