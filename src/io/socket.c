@@ -256,6 +256,13 @@ bool socket_peek_stale(struct socket *socket)
 	return recv(socket->source.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
 }
 
+void socket_reset_on_close(struct socket *socket)
+{
+	struct linger at_once = { .l_onoff = 1 };
+
+	setsockopt(socket->source.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 void socket_linger_close(struct socket *socket, deadline until)
 {
 	linger_start(&socket->source, until);

@@ -51,6 +51,10 @@ bool socket_peek_stale(struct socket *socket);
 /* Asks the kernel (one call): true when bytes or the end are there. For requests that must not be sent twice.
  */
 
+void socket_reset_on_close(struct socket *socket);
+/* Closing it will break the connection (RST), so that the peer cannot take what it got for all there is. What
+ * was not sent yet is dropped. Has no effect on a Unix socket. */
+
 void socket_linger_close(struct socket *socket, deadline until);
 /* Closes the way RFC 9112 section 9.6 asks: stops sending, reads and drops what comes until the peer closes,
  * at most until then and at most 256 KiB, then closes. Does not yield: the loop does it. The socket is not to

@@ -55,6 +55,12 @@ static void connection_linger(struct connection *connection)
 	socket_linger_close(&connection->socket, until);
 }
 
+static void connection_reset(struct connection *connection)
+{
+	socket_reset_on_close(&connection->socket);
+	connection_close(connection);
+}
+
 static void on_idle_too_long(struct timer *timer)
 {
 	connection_close((struct connection *)((char *)timer - offsetof(struct connection, idle)));
@@ -124,6 +130,8 @@ static void connection_run(struct fiber *self, void *argument)
 		wait_for_request(connection, connection->door->snapshot->config->limits.idle_timeout);
 	else if (end == EXCHANGE_LINGER)
 		connection_linger(connection);
+	else if (end == EXCHANGE_RESET)
+		connection_reset(connection);
 	else
 		connection_close(connection);
 }

@@ -178,6 +178,8 @@ static enum exchange_end exchange_finish(struct exchange *x)
 
 	if (x->keep_alive && !x->is_client_gone && skip_rest_of_body(x))
 		end = EXCHANGE_KEEP;
+	if (x->is_cut_short && !x->is_client_gone)
+		end = EXCHANGE_RESET;
 	x->session->connection->exchange = NULL;
 	arena_fini(&x->arena);
 	return end;

@@ -16,6 +16,7 @@ enum exchange_end {
 	EXCHANGE_KEEP,   /* the connection can carry another request */
 	EXCHANGE_LINGER, /* close, but let the client read the answer */
 	EXCHANGE_CLOSE,
+	EXCHANGE_RESET, /* close so that the client does not take what it got for the whole answer */
 };
 
 struct exchange {
@@ -32,6 +33,7 @@ struct exchange {
 	bool has_answer;             /* the head of an answer was made: it is too late for another */
 	bool keep_alive;             /* what the answer's head says, and what holds afterwards */
 	bool is_client_gone;
+	bool is_cut_short;      /* the answer ends with the connection, and too early */
 	bool has_encoded_slash; /* in its path: for APIs that keep them */
 	int status;
 	enum reason reason;

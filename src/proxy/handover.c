@@ -92,7 +92,6 @@ enum reason handover_answer(struct forward *f)
 				 .to_idle =
 					 x->session->connection->door->snapshot->config->limits.body_timeout,
 				 .until = x->until };
-	fiber_step_aside(x->session->fiber);
 	end = relay_run(&relay, &error);
 	x->sent = sink.sent;
 	f->is_answer_whole = end == RELAY_DONE && h1_source_is_whole(&f->answer);
@@ -100,6 +99,7 @@ enum reason handover_answer(struct forward *f)
 		return REASON_NONE;
 	x->keep_alive = false;
 	x->has_answer = sink.sent > 0;
+	x->is_cut_short = x->has_answer && head.framing == HTTP_UNTIL_CLOSE;
 	return broken_off(f, end, error);
 }
 
