@@ -83,6 +83,13 @@ void intake_fini(struct intake *in)
 	intake_release(in);
 }
 
+size_t intake_headroom(const struct intake *in)
+{
+	if (!in->len)
+		return 0;
+	return (size_t)(in->at - (in->block ? in->block->bytes : in->scratch->bytes));
+}
+
 void intake_consume(struct intake *in, size_t n)
 {
 	ASSERT(n <= in->len);
@@ -102,7 +109,7 @@ static void room_in_scratch(struct intake *in, char **ret_at, size_t *ret_size)
 
 		(void)evacuated; /* it is the other one's loss, which is told when it asks for room */
 		scratch->holder = in;
-		in->at = scratch->bytes;
+		in->at = scratch->bytes + SCRATCH_HEADROOM;
 	}
 	*ret_at = in->at + in->len;
 	*ret_size = (size_t)(scratch->bytes + SCRATCH_SIZE - *ret_at);

@@ -12,7 +12,10 @@
 #include "base/block_pool.h"
 #include "base/str.h"
 
-enum { SCRATCH_SIZE = 128 * 1024 };
+enum {
+	SCRATCH_SIZE = 128 * 1024,
+	SCRATCH_HEADROOM = 512, /* left free before what is read: see intake_headroom() */
+};
 
 struct intake;
 
@@ -44,6 +47,10 @@ static inline str intake_data(const struct intake *in)
 {
 	return (str) { in->at, in->len };
 }
+
+size_t intake_headroom(const struct intake *in);
+/* Bytes just before the unread ones that nobody needs any more: a head may be written there, to leave with
+ * them in one piece. */
 
 void intake_consume(struct intake *in, size_t n);
 /* The first n bytes are read. When none is left, block and scratch are let go. */

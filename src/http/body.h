@@ -13,7 +13,9 @@
 
 struct piece {
 	str bytes;
-	bool is_last; /* nothing comes after these bytes */
+	bool is_last;    /* nothing comes after these bytes */
+	size_t headroom; /* bytes before them that may be written over, so that a head leaves with them in one
+			    piece */
 };
 
 struct body_source;

@@ -54,6 +54,8 @@ static void hold(struct h1_sink *sink, str more)
 {
 	str parts[2] = { sink->held, more };
 
+	if (!more.len)
+		return;
 	sink->held = sink->held.len ? arena_join(sink->arena, parts, 2) : more;
 }
 
@@ -111,16 +113,31 @@ static struct iovec part_of(str s)
 	return (struct iovec) { (void *)(uintptr_t)s.ptr, s.len };
 }
 
+/* What is held is copied in front of the content, where there is room: one piece costs the kernel less than
+ * two. */
+static struct iovec joined(const struct h1_sink *sink, str content)
+{
+	char *at = (char *)(uintptr_t)content.ptr - sink->held.len;
+
+	memcpy(at, sink->held.ptr, sink->held.len);
+	return (struct iovec) { at, sink->held.len + content.len };
+}
+
 /* One call: what is held, the content, and the tail. What went is taken off each. */
-static result send_parts(struct h1_sink *sink, str content, str tail, deadline until, size_t *ret_used)
+static result send_parts(struct h1_sink *sink, struct piece piece, str tail, deadline until, size_t *ret_used)
 {
 	struct iovec parts[PARTS_MAX];
 	size_t count = 0, sent;
+	str content = piece.bytes;
 
-	if (sink->held.len)
-		parts[count++] = part_of(sink->held);
-	if (content.len)
-		parts[count++] = part_of(content);
+	if (sink->held.len && content.len && sink->held.len <= piece.headroom) {
+		parts[count++] = joined(sink, content);
+	} else {
+		if (sink->held.len)
+			parts[count++] = part_of(sink->held);
+		if (content.len)
+			parts[count++] = part_of(content);
+	}
 	if (tail.len)
 		parts[count++] = part_of(tail);
 	if (count == 0) {
@@ -150,23 +167,24 @@ static result send_chunked(struct h1_sink *sink, struct piece piece, deadline un
 	sink->is_last = piece.is_last && content.len == piece.bytes.len;
 	if (is_whole)
 		tail = tail_of(sink, content.len > 0);
-	TRY(send_parts(sink, content, tail, until, ret_used));
+	piece.bytes = content;
+	TRY(send_parts(sink, piece, tail, until, ret_used));
 	sink->left -= *ret_used;
 	return OK;
 }
 
 static result send_plain(struct h1_sink *sink, struct piece piece, deadline until, size_t *ret_used)
 {
-	str content = piece.bytes;
+	size_t whole = piece.bytes.len;
 
 	if (sink->framing == HTTP_LENGTH)
-		content = str_slice(content, 0, sink->left);
+		piece.bytes = str_slice(piece.bytes, 0, sink->left);
 	sink->is_last = piece.is_last;
-	TRY(send_parts(sink, content, (str) { 0 }, until, ret_used));
+	TRY(send_parts(sink, piece, (str) { 0 }, until, ret_used));
 	if (sink->framing != HTTP_LENGTH)
 		return OK;
 	sink->left -= *ret_used;
-	if (sink->is_last && *ret_used == piece.bytes.len && sink->left)
+	if (sink->is_last && *ret_used == whole && sink->left)
 		return error_make(ERROR_INVALID, "the body is shorter than its announced length");
 	return OK;
 }

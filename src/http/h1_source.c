@@ -173,10 +173,8 @@ static result peek_chunked(struct h1_source *source, deadline until, struct piec
 	return OK;
 }
 
-static result source_peek(struct body_source *base, deadline until, struct piece *ret_piece)
+static result peek(struct h1_source *source, deadline until, struct piece *ret_piece)
 {
-	struct h1_source *source = source_of(base);
-
 	switch (source->framing) {
 	case HTTP_LENGTH:
 		return peek_length(source, until, ret_piece);
@@ -188,6 +186,15 @@ static result source_peek(struct body_source *base, deadline until, struct piece
 		break;
 	}
 	*ret_piece = (struct piece) { .is_last = true };
+	return OK;
+}
+
+static result source_peek(struct body_source *base, deadline until, struct piece *ret_piece)
+{
+	struct h1_source *source = source_of(base);
+
+	TRY(peek(source, until, ret_piece));
+	ret_piece->headroom = intake_headroom(source->in);
 	return OK;
 }
 
