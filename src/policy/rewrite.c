@@ -57,7 +57,7 @@ static bool has_dot_segment(str path)
 static result check_path(struct policy_compile *compile, const char *key, const struct value *value)
 {
 	for (size_t i = 0; i < value->count; i++) {
-		str literal = value->at[i].what ? (str) { 0 } : value->at[i].text;
+		str literal = value->at[i].what ? STR("") : value->at[i].text;
 		size_t at;
 
 		if (i == 0 && literal.len && literal.ptr[0] != '/')

@@ -128,7 +128,7 @@ static str group_at(const struct rewriting *rewriting, size_t group)
 	const size_t *ends = pcre2_get_ovector_pointer(rewriting->data);
 	size_t from = ends[2 * group], to = ends[2 * group + 1];
 
-	return from == PCRE2_UNSET || to < from ? (str) { 0 } : str_slice(rewriting->path, from, to);
+	return from == PCRE2_UNSET || to < from ? STR("") : str_slice(rewriting->path, from, to);
 }
 
 /* The match that was found is replaced; *at is where it begins and then where it ends. */
