@@ -56,7 +56,7 @@ static void blocks_agree_with_bytes(void **state)
 	};
 
 	(void)state;
-	for (size_t len = 1; len < 40; len += 3) {
+	for (size_t len = 1; len < 72; len += 5) {
 		char *text = test_malloc(len);
 
 		for (size_t i = 0; i < COUNT_OF(rows) * 256 * len; i++) {
