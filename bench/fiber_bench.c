@@ -133,15 +133,19 @@ static void bench_park(struct world *world, bool has_deadline, const char *what)
 	best_print(&best, what);
 }
 
+/* The second number of statm. */
 static size_t resident(void)
 {
-	size_t pages = 0;
+	char line[256];
+	uint64_t pages = 0;
+	str rest, item;
 	FILE *file = fopen("/proc/self/statm", "r");
 
-	if (file && fscanf(file, "%*u %zu", &pages) != 1)
-		pages = 0;
-	if (file)
-		fclose(file);
+	ASSERT(file && fgets(line, sizeof line, file));
+	fclose(file);
+	rest = str_of(line);
+	ASSERT(str_next(&rest, ' ', &item) && str_next(&rest, ' ', &item) &&
+	       str_to_u64(item, SIZE_MAX, &pages));
 	return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 

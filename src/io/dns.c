@@ -302,14 +302,16 @@ result dns_new(struct fibers *fibers, struct dns **ret_dns)
 void dns_free(struct dns **address)
 {
 	struct dns *dns = *address;
+	struct dns_entry *older;
 
 	if (!dns)
 		return;
 	*address = NULL;
 	resolver_free(&dns->resolver);
-	while (dns->oldest) {
-		ASSERT(!dns->oldest->waiting);
-		entry_free(dns->oldest);
+	for (struct dns_entry *entry = dns->newest; entry; entry = older) {
+		ASSERT(!entry->waiting);
+		older = entry->older;
+		free(entry);
 	}
 	free(dns);
 }
