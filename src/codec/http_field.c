@@ -34,6 +34,8 @@ static const struct name_row name_rows[HTTP_NAMES] = {
 #undef X
 };
 
+_Static_assert(HTTP_NAMES <= UINT8_MAX, "a slot of the table holds one byte");
+
 static uint32_t load32(const char *at)
 {
 	uint32_t word;
