@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The four kinds of conditions differ in where a request keeps its values, and in nothing else. So each kind
+ * has a function that gives the next value under a name, and one loop holds them against the condition. A
+ * client's address is no text and has a way of its own.
+ */
 #include "route/condition.h"
 
 #include "base/hash.h"
@@ -20,6 +25,7 @@ static bool report(struct condition_compile *compile, const struct node *at, str
 	return false;
 }
 
+/* Names of headers and cookies are tokens; a parameter of the query may have any name, it is decoded. */
 static bool compile_name(struct condition_compile *compile, const struct pair *pair,
 			 struct condition *condition)
 {
@@ -34,6 +40,8 @@ static bool compile_name(struct condition_compile *compile, const struct pair *p
 	return true;
 }
 
+/* "*", "!" and "~" have a meaning only in front or alone: "!yes" is a value like any other. There is no way
+ * to ask for the value "*" itself but a regular expression. */
 static bool compile_value(struct condition_compile *compile, const struct pair *pair,
 			  struct condition *condition)
 {
@@ -56,6 +64,7 @@ static bool compile_value(struct condition_compile *compile, const struct pair *
 	return true;
 }
 
+/* Goes on after an error, so that each wrong one is told. */
 static bool compile_pairs(struct condition_compile *compile, enum condition_subject subject,
 			  const struct pair_list *pairs, struct condition *conditions, size_t *count)
 {
@@ -71,6 +80,7 @@ static bool compile_pairs(struct condition_compile *compile, enum condition_subj
 	return good;
 }
 
+/* Ranges are one condition, as they are one key: the client is in one of them. */
 static bool compile_client(struct condition_compile *compile, const struct match_config *match,
 			   const struct node *node, struct condition *condition)
 {
@@ -105,6 +115,7 @@ bool conditions_compile(struct condition_compile *compile, const struct match_co
 	return good;
 }
 
+/* Names of headers are the same in either case; this is for a few bytes at load time only. */
 static uint64_t hash_nocase(str s, uint64_t seed)
 {
 	uint64_t hash = seed;
@@ -138,6 +149,7 @@ struct instances {
 	bool is_too_long;
 };
 
+/* Fields are compared by number where the name has one of its own. */
 static bool next_header(struct instances *in, str *ret_value)
 {
 	const struct condition *condition = in->condition;
@@ -168,6 +180,7 @@ static str decode(struct instances *in, str encoded)
 	return text;
 }
 
+/* Names are decoded too: "%66ormat=csv" says the same to most services, so it must not slip past a rule. */
 static bool next_parameter(struct instances *in, str *ret_value)
 {
 	str name, value;
@@ -197,6 +210,7 @@ static bool next_cookie_field(struct instances *in)
 	return false;
 }
 
+/* A cookie without '=' has no name (RFC 6265 section 5.2), and names are told apart by case. */
 static bool next_cookie(struct instances *in, str *ret_value)
 {
 	str item, name, value;
@@ -249,6 +263,8 @@ static enum condition_outcome check_value(const struct condition *condition,
 	return outcome == REGEX_YES ? CONDITION_HOLDS : CONDITION_FAILS;
 }
 
+/* One instance that fits is enough; one that is there is too many for "absent". A limit ends it at once: what
+ * cannot be read to the end cannot be said to be absent either. */
 static enum condition_outcome check_instances(const struct condition *condition,
 					      struct condition_scratch *scratch,
 					      const struct route_request *request)
@@ -270,6 +286,7 @@ static enum condition_outcome check_instances(const struct condition *condition,
 	return condition->test == CONDITION_ABSENT ? CONDITION_HOLDS : CONDITION_FAILS;
 }
 
+/* A Unix socket has no address that could be in a range. */
 static bool ip_of_address(const struct address *address, struct ip *ret_ip)
 {
 	if (!address)

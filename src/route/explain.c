@@ -54,6 +54,7 @@ static const char *word_of_tail(enum pattern_tail tail)
 	return words[tail];
 }
 
+/* As diagnostics name it, and where it stands. */
 static void print_rule(const struct explanation *explanation, const struct rule *rule)
 {
 	const struct route_rule *source = rule->source;
@@ -65,6 +66,7 @@ static void print_rule(const struct explanation *explanation, const struct rule 
 		fprintf(explanation->to, " (line %u)", source->node->key_line);
 }
 
+/* As it was written, behind that of the API. */
 static void print_path(const struct explanation *explanation, const struct rule *rule)
 {
 	const struct route_rule *source = rule->source;
@@ -151,6 +153,7 @@ static void print_segment(const struct explanation *explanation, const struct pa
 		fprintf(explanation->to, "%s", word_of_kind(segment->kind));
 }
 
+/* Names do not make a difference; where a path ends it is what comes instead that counts. */
 static bool segment_differs(const struct pattern *a, const struct pattern *b, size_t at)
 {
 	const struct segment *left = &a->segments[at], *right = &b->segments[at];
@@ -226,6 +229,7 @@ static void print_why(struct explanation *explanation, const struct seen *winner
 	fprintf(explanation->to, "\n");
 }
 
+/* The match decided; here it is only found again. */
 static const struct seen *find_winner(const struct explanation *explanation)
 {
 	for (size_t i = 0; i < explanation->count; i++)
@@ -287,6 +291,7 @@ static void print_hosts(const struct explanation *explanation, const struct rout
 	}
 }
 
+/* The first condition that failed: host, then method, then the others in their order. */
 static void print_miss(struct explanation *explanation, const struct seen *winner, const struct seen *seen)
 {
 	FILE *to = explanation->to;

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether one pattern takes all hosts of another is all there is to know: two patterns either exclude each
+ * other or one of them is within the other, because a wildcard stands only in front.
+ */
 #include "route/host_pattern.h"
 
 #include "codec/host.h"
 
+/* By the same parser as a request's Host, so that both have one form. */
 static bool parse_name(struct arena *arena, str text, str *ret_name)
 {
 	char bytes[HOST_NAME_MAX];
@@ -37,6 +42,7 @@ bool host_pattern_parse(struct arena *arena, str text, struct host_pattern *ret_
 	return false;
 }
 
+/* One label at least stands in front, whole: "*.x" takes neither "x" nor "ax". */
 static bool wildcard_takes(const struct host_pattern *wildcard, str name)
 {
 	str suffix = wildcard->name;

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A filter of two bits in one word a window stands in front of the hash table: sixteen bits an expression, so
+ * that ten thousand of them take 20 KiB and stay in the cache while nearly every window of a path is turned
+ * away there. What comes through is looked up, and all expressions filed there are marked, without a closer
+ * look at their texts: the expression itself is the closer look.
+ *
+ * Choosing the window matters more than finding it. "/api/internal/" may be in every expression of a file,
+ * and an expression filed under it would be tried with every path; "t4711/" is in one.
+ */
 #include "route/literal_set.h"
 
 #include <stdlib.h>
@@ -60,6 +69,7 @@ static uint64_t window_key(const char *at, size_t size)
 	return (key ^ key >> 32) * 0xd6e8feb86659fd93;
 }
 
+/* Of the upper bits of the key; the lower ones choose the word and the slot. */
 static uint64_t filter_bits(uint64_t key)
 {
 	return 1ull << (key >> 58) | 1ull << (key >> 52 & 63);
@@ -120,6 +130,7 @@ static uint64_t *filter_word(const struct literal_set *set, uint64_t key)
 	return &set->filter[key >> 20 & set->filter_mask];
 }
 
+/* The newest stands first; the order does not matter, marks are taken from the lowest on. */
 static void file_under(struct literal_set *set, const struct window *window, size_t index)
 {
 	struct window_slot *slot = slot_of(set, window->key);
@@ -182,6 +193,8 @@ static void mark_slot(const struct literal_set *set, uint64_t key, struct marks 
 		marks_add(marks, index - 1);
 }
 
+/* The hot loop. size is a constant where it is called, so a window is one load, and a key two
+ * multiplications. */
 static void scan_size(const struct literal_set *set, str subject, size_t size, struct marks *marks)
 {
 	for (size_t at = 0; at + size <= subject.len; at++) {

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sets are small and made when a configuration is loaded; while matching, a known method costs one bit test.
+ */
 #include "route/method_set.h"
 
 static bool list_has(str_list list, str text)
@@ -30,6 +33,7 @@ struct method_set method_set_both(struct arena *arena, const struct method_set *
 
 	if (a->is_any)
 		return *b;
+	/* The usual case shares the list of the API rather than copying it. */
 	if (b->is_any || (a->known == b->known && a->other.len + b->other.len == 0))
 		return *a;
 	other = ARENA_ARRAY(arena, str, a->other.len);

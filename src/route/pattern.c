@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A path is cut at its slashes, and each segment read on its own: a literal, names with text around them,
+ * '*', or
+ * "**" at the end. Nothing of it depends on other rules; that is the tree's business.
+ *
+ * Literals are compared byte by byte with a request's path, so they must have its normal form. Most have it
+ * as they are written and stay slices of the configuration; the others go through the codec's own
+ * normalisation, so that there is one idea of what is normal.
+ */
 #include "route/pattern.h"
 
 #include "codec/scan.h"
@@ -71,6 +80,7 @@ static bool parse_literal(struct parser *parser, str text, str *ret_normal)
 	return true;
 }
 
+/* What ${path.NAME} and path["NAME"] can spell, and what API descriptions use. */
 static bool is_name(str name)
 {
 	for (size_t i = 0; i < name.len; i++) {
@@ -82,6 +92,7 @@ static bool is_name(str name)
 	return name.len > 0 && name.len <= NAME_LEN_MAX;
 }
 
+/* Across the API's path and the route's: both are parameters of one request. */
 static bool add_name(struct parser *parser, str name)
 {
 	struct pattern *pattern = parser->pattern;
@@ -115,6 +126,7 @@ static bool has_brace(str text)
 	return str_find(text, '{', &at) || str_find(text, '}', &at);
 }
 
+/* Text before, between or after names; empty at the ends of most parts. */
 static bool add_piece(struct parser *parser, str text, str *pieces, size_t *count)
 {
 	size_t at;
@@ -168,6 +180,8 @@ static bool parse_named(struct parser *parser, str text, struct segment *segment
 	return true;
 }
 
+/* Dot segments are looked for before literals are: the normalisation would remove them silently, and a rule
+ * that can never match is a mistake. */
 static bool parse_segment(struct parser *parser, str text, struct segment *segment)
 {
 	size_t at;
@@ -285,6 +299,8 @@ static bool find_piece(str text, str piece, size_t *ret_at)
 	return true;
 }
 
+/* The leftmost occurrence of each piece leaves the most for what follows, so there is nothing to go back to:
+ * one pass decides, in time linear in the segment for pieces of one byte. */
 bool segment_takes(const struct segment *part, str text, str *ret_values)
 {
 	str first = part->pieces[0], last = part->pieces[part->piece_count - 1];

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Limits are set in the match context, which JIT-compiled code obeys as the interpreter does: steps of
+ * backtracking, and for the interpreter depth and heap. Compiled code runs on a stack of its own, not on the
+ * fiber's, and reports when that is full.
+ *
+ * Never UTF: subjects are bytes that a client chose, and a check for valid UTF-8 would be one more way to
+ * differ from what the upstream sees.
+ */
 #include "route/regex.h"
 
 #include "base/assert.h"
@@ -26,6 +34,7 @@ void regex_table_fini(struct regex_table *table)
 	table->all = NULL;
 }
 
+/* PCRE2's words are good; the offset makes them useful. */
 static str compile_error(struct arena *arena, int error, size_t at)
 {
 	char text[128];
@@ -35,6 +44,7 @@ static str compile_error(struct arena *arena, int error, size_t at)
 	return arena_printf(arena, "%s at offset %zu of the regular expression", text, at);
 }
 
+/* Asking a compiled pattern for a number cannot fail. */
 static uint32_t pattern_number(const pcre2_code *code, uint32_t what)
 {
 	uint32_t value = 0;
@@ -116,6 +126,7 @@ bool regex_compile_split(struct regex_table *table, str text, str *ret_prefix, s
 			       ret_regex, ret_why);
 }
 
+/* PCRE2's table is sorted by name; parameters come in the order of the expression. */
 size_t regex_group_names(const struct regex *regex, size_t max, str *ret_names, size_t *ret_groups)
 {
 	uint32_t count = pattern_number(regex->code, PCRE2_INFO_NAMECOUNT);

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The set's order is the rules' precedence: marks are taken from the lowest on, so the first expression that
+ * matches is the first rule, and the others are tried only if something else about that one does not fit.
+ */
 #include "route/regex_set.h"
 
 #include "base/assert.h"
@@ -40,6 +44,7 @@ void regex_set_start(const struct regex_set *set, str subject, struct marks *mar
 			marks_add(marks, i);
 }
 
+/* Most false candidates end here, at the bytes in front. */
 static enum regex_outcome match_rule(const struct rule *rule, struct regex_scratch *scratch, str subject)
 {
 	if (!str_starts(subject, rule->regex_prefix))

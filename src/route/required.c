@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One pass over the expression, byte by byte, with a stack of open groups. A run of literals grows until
+ * something that is no literal ends it, and is kept then. What is inside a group counts with the group: it is
+ * dropped again when the group turns out to be optional, one of several alternatives or a look at something
+ * else.
+ *
+ * Whatever is not understood for certain makes the whole reading void: an expression filed under a text that
+ * it does not require would lose requests. The fuzzer and the property test hold every claim against PCRE2
+ * itself.
+ */
 #include "route/required.h"
 
 enum { GROUPS_MAX = 16 };
@@ -85,6 +95,7 @@ static enum quantity take_braces(struct reader *reader)
 	return is_zero ? QUANTITY_MAYBE : QUANTITY_SOME;
 }
 
+/* Lazy and possessive change how, not how often. */
 static enum quantity take_quantity(struct reader *reader)
 {
 	enum quantity quantity = QUANTITY_ONE;
@@ -152,6 +163,8 @@ static void read_other(struct reader *reader)
 	take_quantity(reader);
 }
 
+/* A backslash before anything but a letter or digit is that byte. Of the letters only those that take one
+ * byte of some class, or none, are known; \Q, \x, \1, \K and their like are riddles. */
 static void read_escape(struct reader *reader)
 {
 	char c = take(reader), folded = ascii_lower(c);
@@ -188,6 +201,7 @@ static bool skip_posix_class(struct reader *reader)
 	return true;
 }
 
+/* Only where it ends matters. ']' in front, and after '^', is a member. */
 static void read_class(struct reader *reader)
 {
 	if (next_is(reader, '^'))
@@ -234,6 +248,7 @@ static bool take_group_kind(struct reader *reader, bool *ret_is_dropped)
 	return true;
 }
 
+/* The run before it is kept first: it is required whatever becomes of the group. */
 static void read_group_start(struct reader *reader)
 {
 	bool is_dropped = false;
@@ -261,6 +276,7 @@ static void read_group_start(struct reader *reader)
 	};
 }
 
+/* A quantifier of a group takes out or keeps all that was found inside. */
 static void read_group_end(struct reader *reader)
 {
 	struct group group;
@@ -277,6 +293,7 @@ static void read_group_end(struct reader *reader)
 	}
 }
 
+/* Several ways on, and nothing is known to be in all of them. */
 static void read_alternative(struct reader *reader)
 {
 	end_run(reader);
@@ -286,6 +303,7 @@ static void read_alternative(struct reader *reader)
 		reader->groups[reader->depth - 1].is_dropped = true;
 }
 
+/* What ends the prefix: it consists of '^' and literals only. */
 static bool is_special(char c)
 {
 	return memchr("[()|.^$*+?{", c, 11) != NULL;

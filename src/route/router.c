@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Matching: the walk gives rules in the order of precedence, and the first that fits wholly is the answer.
+ * Two things are not that simple. An API's own rule stands for the API only where no route of it fits, also
+ * none that comes later; the only ones that do are regular expressions at the same place, so they are asked
+ * then. And when nothing fits and some rule failed by its method, a second walk collects the methods of all
+ * rules that would have fitted otherwise: requests that are answered 405 pay for it, others do not.
+ */
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -50,6 +57,8 @@ void decision_start(struct decision *decision, const struct router *router, stru
 		   &scratch->marks);
 }
 
+/* A sibling that cannot be decided stands in for the own rule as one that fits: the limit ends the decision
+ * anyway. */
 static bool sibling_fits(const struct decision *decision, const struct rule *own)
 {
 	struct walk *walk = &decision->scratch->walk;
@@ -91,6 +100,7 @@ enum rule_outcome decision_check(const struct decision *decision, const struct r
 	return outcome;
 }
 
+/* Values of the template lie in the walk, those of the expression in the groups of its last match. */
 static void fill_parameters(const struct walk *walk, const struct rule *rule, struct route_match *ret_match)
 {
 	str subject = walk_relative_path(walk);
@@ -106,6 +116,7 @@ static void fill_parameters(const struct walk *walk, const struct rule *rule, st
 	ret_match->parameter_count = rule->name_count;
 }
 
+/* Few have any, so a list will do. */
 static void allow_other(struct route_scratch *scratch, str name)
 {
 	str_list *list = &scratch->allowed_list;

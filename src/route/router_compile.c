@@ -28,6 +28,7 @@ static struct host *new_host(struct compiler *compiler, const struct host_patter
 	return host;
 }
 
+/* The record of a pattern; made when it is first seen. */
 static struct host *host_of(struct compiler *compiler, const struct host_pattern *pattern)
 {
 	struct map *map = pattern->kind == HOST_EXACT ? &compiler->exact : &compiler->wildcards;
@@ -43,6 +44,7 @@ static struct host *host_of(struct compiler *compiler, const struct host_pattern
 	return host;
 }
 
+/* A sum of random numbers, one a rule: equal for the same rules in any order, and else as good as never. */
 static void sign_hosts(struct compiler *compiler, size_t index)
 {
 	const struct host_list *hosts = &compiler->hosts[index];
@@ -97,6 +99,7 @@ static str rule_name(struct compiler *compiler, const struct route_rule *source)
 			    STR_ARG(source->route));
 }
 
+/* Called for each list that a rule goes into; a rule is complained about once. */
 static void place(void *context, struct leaf *const *list, struct rule *rule)
 {
 	struct compiler *compiler = context;
@@ -130,6 +133,8 @@ static void plant_rule(struct compiler *compiler, size_t index, const struct pat
 	}
 }
 
+/* Parameters beyond the maximum have no use for anybody: groups are cut there, names of a template were
+ * refused. */
 static void keep_names(struct compiler *compiler, struct rule *rule, const struct pattern *pattern)
 {
 	str names[2 * ROUTE_PARAMETERS_MAX], *kept;
@@ -150,6 +155,7 @@ static void keep_names(struct compiler *compiler, struct rule *rule, const struc
 	rule->groups = memcpy(kept_groups, groups, found * sizeof *groups);
 }
 
+/* The hash tells expressions apart that stand in one list. */
 static bool read_regex(struct compiler *compiler, struct rule *rule, const struct pattern *pattern,
 		       str *ret_why)
 {
@@ -182,6 +188,7 @@ static bool start_pattern(struct compiler *compiler, size_t index, struct patter
 	return !api->is_path_bad;
 }
 
+/* A route whose API's path is wrong says nothing of its own: it may well be right. */
 static void read_path(struct compiler *compiler, size_t index, struct pattern *pattern)
 {
 	const struct route_rule *source = &compiler->sources[index];
@@ -211,6 +218,7 @@ static size_t segments_of(str path)
 	return count;
 }
 
+/* Upper bounds, so that tables get their size at once. */
 static void count_work(const struct compiler *compiler, size_t *ret_segments, size_t *ret_claims)
 {
 	*ret_segments = 16;

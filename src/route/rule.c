@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order of two rules of one place, and what is asked of a request there. Methods go first: they cost
+ * least, and a rule that fails by its method alone is remembered for 405.
+ */
 #include "route/rule.h"
 
 static int by_number(uint32_t a, uint32_t b)

@@ -43,6 +43,7 @@ static const struct node *item_of(const struct node *map, str key, size_t index)
 	return item ? item : list;
 }
 
+/* For a suggestion. */
 static str upper(struct arena *arena, str text)
 {
 	char *bytes = arena_bytes(arena, text.len);
@@ -52,6 +53,7 @@ static str upper(struct arena *arena, str text)
 	return (str) { bytes, text.len };
 }
 
+/* Unknown methods are allowed, extensions have them; a known one in lower case is a mistake. */
 static bool check_method(struct compiler *compiler, str method, const struct node *at)
 {
 	str word = upper(&compiler->temporary, method);
@@ -90,6 +92,7 @@ static struct method_set compile_methods(struct compiler *compiler, str_list lis
 	return set;
 }
 
+/* The same host twice, or in two spellings, is one. */
 static void add_host(struct host_list *hosts, const struct host_pattern *pattern)
 {
 	for (size_t i = 0; i < hosts->len; i++)
@@ -116,6 +119,7 @@ static struct host_list compile_hosts(struct compiler *compiler, str_list list, 
 	return hosts;
 }
 
+/* With its first rule. Numbers follow the file. */
 static struct api *compile_api(struct compiler *compiler, const struct route_rule *source)
 {
 	struct api *api = map_get(&compiler->api_names, source->api);
@@ -166,6 +170,7 @@ static struct host_list rule_hosts(struct compiler *compiler, const struct api *
 	return (struct host_list) { api->hosts, api->host_count };
 }
 
+/* The API's methods and the route's are two conditions, and a request must meet both. */
 static void read_methods(struct compiler *compiler, const struct api *api, struct rule *rule)
 {
 	const struct route_rule *source = rule->source;
@@ -201,6 +206,7 @@ static void read_conditions(struct compiler *compiler, struct rule *rule)
 		rule->hash += condition_hash(&rule->conditions[i], compiler->seed);
 }
 
+/* Its own rule stands behind the API's routes, so that of two that are equal otherwise the route wins. */
 void compiler_read_rule(struct compiler *compiler, size_t index)
 {
 	const struct route_rule *source = &compiler->sources[index];

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Made in one go and then only read, so nothing is ever removed and tables only grow. Nodes are laid out so
+ * that what a walk reads of one lies together, and those of one path behind each other: with ten thousand
+ * routes it is memory that matching waits for. A node with one literal child has it at hand and needs no
+ * look-up.
+ *
+ * Equal patterns lead to the same list whatever their names are called; this is what finds rules that cannot
+ * be told apart, and why parts are looked up by their shape while the tree is made.
+ */
 #include "route/tree.h"
 
 #include <stdlib.h>
@@ -61,6 +70,7 @@ struct tree_node *tree_root(struct tree *tree)
 	return node_new(tree, NULL, STR(""));
 }
 
+/* One table serves all nodes: the parent is part of the key. */
 static uint64_t hash_under(const struct tree *tree, const void *parent, str text)
 {
 	return hash_bytes(text, hash_mix(tree->seed, (uintptr_t)parent));
@@ -101,6 +111,7 @@ static uint64_t part_hash(const struct tree *tree, const struct part_group *grou
 	return hash_bytes(str_skip(text, text.len - group->last_len), hash);
 }
 
+/* Equal lengths of first and last piece make this a comparison of keys. */
 static bool part_fits(const struct node_part *part, const struct part_group *group, str text)
 {
 	const struct segment *segment = &part->segment;
@@ -122,6 +133,7 @@ static struct slot *part_slot(const struct tree *tree, const struct part_group *
 	}
 }
 
+/* Names take a byte each, so a segment is longer than the literals of a part. */
 const struct node_part *tree_parts(const struct tree *tree, const struct part_group *group, str text)
 {
 	if (text.len <= group->literal_len)
@@ -152,6 +164,7 @@ static struct tree_node *child_of(struct tree *tree, struct tree_node *parent, s
 	return node;
 }
 
+/* The order of segment_part_order(), as far as lengths go; shapes decide within a group. */
 static bool group_is_before(const struct part_group *a, const struct part_group *b)
 {
 	if (a->literal_len != b->literal_len)
@@ -182,6 +195,7 @@ static struct part_group *group_of(struct tree *tree, struct tree_node *parent, 
 	return group;
 }
 
+/* A shape that is new gets a node, and an entry where segments look for it. */
 static struct tree_node *part_child_of(struct tree *tree, struct tree_node *parent,
 				       const struct segment *segment)
 {
@@ -205,6 +219,7 @@ static struct tree_node *part_child_of(struct tree *tree, struct tree_node *pare
 	return node;
 }
 
+/* Names differ from rule to rule; the node is the same. */
 static struct tree_node *only_child(struct tree *tree, struct tree_node *parent, struct tree_node **child)
 {
 	if (!*child)
@@ -305,6 +320,7 @@ static int compare_leaves(const void *a, const void *b)
 	return rule_order((*left)->rule, (*right)->rule);
 }
 
+/* Lists of one are the rule; a list of thousands must not take their square. */
 static struct leaf *sort_leaves(struct leaf *first)
 {
 	struct leaf **leaves, *sorted = NULL;
@@ -345,6 +361,7 @@ static void make_regex_set(struct tree *tree, struct tree_node *node)
 	free(rules);
 }
 
+/* Deep trees multiply; the figure is for a warning, and ends at its maximum. */
 static uint32_t add_bounded(uint32_t a, uint32_t b)
 {
 	uint32_t sum;

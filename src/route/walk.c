@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A depth-first search with its stack in the open: each frame is a node and the next thing to try there.
+ * Trying in the order of enum step, and hosts in the order of enum host_step, is the whole precedence of
+ * hosts and paths; lists and sets are sorted by the rest of it.
+ *
+ * Values of names are written where the pattern wants them; going back to a frame makes those behind it void.
+ */
 #include "route/walk.h"
 
 #include "base/assert.h"
@@ -60,6 +67,7 @@ static void enter_child(struct walk *walk, const struct walk_frame *frame, const
 	enter(walk, child, frame->to);
 }
 
+/* An empty segment, behind a last slash, is a literal like any other. */
 static void try_literal(struct walk *walk, struct walk_frame *frame)
 {
 	const struct tree_node *child = tree_literal(walk->tree, frame->node, segment_text(walk, frame));
@@ -71,6 +79,7 @@ static void try_literal(struct walk *walk, struct walk_frame *frame)
 		enter_child(walk, frame, child);
 }
 
+/* One part a call: its node is walked before the next one is tried. */
 static void try_part(struct walk *walk, struct walk_frame *frame)
 {
 	const struct node_part *part = frame->part;
@@ -111,6 +120,8 @@ static void try_star(struct walk *walk, struct walk_frame *frame)
 	enter_child(walk, frame, frame->node->star);
 }
 
+/* The marks are the state of the set; only one set is open at a time, since a node's expressions come last.
+ */
 static void try_regexes(struct walk *walk, struct walk_frame *frame)
 {
 	frame->step = STEP_DONE;
@@ -223,6 +234,7 @@ static const struct regex_set *current_set(const struct walk *walk)
 	return walk->frames[walk->depth - 1].node->regex_set;
 }
 
+/* The frame on top is the set's node as long as the set is open. */
 static const struct rule *next_of_set(struct walk *walk)
 {
 	const struct rule *rule = regex_set_next(current_set(walk), walk_relative_path(walk), walk->marks,
