@@ -1,24 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/h1_client.h"
 
-#include "codec/h1_print.h"
 #include "http/h1_head.h"
-
-enum { HEAD_USUAL = 512 };
-
-str h1_client_print(struct arena *arena, struct http_request *request, str target, str lines)
-{
-	http_fields_remove(&request->fields, HTTP_CONTENT_LENGTH);
-	http_fields_remove(&request->fields, HTTP_TRANSFER_ENCODING);
-	for (size_t size = HEAD_USUAL + target.len + lines.len;; size *= 2) {
-		struct buf out = arena_open(arena, size);
-
-		h1_request_print(&out, request, target);
-		h1_end_head(&out, request->framing, request->length, lines);
-		if (!buf_overflowed(&out))
-			return arena_close(arena, &out);
-	}
-}
 
 /* An end before the first byte and one within the head are different things for whoever may try again. */
 static result fill(struct h1_client *client, deadline until)
@@ -62,8 +45,8 @@ result h1_client_read(struct h1_client *client, struct arena *arena, enum http_m
 	TRY(read_head(client, arena, method, until, ret_response, &len));
 	bytes = str_slice(intake_data(client->in), 0, len);
 	kept = arena_str(arena, bytes);
-	h1_fields_adopt(&ret_response->fields, arena);
 	h1_response_move(ret_response, bytes.ptr, kept.ptr);
+	h1_fields_adopt(&ret_response->fields, arena);
 	intake_consume(client->in, len);
 	return OK;
 }

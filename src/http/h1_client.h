@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * h1_client: HTTP/1 as we speak it to upstreams: sends requests, reads answers (RFC 9112).
+ * h1_client: the answers of upstreams, read (RFC 9112). Requests to them are printed by h1_head and sent by
+ * h1_sink.
  */
 #pragma once
 
@@ -14,11 +15,6 @@ struct h1_client {
 	const struct h1_limits *limits;
 	struct http_field *shared_fields; /* limits->fields of them; the worker's, valid between yields */
 };
-
-str h1_client_print(struct arena *arena, struct http_request *request, str target, str lines);
-/* The head as it goes out: the fields that are not removed, then lines (each with its end), then what
- * request->framing and length ask for, in place of framing fields that stood there. Kept by the caller for
- * another try. */
 
 result h1_client_read(struct h1_client *client, struct arena *arena, enum http_method method, deadline until,
 		      struct http_response *ret_response);

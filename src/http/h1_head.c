@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/h1_head.h"
 
+#include "codec/h1_print.h"
+
 enum { FIELDS_SPARE = 12 }; /* so that most heads need not grow when the gateway adds its own */
 
 static void move_fields(struct http_fields *fields, struct arena *arena, size_t max)
@@ -33,12 +35,32 @@ void h1_put_line(struct buf *out, str name, str value)
 	buf_put(out, STR("\r\n"));
 }
 
-void h1_end_head(struct buf *out, enum http_framing framing, uint64_t length, str lines)
+/* Takes the empty line off again. */
+static void reopen(struct buf *out)
 {
-	if (buf_overflowed(out))
-		return;
-	out->len -= 2;
-	buf_put(out, lines);
+	if (!buf_overflowed(out))
+		out->len -= 2;
+}
+
+void h1_begin_request(struct buf *out, struct http_request *request, str target)
+{
+	http_fields_remove(&request->fields, HTTP_CONTENT_LENGTH);
+	http_fields_remove(&request->fields, HTTP_TRANSFER_ENCODING);
+	h1_request_print(out, request, target);
+	reopen(out);
+}
+
+void h1_begin_response(struct buf *out, struct http_response *response)
+{
+	http_fields_remove(&response->fields, HTTP_TRANSFER_ENCODING);
+	if (response->framing != HTTP_NO_BODY)
+		http_fields_remove(&response->fields, HTTP_CONTENT_LENGTH);
+	h1_response_print(out, response);
+	reopen(out);
+}
+
+void h1_end_head(struct buf *out, enum http_framing framing, uint64_t length)
+{
 	if (framing == HTTP_LENGTH) {
 		buf_put(out, STR("Content-Length: "));
 		buf_put_u64(out, length);

@@ -20,9 +20,16 @@ void h1_fields_keep(struct http_fields *fields, const struct h1_fields_place *pl
 void h1_fields_adopt(struct http_fields *fields, struct arena *arena);
 /* The head is complete: its fields into the arena, where they may grow. */
 
+void h1_begin_request(struct buf *out, struct http_request *request, str target);
+/* The request line and the fields that are not removed, without framing fields; h1_put_line() may add more,
+ * h1_end_head() ends it. */
+
+void h1_begin_response(struct buf *out, struct http_response *response);
+/* The same for an answer. Content-Length stays where there is no body: it tells of one that HEAD would have
+ * had. */
+
 void h1_put_line(struct buf *out, str name, str value);
 /* "Name: value" and its end. */
 
-void h1_end_head(struct buf *out, enum http_framing framing, uint64_t length, str lines);
-/* out ends in a head with its empty line: puts further lines, each with its end, and the framing field before
- * that (RFC 9112 section 6). The head must not have had a framing field. */
+void h1_end_head(struct buf *out, enum http_framing framing, uint64_t length);
+/* The framing field (RFC 9112 section 6) and the empty line. */

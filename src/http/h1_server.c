@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/h1_server.h"
 
-#include "codec/h1_print.h"
 #include "http/h1_head.h"
 
 enum { HEAD_USUAL = 512 };
@@ -35,8 +34,8 @@ static void adopt(struct h1_server *server, struct arena *arena, struct h1_reque
 	str bytes = str_slice(intake_data(server->in), 0, len);
 	str kept = arena_str(arena, bytes);
 
-	h1_fields_adopt(&request->head.fields, arena);
 	h1_request_move(&request->head, bytes.ptr, kept.ptr);
+	h1_fields_adopt(&request->head.fields, arena);
 	intake_consume(server->in, bytes.len);
 }
 
@@ -67,13 +66,14 @@ static str connection_line(const struct http_request *request, const struct http
 	return request->version == HTTP_1_0 ? STR("Connection: keep-alive\r\n") : (str) { 0 };
 }
 
-static str print_response(struct arena *arena, const struct http_response *response, str lines)
+static str print_response(struct arena *arena, struct http_response *response, str lines)
 {
 	for (size_t size = HEAD_USUAL;; size *= 2) {
 		struct buf out = arena_open(arena, size);
 
-		h1_response_print(&out, response);
-		h1_end_head(&out, response->framing, response->length, lines);
+		h1_begin_response(&out, response);
+		buf_put(&out, lines);
+		h1_end_head(&out, response->framing, response->length);
 		if (!buf_overflowed(&out))
 			return arena_close(arena, &out);
 	}
@@ -82,17 +82,14 @@ static str print_response(struct arena *arena, const struct http_response *respo
 void h1_server_respond(struct h1_server *server, struct arena *arena, const struct http_request *request,
 		       struct http_response *response, struct h1_sink *ret_sink)
 {
-	str head;
+	str head = print_response(arena, response, connection_line(request, response));
+	bool is_bodiless = request->method == HTTP_HEAD;
 
-	http_fields_remove(&response->fields, HTTP_TRANSFER_ENCODING);
-	if (response->framing != HTTP_NO_BODY)
-		http_fields_remove(&response->fields, HTTP_CONTENT_LENGTH);
-	head = print_response(arena, response, connection_line(request, response));
-	h1_sink_init(ret_sink, server->stream, arena, head,
-		     request->method == HTTP_HEAD ? HTTP_NO_BODY : response->framing, response->length);
+	h1_sink_init(ret_sink, server->stream, arena, head, is_bodiless ? HTTP_NO_BODY : response->framing,
+		     response->length);
 }
 
-result h1_server_interim(struct h1_server *server, struct arena *arena, const struct http_response *response,
+result h1_server_interim(struct h1_server *server, struct arena *arena, struct http_response *response,
 			 deadline until)
 {
 	return stream_send_all(server->stream, print_response(arena, response, (str) { 0 }), until);

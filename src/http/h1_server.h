@@ -36,7 +36,7 @@ void h1_server_respond(struct h1_server *server, struct arena *arena, const stru
  * (but removed ones); framing fields and Connection are added here: response->framing, length and keep_alive
  * say which. */
 
-result h1_server_interim(struct h1_server *server, struct arena *arena, const struct http_response *response,
+result h1_server_interim(struct h1_server *server, struct arena *arena, struct http_response *response,
 			 deadline until);
 /* Yields. Sends a 1xx head at once; not to HTTP/1.0 clients (RFC 9110 section 15.2). */
 

@@ -34,6 +34,7 @@ static enum reason check_path(struct exchange *x, const struct uri *uri)
 		return REASON_PATH_INVALID;
 	x->view.path = path.text;
 	x->view.query = uri->query;
+	x->has_bare_query = uri->has_query && !uri->query.len;
 	x->has_encoded_slash = path.has_encoded_slash;
 	return REASON_NONE;
 }

@@ -97,7 +97,7 @@ static enum reason send_request(struct forward *f)
 
 /* 103 and other interim answers are the client's; 100 was ours to give, and 101 nobody asked for (RFC 9110
  * section 15.2). */
-static result pass_interim(struct forward *f, const struct http_response *interim)
+static result pass_interim(struct forward *f, struct http_response *interim)
 {
 	struct exchange *x = f->exchange;
 

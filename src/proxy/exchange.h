@@ -34,6 +34,7 @@ struct exchange {
 	bool keep_alive;             /* what the answer's head says, and what holds afterwards */
 	bool is_client_gone;
 	bool is_cut_short;      /* the answer ends with the connection, and too early */
+	bool has_bare_query;    /* "/path?" */
 	bool has_encoded_slash; /* in its path: for APIs that keep them */
 	int status;
 	enum reason reason;

@@ -2,15 +2,36 @@
 #include "proxy/handover.h"
 
 #include "http/h1_client.h"
+#include "http/h1_head.h"
 #include "proxy/identity.h"
+
+enum { HEAD_USUAL = 768 };
+
+/* An empty query is not the same as none. */
+static str target_of(struct exchange *x)
+{
+	str parts[] = { x->view.path, STR("?"), x->view.query };
+
+	if (!x->view.query.len && !x->has_bare_query)
+		return x->view.path;
+	return arena_join(&x->arena, parts, 3);
+}
 
 str handover_print_request(struct exchange *x)
 {
-	str parts[] = { x->view.path, x->view.query.len ? STR("?") : (str) { 0 }, x->view.query };
-	str target = x->view.query.len ? arena_join(&x->arena, parts, 3) : x->view.path;
-	str lines = identity_lines(x);
+	struct http_request *request = &x->request.head;
+	str target = target_of(x);
 
-	return h1_client_print(&x->arena, &x->request.head, target, lines);
+	identity_prepare(x);
+	for (size_t size = HEAD_USUAL;; size *= 2) {
+		struct buf out = arena_open(&x->arena, size);
+
+		h1_begin_request(&out, request, target);
+		identity_put(x, &out);
+		h1_end_head(&out, request->framing, request->length);
+		if (!buf_overflowed(&out))
+			return arena_close(&x->arena, &out);
+	}
 }
 
 /* An answer that comes before the body has gone may mean that nobody will take the rest of it. */

@@ -4,69 +4,66 @@
 #include "codec/forwarded.h"
 #include "http/h1_head.h"
 
-enum { LINES_USUAL = 768 };
-
-/* What the lines are made of. */
-struct identity {
-	struct exchange *exchange;
-	str host;     /* as the client said it */
-	str peer;     /* who is connected */
-	str for_node; /* the client, as Forwarded writes it */
-	bool has_policies;
-	struct buf out;
-};
-
-static void put(struct identity *identity, enum http_name id, str value)
+/* What a policy has set is left to it. Without policies nothing can be there, for clients must not say it. */
+static bool is_set(const struct exchange *x, enum http_name id)
 {
-	const struct http_fields *fields = &identity->exchange->request.head.fields;
+	return x->target->chain.count && http_fields_get(&x->request.head.fields, id);
+}
 
-	if (!value.len || (identity->has_policies && http_fields_get(fields, id)))
-		return;
-	h1_put_line(&identity->out, http_name_text(id), value);
+static void put(struct exchange *x, struct buf *out, enum http_name id, str value)
+{
+	if (value.len && !is_set(x, id))
+		h1_put_line(out, http_name_text(id), value);
 }
 
 /* IPv6 stands in brackets (RFC 7239 section 6). */
-static str node_of(struct exchange *x)
+static str node_print(const struct exchange *x, struct buf *room)
 {
-	str ip = x->view.client_ip, bracketed[] = { STR("["), ip, STR("]") };
+	str ip = x->view.client_ip;
 
 	if (!ip.len)
 		return STR("unknown");
-	return memchr(ip.ptr, ':', ip.len) ? arena_join(&x->arena, bracketed, 3) : ip;
+	if (!memchr(ip.ptr, ':', ip.len))
+		return ip;
+	buf_put_char(room, '[');
+	buf_put(room, ip);
+	buf_put_char(room, ']');
+	return buf_str(room);
 }
 
-static void put_forwarded(struct identity *identity)
+static void put_forwarded(struct exchange *x, struct buf *out)
 {
-	struct exchange *x = identity->exchange;
-	struct forwarded element = { .for_node = identity->for_node,
-				     .host = identity->host,
+	char text[CLIENT_IP_MAX + 2];
+	struct buf room = buf_over(text, sizeof text);
+	struct forwarded element = { .for_node = node_print(x, &room),
+				     .host = x->forwarded_host,
 				     .proto = x->view.scheme };
 
-	if (identity->has_policies && http_fields_get(&x->request.head.fields, HTTP_FORWARDED))
+	if (is_set(x, HTTP_FORWARDED))
 		return;
-	buf_put(&identity->out, STR("Forwarded: "));
+	buf_put(out, STR("Forwarded: "));
 	if (x->forwarded.len) {
-		buf_put(&identity->out, x->forwarded);
-		buf_put(&identity->out, STR(", "));
+		buf_put(out, x->forwarded);
+		buf_put(out, STR(", "));
 	}
-	forwarded_print(&identity->out, &element);
-	buf_put(&identity->out, STR("\r\n"));
+	forwarded_print(out, &element);
+	buf_put(out, STR("\r\n"));
 }
 
-static void put_forwarded_for(struct identity *identity)
+static void put_forwarded_for(struct exchange *x, struct buf *out)
 {
-	struct exchange *x = identity->exchange;
+	const struct connection *connection = x->session->connection;
+	str peer = { connection->ip, connection->ip_len };
 
-	if (!identity->peer.len ||
-	    (identity->has_policies && http_fields_get(&x->request.head.fields, HTTP_X_FORWARDED_FOR)))
+	if (!peer.len || is_set(x, HTTP_X_FORWARDED_FOR))
 		return;
-	buf_put(&identity->out, STR("X-Forwarded-For: "));
+	buf_put(out, STR("X-Forwarded-For: "));
 	if (x->forwarded_for.len) {
-		buf_put(&identity->out, x->forwarded_for);
-		buf_put(&identity->out, STR(", "));
+		buf_put(out, x->forwarded_for);
+		buf_put(out, STR(", "));
 	}
-	buf_put(&identity->out, identity->peer);
-	buf_put(&identity->out, STR("\r\n"));
+	buf_put(out, peer);
+	buf_put(out, STR("\r\n"));
 }
 
 /* For an HTTP/1.0 client that named no host: HTTP/1.1 needs one (RFC 9112 section 3.2). */
@@ -79,52 +76,37 @@ static str any_host(const struct exchange *x)
 	return endpoint->host.len && endpoint->host.ptr[0] != '/' ? endpoint->host : STR("localhost");
 }
 
-static void put_host(struct identity *identity)
+static void put_host(struct exchange *x, struct buf *out)
 {
-	struct exchange *x = identity->exchange;
-	struct http_fields *fields = &x->request.head.fields;
 	str host = x->view.upstream_host;
 
-	if (!host.len && http_fields_get(fields, HTTP_HOST))
-		return;
-	http_fields_remove(fields, HTTP_HOST);
-	h1_put_line(&identity->out, STR("Host"), host.len ? host : any_host(x));
+	if (!http_fields_get(&x->request.head.fields, HTTP_HOST))
+		h1_put_line(out, STR("Host"), host.len ? host : any_host(x));
 }
 
-static void put_all(struct identity *identity)
+void identity_prepare(struct exchange *x)
 {
-	struct exchange *x = identity->exchange;
+	struct http_fields *fields = &x->request.head.fields;
+	const struct http_field *host = http_fields_get(fields, HTTP_HOST);
+
+	if (!x->forwarded_host.len)
+		x->forwarded_host = host ? host->value : x->view.host;
+	if (x->view.upstream_host.len)
+		http_fields_remove(fields, HTTP_HOST);
+	http_fields_remove_named(fields, x->view.request_id_header);
+}
+
+void identity_put(struct exchange *x, struct buf *out)
+{
 	struct door *door = x->session->connection->door;
 	str port = door->bound.any.sa_family == AF_UNIX ? (str) { 0 } : (str) { door->port, door->port_len };
 
-	put_host(identity);
-	put_forwarded(identity);
-	put_forwarded_for(identity);
-	put(identity, HTTP_X_FORWARDED_PROTO, x->view.scheme);
-	put(identity, HTTP_X_FORWARDED_HOST, x->forwarded_host.len ? x->forwarded_host : identity->host);
-	put(identity, HTTP_X_FORWARDED_PORT, x->forwarded_port.len ? x->forwarded_port : port);
-	h1_put_line(&identity->out, x->view.request_id_header, x->view.request_id);
-	buf_put(&identity->out, STR("Via: 1.1 gatehouse\r\n"));
-}
-
-str identity_lines(struct exchange *x)
-{
-	struct connection *connection = x->session->connection;
-	const struct http_field *host = http_fields_get(&x->request.head.fields, HTTP_HOST);
-	struct identity identity = {
-		.exchange = x,
-		.host = host ? host->value : x->view.host,
-		.peer = { connection->ip, connection->ip_len },
-		.for_node = node_of(x),
-		.has_policies = x->target->chain.count > 0,
-	};
-	size_t size = LINES_USUAL + x->forwarded.len + x->forwarded_for.len + 3 * identity.host.len;
-
-	http_fields_remove_named(&x->request.head.fields, x->view.request_id_header);
-	for (;; size *= 2) {
-		identity.out = arena_open(&x->arena, size);
-		put_all(&identity);
-		if (!buf_overflowed(&identity.out))
-			return arena_close(&x->arena, &identity.out);
-	}
+	put_host(x, out);
+	put_forwarded(x, out);
+	put_forwarded_for(x, out);
+	put(x, out, HTTP_X_FORWARDED_PROTO, x->view.scheme);
+	put(x, out, HTTP_X_FORWARDED_HOST, x->forwarded_host);
+	put(x, out, HTTP_X_FORWARDED_PORT, x->forwarded_port.len ? x->forwarded_port : port);
+	h1_put_line(out, x->view.request_id_header, x->view.request_id);
+	buf_put(out, STR("Via: 1.1 gatehouse\r\n"));
 }

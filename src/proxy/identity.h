@@ -6,7 +6,10 @@
 
 #include "proxy/exchange.h"
 
-str identity_lines(struct exchange *x);
-/* Forwarded (RFC 7239), X-Forwarded-For, -Proto, -Host, -Port, the request's id, Host where the client named
- * none, and Via; each with its line end, in the exchange's arena. What a policy has set itself is left to it.
- * Removes the client's Host where a policy chose another, and its request id. */
+void identity_prepare(struct exchange *x);
+/* Once, before the head is printed: removes the client's Host where a policy chose another, and its request
+ * id. */
+
+void identity_put(struct exchange *x, struct buf *out);
+/* Forwarded (RFC 7239), X-Forwarded-For, -Proto, -Host, -Port, the request's id, Host where the fields have
+ * none, and Via; each with its line end. What a policy has set itself is left to it. */
