@@ -303,7 +303,7 @@ static void model_step(struct bench *bench, struct model *model, uint64_t *seed)
 		return;
 	case 1:
 		n = model->len; /* all of it */
-				/* fall through */
+		__attribute__((fallthrough));
 	case 2:
 		intake_consume(&model->in, n);
 		memmove(model->bytes, model->bytes + n, model->len - n);
