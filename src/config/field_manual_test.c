@@ -28,10 +28,10 @@ static const char *const lines[] = {
 	"| `room` | size from 512 to 1GiB | `16KiB` | A size. |\n",
 	"| `names` | list of texts |  | Texts. |\n",
 	"| `methods` | list of texts | `[GET, HEAD]` | More texts. |\n",
-	"| `mode` | `round_robin`, `least_requests`, `random` or `502` | `least_requests` | One of some "
-	"words. |\n",
-	"| `modes` | list of `round_robin`, `least_requests`, `random` or `502` | `[random, 502]` | Some of "
-	"them. |\n",
+	("| `mode` | `round_robin`, `least_requests`, `random` or `502` | `least_requests` | One of some "
+	 "words. |\n"),
+	("| `modes` | list of `round_robin`, `least_requests`, `random` or `502` | `[random, 502]` | Some of "
+	 "them. |\n"),
 	"| `pairs` | map of names to texts |  | Names and texts. |\n",
 	"| `inner` | [object](#inner) |  | An object. |\n",
 	"| `items` | [list of objects](#items), or its `address` alone |  | Objects. |\n",
