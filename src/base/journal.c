@@ -239,9 +239,9 @@ static void tell_dropped(struct journal *journal)
 	if (dropped == journal->dropped_told || !can_write(journal))
 		return;
 	line.len = time_print_rfc3339(time_wall(), text);
-	buf_put(&line, STR(" warn journal: "));
+	buf_put(&line, STR(" warn journal: lines dropped: "));
 	buf_put_u64(&line, dropped - journal->dropped_told);
-	buf_put(&line, STR(" lines dropped\n"));
+	buf_put_char(&line, '\n');
 	journal->dropped_told = dropped;
 	if (!write_line(journal, buf_str(&line)))
 		journal->dropped_told++; /* a line about this one would be one too many */
@@ -254,8 +254,7 @@ size_t journal_drain(struct journal *journal)
 	for (;;) {
 		struct line *line = &journal->lines[journal->tail % JOURNAL_QUEUE_MAX];
 
-		if (atomic_load(&line->turn) != journal->tail + 1 ||
-		    !can_write(journal))
+		if (atomic_load(&line->turn) != journal->tail + 1 || !can_write(journal))
 			break;
 		count += write_line(journal, (str) { line->text, line->len });
 		atomic_store_explicit(&line->turn, journal->tail + JOURNAL_QUEUE_MAX, memory_order_release);

@@ -13,9 +13,10 @@
 
 enum { FILE_MODE = 0640 };
 
+/* Not to wait for the reader of a named pipe. */
 static result open_file(const char *path, int *ret_fd)
 {
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, FILE_MODE);
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, FILE_MODE);
 
 	if (fd < 0)
 		return error_system("cannot open the access log", errno);

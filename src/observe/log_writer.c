@@ -188,7 +188,7 @@ static void tell_dropped(struct log_writer *writer, bool is_last)
 
 	if (dropped == writer->told || (now < writer->tell_after && !is_last))
 		return;
-	journal_warn(writer->journal, "access log: %" PRIu64 " lines dropped", dropped - writer->told);
+	journal_warn(writer->journal, "access log: lines dropped: %" PRIu64, dropped - writer->told);
 	writer->told = dropped;
 	writer->tell_after = deadline_after(now, TELL_AGAIN);
 }

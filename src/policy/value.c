@@ -260,7 +260,8 @@ result value_compile(struct reader *reader, const struct node *node, enum value_
 	*ret_value = (struct value) { .use = use };
 	if (!node)
 		return OK;
-	value_builder_init(&builder, reader, use, options, node->text.len * growth(use));
+	/* And two for the quotation marks that JSON has for a moment. */
+	value_builder_init(&builder, reader, use, options, node->text.len * growth(use) + 2);
 	TRY(value_builder_text(&builder, node));
 	*ret_value = value_builder_end(&builder);
 	for (size_t i = 0; i < ret_value->count && use != VALUE_TEXT; i++)
