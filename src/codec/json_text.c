@@ -6,6 +6,7 @@
  */
 #include "codec/json_text.h"
 
+#include "base/utf8.h"
 #include "codec/scan.h"
 
 /* The first byte that cannot simply be copied, or is not ASCII. */
@@ -22,33 +23,6 @@ static const char *plain_end(const char *at, const char *end)
 	while (at < end && *at >= 0x20 && *at != 0x7f && *at != '"' && *at != '\\')
 		at++;
 	return at;
-}
-
-/* The second byte's range is narrower after four of the leads (RFC 3629 section 4): that is what keeps out
- * overlong forms, surrogates, and what is beyond U+10FFFF. */
-size_t utf8_length(str text)
-{
-	unsigned lead = text.len ? (uint8_t)text.ptr[0] : 0xff;
-	size_t len = lead < 0x80   ? 1
-		     : lead < 0xc2 ? 0
-		     : lead < 0xe0 ? 2
-		     : lead < 0xf0 ? 3
-		     : lead < 0xf5 ? 4
-				   : 0;
-	unsigned low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-	unsigned high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-
-	if (len > text.len)
-		return 0;
-	for (size_t i = 1; i < len; i++) {
-		unsigned byte = (uint8_t)text.ptr[i];
-
-		if (byte < low || byte > high)
-			return 0;
-		low = 0x80;
-		high = 0xbf;
-	}
-	return len;
 }
 
 /* The short forms for what is frequent in texts, \\u for the rest. */

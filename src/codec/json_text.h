@@ -9,6 +9,3 @@
 void json_put_string(struct buf *out, str text);
 /* With its quotes. Control characters are escaped, invalid UTF-8 becomes U+FFFD, so that no input can forge a
  * line or break a reader. Six bytes for each of text's, and two, are always enough. */
-
-size_t utf8_length(str text);
-/* Bytes of the character that text begins with: 0 when they are not valid UTF-8 (RFC 3629). */

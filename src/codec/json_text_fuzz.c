@@ -3,6 +3,7 @@
  * Whatever goes in, what comes out is one line of valid UTF-8 between two quotes.
  */
 #include "base/assert.h"
+#include "base/utf8.h"
 #include "codec/json_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
