@@ -682,6 +682,88 @@ static void the_nth_park_fails_on_demand(void **state)
 	}
 }
 
+/* ---- stepping aside ---- */
+
+struct stepper {
+	struct timer timer;
+	struct world *world;
+	struct trace *trace;
+	struct fiber *fiber;
+	char before, after;
+};
+
+static void steps_aside(struct fiber *self, void *argument)
+{
+	struct stepper *stepper = argument;
+
+	stepper->fiber = self;
+	trace_put(stepper->trace, stepper->before);
+	fiber_step_aside(self);
+	trace_put(stepper->trace, stepper->after);
+}
+
+static void starts_stepper(struct timer *timer)
+{
+	struct stepper *stepper = (struct stepper *)(void *)timer;
+
+	world_start(stepper->world, steps_aside, stepper);
+}
+
+static void starts_stepper_by_post(void *argument)
+{
+	starts_stepper(&((struct stepper *)argument)->timer);
+}
+
+/* Whatever runs the fiber before it steps aside, a timer, a post or nobody's turn, it goes on without a wait.
+ */
+static void who_steps_aside_goes_on_in_the_same_turn(void **state)
+{
+	enum { BY_TIMER, BY_POST, BY_NONE, WAYS };
+
+	(void)state;
+	for (unsigned way = 0; way < WAYS; way++) {
+		struct trace trace = { .len = 0 };
+		struct world world;
+		struct stepper a = { { .on_due = starts_stepper }, &world, &trace, NULL, 'a', 'A' };
+		struct stepper b = { { .on_due = starts_stepper }, &world, &trace, NULL, 'b', 'B' };
+
+		world_open(&world);
+		if (way == BY_TIMER) {
+			timer_set(world.loop, &a.timer, loop_now(world.loop) + MILLISECOND);
+			timer_set(world.loop, &b.timer, loop_now(world.loop) + 3 * MILLISECOND);
+			clock_pass(loop_now(world.loop) + 5 * MILLISECOND);
+		} else if (way == BY_POST) {
+			assert_false(failed(loop_post(world.loop, starts_stepper_by_post, &a)));
+			assert_false(failed(loop_post(world.loop, starts_stepper_by_post, &b)));
+		} else {
+			starts_stepper(&a.timer);
+			starts_stepper(&b.timer);
+			assert_string_equal(trace.text, "ab");
+		}
+		loop_turn(world.loop, DEADLINE_NEVER);
+		assert_string_equal(trace.text, "abAB");
+		world_close(&world);
+	}
+}
+
+static void aside_it_is_neither_woken_nor_told_that_it_is_cancelled(void **state)
+{
+	struct trace trace = { .len = 0 };
+	struct world world;
+	struct stepper a = { { .on_due = NULL }, &world, &trace, NULL, 'a', 'A' };
+
+	(void)state;
+	world_open(&world);
+	starts_stepper(&a.timer);
+	fiber_wake(a.fiber);
+	fiber_cancel(a.fiber);
+	assert_string_equal(trace.text, "a");
+	world_turn(&world);
+	assert_string_equal(trace.text, "aA");
+	assert_int_equal(fibers_alive(world.fibers), 0);
+	world_close(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -705,6 +787,8 @@ int main(void)
 		cmocka_unit_test(registers_outlive_a_switch),
 		cmocka_unit_test(stacks_are_aligned),
 		cmocka_unit_test(the_nth_park_fails_on_demand),
+		cmocka_unit_test(who_steps_aside_goes_on_in_the_same_turn),
+		cmocka_unit_test(aside_it_is_neither_woken_nor_told_that_it_is_cancelled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

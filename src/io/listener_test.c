@@ -562,6 +562,38 @@ static void without_descriptors_a_connection_is_a_limit(void **state)
 	world_close(&world);
 }
 
+static void resets(struct fiber *self, void *argument)
+{
+	struct dialer *dialer = argument;
+
+	dials(self, argument);
+	assert_false(failed(dialer->got));
+	socket_reset_on_close(&dialer->socket);
+	stream_close(&dialer->socket.stream);
+}
+
+static void a_reset_is_no_end(void **state)
+{
+	struct dialer dialer = { .until = DEADLINE_NEVER };
+	struct world world;
+	struct door door;
+	char got[8];
+
+	(void)state;
+	world_open(&world);
+	door_open(&door, &world, "127.0.0.1:0");
+	dialer.world = &world;
+	dialer.to = door.bound;
+	world_start(&world, resets, &dialer);
+	world_run(&world);
+	while (!door.accepted)
+		loop_turn(world.loop, DEADLINE_NEVER);
+	assert_int_equal(read(door.fd[0], got, sizeof got), -1);
+	assert_int_equal(errno, ECONNRESET);
+	door_close(&door);
+	world_close(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -579,6 +611,7 @@ int main(void)
 		cmocka_unit_test(a_full_backlog_is_waited_for),
 		cmocka_unit_test(a_connection_in_the_air_ends),
 		cmocka_unit_test(without_descriptors_a_connection_is_a_limit),
+		cmocka_unit_test(a_reset_is_no_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

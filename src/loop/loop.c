@@ -169,7 +169,7 @@ static int loop_timeout(struct loop *loop, deadline until)
 {
 	duration wait;
 
-	if (posts_waiting(&loop->posts) || atomic_load(&loop->stopping))
+	if (posts_waiting(&loop->posts) || loop->ends || atomic_load(&loop->stopping))
 		return 0;
 	until = deadline_min(until, wheel_next(&loop->wheel));
 	if (until == DEADLINE_NEVER)
@@ -242,6 +242,7 @@ void loop_turn(struct loop *loop, deadline until)
 	wheel_fire(&loop->wheel, loop->now);
 	if (posts_waiting(&loop->posts))
 		posts_run(&loop->posts);
+	loop_end_turn(loop); /* what the timers and the posts have set */
 	if (loop->grave_count)
 		loop_bury(loop);
 }

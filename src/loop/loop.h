@@ -64,8 +64,9 @@ struct turn_end {
 };
 
 void loop_at_turn_end(struct loop *loop, struct turn_end *end);
-/* end->on_end is called once, in this turn, after the last of its events and before its timers. Setting it
- * again before that changes nothing. */
+/* end->on_end is called once, in this turn: after the last of its events, or, where a timer or a post sets
+ * it, after those. Set outside a turn, it is called in the next, which does not wait. Setting it again before
+ * that changes nothing. */
 
 void loop_stop(struct loop *loop);
 /* From any thread or signal handler. */
