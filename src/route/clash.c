@@ -16,6 +16,8 @@
 #include "base/hash.h"
 #include "route/router_private.h"
 
+enum { FIRST_CLAIMS = 256 }; /* a power of two */
+
 struct claim {
 	struct leaf *const *list;
 	struct rule *rule;
@@ -28,21 +30,11 @@ struct clash_table {
 	size_t count, max, mask;
 };
 
-struct clash_table *clash_table_new(size_t max)
+struct clash_table *clash_table_new(void)
 {
 	struct clash_table *table = calloc(1, sizeof *table);
-	size_t buckets = 16;
 
-	ASSERT(table && max < UINT32_MAX);
-	while (buckets < max)
-		buckets *= 2;
-	*table = (struct clash_table) {
-		.claims = calloc(max + 1, sizeof *table->claims),
-		.buckets = calloc(buckets, sizeof *table->buckets),
-		.max = max,
-		.mask = buckets - 1,
-	};
-	ASSERT(table->claims && table->buckets);
+	ASSERT(table);
 	return table;
 }
 
@@ -65,17 +57,43 @@ static bool clashes(const struct rule *a, const struct rule *b)
 	return method_sets_share(&a->methods, &b->methods);
 }
 
+static uint32_t *bucket_of(const struct clash_table *table, struct leaf *const *list, const struct rule *rule)
+{
+	return &table->buckets[hash_mix((uintptr_t)list, rule->hash) & table->mask];
+}
+
+/* Twice the room, and the claims in their new buckets. */
+static void grow(struct clash_table *table)
+{
+	table->max = table->max ? table->max * 2 : FIRST_CLAIMS;
+	table->mask = table->max - 1;
+	ASSERT(table->max < UINT32_MAX);
+	table->claims = realloc(table->claims, table->max * sizeof *table->claims);
+	free(table->buckets);
+	table->buckets = calloc(table->max, sizeof *table->buckets);
+	ASSERT(table->claims && table->buckets);
+	for (size_t i = 0; i < table->count; i++) {
+		struct claim *claim = &table->claims[i];
+		uint32_t *bucket = bucket_of(table, claim->list, claim->rule);
+
+		claim->next = *bucket;
+		*bucket = (uint32_t)i + 1;
+	}
+}
+
 struct rule *clash_add(struct clash_table *table, struct leaf *const *list, struct rule *rule)
 {
-	uint32_t *bucket = &table->buckets[hash_mix((uintptr_t)list, rule->hash) & table->mask];
+	uint32_t *bucket;
 
+	if (table->count == table->max)
+		grow(table);
+	bucket = bucket_of(table, list, rule);
 	for (uint32_t i = *bucket; i; i = table->claims[i - 1].next) {
 		const struct claim *claim = &table->claims[i - 1];
 
 		if (claim->list == list && clashes(claim->rule, rule))
 			return claim->rule;
 	}
-	ASSERT(table->count < table->max);
 	table->claims[table->count] = (struct claim) { list, rule, *bucket };
 	*bucket = (uint32_t)++table->count;
 	return NULL;

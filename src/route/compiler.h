@@ -6,12 +6,21 @@
 
 #include "route/router_private.h"
 
+/* The hosts of one rule; shared by the rules of an API that have no hosts of their own. */
+struct host_list {
+	struct host_pattern *at;
+	size_t len;
+	uint64_t signature; /* of its rules */
+	bool is_signed;
+	struct tree_node **roots; /* of the trees that its rules go into; hosts may share one */
+	size_t root_count;
+};
+
 /* What the rules of an API have in common. */
 struct api {
 	uint32_t number, routes;
 	bool is_path_bad, has_regex;
-	struct host_pattern *hosts;
-	size_t host_count;
+	struct host_list *hosts;
 	struct method_set methods;
 };
 
@@ -23,22 +32,16 @@ struct host {
 	struct host *older;
 };
 
-/* The hosts of one rule; shared by the rules of an API that have no hosts of their own. */
-struct host_list {
-	struct host_pattern *at;
-	size_t len;
-};
-
 struct compiler {
-	struct arena *arena;
-	struct arena temporary;
+	struct arena *arena;    /* of the snapshot */
+	struct arena temporary; /* until the router is made */
 	struct diagnostics *diagnostics;
 	struct router *router;
 	const struct route_rule *sources;
 	size_t count;
-	struct api **apis;       /* by rule */
-	struct host_list *hosts; /* by rule */
-	struct host *newest_host;
+	struct api **apis;                      /* by rule */
+	struct host_list **hosts;               /* by rule */
+	struct host *newest_host;               /* of all, to go through them */
 	struct map api_names, exact, wildcards; /* to struct api, struct host, struct host */
 	struct host *any;
 	struct clash_table *clashes;

@@ -14,7 +14,7 @@
 enum { MARKS_WORD = 64, MARKS_MAX = MARKS_WORD * MARKS_WORD * MARKS_WORD };
 
 struct marks {
-	uint64_t top;
+	uint64_t top; /* which words of the middle are not zero, and so on down */
 	uint64_t middle[MARKS_WORD];
 	uint64_t low[MARKS_WORD * MARKS_WORD];
 };
@@ -32,6 +32,7 @@ static inline bool marks_has(const struct marks *marks, uint32_t number)
 	return (marks->low[number / MARKS_WORD] >> (number % MARKS_WORD) & 1) != 0;
 }
 
+/* Takes the lowest out; false when there is none. */
 static inline bool marks_take(struct marks *marks, uint32_t *ret_number)
 {
 	uint32_t high, middle, low;
@@ -50,6 +51,7 @@ static inline bool marks_take(struct marks *marks, uint32_t *ret_number)
 	return true;
 }
 
+/* In time linear in the marks, not in what there is room for. */
 static inline void marks_clear(struct marks *marks)
 {
 	uint32_t number;

@@ -15,10 +15,14 @@
 
 enum { ROUTE_PARAMETERS_MAX = 16 };
 
-/* `match` of the configuration. */
+/* `match` of the configuration, as match_fields reads it. All that is given must hold. */
 struct match_config {
-	str_list methods, hosts, client_ip;
-	str path;
+	str_list methods;   /* tokens, case matters; also such as RFC 9110 does not know */
+	str_list hosts;     /* names, addresses, "*.example.com", "*" */
+	str_list client_ip; /* addresses and CIDR ranges; one of them must hold the client */
+	str path;           /* relative to the API's; see pattern.h. Empty: all of the API's */
+
+	/* Names with a value, "~REGEX", "*" for present or "!" for absent; see condition.h. */
 	struct pair_list headers, query, cookies;
 };
 
@@ -38,31 +42,48 @@ struct router;
 
 result router_compile(struct arena *arena, struct diagnostics *diagnostics, const struct route_rule *rules,
 		      size_t count, struct router **ret_router);
-/* ERROR_INVALID when a pattern is wrong or two rules can never be told apart; every one is reported. The
- * rules and what they point to must live as long as the router. */
+/* ERROR_INVALID when a pattern is wrong or two rules can never be told apart; every one is reported, at the
+ * value that is wrong, and *ret_router is NULL then. What is right but costly for each request is warned of.
+ *
+ * The order of the rules is that of the file, an API's rules one after the other; where its own stands among
+ * them does not matter. The rules and what they point to must live as long as the router. */
 
 void router_free(struct router **router);
-/* What lies outside the arena: compiled regular expressions. Clears the pointer, accepts NULL in it. */
+/* What lies outside the arena: compiled regular expressions. Clears the pointer, accepts NULL in it. No match
+ * may be under way. */
 
-struct route_scratch; /* match data of regular expressions; one a worker */
+struct route_scratch;
+/* What matching writes to, so that routers are read only and may be shared by threads: one a worker, for any
+ * router. Some 100 KiB, and stacks for regular expressions. */
+
 struct route_scratch *route_scratch_new(void);
 void route_scratch_free(struct route_scratch **scratch);
+/* Clears the pointer, accepts NULL in it. */
 
 uint64_t route_scratch_limited(const struct route_scratch *scratch);
 /* How many times a limit was reached (steps of a regular expression, length of a value of the query): the
  * request was given no route then, so that none can slip past a rule by being expensive. */
 
 struct route_request {
-	str method, host, path, query; /* host lower case without port; path normalised */
-	const struct http_fields *fields;
-	const struct address *client;
+	str method;
+	str host;  /* lower case, without port and last dot; empty where the request has none */
+	str path;  /* normalised, see uri_path_normalise(); what it is not is never matched by a literal */
+	str query; /* as it came, without '?' */
+	const struct http_fields *fields; /* removed ones are not there */
+	const struct address *client;     /* NULL, or a Unix socket: in no range */
 };
 
+/* A name of the template, or of a group of the regular expression. */
 struct route_parameter {
-	str name, value; /* value: a slice of the request's path */
+	str name;  /* lives as long as the router */
+	str value; /* a slice of the request's path, still encoded; empty for a group that took no part */
 };
 
-enum route_outcome { ROUTE_FOUND, ROUTE_NONE, ROUTE_METHOD };
+enum route_outcome {
+	ROUTE_FOUND,
+	ROUTE_NONE,   /* 404; also when a limit was reached */
+	ROUTE_METHOD, /* 405: with one of `allowed` there would be a route */
+};
 
 struct route_match {
 	enum route_outcome outcome;
@@ -76,8 +97,11 @@ struct route_match {
 
 void router_match(const struct router *router, struct route_scratch *scratch,
 		  const struct route_request *request, struct route_match *ret_match);
-/* A path that does not begin with '/' ("*" of OPTIONS, CONNECT) has no route. */
+/* Allocates nothing, parks nowhere, recurses nowhere. A path that does not begin with '/' ("*" of OPTIONS,
+ * the authority of CONNECT) has no route. RFC 9110 section 15.5.6 for 405. */
 
 void router_explain(const struct router *router, struct route_scratch *scratch,
 		    const struct route_request *request, FILE *to);
-/* The winner and why it won, and each near miss with the first condition that failed, by the same code. */
+/* The winner and why it won, and each near miss with the first condition that failed, by the same code: rules
+ * of any host whose path fits, twenty of them at most. Takes memory, and time for each host there is: not for
+ * a request's way. */

@@ -44,13 +44,17 @@ static struct host *host_of(struct compiler *compiler, const struct host_pattern
 	return host;
 }
 
-/* A sum of random numbers, one a rule: equal for the same rules in any order, and else as good as never. */
-static void sign_hosts(struct compiler *compiler, size_t index)
+/* Signatures are sums of random numbers, one a rule: equal for the same rules in any order, and else as good
+ * as never. A list that many rules share is added to its hosts once. */
+static void sign_hosts(struct compiler *compiler)
 {
-	const struct host_list *hosts = &compiler->hosts[index];
+	for (size_t i = 0; i < compiler->count; i++) {
+		struct host_list *hosts = compiler->hosts[i];
 
-	for (size_t i = 0; i < hosts->len; i++)
-		host_of(compiler, &hosts->at[i])->signature += hash_mix(compiler->seed, index);
+		for (size_t j = 0; j < hosts->len && !hosts->is_signed; j++)
+			host_of(compiler, &hosts->at[j])->signature += hosts->signature;
+		hosts->is_signed = true;
+	}
 }
 
 static void publish_host(struct compiler *compiler, const struct host *host)
@@ -117,20 +121,29 @@ static void place(void *context, struct leaf *const *list, struct rule *rule)
 			     rival->source->node ? rival->source->node->key_line : 0);
 }
 
-/* Into the tree of each of its hosts; hosts that share a tree get it once. */
-static void plant_rule(struct compiler *compiler, size_t index, const struct pattern *pattern)
+/* The trees of a list's hosts, each once. */
+static void find_roots(struct compiler *compiler, struct host_list *hosts)
 {
-	const struct host_list *hosts = &compiler->hosts[index];
-	struct rule *rule = &compiler->router->rules[index];
-
+	hosts->roots = ARENA_ARRAY(&compiler->temporary, struct tree_node *, hosts->len);
 	for (size_t i = 0; i < hosts->len; i++) {
 		struct tree_node *root = host_of(compiler, &hosts->at[i])->root;
 
-		if (root->planted == rule)
+		if (root->found_for == hosts)
 			continue;
-		root->planted = rule;
-		tree_add(&compiler->router->tree, root, pattern, rule, place, compiler);
+		root->found_for = hosts;
+		hosts->roots[hosts->root_count++] = root;
 	}
+}
+
+static void plant_rule(struct compiler *compiler, size_t index, const struct pattern *pattern)
+{
+	struct host_list *hosts = compiler->hosts[index];
+
+	if (!hosts->roots)
+		find_roots(compiler, hosts);
+	for (size_t i = 0; i < hosts->root_count; i++)
+		tree_add(&compiler->router->tree, hosts->roots[i], pattern, &compiler->router->rules[index],
+			 place, compiler);
 }
 
 /* Parameters beyond the maximum have no use for anybody: groups are cut there, names of a template were
@@ -218,29 +231,27 @@ static size_t segments_of(str path)
 	return count;
 }
 
-/* Upper bounds, so that tables get their size at once. */
-static void count_work(const struct compiler *compiler, size_t *ret_segments, size_t *ret_claims)
+/* Of all patterns, so that the tree's table gets its size at once; more than one tree makes it grow. */
+static size_t count_segments(const struct compiler *compiler)
 {
-	*ret_segments = 16;
-	*ret_claims = 0;
+	size_t count = 0;
+
 	for (size_t i = 0; i < compiler->count; i++) {
 		const struct route_rule *source = &compiler->sources[i];
 
-		*ret_segments += segments_of(source->api_path);
+		count += segments_of(source->api_path);
 		if (source->match)
-			*ret_segments += segments_of(source->match->path);
-		*ret_claims += 2 * compiler->hosts[i].len;
+			count += segments_of(source->match->path);
 	}
+	return count;
 }
 
 static void read_paths(struct compiler *compiler)
 {
 	struct pattern *pattern = ARENA_NEW(&compiler->temporary, struct pattern);
-	size_t segments, claims;
 
-	count_work(compiler, &segments, &claims);
-	tree_init(&compiler->router->tree, compiler->arena, segments);
-	compiler->clashes = clash_table_new(claims);
+	tree_init(&compiler->router->tree, compiler->arena, count_segments(compiler));
+	compiler->clashes = clash_table_new();
 	plant_hosts(compiler);
 	for (size_t i = 0; i < compiler->count; i++)
 		read_path(compiler, i, pattern);
@@ -286,7 +297,7 @@ static void compiler_init(struct compiler *compiler, struct arena *arena, struct
 	};
 	arena_init(&compiler->temporary, NULL, SIZE_MAX);
 	compiler->apis = ARENA_ARRAY(&compiler->temporary, struct api *, count);
-	compiler->hosts = ARENA_ARRAY(&compiler->temporary, struct host_list, count);
+	compiler->hosts = ARENA_ARRAY(&compiler->temporary, struct host_list *, count);
 	map_init(&compiler->api_names, &compiler->temporary, UINT32_MAX);
 	map_init(&compiler->exact, &compiler->temporary, HOSTS_MAX);
 	map_init(&compiler->wildcards, &compiler->temporary, HOSTS_MAX);
@@ -306,8 +317,7 @@ result router_compile(struct arena *arena, struct diagnostics *diagnostics, cons
 	compiler_init(&compiler, arena, diagnostics, rules, count);
 	for (size_t i = 0; i < count; i++)
 		compiler_read_rule(&compiler, i);
-	for (size_t i = 0; i < count; i++)
-		sign_hosts(&compiler, i);
+	sign_hosts(&compiler);
 	read_paths(&compiler);
 	if (!compiler.is_bad) {
 		tree_finish(&compiler.router->tree);

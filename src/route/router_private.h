@@ -8,11 +8,12 @@
 
 enum { ALLOWED_OTHER_MAX = 32 }; /* methods by name in one answer; further ones are left out */
 
+/* Read only once it is compiled. */
 struct router {
-	struct tree tree;
+	struct tree tree; /* of all hosts: roots are in the table */
 	struct host_table hosts;
 	struct regex_table regexes;
-	struct rule *rules;
+	struct rule *rules; /* in the order of the caller's */
 	size_t rule_count;
 };
 
@@ -25,7 +26,7 @@ struct route_scratch {
 	str_list allowed_list;
 };
 
-/* A decision in progress. */
+/* A decision in progress; what the steps of it hand on. */
 struct decision {
 	const struct router *router;
 	struct route_scratch *scratch;
@@ -48,7 +49,7 @@ bool decision_is_replaced(const struct decision *decision, const struct rule *ow
 /* How a rule that can never be told apart from an earlier one is found. */
 struct clash_table;
 
-struct clash_table *clash_table_new(size_t max);
+struct clash_table *clash_table_new(void);
 void clash_table_free(struct clash_table **table);
 
 struct rule *clash_add(struct clash_table *table, struct leaf *const *list, struct rule *rule);

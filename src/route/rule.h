@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * rule: one rule of the configuration, compiled: what is asked of a request once its path has led here.
+ *
+ * Host and path are not in it: they are the rule's place in a tree. A rule of an API with many hosts stands
+ * in several lists, as one struct.
  */
 #pragma once
 

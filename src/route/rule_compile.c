@@ -101,19 +101,26 @@ static void add_host(struct host_list *hosts, const struct host_pattern *pattern
 	hosts->at[hosts->len++] = *pattern;
 }
 
-/* The patterns of a list; none is any host. */
-static struct host_list compile_hosts(struct compiler *compiler, str_list list, const struct node *map)
+static struct host_list *new_host_list(struct compiler *compiler, size_t max)
 {
-	struct host_list hosts = { .at = ARENA_ARRAY(&compiler->temporary, struct host_pattern,
-						     list.len + 1) };
+	struct host_list *hosts = ARENA_NEW(&compiler->temporary, struct host_list);
+
+	hosts->at = ARENA_ARRAY(&compiler->temporary, struct host_pattern, max);
+	return hosts;
+}
+
+/* The patterns of a list; none is any host. */
+static struct host_list *compile_hosts(struct compiler *compiler, str_list list, const struct node *map)
+{
+	struct host_list *hosts = new_host_list(compiler, list.len + 1);
 	struct host_pattern pattern = { .kind = HOST_ANY };
 	str why;
 
 	if (list.len == 0)
-		add_host(&hosts, &pattern);
+		add_host(hosts, &pattern);
 	for (size_t i = 0; i < list.len; i++)
 		if (host_pattern_parse(compiler->arena, list.at[i], &pattern, &why))
-			add_host(&hosts, &pattern);
+			add_host(hosts, &pattern);
 		else
 			compiler_complain(compiler, item_of(map, STR("hosts"), i), why);
 	return hosts;
@@ -124,50 +131,40 @@ static struct api *compile_api(struct compiler *compiler, const struct route_rul
 {
 	struct api *api = map_get(&compiler->api_names, source->api);
 	const struct node *node = compiler_api_node(source);
-	struct host_list hosts;
 
 	if (api)
 		return api;
 	api = ARENA_NEW(&compiler->temporary, struct api);
 	api->number = (uint32_t)compiler->api_names.count;
 	ASSERT(map_add(&compiler->api_names, source->api, api));
-	hosts = compile_hosts(compiler, source->api_hosts, node);
-	api->hosts = hosts.at;
-	api->host_count = hosts.len;
+	api->hosts = compile_hosts(compiler, source->api_hosts, node);
 	api->methods = compile_methods(compiler, source->api_methods, node);
 	return api;
 }
 
-/* The hosts that a route has of its own, narrowed to those of its API. */
-static struct host_list narrow_hosts(struct compiler *compiler, const struct api *api,
-				     const struct route_rule *source)
+/* The hosts that a route has of its own, narrowed to those of its API. What two patterns have in common is
+ * one of them, so there are no more than both have together. */
+static struct host_list *narrow_hosts(struct compiler *compiler, const struct host_list *of_api,
+				      const struct route_rule *source)
 {
 	const struct node *node = match_node(source);
-	struct host_list own = compile_hosts(compiler, source->match->hosts, node), both = { 0 };
+	const struct host_list *own = compile_hosts(compiler, source->match->hosts, node);
+	struct host_list *both = new_host_list(compiler, own->len + of_api->len);
 	struct host_pattern pattern;
 
-	both.at = ARENA_ARRAY(&compiler->temporary, struct host_pattern, own.len * api->host_count + 1);
-	for (size_t i = 0; i < own.len; i++) {
+	for (size_t i = 0; i < own->len; i++) {
 		size_t met = 0;
 
-		for (size_t j = 0; j < api->host_count; j++)
-			if (host_pattern_meet(&own.at[i], &api->hosts[j], &pattern)) {
-				add_host(&both, &pattern);
+		for (size_t j = 0; j < of_api->len; j++)
+			if (host_pattern_meet(&own->at[i], &of_api->at[j], &pattern)) {
+				add_host(both, &pattern);
 				met++;
 			}
-		if (!met && api->host_count)
+		if (!met && of_api->len)
 			compiler_complain(compiler, item_of(node, STR("hosts"), i),
 					  STR("no host of the API is among these"));
 	}
 	return both;
-}
-
-static struct host_list rule_hosts(struct compiler *compiler, const struct api *api,
-				   const struct route_rule *source)
-{
-	if (source->match && source->match->hosts.len)
-		return narrow_hosts(compiler, api, source);
-	return (struct host_list) { api->hosts, api->host_count };
 }
 
 /* The API's methods and the route's are two conditions, and a request must meet both. */
@@ -220,5 +217,8 @@ void compiler_read_rule(struct compiler *compiler, size_t index)
 	compiler->apis[index] = api;
 	read_methods(compiler, api, rule);
 	read_conditions(compiler, rule);
-	compiler->hosts[index] = rule_hosts(compiler, api, source);
+	compiler->hosts[index] = source->match && source->match->hosts.len
+					 ? narrow_hosts(compiler, api->hosts, source)
+					 : api->hosts;
+	compiler->hosts[index]->signature += hash_mix(compiler->seed, index);
 }

@@ -9,7 +9,7 @@
 #include "base/testing.h"
 #include "route/route.h"
 
-enum { ROUTES = 5000, HOSTS = 500, TEXT_MAX = 64 };
+enum { ROUTES = 5000, HOSTS = 1000, TEXT_MAX = 64 };
 
 struct fixture {
 	struct arena arena;

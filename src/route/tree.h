@@ -35,7 +35,7 @@ struct tree_node {
 	/* While the tree is made. */
 	struct tree_node *older;
 	struct leaf *regexes;
-	const struct rule *planted;         /* of a root: the rule added last */
+	const void *found_for;              /* of a root: who asked for it last */
 	uint32_t walk_others, walk_literal; /* nodes that a path can lead to beneath; see tree_walk_max() */
 
 	/* While it is walked: together, as a large tree is never in the cache. */
@@ -49,6 +49,7 @@ struct tree_node {
 	char text[]; /* of the segment that leads here; of a part: its shape */
 };
 
+/* Open addressing; the item says what its key is. */
 struct slot {
 	uint64_t hash;
 	void *item;

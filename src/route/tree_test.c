@@ -201,19 +201,16 @@ static void the_walk_is_bounded(void **state)
 		{ "/{x}/a", 6 }, { "/*", 7 }, { "/{x}.a", 8 }, { "/{x}.b/c", 10 }, { "/{x}/b/c/d/e", 13 },
 		{ "~a", 13 },
 	};
-	struct fixture *fixture = *state;
-
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct fixture *again = fixture;
+		struct fixture *fixture;
 
 		close_fixture(state);
 		open_fixture(state);
-		again = *state;
+		fixture = *state;
 		for (size_t j = 0; j <= i; j++)
-			add(again, rows[j].path, 0)->regex_text = STR("a");
-		tree_finish(&again->tree);
-		assert_row(tree_walk_max(again->root) == rows[i].most, i, rows[i].path);
-		fixture = again;
+			add(fixture, rows[j].path, 0)->regex_text = STR("a");
+		tree_finish(&fixture->tree);
+		assert_row(tree_walk_max(fixture->root) == rows[i].most, i, rows[i].path);
 	}
 }
 
