@@ -261,7 +261,11 @@ class Connection:
         self.socket.settimeout(deadline)
         if family != socket.AF_UNIX:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.connect(address)
+        try:
+            self.socket.connect(address)
+        except OSError:
+            self.socket.close()
+            raise
         self.was_reset = False
         self.reader = Reader(self._receive)
 
