@@ -9,6 +9,9 @@
 
 #include "base/intake.h"
 
+/* What one connection can read into an empty scratch. */
+enum { SCRATCH_ROOM = SCRATCH_SIZE - SCRATCH_HEADROOM };
+
 struct bench {
 	struct block_pool pool;
 	struct scratch scratch;
@@ -59,7 +62,7 @@ static void bytes_are_read_in_the_scratch(void **state)
 	put(&in, STR("GET / "));
 	put(&in, STR("HTTP/1.1"));
 	holds(&in, "GET / HTTP/1.1");
-	assert_ptr_equal(in.at, bench.scratch.bytes);
+	assert_ptr_equal(in.at, bench.scratch.bytes + SCRATCH_HEADROOM);
 	intake_consume(&in, 4);
 	holds(&in, "/ HTTP/1.1");
 	intake_shrink(&in, 8);
@@ -69,7 +72,7 @@ static void bytes_are_read_in_the_scratch(void **state)
 	assert_null(bench.scratch.holder);
 	holds(&in, "");
 	put(&in, STR("again"));
-	assert_ptr_equal(in.at, bench.scratch.bytes);
+	assert_ptr_equal(in.at, bench.scratch.bytes + SCRATCH_HEADROOM);
 	intake_shrink(&in, 5);
 	assert_null(bench.scratch.holder);
 	intake_consume(&in, 0);
@@ -103,6 +106,32 @@ static void only_the_unread_survive_a_wait(void **state)
 	bench_close(&bench);
 }
 
+/* What is before the unread bytes belongs to nobody: first the room left free, then also what was read. */
+static void a_head_has_room_before_unread_bytes(void **state)
+{
+	struct bench bench;
+	struct intake in;
+
+	(void)state;
+	bench_open(&bench, 64 * 1024);
+	intake_init(&in, &bench.scratch);
+	assert_int_equal(intake_headroom(&in), 0);
+	put(&in, STR("head and content"));
+	assert_int_equal(intake_headroom(&in), SCRATCH_HEADROOM);
+	intake_consume(&in, 9);
+	assert_int_equal(intake_headroom(&in), SCRATCH_HEADROOM + 9);
+	memset(in.at - intake_headroom(&in), 'x', intake_headroom(&in));
+	holds(&in, "content");
+	assert_false(failed(scratch_evacuate(&bench.scratch)));
+	assert_int_equal(intake_headroom(&in), 0);
+	intake_consume(&in, 3);
+	assert_int_equal(intake_headroom(&in), 3);
+	intake_consume(&in, 4);
+	assert_int_equal(intake_headroom(&in), 0);
+	intake_fini(&in);
+	bench_close(&bench);
+}
+
 static void nothing_unread_costs_nothing(void **state)
 {
 	struct bench bench;
@@ -115,7 +144,7 @@ static void nothing_unread_costs_nothing(void **state)
 	intake_init(&in, &bench.scratch);
 	assert_false(failed(scratch_evacuate(&bench.scratch)));
 	assert_false(failed(intake_room(&in, &at, &size)));
-	assert_int_equal(size, SCRATCH_SIZE);
+	assert_int_equal(size, SCRATCH_ROOM);
 	assert_ptr_equal(bench.scratch.holder, &in);
 	assert_false(failed(scratch_evacuate(&bench.scratch))); /* room was asked for, but nothing came */
 	assert_null(bench.scratch.holder);
@@ -202,15 +231,15 @@ static void what_is_larger_than_the_scratch_moves_to_blocks(void **state)
 	(void)state;
 	bench_open(&bench, 4 * 1024 * 1024);
 	intake_init(&in, &bench.scratch);
-	fill_up(&in, SCRATCH_SIZE);
+	fill_up(&in, SCRATCH_ROOM);
 	assert_ptr_equal(bench.scratch.holder, &in);
-	fill_up(&in, SCRATCH_SIZE + 1);
+	fill_up(&in, SCRATCH_ROOM + 1);
 	assert_null(bench.scratch.holder);
 	is_filled(&in, 0);
-	fill_up(&in, 5 * SCRATCH_SIZE);
+	fill_up(&in, 5 * SCRATCH_ROOM);
 	is_filled(&in, 0);
-	intake_consume(&in, 4 * SCRATCH_SIZE);
-	is_filled(&in, 4 * SCRATCH_SIZE);
+	intake_consume(&in, 4 * SCRATCH_ROOM);
+	is_filled(&in, 4 * SCRATCH_ROOM);
 	intake_fini(&in);
 	bench_close(&bench);
 }
@@ -224,9 +253,9 @@ static void a_full_scratch_without_a_block_keeps_its_bytes(void **state)
 	char *at;
 
 	(void)state;
-	bench_open(&bench, SCRATCH_SIZE);
+	bench_open(&bench, SCRATCH_ROOM);
 	intake_init(&in, &bench.scratch);
-	fill_up(&in, SCRATCH_SIZE);
+	fill_up(&in, SCRATCH_ROOM);
 	assert_int_equal(intake_room(&in, &at, &size).kind, ERROR_LIMIT);
 	assert_ptr_equal(bench.scratch.holder, &in);
 	is_filled(&in, 0);
@@ -345,6 +374,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_are_read_in_the_scratch),
 		cmocka_unit_test(only_the_unread_survive_a_wait),
+		cmocka_unit_test(a_head_has_room_before_unread_bytes),
 		cmocka_unit_test(nothing_unread_costs_nothing),
 		cmocka_unit_test(another_that_needs_the_scratch_gets_it),
 		cmocka_unit_test(the_one_that_finds_no_block_is_told_and_nobody_else),
