@@ -428,7 +428,7 @@ static void stacks_go_back_after_a_peak(void **state)
 	world_open(&world);
 	for (unsigned round = 0; round < 2; round++) {
 		for (size_t i = 0; i < PEAK; i++) {
-			parkers[i] = (struct parker) { .parks = 1, .until = DEADLINE_NEVER };
+			parkers[i] = (struct parker) { .parks = 1, .until = world_in(&world, HOUR) };
 			world_start(&world, parker_run, &parkers[i]);
 		}
 		assert_int_equal(slab_count(&world), 5);
@@ -442,6 +442,7 @@ static void stacks_go_back_after_a_peak(void **state)
 		assert_int_equal(world.fibers->free_count, 64);
 		assert_in_range(slab_count(&world), 1, 2);
 		world.fibers->free_low = 0;
+		world_turn(&world);
 	}
 	world_close(&world);
 }
@@ -468,6 +469,22 @@ static void a_cold_stack_is_empty_and_used_again(void **state)
 	stacks_reap(&stacks);
 	assert_null(stacks.slabs);
 	assert_null(stacks.cold);
+	stacks_fini(&stacks);
+}
+
+static void a_full_slab_takes_a_stack_back(void **state)
+{
+	struct stack stack = { 0 }, again;
+	struct stacks stacks;
+
+	(void)state;
+	stacks_init(&stacks, 1);
+	for (unsigned i = 0; i < SLAB_STACKS; i++)
+		assert_false(failed(stacks_take(&stacks, &stack)));
+	stacks_chill(&stacks, &stack);
+	assert_false(failed(stacks_take(&stacks, &again)));
+	assert_ptr_equal(again.low, stack.low);
+	assert_null(stacks.slabs->next);
 	stacks_fini(&stacks);
 }
 
@@ -604,6 +621,45 @@ static void fibers_that_wake_each_other_do_not_hold_up_the_loop(void **state)
 	world_run(&world);
 	assert_true(pair.stop);
 	world_close(&world);
+}
+
+/* So many are woken that some wait for the next turn but one; meanwhile their deadline passes. */
+enum { CROWD = 2500 };
+
+struct crowd {
+	struct parker at[CROWD];
+};
+
+static void wakes_a_crowd(struct fiber *self, void *argument)
+{
+	struct crowd *crowd = argument;
+
+	(void)self;
+	for (unsigned i = 0; i < CROWD; i++)
+		fiber_wake(crowd->at[i].fiber);
+}
+
+static void woken_in_time_but_run_late_is_not_late(void **state)
+{
+	struct crowd *crowd = calloc(1, sizeof *crowd);
+	struct world world;
+	deadline until;
+
+	(void)state;
+	world_open(&world);
+	until = world_in(&world, 2 * MILLISECOND);
+	for (unsigned i = 0; i < CROWD; i++) {
+		crowd->at[i] = (struct parker) { .parks = 1, .until = until };
+		world_start(&world, parker_run, &crowd->at[i]);
+	}
+	world_start(&world, wakes_a_crowd, crowd);
+	assert_int_equal(fibers_alive(world.fibers), CROWD - 1000);
+	clock_pass(until + MILLISECOND);
+	world_run(&world);
+	for (unsigned i = 0; i < CROWD; i++)
+		assert_false(failed(crowd->at[i].got[0]));
+	world_close(&world);
+	free(crowd);
 }
 
 /* Values in callee-saved registers and on the stack outlive a switch. */
@@ -780,10 +836,12 @@ int main(void)
 		cmocka_unit_test(very_many_fibers),
 		cmocka_unit_test(stacks_go_back_after_a_peak),
 		cmocka_unit_test(a_cold_stack_is_empty_and_used_again),
+		cmocka_unit_test(a_full_slab_takes_a_stack_back),
 		cmocka_unit_test(guard_pages_are_found),
 		cmocka_unit_test(the_scratch_is_left_before_a_park),
 		cmocka_unit_test(a_yield_can_be_seen),
 		cmocka_unit_test(fibers_that_wake_each_other_do_not_hold_up_the_loop),
+		cmocka_unit_test(woken_in_time_but_run_late_is_not_late),
 		cmocka_unit_test(registers_outlive_a_switch),
 		cmocka_unit_test(stacks_are_aligned),
 		cmocka_unit_test(the_nth_park_fails_on_demand),

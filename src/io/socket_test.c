@@ -261,6 +261,7 @@ static void sending_goes_at_the_pace_of_the_peer(void **state)
 	world_start(&world, sends_much, &end);
 	assert_false(end.is_done);
 	assert_non_null(end.socket.writer);
+	assert_false(end.socket.source.ready & READY_WRITE);
 	while (got < MUCH) {
 		ssize_t count = read(end.peer, piece, sizeof piece);
 
@@ -603,9 +604,13 @@ static void lingering_ends(void **state)
 		case LOOP_ENDS:
 			break;
 		}
-		world_close(&world);
-		if (!peer_sees_the_end(end.peer) && linger_cases[i].how != PEER_CLOSES)
+		if (linger_cases[i].how == LOOP_ENDS)
+			assert_false(peer_sees_the_end(end.peer));
+		else if (linger_cases[i].how != PEER_CLOSES && !peer_sees_the_end(end.peer))
 			fail_msg("%s: still open", linger_cases[i].name);
+		world_close(&world);
+		if (linger_cases[i].how != PEER_CLOSES)
+			assert_true(peer_sees_the_end(end.peer));
 		close(end.peer);
 	}
 }

@@ -389,6 +389,44 @@ static void posts_from_other_threads_all_run(void **state)
 	loop_free(&loop);
 }
 
+/* Two loops on two threads post to each other, and sleep until the other one has. */
+struct player {
+	struct loop *loop;
+	struct player *other;
+	unsigned left;
+};
+
+static void player_hit(void *argument)
+{
+	struct player *player = argument;
+
+	if (player->left == 0 || --player->left == 0)
+		loop_stop(player->loop);
+	assert_false(failed(loop_post(player->other->loop, player_hit, player->other)));
+}
+
+static void *player_run(void *argument)
+{
+	loop_run(((struct player *)argument)->loop);
+	return NULL;
+}
+
+static void a_sleeping_loop_is_woken_by_a_post(void **state)
+{
+	struct player a = { .loop = make_loop(), .left = 300 }, b = { .loop = make_loop(), .left = 300 };
+	pthread_t thread;
+
+	(void)state;
+	a.other = &b;
+	b.other = &a;
+	assert_int_equal(pthread_create(&thread, NULL, player_run, &b), 0);
+	assert_false(failed(loop_post(a.loop, player_hit, &a)));
+	loop_run(a.loop);
+	pthread_join(thread, NULL);
+	loop_free(&a.loop);
+	loop_free(&b.loop);
+}
+
 static void posts_are_bounded(void **state)
 {
 	struct loop *loop = make_loop();
@@ -547,6 +585,7 @@ int main(void)
 		cmocka_unit_test(a_turn_ends_at_its_deadline),
 		cmocka_unit_test(the_clocks_agree),
 		cmocka_unit_test(posts_from_other_threads_all_run),
+		cmocka_unit_test(a_sleeping_loop_is_woken_by_a_post),
 		cmocka_unit_test(posts_are_bounded),
 		cmocka_unit_test(what_a_post_posts_runs_in_the_next_turn),
 		cmocka_unit_test(stopping_is_seen_whenever_it_comes),
