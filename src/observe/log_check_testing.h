@@ -8,23 +8,33 @@
 
 #include "base/str.h"
 
+/* Line ends beyond ASCII: U+0085 and its kind, U+2028, U+2029. */
+static inline bool check_is_line_end(const char *at, size_t len)
+{
+	if (len == 2 && at[0] == '\xc2')
+		return (uint8_t)at[1] < 0xa0;
+	return len == 3 && (memcmp(at, "\xe2\x80\xa8", 3) == 0 || memcmp(at, "\xe2\x80\xa9", 3) == 0);
+}
+
+static inline size_t check_utf8_length(uint8_t lead)
+{
+	if (lead < 0x80)
+		return 1;
+	if (lead < 0xc2 || lead > 0xf4)
+		return 0;
+	return lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+}
+
 static inline bool check_utf8(str s)
 {
 	for (size_t i = 0; i < s.len;) {
-		uint8_t c = (uint8_t)s.ptr[i];
-		size_t len = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+		size_t len = check_utf8_length((uint8_t)s.ptr[i]);
 
-		if ((c >= 0x80 && c < 0xc2) || c > 0xf4 || i + len > s.len)
+		if (len == 0 || i + len > s.len || check_is_line_end(s.ptr + i, len))
 			return false;
 		for (size_t j = 1; j < len; j++)
 			if (((uint8_t)s.ptr[i + j] & 0xc0) != 0x80)
 				return false;
-		/* Line ends beyond ASCII: U+0085, U+2028, U+2029. */
-		if (len == 2 && c == 0xc2 && (uint8_t)s.ptr[i + 1] < 0xa0)
-			return false;
-		if (len == 3 && memcmp(s.ptr + i, "\xe2\x80", 2) == 0 &&
-		    ((uint8_t)s.ptr[i + 2] & 0xfe) == 0xa8)
-			return false;
 		i += len;
 	}
 	return true;

@@ -5,23 +5,70 @@
 #include "codec/scan.h"
 #include "codec/uri.h"
 
-enum { NAME_MAX_ENCODED = 256 };
+enum { NAME_MAX_ENCODED = 256, DIGITS_MAX = 20 };
 
-/* The first byte that may have to be escaped: nearly always the end. */
-static const char *plain_end(const char *at, const char *end, char also)
+enum { STOPS_TEXT = 1, STOPS_WORD = 2 };
+
+/* Bytes that cannot simply be copied. */
+static const uint8_t stops[256] = {
+	[0 ... 0x1f] = STOPS_TEXT | STOPS_WORD,    [' '] = STOPS_WORD,
+	['"'] = STOPS_TEXT | STOPS_WORD,           ['\\'] = STOPS_TEXT | STOPS_WORD,
+	[0x7f ... 0xff] = STOPS_TEXT | STOPS_WORD,
+};
+
+static uint32_t stops_of(bytes16 c, char also)
 {
+	return bytes16_mask((bytes16)((c - 0x20 >= 0x7f - 0x20) | (c == (uint8_t)'"') | (c == (uint8_t)'\\') |
+				      (c == (uint8_t)also)));
+}
+
+static const char *plain_end(const char *at, const char *end, enum log_escape escape)
+{
+	unsigned class = escape == LOG_ESCAPE_WORD ? STOPS_WORD : STOPS_TEXT;
+	char also = escape == LOG_ESCAPE_WORD ? ' ' : '"';
+
 	for (; end - at >= SCAN_STEP; at += SCAN_STEP) {
-		bytes16 c = bytes16_load(at);
-		bytes16 stops = (bytes16)((c - 0x20 >= 0x7f - 0x20) | (c == (uint8_t)'"') |
-					  (c == (uint8_t)'\\') | (c == (uint8_t)also));
-		uint32_t mask = bytes16_mask(stops);
+		uint32_t mask = stops_of(bytes16_load(at), also);
 
 		if (mask)
 			return at + __builtin_ctz(mask);
 	}
-	while (at < end && *at >= 0x20 && *at < 0x7f && *at != '"' && *at != '\\' && *at != also)
+	while (at < end && !(stops[(uint8_t)*at] & class))
 		at++;
 	return at;
+}
+
+/* A text of up to sixteen bytes, as most are: its first and its last bytes are taken as two words that may
+ * overlap, looked at together, and put down the same way. False, and nothing put, when one must be escaped.
+ */
+static bool put_short(struct buf *out, str text, char also)
+{
+	char *to = out->bytes + out->len;
+	size_t word = text.len >= 8 ? 8 : 4;
+	uint64_t words[2] = { 0x6161616161616161, 0x6161616161616161 }; /* letters */
+	bytes16 both;
+
+	if (text.len < 4 || text.len > SCAN_STEP || text.len > out->max - out->len)
+		return false;
+	if (word == 8) {
+		memcpy(&words[0], text.ptr, 8);
+		memcpy(&words[1], text.ptr + text.len - 8, 8);
+	} else {
+		memcpy(&words[0], text.ptr, 4);
+		memcpy(&words[1], text.ptr + text.len - 4, 4);
+	}
+	memcpy(&both, words, sizeof both);
+	if (stops_of(both, also))
+		return false;
+	if (word == 8) {
+		memcpy(to, &words[0], 8);
+		memcpy(to + text.len - 8, &words[1], 8);
+	} else {
+		memcpy(to, &words[0], 4);
+		memcpy(to + text.len - 4, &words[1], 4);
+	}
+	out->len += text.len;
+	return true;
 }
 
 static char hex_digit(unsigned value)
@@ -72,10 +119,10 @@ static size_t put_text_character(struct buf *out, str text)
 
 void log_put_text(struct buf *out, enum log_escape escape, str text)
 {
-	char also = escape == LOG_ESCAPE_WORD ? ' ' : '"';
-
+	if (put_short(out, text, escape == LOG_ESCAPE_WORD ? ' ' : '"'))
+		return;
 	while (text.len) {
-		size_t len = (size_t)(plain_end(text.ptr, text.ptr + text.len, also) - text.ptr);
+		size_t len = (size_t)(plain_end(text.ptr, text.ptr + text.len, escape) - text.ptr);
 
 		buf_put(out, (str) { text.ptr, len });
 		text = str_skip(text, len);
@@ -87,13 +134,23 @@ void log_put_text(struct buf *out, enum log_escape escape, str text)
 	}
 }
 
+/* Two digits at a time: a line has eight numbers. */
 void log_put_number(struct buf *out, uint64_t value)
 {
-	if (value < 10) {
-		buf_put_char(out, (char)('0' + value));
-		return;
+	static const char pairs[] =
+		"0001020304050607080910111213141516171819202122232425262728293031323334353637383940"
+		"4142434445464748495051525354555657585960616263646566676869707172737475767778798081"
+		"828384858687888990919293949596979899";
+	char digits[DIGITS_MAX];
+	size_t at = sizeof digits;
+
+	for (; value >= 10; value /= 100) {
+		at -= 2;
+		memcpy(digits + at, pairs + 2 * (value % 100), 2);
 	}
-	buf_put_u64(out, value);
+	if (value || at == sizeof digits)
+		digits[--at] = (char)('0' + value);
+	buf_put(out, (str) { digits + at, sizeof digits - at });
 }
 
 void log_put_milliseconds(struct buf *out, duration time)
@@ -107,12 +164,10 @@ void log_put_milliseconds(struct buf *out, duration time)
 			     4 });
 }
 
-str log_cut(str text, size_t cap)
+str log_cut_long(str text, size_t cap)
 {
 	size_t len = cap;
 
-	if (text.len <= cap)
-		return text;
 	for (size_t back = 0; back < 3 && len > 0 && ((uint8_t)text.ptr[len] & 0xc0) == 0x80; back++)
 		len--;
 	return str_slice(text, 0, len);

@@ -24,8 +24,13 @@ void log_put_number(struct buf *out, uint64_t value);
 void log_put_milliseconds(struct buf *out, duration time);
 /* With three decimals; negative is zero. */
 
-str log_cut(str text, size_t cap);
+str log_cut_long(str text, size_t cap);
+
+static inline str log_cut(str text, size_t cap)
 /* At most cap bytes, and no character cut in two. */
+{
+	return text.len <= cap ? text : log_cut_long(text, cap);
+}
 
 void log_put_query(struct buf *out, enum log_escape escape, str query, str_list redact);
 /* A query with the values masked whose name, decoded and with case folded, is in redact or is usual for a

@@ -81,25 +81,54 @@ static void words_have_no_space(void **state)
 	assert_put("a word", &out, "a\\x20b\\x20-\\x20\\\"c\\\"");
 }
 
-/* Every byte at every place of the steps in which the search goes. */
+static void check_byte(char *text, size_t len, size_t at, int byte)
+{
+	char bytes[ROOM];
+
+	for (int escape = LOG_ESCAPE_JSON; escape <= LOG_ESCAPE_WORD; escape++) {
+		struct buf out = buf_over(bytes, sizeof bytes);
+		bool must_escape = byte < 0x20 || byte >= 0x7f || byte == '"' || byte == '\\' ||
+				   (byte == ' ' && escape == LOG_ESCAPE_WORD);
+
+		memset(text, 'x', len);
+		text[at] = (char)byte;
+		log_put_text(&out, (enum log_escape)escape, (str) { text, len });
+		assert_int_equal(str_eq(buf_str(&out), (str) { text, len }), !must_escape);
+		buf_put_char(&out, '\n');
+		assert_true(check_line(buf_str(&out)));
+	}
+}
+
+/* Every byte at every place of texts of every length that is looked at in its own way. */
 static void no_byte_slips_through(void **state)
 {
-	char bytes[ROOM], text[40];
+	char text[40];
 
 	(void)state;
-	for (int byte = 0; byte < 256; byte++) {
-		for (size_t at = 0; at < sizeof text; at++) {
-			for (int escape = LOG_ESCAPE_JSON; escape <= LOG_ESCAPE_WORD; escape++) {
-				struct buf out = buf_over(bytes, sizeof bytes);
+	for (int byte = 0; byte < 256; byte++)
+		for (size_t len = 1; len <= sizeof text; len++)
+			for (size_t at = 0; at < len; at++)
+				check_byte(text, len, at, byte);
+}
 
-				memset(text, 'x', sizeof text);
-				text[at] = (char)byte;
-				log_put_text(&out, (enum log_escape)escape, (str) { text, sizeof text });
-				buf_put_char(&out, '\n');
-				assert_true(check_line(buf_str(&out)));
-				assert_true(out.len >= sizeof text);
-			}
-		}
+/* Texts of every length come out as they are, and not where there is no room. */
+static void plain_texts_of_every_length(void **state)
+{
+	static const char text[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+	(void)state;
+	for (size_t len = 0; len < sizeof text; len++) {
+		char bytes[sizeof text];
+		struct buf out = buf_over(bytes, len);
+
+		log_put_text(&out, LOG_ESCAPE_JSON, (str) { text, len });
+		assert_false(buf_overflowed(&out));
+		assert_true(str_eq(buf_str(&out), (str) { text, len }));
+		if (len == 0)
+			continue;
+		out = buf_over(bytes, len - 1);
+		log_put_text(&out, LOG_ESCAPE_JSON, (str) { text, len });
+		assert_true(buf_overflowed(&out));
 	}
 }
 
@@ -281,6 +310,7 @@ int main(void)
 		cmocka_unit_test(texts_are_escaped),
 		cmocka_unit_test(words_have_no_space),
 		cmocka_unit_test(no_byte_slips_through),
+		cmocka_unit_test(plain_texts_of_every_length),
 		cmocka_unit_test(six_bytes_for_one_are_enough),
 		cmocka_unit_test(times_have_three_decimals),
 		cmocka_unit_test(numbers),
