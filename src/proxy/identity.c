@@ -99,7 +99,7 @@ void identity_prepare(struct exchange *x)
 void identity_put(struct exchange *x, struct buf *out)
 {
 	struct door *door = x->session->connection->door;
-	str port = door->bound.any.sa_family == AF_UNIX ? (str) { 0 } : (str) { door->port, door->port_len };
+	str port = door->bound.any.sa_family == AF_UNIX ? STR("") : (str) { door->port, door->port_len };
 
 	put_host(x, out);
 	put_forwarded(x, out);
