@@ -5,22 +5,14 @@
 #include "codec/host.h"
 #include "codec/uri.h"
 
-/* RFC 9112 section 3.2.2: an absolute target's authority counts, not the Host field (the parser refuses it
- * when they differ). */
-static enum reason check_host(struct exchange *x, const struct uri *uri)
+/* The parser has checked it, also against an absolute target (RFC 9112 section 3.2.2). HTTP/1.0 may have
+ * none: only rules for any host can match then. */
+static void take_host(struct exchange *x)
 {
-	const struct http_field *field = http_fields_get(&x->request.head.fields, HTTP_HOST);
-	str text = uri->authority.len ? uri->authority : field ? field->value : (str) { 0 };
 	struct buf room = arena_open(&x->arena, HOST_NAME_MAX + 1);
-	struct host host;
 
-	if (!text.len)
-		return REASON_NONE; /* HTTP/1.0 without one: only rules for any host can match */
-	if (!host_parse(text, &host))
-		return REASON_HOST_MALFORMED;
-	x->view.host = host_lower(host.name, &room);
+	x->view.host = host_lower(x->request.head.host, &room);
 	arena_close(&x->arena, &room);
-	return REASON_NONE;
 }
 
 static enum reason check_path(struct exchange *x, const struct uri *uri)
@@ -126,16 +118,13 @@ static enum reason refuse_connect(struct exchange *x)
 static enum reason check_head(struct exchange *x)
 {
 	const struct http_request *head = &x->request.head;
-	enum reason reason;
 	struct uri uri;
 
 	if (!uri_split(head->target, head->method, &uri))
 		return REASON_REQUEST_LINE_MALFORMED;
 	if (is_bad_handshake(head))
 		return REASON_FRAMING_AMBIGUOUS;
-	reason = check_host(x, &uri);
-	if (reason != REASON_NONE)
-		return reason;
+	take_host(x);
 	return head->method == HTTP_CONNECT ? refuse_connect(x) : check_path(x, &uri);
 }
 
