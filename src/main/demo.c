@@ -34,7 +34,7 @@ static const char configuration[] =
 	"  slow: { path: /delay, upstream: echo, timeouts: { response: 2s } }\n"
 	"  hello:\n"
 	"    path: /hello\n"
-	"    policies: [respond: { status: 200, json: \"{\\\"hello\\\": \\\"world\\\"}\" }]\n"
+	"    policies: [respond: { status: 200, json: { hello: world } }]\n"
 	"log: { access: { to: stdout, format: json } }\n";
 
 static const char calls[] =

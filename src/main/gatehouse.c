@@ -65,16 +65,15 @@ static int unknown(const char *name)
 int main(int count, char **arguments)
 {
 	const struct command *command;
+	const char *name = count > 1 ? arguments[1] : "";
 
 	if (count < 2)
 		return print_usage(stderr, 2);
-	if (is_help(arguments[1]) || strcmp(arguments[1], "help") == 0)
+	if (is_help(name) || strcmp(name, "help") == 0)
 		return print_usage(stdout, 0);
-	if (strcmp(arguments[1], "--version") == 0)
-		arguments[1] = (char[]) { "version" };
-	command = find(arguments[1]);
+	command = find(strcmp(name, "--version") == 0 ? "version" : name);
 	if (!command)
-		return unknown(arguments[1]);
+		return unknown(name);
 	if (count > 2 && is_help(arguments[2]))
 		return print_help(command);
 	return command->run(command, count - 2, arguments + 2);
