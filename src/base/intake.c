@@ -48,10 +48,8 @@ result scratch_evacuate(struct scratch *scratch)
 	struct intake *in = scratch->holder;
 	result_value moved = OK;
 
-	if (!in)
-		return OK;
 	scratch->holder = NULL;
-	if (in->len)
+	if (in && in->len)
 		moved = intake_move(in, in->len);
 	if (failed(moved)) {
 		in->at = NULL;

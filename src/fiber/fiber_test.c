@@ -555,6 +555,22 @@ static void the_scratch_is_left_before_a_park(void **state)
 	world_close(&world);
 }
 
+#ifdef GATEHOUSE_DEBUG
+static void the_scratch_is_poisoned_although_nobody_holds_it(void **state)
+{
+	struct parker parker = { .parks = 1, .until = DEADLINE_NEVER };
+	struct world world;
+
+	(void)state;
+	world_open(&world);
+	world.scratch.bytes[0] = 'x';
+	world_start(&world, parker_run, &parker);
+	assert_int_equal((unsigned char)world.scratch.bytes[0], 0xdb);
+	fiber_wake(parker.fiber);
+	world_close(&world);
+}
+#endif
+
 static void counts_its_switches(struct fiber *self, void *argument)
 {
 	struct world *world = argument;
@@ -839,6 +855,9 @@ int main(void)
 		cmocka_unit_test(a_full_slab_takes_a_stack_back),
 		cmocka_unit_test(guard_pages_are_found),
 		cmocka_unit_test(the_scratch_is_left_before_a_park),
+#ifdef GATEHOUSE_DEBUG
+		cmocka_unit_test(the_scratch_is_poisoned_although_nobody_holds_it),
+#endif
 		cmocka_unit_test(a_yield_can_be_seen),
 		cmocka_unit_test(fibers_that_wake_each_other_do_not_hold_up_the_loop),
 		cmocka_unit_test(woken_in_time_but_run_late_is_not_late),
