@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Collecting what is wrong. Printing it is in diagnostics_print.c.
+ *
+ * Nothing is printed before all is known, because the order in which mistakes are found (syntax, then values,
+ * then names, then clashes) is not the order in which somebody mends a file.
+ *
+ * Masking is done here and not by those who report: a room that quotes a value cannot know whether it came
+ * from outside, and one that forgot to ask would print a password.
+ */
 #include "config/diagnostics.h"
 
 #include "base/assert.h"
 #include "config/diagnostics_private.h"
-#include "config/utf8.h"
+#include "config/character.h"
 
 enum {
 	SOURCES_SHOWN_MAX = 200,     /* errors for which the source is looked up: that reads the file again */
@@ -20,13 +29,27 @@ struct diagnostics *diagnostics_new(struct arena *arena)
 
 	diagnostics->arena = arena;
 	diagnostics->last = &diagnostics->first;
-	diagnostics->sources = ARENA_ARRAY(arena, struct source, DIAGNOSTICS_SOURCES_MAX);
 	return diagnostics;
+}
+
+/* Doubles the room when it is full. */
+static void grow_sources(struct diagnostics *diagnostics)
+{
+	size_t count = diagnostics->source_count, size = count ? 2 * count : 1;
+	struct source *grown;
+
+	if (count & (count - 1))
+		return;
+	grown = ARENA_ARRAY(diagnostics->arena, struct source, size);
+	if (count)
+		memcpy(grown, diagnostics->sources, count * sizeof *grown);
+	diagnostics->sources = grown;
 }
 
 uint16_t diagnostics_add_source(struct diagnostics *diagnostics, str name, str text)
 {
 	ASSERT(diagnostics->source_count < DIAGNOSTICS_SOURCES_MAX);
+	grow_sources(diagnostics);
 	diagnostics->sources[diagnostics->source_count] = (struct source) { name, text };
 	return diagnostics->source_count++;
 }
@@ -47,7 +70,8 @@ size_t diagnostics_warnings(const struct diagnostics *diagnostics)
 	return diagnostics->warnings;
 }
 
-/* Finds the end of the line that begins at text, and where the next one begins. */
+/* Finds the end of the line that begins at text, and where the next one begins.
+ * A line ends as it does for libfyaml, or its line numbers would not be ours. */
 static size_t line_end(str text, size_t *ret_next)
 {
 	size_t at = 0;
@@ -82,10 +106,10 @@ static str source_of(const struct diagnostics *diagnostics, const struct node *n
 	if (diagnostics->errors > SOURCES_SHOWN_MAX)
 		return STR("${...}");
 	rest = source_line(diagnostics->sources[node->file].text, node->line);
-	for (uint32_t column = 1; column < node->column && utf8_next(&rest, &character); column++)
+	for (uint32_t column = 1; column < node->column && character_take(&rest, &character); column++)
 		;
 	from = rest.ptr;
-	for (uint32_t width = 0; width < node->width && utf8_next(&rest, &character); width++)
+	for (uint32_t width = 0; width < node->width && character_take(&rest, &character); width++)
 		;
 	if (rest.ptr == from || rest.ptr - from > READ_SHOWN_MAX)
 		return STR("${...}");
@@ -149,6 +173,8 @@ static str mask_message(const struct diagnostics *diagnostics, const struct node
 	return arena_str(diagnostics->arena, buf_str(&quoted));
 }
 
+/* Keeps one diagnostic. The message is made in a buffer of its own, so that a value of any length costs the
+ * arena no more than a message may. */
 __attribute__((format(printf, 3, 0))) static void
 report(struct diagnostics *diagnostics, struct diagnostic found, const char *format, va_list arguments)
 {
@@ -235,7 +261,7 @@ void diagnostic_error_key(struct diagnostics *diagnostics, const struct node *at
 
 	if (at && at->key_line)
 		found.place = (struct place) { at->file, at->key_line, at->key_column,
-					       (uint32_t)utf8_count(at->key) };
+					       (uint32_t)character_count(at->key) };
 	va_start(arguments, format);
 	report(diagnostics, found, format, arguments);
 	va_end(arguments);
@@ -266,6 +292,8 @@ static size_t tolerance_of(str word, str known)
 	return word.len < 4 ? 1 : word.len < 6 ? 1 + begins_alike : word.len < 10 ? 2 : 3;
 }
 
+/* The nearest of the known names. Only the first thousand are compared: a suggestion is a courtesy, and each
+ * costs a table of distances. */
 static bool find_nearest(str word, const str *known, size_t count, str *ret_nearest)
 {
 	size_t best = SIZE_MAX;

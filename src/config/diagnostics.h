@@ -46,7 +46,7 @@ void diagnostic_warning(struct diagnostics *diagnostics, const struct node *at, 
 
 str diagnostic_read(struct diagnostics *diagnostics, const struct node *node);
 /* What was read, in words, for the end of a message: the quoted text, cut when long; a list, a map, nothing.
- * Never what ${...} stands for. */
+ * Never what ${...} stands for. Better than printing a node's text. */
 
 str diagnostic_suggest(struct arena *arena, str word, const str *known, size_t count);
 /* "; did you mean \"orders\"?", or the list of what is allowed when nothing is near and the list is short, or

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Printing diagnostics: sorted by place, each with its line and an underline. */
+/*
+ * Printing diagnostics: sorted by place, each with its line and an underline.
+ *
+ * A line is shown as a terminal may see it. What steers a terminal or turns the direction of writing is
+ * escaped, a tab becomes the spaces that it stands for, and so the underline can be placed by counting
+ * columns. A long line is cut to a window around the place.
+ */
 #include <stdlib.h>
 
+#include "base/printable.h"
 #include "config/diagnostics_private.h"
-#include "config/utf8.h"
+#include "config/character.h"
 
 enum {
 	WINDOW = 100,     /* characters of a line that are shown */
@@ -36,7 +43,7 @@ static struct cell cell_take(str *rest, unsigned column)
 	str before = *rest;
 	uint32_t character;
 
-	if (!utf8_next(rest, &character)) {
+	if (!character_take(rest, &character)) {
 		character = NOT_UTF8 + (unsigned char)rest->ptr[0];
 		*rest = str_skip(*rest, 1);
 	}
@@ -44,12 +51,12 @@ static struct cell cell_take(str *rest, unsigned column)
 		cell.columns = TAB_STOP - column % TAB_STOP;
 		cell.len = cell.columns;
 		memset(cell.bytes, ' ', cell.len);
-	} else if (character >= NOT_UTF8 || utf8_is_control(character)) {
+	} else if (printable_length(before) == 0) {
 		cell_escape(&cell, character);
 	} else {
 		cell.len = before.len - rest->len;
 		memcpy(cell.bytes, before.ptr, cell.len);
-		cell.columns = utf8_columns(character);
+		cell.columns = character_columns(character);
 	}
 	return cell;
 }
@@ -70,12 +77,13 @@ static void print_repeated(FILE *to, char c, unsigned count)
 		fputc(c, to);
 }
 
-/* Skips to where the shown part of a long line begins; says how many characters that were. */
+/* Skips to where the shown part of a long line begins; says how many characters that were. A file on a single
+ * line, as programs write them, may have megabytes. */
 static uint32_t window_open(str *line, uint32_t column)
 {
 	uint32_t skipped = 0;
 
-	if (column + SHOWN_WIDTH <= WINDOW || utf8_count(*line) <= WINDOW)
+	if (column + SHOWN_WIDTH <= WINDOW || character_count(*line) <= WINDOW)
 		return 0;
 	while (skipped + WINDOW_LEFT < column && line->len) {
 		cell_take(line, 0);
@@ -84,7 +92,8 @@ static uint32_t window_open(str *line, uint32_t column)
 	return skipped;
 }
 
-/* Prints the line, and counts the columns that end before the place and before its end. */
+/* Prints the line, and counts the columns that end before the place and before its end. Where a character
+ * takes two columns or none, or an escape takes six, the underline still stands beneath what it means. */
 static void print_line(FILE *to, str line, const struct place *place, unsigned *ret_from, unsigned *ret_to)
 {
 	uint32_t index = 1 + window_open(&line, place->column);
@@ -122,6 +131,7 @@ static void print_snippet(FILE *to, str line, const struct place *place)
 	fputc('\n', to);
 }
 
+/* The line with path and message, and the snippet. Names of files are text from outside as well. */
 static void print_one(const struct diagnostics *diagnostics, const struct diagnostic *found, FILE *to)
 {
 	const struct source *source = &diagnostics->sources[found->place.source];

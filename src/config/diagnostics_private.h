@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What collecting (diagnostics.c) and printing (diagnostics_print.c) share. */
+/*
+ * What collecting (diagnostics.c) and printing (diagnostics_print.c) share.
+ *
+ * More are kept than printed, as the first hundred by place need not be the first that were found. Beyond
+ * DIAGNOSTICS_KEPT_MAX they are counted only.
+ */
 #pragma once
 
 #include "config/diagnostics.h"
@@ -24,6 +29,6 @@ struct diagnostics {
 	struct arena *arena;
 	struct diagnostic *first, **last;
 	size_t errors, warnings, kept;
-	struct source *sources;
+	struct source *sources; /* room for the next power of two */
 	uint16_t source_count;
 };

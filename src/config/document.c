@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loading: a file with all that it includes, or a text.
+ *
+ * The files that are on the way form a stack, by device and inode rather than by name, so that no spelling of
+ * a path hides a ring. A file that was merged is not merged again: patterns may overlap.
+ *
+ * Reading goes on after a mistake wherever the tree still holds, as one run of `check` should find
+ * everything.
+ */
 #include "config/document.h"
 
 #include <errno.h>
@@ -13,6 +22,7 @@
 
 enum { SIZE_STANDARD = 256 * 1024 * 1024 };
 
+/* What getenv() is to the expander; tests and other tools bring an environment of their own. */
 static const char *environment_of_process(const char *name, void *argument)
 {
 	(void)argument;
@@ -31,7 +41,11 @@ size_t document_file_count(const struct document *document)
 
 str document_file(const struct document *document, size_t index)
 {
-	return document->files[index];
+	const struct file_name *file = document->files;
+
+	while (index--)
+		file = file->next;
+	return file->path;
 }
 
 /* The part of a path before its last name, with the slash; empty without one. */
@@ -54,10 +68,14 @@ str node_resolve_path(const struct document *document, const struct node *node, 
 static void note_file(void *owner, str path)
 {
 	struct document *document = owner;
+	struct file_name *file = ARENA_NEW(document->arena, struct file_name);
 
-	if (document->file_count == DOCUMENT_FILES_MAX || !map_add(&document->noted, path, document))
+	if (document->file_count == DOCUMENT_FILES_MAX || !map_add(&document->noted, path, file))
 		return;
-	document->files[document->file_count++] = path;
+	file->path = path;
+	*document->last_file = file;
+	document->last_file = &file->next;
+	document->file_count++;
 }
 
 /* Reports at the item that names the file; the first file has none. */
@@ -68,6 +86,8 @@ static result refuse_file(struct document *document, const struct node *at, str 
 	return error_make(ERROR_INVALID, "a file cannot be read");
 }
 
+/* One text and what it includes. References to files are relative to the folder of the file that holds them,
+ * so the folder changes while an included file is read, and changes back. */
 static result parse_text(struct document *document, str path, str text, struct node **ret_root)
 {
 	str outer = document->expander.folder;
@@ -153,7 +173,7 @@ static struct document *document_new(struct arena *arena, const struct document_
 	document->arena = arena;
 	document->diagnostics = diagnostics;
 	document->size_left = options && options->max_size ? options->max_size : SIZE_STANDARD;
-	document->files = ARENA_ARRAY(arena, str, DOCUMENT_FILES_MAX);
+	document->last_file = &document->files;
 	map_init(&document->loaded, arena, DOCUMENT_FILES_MAX);
 	map_init(&document->noted, arena, DOCUMENT_FILES_MAX);
 	document->expander = (struct expander) {
@@ -167,6 +187,7 @@ static struct document *document_new(struct arena *arena, const struct document_
 	return document;
 }
 
+/* What the caller gets: the tree whenever there is one, and a failure whenever anything was reported. */
 static result finish(struct document *document, size_t errors_before, result_value read,
 		     struct document **ret_document)
 {

@@ -5,6 +5,11 @@
  * Built from libfyaml's events into an arena: compact, linear in the size of the file, duplicate keys found
  * by hashing. Includes are merged and ${...} is expanded here, so that what reads the tree sees values only;
  * each node still knows the file, line and column it came from.
+ *
+ * YAML 1.2, and of it what a configuration needs. A scalar is text until a field reads it as something else,
+ * so that `no` is no truth value, 010 no octal number and 1.10 no fraction. Refused, each with its place:
+ * keys that stand twice, keys that are no text, tags, several documents, bytes that are not UTF-8, control
+ * characters, more than 64 levels, aliases that multiply.
  */
 #pragma once
 
@@ -15,6 +20,8 @@
 
 struct document;
 
+/* For tests, and for tools that read a configuration as another machine would. NULL in its place: the
+ * process's environment, and 256 MiB. */
 struct document_options {
 	const char *(*environment)(const char *name, void *argument); /* NULL: getenv */
 	void *argument;

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What reading files (document.c) and merging what they include (include.c) share. */
+/*
+ * What reading files (document.c) and merging what they include (include.c) share.
+ *
+ * The two call each other: a file includes files that include files. The depth of that is bounded by
+ * active[].
+ */
 #pragma once
 
 #include "base/map.h"
@@ -12,6 +17,12 @@ enum {
 	DOCUMENT_FILES_MAX = 10000,  /* and those named by ${file:...} */
 };
 
+/* A file that was read, in a list of all of them. */
+struct file_name {
+	struct file_name *next;
+	str path;
+};
+
 struct document {
 	struct arena *arena;
 	struct diagnostics *diagnostics;
@@ -22,8 +33,8 @@ struct document {
 	struct map loaded;             /* "device:inode" of every file: none is merged twice */
 	str active[INCLUDE_DEPTH_MAX]; /* those of the files that are being read, each within the last */
 	size_t depth;
-	struct map noted; /* paths in files */
-	str *files;
+	struct map noted; /* paths to their struct file_name */
+	struct file_name *files, **last_file;
 	size_t file_count;
 };
 

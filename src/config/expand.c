@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Expanding one scalar: its text is cut into parts, each part is kept or replaced, and all are joined.
+ *
+ * Parts are not looked at again, which is the whole defence against values that contain references. Which
+ * parts were replaced is kept beside the text, as spans: a policy expands references of its own later, and
+ * must not find one in what came from outside.
+ *
+ * Mistakes are pointed at in the file, not in the text: the two differ by quotes, escapes and folded lines.
+ * So the reference is found again in the raw scalar, by counting.
+ */
 #include "config/expand.h"
 
 #include <string.h>
 
 #include "base/assert.h"
 #include "config/file.h"
-#include "config/utf8.h"
+#include "config/character.h"
 
 enum { NAME_MAX_LENGTH = 255 };
 
@@ -20,6 +30,7 @@ struct expansion {
 	size_t reference;   /* how many "${" were met: to find the same one in raw */
 };
 
+/* The parts are counted before they are made; see expand_node(). */
 static void put(struct expansion *expansion, str part, bool is_literal)
 {
 	ASSERT(expansion->count < expansion->size);
@@ -43,14 +54,14 @@ static size_t count_references(str text, size_t nth, size_t *ret_at)
 static struct place place_of(const struct expansion *expansion, str reference)
 {
 	const struct node *node = expansion->node;
-	struct place place = { node->file, node->line, node->column, (uint32_t)utf8_count(reference) };
+	struct place place = { node->file, node->line, node->column, (uint32_t)character_count(reference) };
 	size_t at, end = 0;
 	str rest = expansion->raw;
 	uint32_t character;
 
 	if (count_references(node->text, 0, &at) != count_references(rest, expansion->reference, &end))
 		return (struct place) { node->file, node->line, node->column, node->width };
-	while (rest.ptr < expansion->raw.ptr + end && utf8_next(&rest, &character)) {
+	while (rest.ptr < expansion->raw.ptr + end && character_take(&rest, &character)) {
 		place.column++;
 		if (character == '\n' || (character == '\r' && !str_starts(rest, STR("\n")))) {
 			place.line++;
@@ -102,6 +113,9 @@ static bool is_of_log(const struct node *node, str name)
 	return name.len > 0;
 }
 
+/* As in a shell, `:-` also replaces a variable that is set but empty; without a default, an empty one is a
+ * value. A variable that is not set is an error: silence would start a gateway with an empty address or
+ * secret. */
 static void expand_environment(struct expansion *expansion, str reference, str name, const str *standard)
 {
 	struct expander *expander = expansion->expander;
@@ -114,7 +128,7 @@ static void expand_environment(struct expansion *expansion, str reference, str n
 		FAIL(expansion, reference, "the environment variable %.*s is not set", STR_ARG(name));
 	else if (value.len > EXPAND_VALUE_MAX || value.len > arena_left(expander->arena))
 		FAIL(expansion, reference, "the environment variable %.*s is too long", STR_ARG(name));
-	else if (!utf8_is_valid(value))
+	else if (!characters_are_valid(value))
 		FAIL(expansion, reference, "the environment variable %.*s is not UTF-8", STR_ARG(name));
 	else
 		put(expansion, arena_str(expander->arena, value), true);
@@ -129,6 +143,7 @@ static str trim_lines(str text)
 	return text;
 }
 
+/* Trimmed, because editors and `echo` end a secret with a line end that is no part of it. */
 static void expand_file(struct expansion *expansion, str reference, str path)
 {
 	struct expander *expander = expansion->expander;
@@ -144,7 +159,7 @@ static void expand_file(struct expansion *expansion, str reference, str path)
 	if (failed(read))
 		FAIL(expansion, reference, "%.*s %s%s%s", STR_ARG(full), read.why, read.sys ? ": " : "",
 		     read.sys ? strerror(read.sys) : "");
-	else if (!utf8_is_valid(text) || (text.len && memchr(text.ptr, 0, text.len)))
+	else if (!characters_are_valid(text) || (text.len && memchr(text.ptr, 0, text.len)))
 		FAIL(expansion, reference, "%.*s is not a text in UTF-8", STR_ARG(full));
 	else
 		put(expansion, trim_lines(text), true);
@@ -181,6 +196,7 @@ static void expand_reference(struct expansion *expansion, str reference, str inn
 		expand_environment(expansion, reference, name, has_default ? &standard : NULL);
 }
 
+/* From the left to the right, once. `$${` is looked for first: its second half would be a reference. */
 static void expand_parts(struct expansion *expansion, str rest)
 {
 	while (rest.len && !expansion->node->is_broken) {
@@ -227,6 +243,7 @@ static const struct node_literals *literals_of(const struct expansion *expansion
 	return literals;
 }
 
+/* Bounded before anything is joined: a short file may name a long one many times. */
 static size_t joined_size(const struct expansion *expansion)
 {
 	size_t size = 0;

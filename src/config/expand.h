@@ -2,6 +2,11 @@
 /*
  * expand: ${NAME}, ${NAME:-default} and ${file:PATH} in scalars.
  *
+ *     ${NAME}             an environment variable; an error when it is not set
+ *     ${NAME:-default}    the default when it is not set or empty, as in a shell
+ *     ${file:PATH}        a file's content, trimmed; relative to the file that names it
+ *     $${                 the two characters ${
+ *
  * What is taken from outside is neither expanded again nor read as YAML: it is text, and a plain scalar that
  * it became part of is still read by what its field wants. $${ gives ${. Names with a dot, and the words api
  * and route, belong to policies and stay as they are, and so do names in lower case in log.access.format.

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading a struct by its table.
+ *
+ * Defaults come first and values are written over them, so that a member always holds something sensible:
+ * what is wrong is reported, keeps its default, and reading goes on. Members are reached by their offsets;
+ * that each has the type which its row says was checked by the compiler, in the macros of field.h.
+ */
 #include "config/field.h"
 
 #include "base/assert.h"
@@ -25,6 +32,7 @@ const struct field field_include[] = {
 static void read_field(struct reader *reader, const struct node *node, const struct field *field,
 		       void *ret_member);
 
+/* A list of words as a default: "[connect, reset]". Words need no quotes there. */
 static void set_standard_list(struct reader *reader, const struct field *field, void *ret_member)
 {
 	str rest = str_of(field->standard), item;
@@ -99,6 +107,7 @@ static void set_standard(struct reader *reader, const struct field *field, void 
 	}
 }
 
+/* Also into objects that are parts of the struct; lists and maps begin empty. */
 static void set_standards(struct reader *reader, const struct field *fields, char *ret_struct)
 {
 	for (const struct field *field = fields; field->type != FIELD_T_END; field++) {
@@ -117,6 +126,7 @@ static const struct field *find_field(const struct field *fields, str key)
 	return NULL;
 }
 
+/* With the nearest name, or with all of them where they are few. */
 static void report_unknown(struct reader *reader, const struct node *node, const struct field *fields)
 {
 	str known[FIELDS_MAX], hint;
@@ -178,6 +188,7 @@ static void read_struct(struct reader *reader, const struct node *node, const st
 	fields_read(reader, node, field->fields, ret_struct);
 }
 
+/* The structs of a list or map. Each begins with its entry: a name, and the node to point at later. */
 static void read_entries(struct reader *reader, const struct node *node, const struct field *field,
 			 struct entries *ret_entries)
 {
@@ -218,6 +229,7 @@ static void read_pairs(struct reader *reader, const struct node *node, const str
 	}
 }
 
+/* A word that stands twice is no mistake: the set is the same. */
 static void read_words(struct reader *reader, const struct node *node, const struct field *field,
 		       unsigned *ret_bits)
 {
@@ -232,6 +244,7 @@ static void read_words(struct reader *reader, const struct node *node, const str
 	*ret_bits = bits;
 }
 
+/* A required text that is empty was most likely forgotten, or came from a variable that is empty. */
 static void read_text(struct reader *reader, const struct node *node, const struct field *field,
 		      str *ret_value)
 {

@@ -6,6 +6,25 @@
  * A struct of options has one table. Each macro makes the compiler refuse a row whose type is not its
  * member's. Defaults are written as in YAML, and parsed by the same code, so that the manual shows what
  * happens.
+ *
+ *     struct retries {
+ *             int64_t attempts;
+ *             duration backoff;
+ *             unsigned on;
+ *     };
+ *
+ *     static const struct field retries_fields[] = {
+ *             FIELD_INT(struct retries, attempts, "attempts", "2", 1, 10, "Tries in all."),
+ *             FIELD_DURATION(struct retries, backoff, "backoff", "25ms", 0, MINUTE, "Longest wait."),
+ *             FIELD_ENUMS_DEFAULT(struct retries, on, "on", words, "[connect, reset]", "What for."),
+ *             FIELD_END
+ *     };
+ *
+ *     struct retries retries = { 0 };
+ *     fields_read(reader, node, retries_fields, &retries);
+ *
+ * Checks that need more than one value (names that must exist, rules that clash) come after reading, in the
+ * room that owns the struct, and report through the same diagnostics: each entry remembers its node.
  */
 #pragma once
 
@@ -33,7 +52,8 @@ enum field_type {
 	FIELD_T_CUSTOM,   /* what has a form of its own */
 };
 
-/* Every struct of a list or map begins with this: its name and place. */
+/* Every struct of a list or map begins with this: its name and place. The node is what to point at when a
+ * check that comes later finds something wrong. */
 struct entry {
 	str name; /* the key in a map; empty in a list */
 	const struct node *node;
@@ -60,6 +80,7 @@ struct field_form {
 	const struct field *fields; /* what the manual and the schema should show beneath it; may be NULL */
 };
 
+/* One row. Rows are made by the macros below; whoever reads them is in this room. */
 struct field {
 	const char *name;
 	enum field_type type;
@@ -75,6 +96,7 @@ struct field {
 	const char *doc; /* one sentence */
 };
 
+/* No value, but a comparison of two pointers, which the compiler refuses when their types differ. */
 #define FIELD_CHECK_(S, m, C) (0 * sizeof((C *)0 == &((S *)0)->m))
 #define FIELD_(S, m, C, T) .type = (enum field_type)((T) + FIELD_CHECK_(S, m, C)), .offset = offsetof(S, m)
 
@@ -105,6 +127,7 @@ struct field {
 		.name = key, FIELD_(S, m, uint64_t, FIELD_T_SIZE), .standard = def, .min = lo, .max = hi, \
 		.doc = text                                                                               \
 	}
+/* lo and hi bound what is given; nothing at all is an empty list, whatever lo is. */
 #define FIELD_STRS(S, m, key, lo, hi, text)                                                          \
 	{                                                                                            \
 		.name = key, FIELD_(S, m, str_list, FIELD_T_STRS), .min = lo, .max = hi, .doc = text \

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reference in Markdown: a section for each table, a row for each option. */
+/*
+ * The reference in Markdown: a section for each table, a row for each option.
+ *
+ * Sections come in the order of the rows, depth first, so that the manual reads as the file is written. A
+ * table that is used in several places has one section, where it is met first, and links from everywhere
+ * else.
+ */
 #include <inttypes.h>
 
 #include "config/field_private.h"
@@ -37,6 +43,7 @@ static void print_range(struct manual *manual, const char *what, str min, str ma
 	fprintf(manual->to, "%s from %.*s to %.*s", what, STR_ARG(min), STR_ARG(max));
 }
 
+/* Numbers, durations and sizes, with their range where there is one. */
 static void print_scalar(struct manual *manual, const struct field *field)
 {
 	struct arena *arena = &manual->arena;
@@ -114,6 +121,7 @@ static void print_type(struct manual *manual, const struct field *field)
 	}
 }
 
+/* Defaults as they are written in the file; they are read by the same code. */
 static void print_row(struct manual *manual, const struct field *field)
 {
 	fprintf(manual->to, "| `%s` | ", field->name);

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What reading, the schema and the manual share about rows. */
+/*
+ * What reading, the schema and the manual share about rows.
+ *
+ * Whatever decides whether a value is good stands here once, so that the three cannot disagree.
+ */
 #pragma once
 
 #include "config/field.h"

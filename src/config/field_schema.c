@@ -3,6 +3,9 @@
  * The JSON Schema of a table. What it accepts is what reading accepts: text may look like a number, a value
  * may come from ${...}, an object without required keys may be left empty. Ranges of durations cannot be said
  * in a schema and stand in the description.
+ *
+ * Each table is one definition, however often it is used: written out in place, the policies alone would make
+ * the schema many times as long.
  */
 #include <inttypes.h>
 
@@ -74,6 +77,7 @@ static void print_reference(struct schema *schema, const struct field *fields)
 	fprintf(schema->to, "{\"$ref\": \"#/$defs/%.*s\"}", STR_ARG(table->id));
 }
 
+/* A form says its schema itself; `$fields` in it stands for the table beneath. */
 static void print_form(struct schema *schema, const struct field_form *form)
 {
 	str rest = str_of(form->schema ? form->schema : "{}"), name = STR("$fields");
@@ -115,6 +119,8 @@ static void print_object(struct schema *schema, const struct field *field)
 	fputs("]}", schema->to);
 }
 
+/* Text takes any scalar, as reading does. A required one must not be empty; minLength says that of strings
+ * only, and a number is never empty. */
 static void print_text(FILE *to, bool is_required)
 {
 	fprintf(to, "{\"type\": [\"string\", \"number\", \"boolean\"]%s}",
@@ -134,7 +140,7 @@ static void open_map(struct schema *schema, const struct field *field)
 		field_count_max(field->max));
 }
 
-/* Lists and maps. */
+/* Lists and maps differ in what holds the items, and share what the items are. */
 static void print_many(struct schema *schema, const struct field *field)
 {
 	if (field->type == FIELD_T_MAP || field->type == FIELD_T_PAIRS)
@@ -228,6 +234,8 @@ static void print_description(struct schema *schema, const struct field *field)
 	print_string(schema->to, text);
 }
 
+/* The value's own schema stands in an allOf, so that description and default can be beside it whatever it is.
+ */
 static void print_properties(struct schema *schema, const struct field *fields)
 {
 	const char *between = "";

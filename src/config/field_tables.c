@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finding the tables beneath a table.
+ *
+ * A search along a list is enough: there are some dozens, and this runs when somebody asks for the schema. A
+ * table that holds itself ends the walk like any other that was met before.
+ */
 #include "config/field_tables.h"
 
 #include "base/assert.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading by tables: every type, every mistake with its place and its words, and defaults. */
+#include <stdio.h>
+
 #include "config/config_testing.h"
 #include "config/field_testing.h"
 
@@ -460,6 +462,124 @@ static void test_what_came_from_outside_is_read_by_its_field(void **state)
 	reading_close(&reading);
 }
 
+/* The single readers, as forms use them: each on every kind of value. */
+static const struct {
+	const char *text;
+	bool is_str, is_strs, is_duration, is_size, is_int, is_bool;
+} kinds[] = {
+	{ "a: x\n", true, false, false, false, false, false },
+	{ "a: \"x\"\n", true, false, false, false, false, false },
+	{ "a: 5\n", true, false, false, true, true, false },
+	{ "a: \"5\"\n", true, false, false, true, false, false },
+	{ "a: ${NONE:-5}\n", true, false, false, true, true, false },
+	{ "a: \"${NONE:-5}\"\n", true, false, false, true, true, false },
+	{ "a: 5s\n", true, false, true, false, false, false },
+	{ "a: '5s'\n", true, false, true, false, false, false },
+	{ "a: 5KiB\n", true, false, false, true, false, false },
+	{ "a: true\n", true, false, false, false, false, true },
+	{ "a: 'true'\n", true, false, false, false, false, false },
+	{ "a: -5\n", true, false, false, false, true, false },
+	{ "a: 0\n", true, false, false, true, true, false },
+	{ "a:\n", false, true, false, false, false, false },
+	{ "a: []\n", false, true, false, false, false, false },
+	{ "a: [x, 5]\n", false, true, false, false, false, false },
+	{ "a: [[x]]\n", false, false, false, false, false, false },
+	{ "a: [~]\n", false, false, false, false, false, false },
+	{ "a: {}\n", false, false, false, false, false, false },
+	{ "a: \"\"\n", true, false, false, false, false, false },
+	{ "a: |\n  5s\n", true, false, false, false, false, false },
+	{ "a: >-\n  5s\n", true, false, true, false, false, false },
+};
+
+/* A node of its own for each reader: what one reports, the next would not. */
+static bool try_reader(size_t row, int which)
+{
+	struct reading reading;
+	struct reader reader;
+	const struct node *node;
+	str text;
+	str_list list;
+	int64_t number;
+	uint64_t size;
+	bool flag, is_read = false;
+
+	reading_open(&reading);
+	reading_parse(&reading, kinds[row].text);
+	reader = (struct reader) { &reading.arena, reading.diagnostics, reading.document };
+	node = node_find(document_root(reading.document), STR("a"));
+	if (which == 0)
+		is_read = field_read_str(&reader, node, &text);
+	if (which == 1)
+		is_read = field_read_strs(&reader, node, 0, 10, &list);
+	if (which == 2)
+		is_read = field_read_duration(&reader, node, 0, HOUR, &number);
+	if (which == 3)
+		is_read = field_read_size(&reader, node, 0, 1 << 20, &size);
+	if (which == 4)
+		is_read = field_read_int(&reader, node, -10, 10, &number);
+	if (which == 5)
+		is_read = field_read_bool(&reader, node, &flag);
+	assert_int_equal(diagnostics_errors(reading.diagnostics), !is_read);
+	reading_close(&reading);
+	return is_read;
+}
+
+static void test_single_readers_take_their_kind_and_report_the_others(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		assert_row(try_reader(i, 0) == kinds[i].is_str, i, kinds[i].text);
+		assert_row(try_reader(i, 1) == kinds[i].is_strs, i, kinds[i].text);
+		assert_row(try_reader(i, 2) == kinds[i].is_duration, i, kinds[i].text);
+		assert_row(try_reader(i, 3) == kinds[i].is_size, i, kinds[i].text);
+		assert_row(try_reader(i, 4) == kinds[i].is_int, i, kinds[i].text);
+		assert_row(try_reader(i, 5) == kinds[i].is_bool, i, kinds[i].text);
+	}
+}
+
+/* Bounds belong to what is allowed; both 0 are none. */
+static const struct {
+	const char *text;
+	int64_t min, max;
+	bool is_read;
+} ranges[] = {
+	{ "1", 1, 3, true },
+	{ "3", 1, 3, true },
+	{ "0", 1, 3, false },
+	{ "4", 1, 3, false },
+	{ "-1", -1, 0, true },
+	{ "-2", -1, 0, false },
+	{ "1", -1, 0, false },
+	{ "-9223372036854775807", 0, 0, true },
+	{ "9223372036854775807", 0, 0, true },
+	{ "9223372036854775807", 5, INT64_MAX, true },
+	{ "-0", 0, 0, true },
+	{ "0", 0, 10, true },
+	{ "-1", 0, 10, false },
+	{ "9223372036854775808", 0, 0, false },
+};
+
+static void test_ranges_hold_their_ends(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(ranges); i++) {
+		struct reading reading;
+		struct reader reader;
+		int64_t value = 77;
+		char text[64];
+
+		snprintf(text, sizeof text, "a: %s\n", ranges[i].text);
+		reading_open(&reading);
+		reading_parse(&reading, text);
+		reader = (struct reader) { &reading.arena, reading.diagnostics, reading.document };
+		assert_row(field_read_int(&reader, document_root(reading.document)->first, ranges[i].min,
+					  ranges[i].max, &value) == ranges[i].is_read,
+			   i, ranges[i].text);
+		assert_row(ranges[i].is_read || value == 77, i, "nothing is written");
+		reading_close(&reading);
+	}
+}
+
 static void test_reading_over_keeps_what_is_not_given(void **state)
 {
 	struct reading reading;
@@ -534,6 +654,8 @@ int main(void)
 		cmocka_unit_test(test_lists_and_maps_are_read_in_order),
 		cmocka_unit_test(test_lists_and_maps_may_be_left_empty),
 		cmocka_unit_test(test_what_came_from_outside_is_read_by_its_field),
+		cmocka_unit_test(test_single_readers_take_their_kind_and_report_the_others),
+		cmocka_unit_test(test_ranges_hold_their_ends),
 		cmocka_unit_test(test_reading_over_keeps_what_is_not_given),
 		cmocka_unit_test(test_defaults_written_into_a_file_mean_the_same),
 		cmocka_unit_test(test_a_struct_that_does_not_fit_is_refused),

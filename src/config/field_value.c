@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Single values: what a node must hold, and what is said when it does not. */
+/*
+ * Single values: what a node must hold, and what is said when it does not.
+ *
+ * Each message has the same shape, "want WHAT, read WHAT", with a guess at what was meant where one can be
+ * made. The words for what was read come from diagnostic_read(), which shows nothing that came from outside.
+ *
+ * Text takes any scalar, also one that looks like a number: a header's value of 1 is the text 1. Numbers and
+ * truth values take no text, because quotes were put there to say so.
+ */
 #include <inttypes.h>
 
 #include "config/field_private.h"
@@ -62,6 +70,7 @@ static bool refuse_plain(struct reader *reader, const struct node *node, str wan
 	return refuse(reader, node, wanted, is_text(node) ? STR(" in quotes, which is text") : (str) { 0 });
 }
 
+/* Copied: what was read may live longer than the document. */
 bool field_read_str(struct reader *reader, const struct node *node, str *ret_value)
 {
 	if (node->kind != NODE_SCALAR)
@@ -81,6 +90,7 @@ bool field_read_bool(struct reader *reader, const struct node *node, bool *ret_v
 	return refuse_plain(reader, node, STR("true or false"));
 }
 
+/* In words, as precise as the row is. */
 static str range_of_int(struct reader *reader, int64_t min, int64_t max)
 {
 	if (min == 0 && max == 0)
@@ -108,6 +118,7 @@ bool field_read_int(struct reader *reader, const struct node *node, int64_t min,
 	return true;
 }
 
+/* The range is told in the units of the file. */
 bool field_read_duration(struct reader *reader, const struct node *node, duration min, duration max,
 			 duration *ret_value)
 {
@@ -144,6 +155,7 @@ bool field_read_size(struct reader *reader, const struct node *node, uint64_t mi
 	return true;
 }
 
+/* Also the place where the size of what is made from a list is held against the arena. */
 bool field_check_count(struct reader *reader, const struct node *node, size_t min, int64_t max)
 {
 	size_t most = field_count_max(max), count = node->count;
@@ -220,6 +232,7 @@ static str words_of(struct reader *reader, const struct field *field)
 	return list;
 }
 
+/* One of the words of a row. What is allowed is said in full, so the suggestion adds only what is near. */
 bool field_read_word(struct reader *reader, const struct node *node, const struct field *field,
 		     int *ret_index)
 {

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading a whole file. Its length is not asked for: a pipe has none, and what is written while it is read
+ * changes it. The bytes are collected on the heap and copied once, so that the arena holds nothing but the
+ * text.
+ */
 #include "config/file.h"
 
 #include <errno.h>
@@ -31,6 +36,7 @@ static void growing_make_room(struct growing *growing)
 	ASSERT(growing->bytes);
 }
 
+/* Stops one read after the bound, not at the end of a file that has none. */
 static result read_all(int descriptor, size_t max, struct growing *growing)
 {
 	ssize_t got;

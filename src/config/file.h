@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * file: a whole file into memory, up to a bound.
+ *
+ * Also a pipe, so that a shell's <(...) can be checked. Blocks the thread: configurations are read by the
+ * control thread, before a worker knows of them.
  */
 #pragma once
 

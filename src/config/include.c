@@ -3,7 +3,11 @@
  * `include: [conf.d/...]` at the root of a file.
  *
  * What further files say is merged into the first one's tree: the sections that hold names, one level deep;
- * everything else may be said in one file only.
+ * everything else may be said in one file only. There is no overriding: which of two values would hold
+ * depends on the order of files, and nobody sees that in either of them. So a name that stands twice is an
+ * error, and points at both places.
+ *
+ * Nodes are moved, not copied: each keeps the file and the place that it came from.
  */
 #include <errno.h>
 #include <glob.h>
@@ -72,7 +76,7 @@ static void move(struct node *into, struct node ***last, struct node *child)
 	into->count++;
 }
 
-/* Moves the children of one section into the same section of the tree. */
+/* Moves the children of one section into the same section of the tree. An empty one becomes a map by that. */
 static void merge_section(struct document *document, struct node *into, struct node *from)
 {
 	struct node **last = end_of(into), *next;
@@ -97,6 +101,7 @@ static bool is_map_or_nothing(const struct node *node)
 	return node->kind == NODE_MAP || node->kind == NODE_NULL;
 }
 
+/* Section by section. Its own `include` was taken off when the file was read. */
 static void merge_root(struct document *document, struct node *root, struct node *from)
 {
 	struct node **last = end_of(root), *next;
@@ -209,6 +214,7 @@ static struct node *detach(struct node *map, str key)
 	return NULL;
 }
 
+/* An item that is wrong does not keep the others from being read. */
 void include_files(struct document *document, struct node *root, str folder)
 {
 	const struct node *include = detach(root, STR("include"));

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finding and naming nodes.
+ *
+ * Small maps are searched from key to key, which is faster than hashing; large ones have an index that was
+ * needed to find their duplicate keys anyway. Paths are made when a diagnostic is printed, and only then.
+ */
 #include "config/node.h"
 
 #include "base/map.h"
@@ -20,6 +26,8 @@ const struct node *node_find(const struct node *map, str key)
 	return NULL;
 }
 
+/* Words, with dashes and letters of any script; everything else is put in quotes, or a dot in a key would
+ * look like a step. */
 static bool is_plain_key(str key)
 {
 	for (size_t i = 0; i < key.len; i++) {
@@ -56,6 +64,7 @@ static str step_of(const struct node *node, struct arena *arena)
 	return arena_printf(arena, "[\"%.*s\"]", STR_ARG(key));
 }
 
+/* From the node up, so the steps are filled in from the end. The depth is bounded when the file is read. */
 str node_path(const struct node *node, struct arena *arena)
 {
 	str steps[PATH_STEPS_MAX];
@@ -66,6 +75,7 @@ str node_path(const struct node *node, struct arena *arena)
 	return arena_join(arena, steps + first, PATH_STEPS_MAX - first);
 }
 
+/* There are as many spans as references in one scalar: a few. */
 bool node_is_literal(const struct node *node, size_t at)
 {
 	if (node->kind != NODE_SCALAR || !node->literals)

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Durations and sizes: one table of units each, and one way to read, print and guess for both.
+ *
+ * Only whole numbers and one unit. "1m30s" and "1.5h" are refused: every value has one spelling that is
+ * shortest, and what is printed is what somebody would write. Sizes are powers of 1024, named so; "KB", which
+ * may mean either, is refused with a guess.
+ */
 #include "config/unit.h"
 
 #include <inttypes.h>
@@ -42,6 +49,7 @@ static bool split(str text, str *ret_digits, str *ret_rest)
 	return len == 1 || (len > 1 && text.ptr[0] != '0');
 }
 
+/* The maximum is held against the number before it is multiplied. */
 static bool parse(str text, const struct unit *units, size_t count, uint64_t max, uint64_t *ret_value)
 {
 	str digits, name;
@@ -75,6 +83,7 @@ bool unit_parse_size(str text, uint64_t *ret_value)
 	return parse(text, sizes, SIZES, UINT64_MAX, ret_value);
 }
 
+/* The largest unit that divides the value; zero in the smallest. */
 static str print(struct arena *arena, const struct unit *units, size_t count, uint64_t value)
 {
 	size_t i = 0;

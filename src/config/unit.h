@@ -2,7 +2,8 @@
 /*
  * unit: durations and sizes as an operator writes them: 250ms, 5s, 1m, 2h, 7d; 512, 16KiB, 1MiB, 1GiB.
  *
- * One whole number and one unit. What is printed is read back to the same value.
+ * One whole number and one unit, without a space, a sign, a fraction or leading zeros. What is printed is
+ * read back to the same value. Durations always have a unit, also zero; sizes are bytes without one.
  */
 #pragma once
 

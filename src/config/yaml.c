@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Events to nodes: a stack of the lists and maps that are open, and one function for each kind of event.
+ *
+ * A map's frame waits for a key or for a value. A node is attached as soon as it begins, before what lies
+ * beneath it is read, so that a diagnostic about any part has a path. Texts are borrowed from the file where
+ * they stand there as they are, which is nearly always, and copied where quotes, escapes or folding changed
+ * them.
+ *
+ * libfyaml's limit on depth is off, because it ends in a message about something else; the one here comes
+ * first. The parser keeps its own stack on the heap, so depth costs it nothing.
+ */
 #include "config/yaml.h"
 
 #include <libfyaml.h>
@@ -6,7 +17,7 @@
 
 #include "base/assert.h"
 #include "base/map.h"
-#include "config/utf8.h"
+#include "config/character.h"
 #include "config/yaml_private.h"
 
 enum {
@@ -25,6 +36,7 @@ static struct frame *top_of(struct builder *builder)
 	return builder->depth ? &builder->frames[builder->depth - 1] : NULL;
 }
 
+/* Without what libfyaml needs to find its text (an empty value has no token), an empty one. */
 static str text_of(struct fy_token *token)
 {
 	size_t len = 0;
@@ -51,6 +63,7 @@ static bool is_in_quotes(struct fy_token *token)
 	return style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
 }
 
+/* The place of a token; line 0 when it has none. Columns are those of characters, as libfyaml counts them. */
 static struct place place_of(const struct builder *builder, struct fy_token *token)
 {
 	const struct fy_mark *from = token ? fy_token_start_mark(token) : NULL;
@@ -82,6 +95,7 @@ static struct place place_of_nothing(struct builder *builder)
 	return place;
 }
 
+/* From here on the map is searched by hashing. The map of the index grows by itself. */
 static void reindex(struct builder *builder, struct frame *frame)
 {
 	struct map *index = ARENA_NEW(builder->arena, struct map);
@@ -101,6 +115,8 @@ void yaml_link(struct frame *frame, struct node *node)
 	frame->container->count++;
 }
 
+/* Without a bound on the keys of a map, comparing each with all would be quadratic: the very reason for which
+ * libfyaml's documents are not used. */
 bool yaml_index(struct builder *builder, struct frame *frame, struct node *node)
 {
 	if (frame->container->count == SMALL_MAP && !frame->index)
@@ -199,6 +215,7 @@ static result keep_text(struct builder *builder, str text, str raw, str *ret_tex
 	return OK;
 }
 
+/* Keys are taken as they are: no reference is expanded in them, or a variable could add an option. */
 static result take_key(struct builder *builder, struct frame *frame, struct fy_token *token)
 {
 	str text = text_of(token);
@@ -221,6 +238,8 @@ static bool wants_key(const struct frame *frame)
 	return frame && frame->container->kind == NODE_MAP && !frame->has_key;
 }
 
+/* A key, or a value. Plain scalars that mean null become so here, all others stay text: what they are is
+ * decided by the field that reads them. */
 static result take_scalar(struct builder *builder, const struct fy_event *event)
 {
 	struct fy_token *token = event->scalar.value;
@@ -249,6 +268,7 @@ static result take_scalar(struct builder *builder, const struct fy_event *event)
 	return OK;
 }
 
+/* A list or map begins. It stays open, as a frame, until its end comes. */
 static result open_container(struct builder *builder, enum node_kind kind, struct fy_token *token,
 			     struct fy_token *anchor, struct fy_token *tag)
 {
@@ -288,6 +308,7 @@ static result close_container(struct builder *builder, struct fy_token *token)
 	return OK;
 }
 
+/* A copy of what was named, in the place of the alias. */
 static result take_alias(struct builder *builder, struct fy_token *token)
 {
 	struct frame *frame = top_of(builder);
@@ -303,6 +324,7 @@ static result take_alias(struct builder *builder, struct fy_token *token)
 	return OK;
 }
 
+/* Files that are several documents are mostly two files that were joined by mistake. */
 static result open_document(struct builder *builder, struct fy_token *token)
 {
 	struct place place = place_of(builder, token);
@@ -368,6 +390,7 @@ static void diag_fini(struct fy_diag **diag)
 	fy_diag_destroy(*diag);
 }
 
+/* libfyaml prints nothing itself: its messages are collected, and reported as ours. */
 static result parse(struct builder *builder)
 {
 	struct fy_diag_cfg output;
@@ -397,13 +420,18 @@ static result check_characters(struct builder *builder)
 	uint32_t character;
 
 	while (rest.len) {
-		if (!utf8_next(&rest, &character)) {
+		if (rest.ptr[0] >= ' ' && rest.ptr[0] < 0x7f) { /* nearly all of a file */
+			rest = str_skip(rest, 1);
+			place.column++;
+			continue;
+		}
+		if (!character_take(&rest, &character)) {
 			diagnostic_error_place(builder->diagnostics, NULL, place,
 					       "the file is not UTF-8: byte %02x",
 					       (unsigned)(unsigned char)rest.ptr[0]);
 			return yaml_stop();
 		}
-		if (!utf8_is_allowed(character)) {
+		if (!character_is_allowed(character)) {
 			diagnostic_error_place(builder->diagnostics, NULL, place,
 					       "the character U+%04X is not allowed here",
 					       (unsigned)character);
@@ -418,6 +446,7 @@ static result check_characters(struct builder *builder)
 	return OK;
 }
 
+/* An empty file is an empty map, as is one with comments only. */
 static result check_root(struct builder *builder)
 {
 	if (!builder->root || builder->root->kind == NODE_NULL) {

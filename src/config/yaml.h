@@ -5,6 +5,9 @@
  * libfyaml's own documents compare every key of a map with every other; its events cost nothing of the kind.
  * What makes YAML files surprising is refused with a place: tags, further documents, keys that are not
  * text, keys given twice. Anchors and aliases are copies with a bound; `<<` merges.
+ *
+ * This is the only header of the room that could be swapped for another parser's: nothing above it knows of
+ * libfyaml.
  */
 #pragma once
 

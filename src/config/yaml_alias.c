@@ -3,7 +3,11 @@
  * Anchors, aliases and `<<`.
  *
  * An alias is a copy, so that each node has one parent and one path. Copies are counted: a few lines of
- * aliases of aliases would otherwise fill any memory.
+ * aliases of aliases would otherwise fill any memory. Their depth is bounded like that of the rest, or each
+ * alias within an alias would add to it.
+ *
+ * `<<` is kept until its map is complete, because the map's own keys go before what is merged, also those
+ * that stand behind.
  */
 #include "base/assert.h"
 #include "config/yaml_private.h"
@@ -19,6 +23,8 @@ static bool is_in_merge(const struct builder *builder)
 	return false;
 }
 
+/* A name that is given twice is legal YAML, and the later one holds from there on. Here it is refused: an
+ * alias far below would change its meaning. */
 result yaml_take_anchor(struct builder *builder, str name, struct node *node)
 {
 	if (str_is_empty(name))
@@ -67,6 +73,7 @@ static result copy_one(struct builder *builder, const struct node *from, size_t 
 	return OK;
 }
 
+/* As deep as the tree, which is bounded. */
 static result copy_tree(struct builder *builder, const struct node *from, size_t depth, struct place place,
 			struct node **ret_node)
 {
@@ -83,6 +90,7 @@ static result copy_tree(struct builder *builder, const struct node *from, size_t
 	return OK;
 }
 
+/* The copy has the places of the original: what is wrong in it must be mended there. */
 result yaml_copy_anchor(struct builder *builder, str name, struct place place, struct node **ret_node)
 {
 	const struct node *original = map_get(&builder->anchors, name);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What reading events (yaml.c) and copying anchors (yaml_alias.c) share. */
+/*
+ * What reading events (yaml.c), copying anchors (yaml_alias.c) and explaining mistakes (yaml_syntax.c) share.
+ */
 #pragma once
 
 #include "base/map.h"

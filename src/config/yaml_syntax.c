@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is wrong with the syntax of a file, in words and at the place where it can be mended. */
+/*
+ * What is wrong with the syntax of a file, in words and at the place where it can be mended.
+ *
+ * libfyaml points at where it could not go on. For a bracket or a quote that is not closed that is far from
+ * the mistake, often the end of the file; the open frames know where it began.
+ */
 #include <libfyaml.h>
 
-#include "config/utf8.h"
+#include "config/character.h"
 #include "config/yaml_private.h"
 
 /* What libfyaml says in the words of its code, for those who write the file. Beginnings of its messages. */
@@ -43,6 +48,7 @@ static const struct node *open_bracket(const struct builder *builder)
 	return NULL;
 }
 
+/* Whether nothing follows: what was missing there was missing at the beginning of something. */
 static bool is_past_end(const struct builder *builder, const struct place *place)
 {
 	str rest = source_line(builder->text, place->line);
@@ -56,7 +62,7 @@ static uint32_t character_before(const struct builder *builder, const struct pla
 	str line = source_line(builder->text, place->line);
 	uint32_t character = 0;
 
-	for (uint32_t column = 1; column < place->column && utf8_next(&line, &character); column++)
+	for (uint32_t column = 1; column < place->column && character_take(&line, &character); column++)
 		;
 	return character;
 }

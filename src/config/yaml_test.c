@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "config/config_testing.h"
+#include "config/character.h"
 
 static const struct {
 	const char *what, *text, *problems;
@@ -290,6 +291,57 @@ static void test_good_files_become_trees_with_places(void **state)
 	}
 }
 
+/* What stands at a node's place, as wide as the node says. */
+static str source_at(const char *text, const struct node *node)
+{
+	str rest = source_line(str_of(text), node->line), all;
+	uint32_t character;
+
+	if (str_starts(rest, STR("\xef\xbb\xbf")))
+		rest = str_skip(rest, 3);
+	for (uint32_t column = 1; column < node->column; column++)
+		assert_true(character_take(&rest, &character));
+	all = rest;
+	for (uint32_t width = 0; width < node->width; width++)
+		assert_true(character_take(&rest, &character));
+	return str_slice(all, 0, all.len - rest.len);
+}
+
+static char last_of(str s)
+{
+	return s.ptr[s.len - 1];
+}
+
+/* Text stands there as it is, quoted text in its quotes, lists and maps in their brackets. */
+static void check_place(const char *text, const struct node *node)
+{
+	str source = source_at(text, node);
+
+	if (node->kind == NODE_SCALAR && node->width && !node->is_quoted && !node->is_expanded)
+		assert_true(str_eq(source, node->text));
+	if (node->kind == NODE_SCALAR && node->width && node->is_quoted)
+		assert_true(source.len >= 2 && source.ptr[0] == last_of(source));
+	if (node->kind == NODE_LIST && node->width)
+		assert_true(source.ptr[0] == '[' && last_of(source) == ']');
+	if (node->kind == NODE_MAP && node->width)
+		assert_true(source.ptr[0] == '{' && last_of(source) == '}');
+	for (const struct node *child = node->first; child; child = child->next)
+		check_place(text, child);
+}
+
+static void test_places_and_widths_are_those_of_the_source(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(good); i++) {
+		struct reading reading;
+
+		reading_open(&reading);
+		reading_parse(&reading, good[i].text);
+		check_place(good[i].text, document_root(reading.document));
+		reading_close(&reading);
+	}
+}
+
 static char *repeat(const char *before, const char *part, size_t count, const char *after)
 {
 	size_t size = strlen(before) + count * strlen(part) + strlen(after) + 1;
@@ -369,6 +421,33 @@ static void test_a_file_that_does_not_fit_is_refused(void **state)
 	free(text);
 }
 
+/* 50,000 routes of eight nodes each: the bound that is promised, without a clock. */
+static void test_a_large_file_takes_little_room(void **state)
+{
+	enum { ROUTES = 50000, LINE = 96 };
+	char *text = malloc((size_t)ROUTES * LINE);
+	struct buf b = buf_over(text, (size_t)ROUTES * LINE);
+	struct reading reading;
+	char line[LINE];
+
+	(void)state;
+	buf_put(&b, STR("routes:\n"));
+	for (int i = 0; i < ROUTES; i++) {
+		snprintf(line, sizeof line,
+			 "  r%d: { path: /orders/%d, methods: [GET, POST], timeout: 5s, h: { a: b } }\n", i,
+			 i);
+		buf_put(&b, str_of(line));
+	}
+	assert_false(buf_overflowed(&b));
+	reading_open(&reading);
+	reading_parse_bytes(&reading, buf_str(&b), 100 * 1024 * 1024);
+	assert_false(failed(reading.outcome));
+	assert_int_equal(node_find(document_root(reading.document), STR("routes"))->count, ROUTES);
+	assert_true(reading.arena.used < 60 * 1024 * 1024);
+	reading_close(&reading);
+	free(text);
+}
+
 static void test_a_nul_is_refused(void **state)
 {
 	struct reading reading;
@@ -397,6 +476,7 @@ static void test_keys_of_a_large_map_are_found(void **state)
 	reading_parse_bytes(&reading, buf_str(&b), 8 * 1024 * 1024);
 	assert_false(failed(reading.outcome));
 	assert_int_equal(document_root(reading.document)->count, KEYS);
+	assert_non_null(document_root(reading.document)->index);
 	assert_text(node_find(document_root(reading.document), STR("k999"))->text, "999");
 	assert_null(node_find(document_root(reading.document), STR("k1000")));
 	reading_close(&reading);
@@ -407,10 +487,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad_files_are_refused_in_their_place),
 		cmocka_unit_test(test_good_files_become_trees_with_places),
+		cmocka_unit_test(test_places_and_widths_are_those_of_the_source),
 		cmocka_unit_test(test_depth_is_bounded),
 		cmocka_unit_test(test_depth_is_bounded_through_aliases),
 		cmocka_unit_test(test_a_billion_laughs_are_refused),
 		cmocka_unit_test(test_a_file_that_does_not_fit_is_refused),
+		cmocka_unit_test(test_a_large_file_takes_little_room),
 		cmocka_unit_test(test_a_nul_is_refused),
 		cmocka_unit_test(test_keys_of_a_large_map_are_found),
 	};
