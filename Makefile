@@ -17,7 +17,7 @@ help: ## this list
 
 build: ## an optimised gatehouse in build/ (the default)
 	@tools/deps build
-	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --prefix=$(PREFIX)
+	@test -f $(BUILD)/build.ninja || out=$$(meson setup $(BUILD) --prefix=$(PREFIX) 2>&1) || { echo "$$out"; exit 1; }
 	@ninja -C $(BUILD) --quiet
 
 run: build ## build it and start the demonstration (CONFIG=FILE: start it with that file)
