@@ -278,6 +278,7 @@ static struct snapshot *snapshot_new(struct diagnostics **ret_diagnostics)
 	struct snapshot *snapshot = calloc(1, sizeof *snapshot);
 
 	ASSERT(snapshot);
+	snapshot->generation = 1;
 	arena_init(&snapshot->arena, NULL, SIZE_MAX / 2);
 	*ret_diagnostics = diagnostics_new(&snapshot->arena);
 	return snapshot;
