@@ -104,6 +104,22 @@ static void listener_options(int fd, const struct address *at)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
+result listener_probe(const struct address *at)
+{
+	int fd, one = 1, sys = 0;
+
+	if (at->any.sa_family == AF_UNIX || address_port(at) == 0)
+		return OK;
+	fd = socket(at->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return error_system("no socket", errno);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (bind(fd, &at->any, at->len) != 0)
+		sys = errno;
+	close(fd);
+	return sys ? error_system("cannot listen", sys) : OK;
+}
+
 result listener_bind(const struct address *at, int *ret_fd, struct address *ret_bound)
 {
 	int fd = socket(at->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -30,6 +30,11 @@ struct listener {
 	bool is_paused;
 };
 
+result listener_probe(const struct address *at);
+/* ERROR_SYSTEM with EADDRINUSE when somebody listens there already. listener_bind() would share the port with
+ * them, as it does among workers, and each would get a part of the clients. For TCP; a Unix socket's path is
+ * never shared. */
+
 result listener_bind(const struct address *at, int *ret_fd, struct address *ret_bound);
 /* Socket, SO_REUSEADDR, SO_REUSEPORT, bind and listen (backlog 4096); a stale Unix socket that nobody listens
  * on is replaced. ret_bound has the real port. */

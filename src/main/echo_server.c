@@ -177,6 +177,7 @@ static result echo_server_open(struct echo_server *server, const struct address 
 
 	TRY(loop_new(&server->loop));
 	TRY(fibers_new(server->loop, &server->scratch, &(struct fibers_options) { 0 }, &server->fibers));
+	TRY(listener_probe(at));
 	TRY(listener_bind(at, &fd, ret_bound));
 	return listener_open(&server->listener, server->loop, fd, on_accept, on_trouble, server);
 }

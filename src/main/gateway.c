@@ -99,7 +99,9 @@ static result bind_one(struct gateway *gateway, size_t index, struct seat *seat)
 		seat->fds[index] = dup(gateway->seats[0].fds[index]);
 		return seat->fds[index] < 0 ? error_make(ERROR_LIMIT, "no descriptor for a listener") : OK;
 	}
-	bound = listener_bind(at, &seat->fds[index], &gateway->bound[index]);
+	bound = is_first ? listener_probe(at) : OK;
+	if (!failed(bound))
+		bound = listener_bind(at, &seat->fds[index], &gateway->bound[index]);
 	if (failed(bound))
 		journal_error(gateway->journal, "listener %.*s: cannot listen on %.*s: %s: %s",
 			      STR_ARG(listener->name), STR_ARG(listener->config->address), bound.why,
