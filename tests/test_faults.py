@@ -433,6 +433,16 @@ def test_an_address_in_use_is_told(gateway: StartGateway, tmp_path: Path) -> Non
             Gateway(document, tmp_path)
 
 
+def test_two_gateways_do_not_share_a_port(upstream: StartUpstream, gateway: StartGateway, tmp_path: Path) -> None:
+    """Workers do, so the kernel would let a second gateway in, started by mistake."""
+    document = config(upstream().address)
+    running = gateway(document)
+    document["listeners"]["main"]["address"] = f"127.0.0.1:{running.port()}"
+    with pytest.raises(AssertionError, match=r"did not start \(1\)(.|\n)*in use"):
+        Gateway(document, tmp_path)
+    assert is_served(running)
+
+
 # Several workers.
 
 
