@@ -15,9 +15,9 @@
 #include <emmintrin.h>
 #endif
 
-typedef uint8_t bytes16 __attribute__((vector_size(16)));
+enum { SCAN_STEP = 16 };
 
-enum { SCAN_STEP = sizeof(bytes16) };
+typedef uint8_t bytes16 __attribute__((vector_size(SCAN_STEP)));
 
 /* Bit i is set when lane i of a comparison holds. */
 static inline uint32_t bytes16_mask(bytes16 lanes)
