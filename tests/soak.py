@@ -70,7 +70,7 @@ def request_for(path: str, fields: str = "") -> bytes:
 
 def read_a_little(connection: Connection, chance: Chance) -> None:
     """Some of what comes, and then no more."""
-    connection.socket.settimeout(1)
+    connection.socket.settimeout(0.3)
     try:
         for _ in range(chance.randrange(4)):
             connection.socket.recv(chance.randrange(1, 65536))
@@ -100,7 +100,7 @@ def dawdle(connection: Connection, chance: Chance) -> None:
     for byte in request_for("ok", "X: " + "y" * 100)[:-2]:
         if not connection.send(bytes([byte])):
             return
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 def abandon_body(connection: Connection, chance: Chance) -> None:
