@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two conditions around a ring. A wake-up is a hint: between it and the fiber's run somebody else may have
+ * taken the item or the place, so both sides look again.
+ */
 #include "fiber/channel.h"
 
 #include <stdlib.h>

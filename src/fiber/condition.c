@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A waiter is a frame on the waiting fiber's stack, linked into the list while it waits. Whoever signals
+ * takes it out of the list first, and so a waiter knows afterwards whether the signal was for it.
+ */
 #include "fiber/condition.h"
 
 #include "base/assert.h"
@@ -34,6 +38,7 @@ static void waiter_remove(struct condition_waiter *waiter)
 	waiter->condition = NULL;
 }
 
+/* A signal taken by one that unwinds would be lost to the others: it is passed on. */
 result condition_wait(struct condition *condition, struct fiber *self, deadline until)
 {
 	struct condition_waiter waiter = { .condition = condition, .fiber = self };

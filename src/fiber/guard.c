@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The handler may use what is safe in one: it looks through the slabs, writes with write(2) and aborts. The
+ * fiber's function is printed as its place in the binary, for addr2line, because names of static functions
+ * are not to be had at run time.
+ */
 #include "fiber/guard.h"
 
 #include <errno.h>
@@ -32,6 +37,7 @@ static const struct guard_stack *guard_stack_of(const ucontext_t *context)
 	return stack;
 }
 
+/* The struct of the fiber is at the other end of its stack, and so still whole. */
 static void guard_report(const struct fibers *fibers, const struct fiber *fiber)
 {
 	void *fn = (void *)(uintptr_t)fiber->fn;

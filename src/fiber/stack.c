@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A slab: 64 times a guard page with a stack above it. Stacks grow down, so the guard is where one runs to
+ * that needs more than it has; -fstack-clash-protection makes large frames touch every page on the way.
+ */
 #include "fiber/stack.h"
 
 #include <errno.h>
@@ -65,6 +69,8 @@ static struct stack stack_of(const struct stacks *stacks, struct slab *slab, uns
 	};
 }
 
+/* The marker needs no mapping of its own. Kernels that do not know it, and locked memory, get a mapping each.
+ */
 static result slab_guard(const struct stacks *stacks, struct slab *slab)
 {
 	for (unsigned i = 0; i < SLAB_STACKS; i++) {
@@ -79,6 +85,7 @@ static result slab_guard(const struct stacks *stacks, struct slab *slab)
 	return OK;
 }
 
+/* Address space only: no page is there before it is touched. Huge pages would bring 30 stacks in at once. */
 static result slab_new(struct stacks *stacks)
 {
 	size_t size = SLAB_STACKS * slot_size(stacks);
@@ -133,6 +140,7 @@ void stacks_chill(struct stacks *stacks, const struct stack *stack)
 	slab->cold |= (uint64_t)1 << stack->index;
 }
 
+/* The list of those with cold stacks is made anew: a slab may go from the middle of it. */
 void stacks_reap(struct stacks *stacks)
 {
 	struct slab **link = &stacks->slabs;
@@ -154,6 +162,7 @@ void stacks_reap(struct stacks *stacks)
 	}
 }
 
+/* For a signal handler: it reads only. */
 bool stacks_find_guard(const struct stacks *stacks, const void *address, struct stack *ret_stack)
 {
 	size_t slot = slot_size(stacks);

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Text is taken apart strictly: what the resolver, the kernel and a reader of the configuration might
+ * understand in different ways (octal and short forms of IPv4, IPv6 without brackets, zone names) is refused
+ * with the reason, not interpreted.
+ */
 #include "io/address.h"
 
 #include <arpa/inet.h>
@@ -49,6 +54,7 @@ static bool is_name(str name)
 	return name.len > 0;
 }
 
+/* Port 0 is left to whoever uses it: a listener takes any, nobody can be reached there. */
 static result port_parse(str text, uint16_t *ret_port)
 {
 	uint64_t port;
@@ -59,6 +65,7 @@ static result port_parse(str text, uint16_t *ret_port)
 	return OK;
 }
 
+/* Relative paths would depend on where the gateway was started. */
 static result local_parse(str path, struct address_text *ret_text)
 {
 	if (str_is_empty(path) || path.ptr[0] != '/')
@@ -71,6 +78,7 @@ static result local_parse(str path, struct address_text *ret_text)
 	return OK;
 }
 
+/* "[address]:port": the brackets are not optional, RFC 3986 section 3.2.2. */
 static result bracket_parse(str text, struct address_text *ret_text)
 {
 	struct in6_addr ignored;
@@ -130,6 +138,7 @@ bool address_of_text(const struct address_text *text, struct address *ret_addres
 {
 	struct address address = { .local.sun_family = AF_UNIX };
 
+	/* No host means every address of the machine; :: takes IPv4 as well. */
 	if (!text->is_local)
 		return address_of_ip(str_is_empty(text->host) ? STR("::") : text->host, text->port,
 				     ret_address);
@@ -205,6 +214,7 @@ uint16_t address_port(const struct address *address)
 	}
 }
 
+/* The length counts: a path is not terminated in every address that the kernel returns. */
 static bool local_eq(const struct address *a, const struct address *b)
 {
 	return a->len == b->len && memcmp(&a->local, &b->local, a->len) == 0;

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An entry is made when a name is first asked for and stays until others push it out. It knows the last
+ * good answer and how the last question ended, which are two things: a name that cannot be asked for
+ * keeps its addresses, one that is known to be gone does not.
+ *
+ * Who asks for a name that is not fresh puts the question, unless it is in the air already, and waits on
+ * the entry's condition. The question belongs to the entry, not to the fiber: that may be cancelled or late,
+ * and the others still get their answer.
+ */
 #include "io/dns.h"
 
 #include <arpa/inet.h>
@@ -54,6 +63,7 @@ struct dns {
 	uint64_t seed;
 };
 
+/* The list by age: each end is either a neighbour's pointer or the cache's own. */
 static void entry_unlink_age(struct dns_entry *entry)
 {
 	struct dns *dns = entry->dns;
@@ -149,6 +159,7 @@ static result dns_entry(struct dns *dns, str name, struct dns_entry **ret_entry)
 	return OK;
 }
 
+/* Short enough to follow a change, long enough that a TTL of zero does not ask at each connection. */
 static duration ttl_of(const struct resolver_answer *answer)
 {
 	if (failed(answer->status))
@@ -198,16 +209,19 @@ static void dns_on_idle(void *argument)
 	}
 }
 
+/* Failures are fresh for a while too: a name that is not there is not asked for at each request. */
 static bool entry_is_fresh(const struct dns_entry *entry)
 {
 	return loop_now(fibers_loop(entry->dns->fibers)) < entry->expires;
 }
 
+/* The last question failed, but there is an answer from before. */
 static bool entry_is_stale_but_good(const struct dns_entry *entry)
 {
 	return failed(entry->status) && entry->count > 0;
 }
 
+/* May be answered before it returns: by /etc/hosts, or by a failure. */
 static void entry_ask(struct dns_entry *entry)
 {
 	if (entry->is_asking)
@@ -216,6 +230,7 @@ static void entry_ask(struct dns_entry *entry)
 	resolver_ask(entry->dns->resolver, entry->name, DNS_ADDRESSES_MAX, entry_on_answer, entry);
 }
 
+/* Until the question is answered, however that ends. The entry cannot be pushed out meanwhile. */
 static result entry_wait(struct dns_entry *entry, deadline until)
 {
 	struct fiber *self = fiber_current(entry->dns->fibers);

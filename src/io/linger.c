@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * It lives on its own: the connection is gone, the loop alone knows of it (as an orphan, so that loop_free()
+ * can end it). It ends by the peer, by its timer, by the bytes it has dropped, or with the loop.
+ */
 #include "io/linger.h"
 
 #include <errno.h>
@@ -63,6 +67,7 @@ static void linger_on_ready(struct source *source)
 		source->ready = 0;
 }
 
+/* If it cannot be done properly, closing is all that is left. */
 void linger_start(struct source *source, deadline until)
 {
 	struct loop *loop = source->loop;

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The socket is level-triggered: what one turn does not accept comes again in the next, so a crowd at the
+ * door cannot keep the loop from its connections, and nothing is lost when accepting pauses.
+ */
 #include "io/listener.h"
 
 #include <errno.h>
@@ -26,6 +30,7 @@ static bool is_of_connection(int sys)
 	       sys == ENETUNREACH || sys == EHOSTDOWN || sys == EHOSTUNREACH || sys == ETIMEDOUT;
 }
 
+/* A short pause, because whoever holds the descriptors may give some back at any time, and nobody tells. */
 static void listener_trouble(struct listener *listener, int sys)
 {
 	listener_pause(listener, deadline_after(loop_now(listener->source.loop), TROUBLE_PAUSE));
@@ -79,6 +84,7 @@ static bool local_is_stale(const struct address *at)
 	return is_stale;
 }
 
+/* A path in use may be the leftover of a process that crashed, which did not unlink it. */
 static bool listener_bind_fd(int fd, const struct address *at)
 {
 	if (bind(fd, &at->any, at->len) == 0)

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * c-ares would make its own sockets and ask to be told which to poll. It is given ours instead: so each is a
+ * source from the beginning, closing goes through source_close(), and a read that would block is seen
+ * here, which an edge-triggered loop needs to know.
+ *
+ * c-ares must not be called from its own callbacks in ways that free what it walks over, and a woken fiber
+ * may call anything. So answers are only noted in the callback; who waits is woken by on_idle, when c-ares
+ * has returned.
+ */
 #include "io/resolver.h"
 
 #include <ares.h>
@@ -88,6 +97,7 @@ static void resolver_on_ready(struct source *source)
 
 /* ---- what c-ares does with sockets ---- */
 
+/* c-ares knows descriptors only. It has one or two at a time, so the list is short. */
 static struct resolver_socket *resolver_find(struct resolver *resolver, ares_socket_t fd)
 {
 	struct resolver_socket *socket = resolver->sockets;
@@ -171,6 +181,8 @@ static const struct ares_socket_functions resolver_socket_functions = {
 
 /* ---- questions and answers ---- */
 
+/* Whether the name is not there, or whether nobody could say: the caller keeps old answers in the one case.
+ */
 static result status_of(int status)
 {
 	switch (status) {
@@ -189,6 +201,7 @@ static result status_of(int status)
 	}
 }
 
+/* Those of one family; c-ares mixes them as the answers came. */
 static size_t answer_collect(const struct ares_addrinfo *info, int family, struct address *at, size_t count,
 			     size_t max)
 {
@@ -202,6 +215,7 @@ static size_t answer_collect(const struct ares_addrinfo *info, int family, struc
 	return count;
 }
 
+/* Of the record that goes first. */
 static duration answer_ttl(const struct ares_addrinfo *info)
 {
 	int ttl = INT32_MAX;

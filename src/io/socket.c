@@ -78,6 +78,7 @@ static result socket_fill(struct stream *stream, struct intake *in, deadline unt
 	}
 }
 
+/* One part needs no message header, which the kernel would have to copy in. */
 static ssize_t socket_send_parts(int fd, const struct iovec *parts, size_t count)
 {
 	struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = count };
@@ -119,6 +120,7 @@ static result socket_send(struct stream *stream, const struct iovec *parts, size
 	return socket_park(&socket->writer, fiber_current(stream->fibers), until);
 }
 
+/* A socket that the peer has reset cannot be shut down any more, which is not worse than what it is. */
 static result socket_shut(struct stream *stream)
 {
 	struct socket *socket = SOCKET_OF(stream, stream);
@@ -177,6 +179,7 @@ void socket_set_watch(struct socket *socket, socket_watch_fn watch)
 	socket->watch = watch;
 }
 
+/* Shortages of our own are a limit, not the peer's refusal: another endpoint would fare no better. */
 static bool is_shortage(int sys)
 {
 	return sys == EMFILE || sys == ENFILE || sys == ENOBUFS || sys == ENOMEM;
@@ -218,6 +221,7 @@ static result connect_begin(int fd, struct fibers *fibers, const struct address 
 	}
 }
 
+/* The event says that it is decided; how it was decided is asked of the socket. */
 static result connect_finish(struct socket *socket, deadline until)
 {
 	int sys = 0;

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A mutex, because posts are rare beside what a loop does otherwise: it is held for a few stores, and the
+ * loop takes it only when the count says that something is there.
+ */
 #include "loop/post.h"
 
 #include <stdlib.h>
@@ -51,6 +55,7 @@ static struct post posts_take(struct posts *posts)
 	return post;
 }
 
+/* Not under the lock: what is called may post. */
 void posts_run(struct posts *posts)
 {
 	for (unsigned n = atomic_load_explicit(&posts->count, memory_order_relaxed); n > 0; n--) {
