@@ -173,17 +173,21 @@ static result send_chunked(struct h1_sink *sink, struct piece piece, deadline un
 	return OK;
 }
 
+/* What goes beyond the length is cut off: said to be used, and not sent. */
 static result send_plain(struct h1_sink *sink, struct piece piece, deadline until, size_t *ret_used)
 {
 	size_t whole = piece.bytes.len;
+	bool is_bounded = sink->framing != HTTP_UNTIL_CLOSE;
 
-	if (sink->framing == HTTP_LENGTH)
+	if (is_bounded)
 		piece.bytes = str_slice(piece.bytes, 0, sink->left);
 	sink->is_last = piece.is_last;
 	TRY(send_parts(sink, piece, (str) { 0 }, until, ret_used));
-	if (sink->framing != HTTP_LENGTH)
+	if (!is_bounded)
 		return OK;
 	sink->left -= *ret_used;
+	if (sink->left == 0)
+		*ret_used = whole;
 	if (sink->is_last && *ret_used == whole && sink->left)
 		return error_make(ERROR_INVALID, "the body is shorter than its announced length");
 	return OK;

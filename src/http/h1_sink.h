@@ -26,4 +26,4 @@ struct h1_sink {
 void h1_sink_init(struct h1_sink *sink, struct stream *stream, struct arena *arena, str head,
 		  enum http_framing framing, uint64_t length);
 /* head lives in the arena. With HTTP_LENGTH the pieces must add up to length: more is cut off, less is
- * ERROR_INVALID at the last piece. */
+ * ERROR_INVALID at the last piece. With HTTP_NO_BODY all content is cut off. */
