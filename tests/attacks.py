@@ -2,8 +2,9 @@
 """The cases of data/*attacks.json: what they say, the ways to send them, and what must come of each.
 
 A case is sent on many connections at once, each of which gets the bytes in other pieces: the first pieces on all
-connections, then the second ones, and so on. So the gateway has the time of all the other connections to look at
-a piece before the next one comes, and no test has to sleep for it.
+connections, then the second ones, and so on. Between them a request on a connection of its own waits for its
+answer: when that is there the gateway has read all pieces before it, for it takes its events in order. So a split
+is seen as one, and no test has to sleep for it.
 """
 
 from __future__ import annotations
@@ -25,10 +26,14 @@ SHORT = 128
 # Beyond this many, byte by byte means so at both ends only.
 LONG = 20_000
 LONG_END = 500
+# So many of the first pieces are surely read before the next one is sent, and of the rest each sixteenth.
+WATCHED = 400
 # Ends a test that hangs.
 PATIENCE = 10.0
 
 GOOD = b"GET /public/good HTTP/1.1\r\nHost: gw.test\r\n\r\n"
+# Answered by the gateway itself.
+NOWHERE = b"GET /nowhere HTTP/1.1\r\nHost: gw.test\r\n\r\n"
 LAST = b"GET /public/last HTTP/1.1\r\nHost: gw.test\r\nConnection: close\r\n\r\n"
 
 HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade",
@@ -146,14 +151,23 @@ def probes(raw: bytes) -> list[Probe]:
     ]
 
 
-def send_all(address: Address, batch: Sequence[Probe]) -> None:
-    """The first piece on every connection, then the second, and so on. What the gateway closed gets no more."""
+def send_all(address: Address, batch: Sequence[Probe]) -> int:
+    """The first piece on every connection, then the second, and so on. What the gateway closed gets no more.
+
+    Returns how many requests of its own it made.
+    """
     for probe in batch:
         probe.open(address)
-    at, left = 0, list(batch)
-    while left:
-        left = [probe for probe in left if at < len(probe.pieces) and probe.connection.send(probe.pieces[at])]
-        at += 1
+    at, asked, left = 0, 0, list(batch)
+    with Connection(address, PATIENCE) as witness:
+        while left:
+            if at < WATCHED or at % 16 == 0:
+                witness.send(NOWHERE)
+                assert witness.read_answer().status == 404
+                asked += 1
+            left = [probe for probe in left if at < len(probe.pieces) and probe.connection.send(probe.pieces[at])]
+            at += 1
+    return asked
 
 
 # What must come of it.

@@ -12,7 +12,6 @@ import resource
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -24,7 +23,7 @@ import pytest
 
 from gatehouse import SANITIZER_OPTIONS, Gateway, binary, environment
 from upstream import OK_ANSWER, Upstream, UpstreamConnection
-from wire import DEADLINE, Connection, Malformed, Request, Truncated, wait_until
+from wire import DEADLINE, Malformed, Request, Truncated, wait_until
 
 StartUpstream = Callable[..., Upstream]
 StartGateway = Callable[..., Gateway]
@@ -33,7 +32,8 @@ GET = b"GET / HTTP/1.1\r\nHost: gw.test\r\n\r\n"
 LORISES = 10_000
 DISK_SIZE = 64 * 1024
 # What was freed is used again at once: resident memory is then what the gateway needs.
-FRUGAL = {"ASAN_OPTIONS": SANITIZER_OPTIONS["ASAN_OPTIONS"] + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"}
+FRUGAL = {"ASAN_OPTIONS": SANITIZER_OPTIONS["ASAN_OPTIONS"]
+          + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"}
 
 
 def config(endpoint: str, *, limits: dict[str, Any] | None = None, timeouts: dict[str, str] | None = None,
@@ -450,7 +450,7 @@ def test_two_gateways_do_not_share_a_port(upstream: StartUpstream, gateway: Star
 def test_several_workers_share_the_work(upstream: StartUpstream, gateway: StartGateway) -> None:
     """Many clients at once, some of them rude; each request is answered and logged once, to the end."""
     running = gateway(config(upstream().address), workers=4)
-    answered = []
+    answered: list[int] = []
 
     def client(seed: int) -> None:
         chance = random.Random(seed)

@@ -28,7 +28,8 @@ def config(*endpoints: Any, retries: dict[str, Any] | None = None, limits: dict[
     """One upstream with these endpoints."""
     return {
         "listeners": {"main": {"address": "127.0.0.1:0", "limits": limits or {}}},
-        "upstreams": {"app": {"endpoints": list(endpoints), "retries": {"backoff": "1ms", **(retries or {})}, **upstream}},
+        "upstreams": {"app": {"endpoints": list(endpoints), "retries": {"backoff": "1ms", **(retries or {})},
+                              **upstream}},
         "apis": {"all": {"upstream": "app"}},
     }
 
