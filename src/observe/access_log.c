@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a worker does for a line: pick, format, commit, and look whether the writer sleeps. Everything that
+ * can take time is the writer's (log_writer).
+ */
 #include "observe/access_log.h"
 
 #include <stdlib.h>

@@ -13,8 +13,8 @@
 #include "observe/exchange_facts.h"
 #include "observe/log_config.h"
 
-struct access_log;
-struct access_log_ring;
+struct access_log;      /* shared by the workers */
+struct access_log_ring; /* of one worker; nobody else may touch it */
 
 result access_log_open(const struct access_log_config *config, struct journal *journal, size_t workers,
 		       struct access_log **ret_log);

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state is the futex. A ringer that sees AWAKE is done: the thread will look for work before it rests,
+ * and it says how it rests before it looks (bell_settle), so that one of the two always sees the other.
+ */
 #include "observe/bell.h"
 
 #include <linux/futex.h>

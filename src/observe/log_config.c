@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A template is compiled when the file is read: to literals and fields, with the length of the longest line
+ * that it can make, so that writing a line needs no check but the ring's.
+ */
 #include "observe/log_config.h"
 
 #include "observe/log_line.h"
@@ -7,6 +11,7 @@ static const str target_words[] = { STR_INIT("stdout"), STR_INIT("stderr"), STR_
 				    STR_INIT("off") };
 static const str format_words[] = { STR_INIT("json"), STR_INIT("clf") };
 
+/* A file is named relative to the file of the configuration that names it. */
 static void target_read(struct reader *reader, const struct node *node, void *ret_member)
 {
 	struct log_target *target = ret_member;
@@ -93,6 +98,7 @@ static bool compile_reference(struct template *template, size_t from, size_t off
 	return add_segment(template, str_slice(text, from, offset), field);
 }
 
+/* What came from outside, or was escaped, is text: see node_is_literal(). */
 static bool compile_template(struct template *template)
 {
 	str text = template->node->text;
@@ -112,6 +118,7 @@ static bool compile_template(struct template *template)
 	return add_segment(template, str_skip(text, from), LOG_FIELDS);
 }
 
+/* They would end the line, or colour a terminal. */
 static bool has_control_characters(str text)
 {
 	for (size_t i = 0; i < text.len; i++)

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All formats are made from one table, so that a field has one name, one cap and one way to be absent. JSON
+ * walks the table; a template names rows of it; the combined format is a fixed list of them. The names of
+ * JSON are kept with their quotes and commas, as they are put down.
+ */
 #include "observe/log_line.h"
 
 #include "observe/log_text.h"
@@ -123,11 +128,13 @@ static void set_clock(struct log_clock *clock, wall_time time)
 		clock->rfc3339[20 + i] = (char)('0' + microseconds % 10);
 }
 
+/* Rows name their member by its offset. */
 static const void *member_of(const struct line *line, const struct field_row *row)
 {
 	return (const char *)line->facts + row->offset;
 }
 
+/* What is not there: JSON leaves it out, the others put "-". */
 static bool is_absent(const struct line *line, const struct field_row *row)
 {
 	switch (row->kind) {
@@ -146,6 +153,7 @@ static bool is_absent(const struct line *line, const struct field_row *row)
 	}
 }
 
+/* The query is part of the path's value, and capped by itself: a long path does not hide it. */
 static void put_path(const struct line *line, size_t cap)
 {
 	const struct exchange_facts *facts = line->facts;
@@ -198,6 +206,7 @@ static void put_value(const struct line *line, const struct field_row *row)
 	}
 }
 
+/* The copy is of a fixed size, and what is too much of it is written over. */
 static void put_json_name(struct buf *out, const struct field_row *row)
 {
 	if (out->max - out->len < JSON_MAX) {
@@ -235,6 +244,7 @@ static void put_or_dash(const struct line *line, enum log_field field)
 		put_value(line, &rows[field]);
 }
 
+/* Literals were checked when the file was read, and have no line end. */
 static void put_template(struct line *line)
 {
 	const struct log_format *format = &line->config->format;
@@ -248,6 +258,7 @@ static void put_template(struct line *line)
 	buf_put_char(line->out, '\n');
 }
 
+/* A request line that was not understood is "-", as other servers put it. */
 static void put_request_line(struct line *line)
 {
 	if (line->facts->method.len == 0) {

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A regular file takes whatever it is given, so everything that waits goes in one call. What can stall is
+ * asked first (poll), and given at most PIPE_BUF bytes: a pipe that can take anything takes that many without
+ * blocking, and in one piece. O_NONBLOCK would be simpler, but it belongs to the open file and not to the
+ * descriptor: it would change the terminal or the pipe under the hands of whoever shares it.
+ */
 #include "observe/log_output.h"
 
 #include <errno.h>

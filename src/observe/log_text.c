@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Nearly every byte that is logged can stand as it is, so the work is to find out quickly that nothing has to
+ * be done: sixteen bytes at a time, and texts that are shorter still in one look. Only a byte that stops the
+ * search is dealt with one by one.
+ */
 #include "observe/log_text.h"
 
 #include "base/printable.h"
@@ -106,6 +111,7 @@ static size_t put_json_character(struct buf *out, str text)
 	return len;
 }
 
+/* Byte by byte, whatever it belongs to: whoever reads it can have the bytes back. */
 static size_t put_text_character(struct buf *out, str text)
 {
 	uint8_t byte = (uint8_t)text.ptr[0];
@@ -181,6 +187,7 @@ static bool is_among(str name, const str *names, size_t count)
 	return false;
 }
 
+/* encoded: as it stands in the query. A name that is longer than any in the lists is none of them. */
 static bool is_redacted(str encoded, str_list redact)
 {
 	/* RFC 6750, RFC 7521, RFC 9101 and what others do. */

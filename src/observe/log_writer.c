@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One turn of the thread: reopen if asked, write what is in the rings, tell what was dropped, drain the
+ * journal, rest. Where it stopped in the middle of a line is kept in `next` and `is_in_line`, and nothing but
+ * the rest of that line may follow, or a new file.
+ */
 #include "observe/log_writer.h"
 
 #include <inttypes.h>
@@ -45,6 +50,7 @@ struct log_writer {
 	struct log_ring rings[];
 };
 
+/* A line of the journal is there: from any thread. */
 static void on_journal_line(void *owner)
 {
 	struct log_writer *writer = owner;
@@ -193,6 +199,7 @@ static void tell_dropped(struct log_writer *writer, bool is_last)
 	writer->tell_after = deadline_after(now, TELL_AGAIN);
 }
 
+/* Also how the thread looks once more before it sleeps. */
 static bool has_lines(struct log_writer *writer)
 {
 	struct batch batch;
@@ -201,6 +208,8 @@ static bool has_lines(struct log_writer *writer)
 	return batch.count > 0;
 }
 
+/* Dozes while there was work lately, then sleeps. After trouble nobody may wake it: trying again costs
+ * something. */
 static void rest(struct log_writer *writer, bool has_worked)
 {
 	struct bell *bell = &writer->bell;
@@ -245,6 +254,7 @@ static void count_what_is_left(struct log_writer *writer)
 		atomic_fetch_add_explicit(&writer->cut, count_lines(&writer->rings[i]), memory_order_relaxed);
 }
 
+/* At the end: all is written, or it does not get on, or it takes too long. */
 static bool is_done(struct log_writer *writer)
 {
 	return !has_lines(writer) || writer->is_failing || time_monotonic() >= writer->stop_at;

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rows of reasons.h as an array. Looking a word up is for the rare case (an error of the parser, a tool),
+ * so it walks the array.
+ */
 #include "observe/reason.h"
 
 struct reason_row {

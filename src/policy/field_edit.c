@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names are checked when the file is read, values when they are filled in. Removing goes by name over the
+ * fields that are there, and passes over those that are out of reach, so that "C*" cannot take away what
+ * frames the message.
+ */
 #include "policy/field_edit.h"
 
 /* Written by the gateway for each side. */

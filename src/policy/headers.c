@@ -58,6 +58,7 @@ static result headers_compile(struct policy_compile *compile, void *self)
 	return is_good ? OK : error_make(ERROR_INVALID, "the fields are wrong");
 }
 
+/* The order is the manual's. */
 static result apply(const struct headers_side *side, const struct view *view, struct http_fields *fields)
 {
 	field_names_remove(&side->remove, fields);
@@ -73,6 +74,7 @@ static enum verdict headers_request(const void *self, struct view *view)
 	return failed(applied) ? value_refuse(view, applied) : POLICY_CONTINUE;
 }
 
+/* An answer is not refused for a field: the service has done its work, and what it did cannot be undone. */
 static void headers_response(const void *self, struct view *view)
 {
 	const struct headers *p = self;

@@ -37,6 +37,7 @@ static result request_id_compile(struct policy_compile *compile, void *self)
 	return error_make(ERROR_INVALID, wrong);
 }
 
+/* What any log, shell or URL can carry without quoting. */
 static bool is_id(str text)
 {
 	for (size_t i = 0; i < text.len; i++) {

@@ -54,6 +54,7 @@ static result refuse(struct policy_compile *compile, const char *key, const char
 	return error_make(ERROR_INVALID, why);
 }
 
+/* The type goes by what the body is given as; a Content-Type among the headers takes its place. */
 static result compile_content(struct policy_compile *compile, struct respond *p)
 {
 	const struct node *body = node_find(compile->node, STR("body"));

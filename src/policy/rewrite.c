@@ -7,6 +7,7 @@
  * climb out of its own: such a request is refused. Never yields.
  */
 #include "codec/host.h"
+#include "codec/scan.h"
 #include "codec/uri.h"
 #include "policy/rewrite_query.h"
 #include "policy/rewrite_regex.h"
@@ -43,6 +44,7 @@ static result refuse(struct policy_compile *compile, const char *key, const char
 	return error_make(ERROR_INVALID, why);
 }
 
+/* Normalising would resolve them, and a value from outside would have climbed out of its segment. */
 static bool has_dot_segment(str path)
 {
 	str rest = path, segment;
@@ -53,23 +55,34 @@ static bool has_dot_segment(str path)
 	return str_eq(rest, STR(".")) || str_eq(rest, STR(".."));
 }
 
+static bool is_path_text(str literal)
+{
+	for (size_t i = 0; i < literal.len; i++)
+		if (!scan_is(literal.ptr[i], SCAN_PATH) && literal.ptr[i] != '%')
+			return false;
+	return true;
+}
+
 /* What can be told of a path before there is a request. */
 static result check_path(struct policy_compile *compile, const char *key, const struct value *value)
 {
 	for (size_t i = 0; i < value->count; i++) {
-		str literal = value->at[i].what ? STR("") : value->at[i].text;
+		str literal = value->at[i].what ? (str) { 0 } : value->at[i].text;
 		size_t at;
 
 		if (i == 0 && literal.len && literal.ptr[0] != '/')
 			return refuse(compile, key, "want a path that begins with /");
 		if (str_find(literal, '?', &at) || str_find(literal, '#', &at))
 			return refuse(compile, key, "a path has no ? and no #; see `query`");
+		if (!is_path_text(literal))
+			return refuse(compile, key,
+				      "a character of the path must be encoded, as a space in %20");
 	}
 	if (value_is_constant(value) && value->count &&
 	    (has_dot_segment(value_constant(value)) || !uri_path_is_normal(value_constant(value), 0)))
 		return refuse(compile, key,
-			      "want a path in its normal form: without //, . or .., nothing that "
-			      "needs no encoding encoded");
+			      "want a path in its normal form: without //, . or .., nothing that needs no "
+			      "encoding encoded");
 	return OK;
 }
 
@@ -100,6 +113,7 @@ static result compile_strip(struct policy_compile *compile, struct rewrite *p)
 	return OK;
 }
 
+/* A host with values in it is checked when they are filled in. */
 static result compile_host(struct policy_compile *compile, struct rewrite *p)
 {
 	struct host host;
@@ -112,6 +126,7 @@ static result compile_host(struct policy_compile *compile, struct rewrite *p)
 	return OK;
 }
 
+/* Every step runs, so that all mistakes are found at once. */
 static result rewrite_compile(struct policy_compile *compile, void *self)
 {
 	struct rewrite *p = self;
@@ -135,6 +150,7 @@ static str strip(str path, str prefix)
 	return path.ptr[prefix.len] == '/' ? str_skip(path, prefix.len) : path;
 }
 
+/* ret_path may be the old one, a slice of it, or new in the exchange's arena. */
 static result make_path(const struct rewrite *p, const struct view *view, str *ret_path)
 {
 	str path = strip(view->path, p->strip_prefix), prefix;

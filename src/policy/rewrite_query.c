@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pairs are copied as they came, byte for byte, unless their decoded name is to go: a service may read
+ * something into how a pair is written that is not ours to know.
+ */
 #include "policy/rewrite_query.h"
 
 #include "codec/uri.h"

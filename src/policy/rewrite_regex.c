@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Not JIT-compiled: machine code would have to be freed with the snapshot, and paths are short. The
+ * interpreter stops at the limits, and takes its memory from the exchange's arena, which has an end of its
+ * own.
+ */
 #include "policy/rewrite_regex.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -27,6 +32,7 @@ const struct field rewrite_regex_fields[] = {
 	FIELD_END
 };
 
+/* PCRE2's allocator. NULL makes it give up, which is an error like a limit. */
 static void *take(size_t size, void *arena)
 {
 	return arena_left(arena) > size ? arena_alloc(arena, size) : NULL;
@@ -147,6 +153,7 @@ static result replace_one(struct rewriting *rewriting, size_t kept_from, size_t 
 			    &rewriting->parts[rewriting->count++]);
 }
 
+/* Each match that does not overlap the one before; after an empty one the next byte is passed over. */
 static result replace_all(struct rewriting *rewriting)
 {
 	size_t kept_from = 0, at = 0;

@@ -20,6 +20,7 @@ static const struct {
 
 	{ REWRITE("path: /x"), "GET /a?b=1", "/x?b=1" },
 	{ REWRITE("path: /"), "GET /a", "/" },
+	{ REWRITE("path: '/a%20b/${path.id}'"), "GET /a", "/a%20b/7" },
 	{ REWRITE("path: '/v2/${path.id}/x'"), "GET /a", "/v2/7/x" },
 	{ REWRITE("path: '/v2${request.path}'"), "GET /a/b%20c", "/v2/a/b%20c" },
 	{ REWRITE("path: '${request.path}/'"), "GET /a", "/a/" },
@@ -181,6 +182,9 @@ static void mistakes_are_reported(void **state)
 		{ REWRITE("path: '/a#b'"), "no #" },
 		{ REWRITE("path: /a/../b"), "normal form" },
 		{ REWRITE("path: /a//b"), "normal form" },
+		{ REWRITE("path: '/a b'"), "must be encoded" },
+		{ REWRITE("path: '/a b/${path.id}'"), "must be encoded" },
+		{ REWRITE("add_prefix: '/a\\b'"), "must be encoded" },
 		{ REWRITE("path: /a%2Fb"), "normal form" },
 		{ REWRITE("path: '/%61'"), "normal form" },
 		{ REWRITE("path: '/${path.id}?x=1'"), "see `query`" },

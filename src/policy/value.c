@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * First the table of values, then compiling, then filling in. Filling in collects the parts before it writes
+ * anything: so what must not be there refuses the request before memory is taken, and the room that is needed
+ * is known and bounded.
+ */
 #include "policy/value.h"
 
 #include "base/assert.h"
@@ -47,11 +52,13 @@ static const struct value_row {
 
 enum { VALUE_ROWS = sizeof value_rows / sizeof *value_rows };
 
+/* "path." is the beginning of many, "client.ip" is itself. */
 static bool takes_name(const struct value_row *row)
 {
 	return str_ends(row->name, STR("."));
 }
 
+/* ret_rest: the NAME behind a row that takes one. */
 static const struct value_row *row_of(str name, str *ret_rest)
 {
 	*ret_rest = (str) { 0 };
@@ -115,6 +122,7 @@ static void end_literal(struct value_builder *builder)
 	builder->literal_from = builder->room.len;
 }
 
+/* The escaped text without its quotation marks: a value may be a part of a string. */
 static void put_json_inside(struct buf *out, str text)
 {
 	size_t from = out->len;
@@ -141,6 +149,7 @@ void value_put_encoded(struct buf *out, str text)
 	}
 }
 
+/* As it will stand in the result, so that filling in only copies it. */
 static void put_literal(struct value_builder *builder, str literal)
 {
 	if (builder->use == VALUE_JSON)
@@ -151,6 +160,7 @@ static void put_literal(struct value_builder *builder, str literal)
 		buf_put(&builder->room, literal);
 }
 
+/* What stood before it is a literal of its own. */
 static result add_segment(struct value_builder *builder, const struct node *node,
 			  struct value_segment segment)
 {
@@ -302,6 +312,7 @@ static str decode(const struct view *view, str encoded, bool plus_is_space)
 	return text;
 }
 
+/* The first one: a field that may occur once was checked, and of a list the first is as good as any. */
 static str find_field(const struct view *view, const struct value_segment *segment)
 {
 	const struct http_fields *fields = &view->request->fields;
@@ -328,6 +339,7 @@ static result find_query_parameter(const struct view *view, str wanted, str *ret
 	return OK;
 }
 
+/* As it stands in the normalised path, still encoded. */
 static str find_path_parameter(const struct view *view, str wanted)
 {
 	for (size_t i = 0; i < view->parameter_count; i++)
@@ -386,6 +398,7 @@ static bool holds_slash(str text)
 	return str_find(text, '/', &at) || str_find(text, '\\', &at);
 }
 
+/* What comes from outside, before it is put anywhere. */
 static result check(enum value_use use, const struct value_segment *segment, str text)
 {
 	if (segment->what == WHAT_LITERAL)
@@ -411,6 +424,7 @@ static void put_part(struct buf *out, enum value_use use, const struct value_seg
 		value_put_encoded(out, text);
 }
 
+/* Finds and checks every part; ret_room: what they need at most when they are put together. */
 static result collect(const struct value *value, const struct view *view, const str *groups, str *parts,
 		      size_t *ret_room)
 {

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a policy does to the view: answers, and the path that is checked again. */
+#include "policy/policy.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+enum { ARENA_MAX = 1024 * 1024 };
+
+static const struct {
+	const char *path;
+	enum error_kind want_kind;
+	const char *want_path;
+} path_cases[] = {
+	{ "/a", ERROR_NONE, "/a" },
+	{ "/", ERROR_NONE, "/" },
+	{ "/a/b/", ERROR_NONE, "/a/b/" },
+	{ "//a//b", ERROR_NONE, "/a/b" },
+	{ "/a/./b/../c", ERROR_NONE, "/a/c" },
+	{ "/%61", ERROR_NONE, "/a" },
+	{ "/%7e%c3%a4", ERROR_NONE, "/~%C3%A4" },
+	{ "/{x}", ERROR_NONE, "/%7Bx%7D" },
+	{ "/a b", ERROR_MALFORMED, "/old" },
+	{ "/a%2Fb", ERROR_NONE, "/a%2Fb" }, /* whether it may was decided when it came in */
+	{ "/..", ERROR_MALFORMED, "/old" },
+	{ "/a/../../b", ERROR_MALFORMED, "/old" },
+	{ "/%2e%2e/b", ERROR_MALFORMED, "/old" },
+	{ "/a%00", ERROR_MALFORMED, "/old" },
+	{ "/a%0a", ERROR_MALFORMED, "/old" },
+	{ "/a%3Fb", ERROR_MALFORMED, "/old" },
+	{ "/a%zz", ERROR_MALFORMED, "/old" },
+	{ "/a%", ERROR_MALFORMED, "/old" },
+	{ "/a\\b", ERROR_MALFORMED, "/old" },
+	{ "/%ff", ERROR_MALFORMED, "/old" },
+	{ "/%c0%af", ERROR_MALFORMED, "/old" },
+	{ "/..;x/b", ERROR_MALFORMED, "/old" },
+	{ "", ERROR_MALFORMED, "/old" },
+	{ "a", ERROR_MALFORMED, "/old" },
+};
+
+static void a_path_is_checked_again(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(path_cases); i++) {
+		struct arena arena;
+		struct view view = { .arena = &arena, .path = STR("/old") };
+		result_value set;
+
+		arena_init(&arena, NULL, ARENA_MAX);
+		set = view_set_path(&view, str_of(path_cases[i].path));
+		if (set.kind != path_cases[i].want_kind ||
+		    !str_eq(view.path, str_of(path_cases[i].want_path)))
+			fail_msg("%s: %s, %.*s", path_cases[i].path, error_name(set.kind),
+				 STR_ARG(view.path));
+		arena_fini(&arena);
+	}
+}
+
+static void a_path_without_room_is_an_error(void **state)
+{
+	struct arena arena;
+	struct view view = { .arena = &arena, .path = STR("/old") };
+
+	(void)state;
+	arena_init(&arena, NULL, 0);
+	assert_int_equal(view_set_path(&view, STR("//a")).kind, ERROR_LIMIT);
+	assert_true(str_eq(view.path, STR("/old")));
+	arena_fini(&arena);
+}
+
+static void an_answer_is_copied(void **state)
+{
+	struct view view = { 0 };
+	struct answer answer = {
+		.reason = REASON_RESPOND, .status = 201, .body = STR("b"), .detail = STR("d")
+	};
+
+	(void)state;
+	assert_int_equal(view_answer(&view, &answer), POLICY_ANSWERED);
+	answer = (struct answer) { 0 };
+	assert_int_equal(view.answer.reason, REASON_RESPOND);
+	assert_int_equal(view.answer.status, 201);
+	assert_true(str_eq(view.answer.body, STR("b")));
+	assert_true(str_eq(view.answer.detail, STR("d")));
+}
+
+/* Nothing of an answer that a policy had prepared before is left. */
+static void a_refusal_is_the_reason_and_nothing_else(void **state)
+{
+	struct view view = { .answer = { .reason = REASON_RESPOND, .status = 200, .body = STR("secret") } };
+
+	(void)state;
+	assert_int_equal(view_refuse(&view, REASON_NO_ROUTE), POLICY_ANSWERED);
+	assert_int_equal(view.answer.reason, REASON_NO_ROUTE);
+	assert_int_equal(view.answer.status, 0);
+	assert_int_equal(view.answer.body.len, 0);
+	assert_int_equal(view.answer.detail.len, 0);
+	assert_int_equal(view.answer.fields.count, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_path_is_checked_again),
+		cmocka_unit_test(a_path_without_room_is_an_error),
+		cmocka_unit_test(an_answer_is_copied),
+		cmocka_unit_test(a_refusal_is_the_reason_and_nothing_else),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
