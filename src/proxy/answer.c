@@ -161,9 +161,10 @@ void answer_send(struct exchange *x, enum reason reason)
 	struct h1_sink sink;
 	str body;
 
-	x->is_client_gone |= reason == REASON_CLIENT_ABORTED; /* also when its body ended too early */
+	/* Nobody is there to read: its body ended too early, or it takes nothing. */
+	x->is_client_gone |= reason == REASON_CLIENT_ABORTED || reason == REASON_CLIENT_TIMEOUT;
 	if (x->is_client_gone && !x->has_answer)
-		x->status = reason_status(REASON_CLIENT_ABORTED);
+		x->status = reason_status(reason == REASON_CLIENT_TIMEOUT ? reason : REASON_CLIENT_ABORTED);
 	if (x->is_client_gone || x->has_answer)
 		return;
 	response = make_response(x, reason, &body);
