@@ -60,6 +60,13 @@ static enum reason connect_endpoint(struct forward *f)
 	return failed(taken) ? connect_failure(f, taken) : REASON_NONE;
 }
 
+/* To the client, ahead of the answer that is still to come. */
+static result send_interim(struct exchange *x, struct http_response *interim)
+{
+	return h1_server_interim(&x->session->server, &x->arena, interim,
+				 deadline_min(x->until, exchange_patience(x)));
+}
+
 /* A client that waits for leave to send its body gets it from the gateway, once (RFC 9110 section 10.1.1). */
 static result give_leave(struct exchange *x)
 {
@@ -68,8 +75,7 @@ static result give_leave(struct exchange *x)
 	if (!x->request.head.expects_continue || x->session->in.len)
 		return OK;
 	x->request.head.expects_continue = false;
-	return h1_server_interim(&x->session->server, &x->arena, &leave,
-				 deadline_min(x->until, exchange_patience(x)));
+	return send_interim(x, &leave);
 }
 
 static enum reason send_request(struct forward *f)
@@ -81,7 +87,7 @@ static enum reason send_request(struct forward *f)
 		return fail(f, FAILURE_FINAL, REASON_CLIENT_ABORTED);
 	fiber_step_aside(x->session->fiber);
 	upload_start(&f->upload, x, to, f->head, f->body, x->target->timeouts->idle);
-	if (!f->upload.has_failed)
+	if (!upload_has_failed(&f->upload))
 		return REASON_NONE;
 	switch (f->upload.error.kind) {
 	case ERROR_CANCELLED:
@@ -105,8 +111,7 @@ static result pass_interim(struct forward *f, struct http_response *interim)
 		return error_make(ERROR_MALFORMED, "the upstream switched protocols unasked");
 	if (interim->status != 103 || x->request.head.version == HTTP_1_0)
 		return OK;
-	return h1_server_interim(&x->session->server, &x->arena, interim,
-				 deadline_min(x->until, exchange_patience(x)));
+	return send_interim(x, interim);
 }
 
 /* The time for an answer runs from the request's last byte, which may still be on its way. */

@@ -127,7 +127,7 @@ static void connection_run(struct fiber *self, void *argument)
 	intake_fini(&session.in);
 	connection->fiber = NULL;
 	if (end == EXCHANGE_KEEP && !session.worker->is_draining)
-		wait_for_request(connection, connection->door->snapshot->config->limits.idle_timeout);
+		wait_for_request(connection, connection_limits(connection)->idle_timeout);
 	else if (end == EXCHANGE_LINGER)
 		connection_linger(connection);
 	else if (end == EXCHANGE_RESET)
@@ -189,7 +189,7 @@ void connection_open(struct door *door, int fd, const struct address *peer)
 		return;
 	}
 	connection_enter(connection, door, peer);
-	wait_for_request(connection, door->snapshot->config->limits.header_timeout);
+	wait_for_request(connection, connection_limits(connection)->header_timeout);
 }
 
 void connections_drain(struct worker *worker)

@@ -38,6 +38,12 @@ struct session {
 	struct h1_server server;
 };
 
+static inline const struct listener_limits *connection_limits(const struct connection *connection)
+/* What its listener allows a client. */
+{
+	return &connection->door->snapshot->config->limits;
+}
+
 void connection_open(struct door *door, int fd, const struct address *peer);
 /* Takes fd over. Closes it when the listener's bound on connections is reached. */
 

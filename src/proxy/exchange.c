@@ -62,7 +62,7 @@ void exchange_client_gone(struct exchange *x)
 
 static void body_begin(struct exchange *x)
 {
-	const struct listener_limits *limits = &x->session->connection->door->snapshot->config->limits;
+	const struct listener_limits *limits = exchange_limits(x);
 	const struct http_request *head = &x->request.head;
 
 	h1_source_init(&x->body, &x->session->connection->socket.stream, &x->session->in, head->framing,
@@ -87,8 +87,7 @@ static enum reason refuse_head(struct exchange *x)
  * log. */
 static enum reason read_request(struct exchange *x, bool *ret_is_empty)
 {
-	const struct listener_limits *limits = &x->session->connection->door->snapshot->config->limits;
-	deadline until = deadline_after(x->began, limits->header_timeout);
+	deadline until = deadline_after(x->began, exchange_limits(x)->header_timeout);
 	result_value read = h1_server_read(&x->session->server, &x->arena, until, &x->request);
 
 	*ret_is_empty = failed(read) && read.kind != ERROR_MALFORMED && x->session->in.len == 0;
@@ -172,14 +171,21 @@ static bool skip_rest_of_body(struct exchange *x)
 	return true;
 }
 
+static enum exchange_end end_of(struct exchange *x)
+{
+	if (x->is_client_gone)
+		return EXCHANGE_CLOSE;
+	if (x->is_cut_short)
+		return EXCHANGE_RESET;
+	if (x->keep_alive && skip_rest_of_body(x))
+		return EXCHANGE_KEEP;
+	return x->has_answer ? EXCHANGE_LINGER : EXCHANGE_CLOSE;
+}
+
 static enum exchange_end exchange_finish(struct exchange *x)
 {
-	enum exchange_end end = x->is_client_gone || !x->has_answer ? EXCHANGE_CLOSE : EXCHANGE_LINGER;
+	enum exchange_end end = end_of(x);
 
-	if (x->keep_alive && !x->is_client_gone && skip_rest_of_body(x))
-		end = EXCHANGE_KEEP;
-	if (x->is_cut_short && !x->is_client_gone)
-		end = EXCHANGE_RESET;
 	x->session->connection->exchange = NULL;
 	arena_fini(&x->arena);
 	return end;

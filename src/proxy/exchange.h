@@ -24,7 +24,7 @@ struct exchange {
 	struct session *session;
 	struct worker *worker;
 	struct arena arena;
-	deadline began; /* when the head was complete, or had to be given up */
+	deadline began; /* when its first bytes could be read */
 	wall_time began_wall;
 	deadline until; /* for all of it */
 	struct h1_request request;
@@ -36,8 +36,7 @@ struct exchange {
 	bool is_cut_short;      /* the answer ends with the connection, and too early */
 	bool has_bare_query;    /* "/path?" */
 	bool has_encoded_slash; /* in its path: for APIs that keep them */
-	int status;
-	enum reason reason;
+	int status;             /* 0: nothing was answered */
 	unsigned attempts;
 	deadline first_byte;          /* of the upstream's answer; 0: none came */
 	uint64_t sent;                /* bytes to the client */
@@ -58,11 +57,16 @@ static inline deadline exchange_now(const struct exchange *x)
 	return loop_now(x->worker->loop);
 }
 
+static inline const struct listener_limits *exchange_limits(const struct exchange *x)
+/* What the listener allows this client. */
+{
+	return connection_limits(x->session->connection);
+}
+
 static inline deadline exchange_patience(const struct exchange *x)
 /* Until when the client may take its time to read or to send a piece. */
 {
-	return deadline_after(exchange_now(x),
-			      x->session->connection->door->snapshot->config->limits.body_timeout);
+	return deadline_after(exchange_now(x), exchange_limits(x)->body_timeout);
 }
 
 static inline enum reason exchange_cancelled(const struct exchange *x)

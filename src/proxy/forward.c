@@ -103,7 +103,7 @@ static bool may_try_again(struct forward *f)
 static void forward_begin(struct forward *f, struct exchange *x)
 {
 	const struct http_request *request = &x->request.head;
-	uint64_t replay = x->session->connection->door->snapshot->config->limits.replay;
+	uint64_t replay = exchange_limits(x)->replay;
 
 	*f = (struct forward) { .exchange = x, .upstream = x->target->upstream, .body = &x->body.source };
 	f->turns = &x->worker->turns[f->upstream->index];

@@ -110,8 +110,7 @@ enum reason handover_answer(struct forward *f)
 				 .from = &f->answer.source,
 				 .to = &sink.sink,
 				 .from_idle = x->target->timeouts->idle,
-				 .to_idle =
-					 x->session->connection->door->snapshot->config->limits.body_timeout,
+				 .to_idle = exchange_limits(x)->body_timeout,
 				 .until = x->until };
 	end = relay_run(&relay, &error);
 	x->sent = sink.sent;

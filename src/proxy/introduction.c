@@ -5,8 +5,8 @@
 
 static result read_header(struct session *session, struct proxy_header *ret_header)
 {
-	const struct listener_limits *limits = &session->connection->door->snapshot->config->limits;
-	deadline until = deadline_after(loop_now(session->worker->loop), limits->header_timeout);
+	duration patience = connection_limits(session->connection)->header_timeout;
+	deadline until = deadline_after(loop_now(session->worker->loop), patience);
 	enum proxy_state state;
 	size_t len;
 

@@ -7,7 +7,6 @@ static void upload_run(struct upload *upload)
 {
 	upload->end = relay_run(&upload->relay, &upload->error);
 	upload->ended = exchange_now(upload->exchange);
-	upload->has_failed = upload->end != RELAY_DONE;
 }
 
 /* The exchange waits for an answer that cannot come when the request is broken off. */
@@ -16,7 +15,7 @@ static void upload_fiber(struct fiber *self, void *argument)
 	struct upload *upload = argument;
 
 	upload->fiber = self;
-	if (!upload->is_unwanted)
+	if (!upload->waiter)
 		upload_run(upload);
 	upload->fiber = NULL;
 	upload->is_under_way = false;
@@ -45,21 +44,19 @@ static void start_fiber(struct upload *upload)
 	upload->is_under_way = false;
 	upload->end = RELAY_SINK_FAILED;
 	upload->error = started;
-	upload->has_failed = true;
 }
 
 void upload_start(struct upload *upload, struct exchange *x, struct stream *to, str head,
 		  struct body_source *body, duration idle)
 {
 	const struct http_request *request = &x->request.head;
-	duration patience = x->session->connection->door->snapshot->config->limits.body_timeout;
 
 	*upload = (struct upload) { .exchange = x, .ended = exchange_now(x) };
 	h1_sink_init(&upload->sink, to, &x->arena, head, request->framing, request->length);
 	upload->relay = (struct relay) { .loop = x->worker->loop,
 					 .from = body,
 					 .to = &upload->sink.sink,
-					 .from_idle = patience,
+					 .from_idle = exchange_limits(x)->body_timeout,
 					 .to_idle = idle,
 					 .until = x->until };
 	if (goes_at_once(x)) {
@@ -70,9 +67,14 @@ void upload_start(struct upload *upload, struct exchange *x, struct stream *to, 
 	start_fiber(upload);
 }
 
+bool upload_has_failed(const struct upload *upload)
+{
+	return upload->end != RELAY_DONE;
+}
+
 bool upload_is_complete(const struct upload *upload)
 {
-	return !upload->is_under_way && !upload->has_failed;
+	return !upload->is_under_way && !upload_has_failed(upload);
 }
 
 void upload_stop(struct upload *upload)
@@ -83,7 +85,6 @@ void upload_stop(struct upload *upload)
 		return;
 	self = upload->exchange->session->fiber;
 	upload->waiter = self;
-	upload->is_unwanted = true;
 	while (upload->is_under_way) {
 		result_value waited;
 
@@ -97,7 +98,7 @@ void upload_stop(struct upload *upload)
 
 enum reason upload_client_failure(const struct upload *upload)
 {
-	if (!upload->has_failed || upload->end != RELAY_SOURCE_FAILED)
+	if (upload->end != RELAY_SOURCE_FAILED)
 		return REASON_NONE;
 	switch (upload->error.kind) {
 	case ERROR_MALFORMED:

@@ -14,20 +14,23 @@ struct upload {
 	struct exchange *exchange;
 	struct h1_sink sink;
 	struct relay relay;
-	struct fiber *fiber; /* at work; NULL: none, or not begun yet */
-	bool is_under_way, is_unwanted;
-	struct fiber *waiter; /* parked until it ends */
-	enum relay_end end;
-	result_value error;
-	deadline ended; /* when the last byte went */
-	bool has_failed;
+	struct fiber *fiber;  /* at work; NULL: none, or not begun yet */
+	bool is_under_way;    /* in a fiber, also one that has not begun */
+	struct fiber *waiter; /* parked until it ends; not NULL: nobody wants it any more */
+	enum relay_end end;   /* RELAY_DONE also while it is under way */
+	result_value error;   /* why it ended, when it failed */
+	deadline ended;       /* when the last byte went */
 };
 
 void upload_start(struct upload *upload, struct exchange *x, struct stream *to, str head,
 		  struct body_source *body, duration idle);
-/* Yields when the body goes at once and the upstream is slow. Look at has_failed, or at the answer. */
+/* Yields when the body goes at once and the upstream is slow. It may have failed afterwards. */
+
+bool upload_has_failed(const struct upload *upload);
+/* Either side of it broke off: see end and error. */
 
 bool upload_is_complete(const struct upload *upload);
+/* All of the body has gone to the upstream: both connections stand where the next message begins. */
 
 void upload_stop(struct upload *upload);
 /* Yields. Cancels what is under way and waits until it has ended. */
