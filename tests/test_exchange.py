@@ -445,9 +445,10 @@ def test_a_client_that_never_reads_is_given_up(upstream: StartUpstream, gateway:
 
 
 def test_a_client_that_only_asks_is_given_up(upstream: StartUpstream, gateway: StartGateway) -> None:
-    """Thousands of requests, and no answer is taken: once the sockets are full nothing more is read, and in time the
+    """Request upon request, and no answer is taken: once the sockets are full nothing more is read, and in time the
     connection is closed without waiting once more to tell why."""
-    running = gateway(config(upstream(record=False).address, limits={"body_timeout": "2s"}))
+    large = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000
+    running = gateway(config(upstream(large, record=False).address, limits={"body_timeout": "2s"}))
     before = rss(running)
     with running.connect() as client:
         client.socket.settimeout(0.5)
@@ -457,7 +458,7 @@ def test_a_client_that_only_asks_is_given_up(upstream: StartUpstream, gateway: S
         running.output.wait_for(lambda lines: lines and "client_timeout" in lines[-1])
         assert rss(running) - before < 16 * MIB
     entry = running.log[-1]
-    assert (entry["status"], entry["reason"]) == (408, "client_timeout")
+    assert entry["reason"] == "client_timeout"
     assert 1900 < entry["duration_ms"] < 3900
 
 
