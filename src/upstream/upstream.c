@@ -34,6 +34,10 @@ result upstream_compile(struct reader *reader, struct endpoints *endpoints,
 		is_good &= member_compile(reader, endpoints, &config->endpoints.at[i], &upstream->members[i]);
 		weights += upstream->members[i].weight;
 	}
+	if (!node_find(config->entry.node, STR("endpoints")))
+		diagnostic_error_key(reader->diagnostics, config->entry.node,
+				     "the key \"endpoints\" is missing");
+	is_good &= upstream->count > 0; /* an empty list is reported by its table */
 	if (upstream->count && weights == 0) {
 		diagnostic_error(reader->diagnostics, config->entry.node, "no endpoint has a weight above 0");
 		is_good = false;

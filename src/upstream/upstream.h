@@ -28,7 +28,7 @@ struct upstream {
 
 result upstream_compile(struct reader *reader, struct endpoints *endpoints,
 			const struct upstream_config *config, size_t index, struct upstream **ret_upstream);
-/* Reports bad addresses and an upstream in which no endpoint has a weight. */
+/* Reports bad addresses and an upstream without endpoints or in which none has a weight. */
 
 /* One worker's changing half of an upstream. */
 struct upstream_turns {

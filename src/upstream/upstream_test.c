@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The choice of an endpoint: shares that are exact over a cycle and never come in lumps, load that is evened
+ * out, and who is asked when others were tried.
+ */
+#include "base/testing.h"
+#include "upstream/upstream.h"
+
+enum { MEMBERS_MAX = 8, PICKS_MAX = 64 };
+
+struct bench {
+	struct arena arena;
+	struct endpoint endpoints[MEMBERS_MAX];
+	struct upstream_member members[MEMBERS_MAX];
+	struct upstream_config config;
+	struct upstream upstream;
+	struct upstream_turns turns;
+	struct random random;
+	struct upstream_tried tried;
+};
+
+/* Members "a", "b", ... of these weights; a capital in `kinds` is a backup. */
+static void bench_open(struct bench *bench, enum balance balance, const char *kinds, const uint32_t *weights)
+{
+	*bench = (struct bench) { .random = { 1, 2 } };
+	arena_init(&bench->arena, NULL, 1 << 20);
+	bench->config.balance = balance;
+	bench->upstream = (struct upstream) { .config = &bench->config,
+					      .members = bench->members,
+					      .count = strlen(kinds) };
+	for (size_t i = 0; i < bench->upstream.count; i++) {
+		bench->endpoints[i].number = (unsigned)i;
+		bench->members[i] = (struct upstream_member) { .endpoint = &bench->endpoints[i],
+							       .weight = weights[i],
+							       .is_backup = kinds[i] < 'a' };
+	}
+	upstream_turns_init(&bench->turns, &bench->upstream, &bench->arena);
+}
+
+static void bench_close(struct bench *bench)
+{
+	arena_fini(&bench->arena);
+}
+
+static char pick(struct bench *bench)
+{
+	struct endpoint *picked =
+		upstream_pick(&bench->upstream, &bench->turns, &bench->random, &bench->tried);
+
+	return picked ? (char)('a' + picked->number) : '-';
+}
+
+static void try(struct bench *bench, const char *names)
+{
+	bench->tried.count = 0;
+	for (; *names; names++)
+		bench->tried.at[bench->tried.count++] = &bench->endpoints[*names - 'a'];
+}
+
+/* ---- round_robin ---- */
+
+static const struct {
+	const char *name, *kinds;
+	uint32_t weights[MEMBERS_MAX];
+	const char *want;
+} turn_rows[] = {
+	{ "one", "a", { 1 }, "aaaa" },
+	{ "equals", "abc", { 1, 1, 1 }, "abcabcabc" },
+	{ "equals of any weight", "abc", { 7, 7, 7 }, "abcabcabc" },
+	{ "two to one", "ab", { 2, 1 }, "abaaba" },
+	{ "five to one to one, not in lumps", "abc", { 5, 1, 1 }, "aabacaaaabacaa" },
+	{ "three to two", "ab", { 3, 2 }, "ababaababa" },
+	{ "none for weight 0", "abc", { 1, 0, 1 }, "acacac" },
+	{ "none but one", "abc", { 0, 0, 4 }, "cccc" },
+	{ "no weight at all", "ab", { 0, 0 }, "--" },
+	{ "no member", "", { 0 }, "-" },
+	{ "backups are not asked", "aBc", { 1, 9, 1 }, "acacac" },
+	{ "backups alone", "AB", { 1, 1 }, "abab" },
+	{ "a backup where the others have no weight", "aB", { 0, 1 }, "bb" },
+	{ "a backup without weight", "aB", { 1, 0 }, "aa" },
+};
+
+static void turns_are_smooth_and_exact(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(turn_rows); i++) {
+		char got[PICKS_MAX] = "";
+		struct bench bench;
+
+		bench_open(&bench, BALANCE_ROUND_ROBIN, turn_rows[i].kinds, turn_rows[i].weights);
+		for (size_t n = 0; turn_rows[i].want[n]; n++)
+			got[n] = pick(&bench);
+		assert_row(strcmp(got, turn_rows[i].want) == 0, i, turn_rows[i].name);
+		bench_close(&bench);
+	}
+}
+
+/* Over each cycle everyone has exactly its weight, and at no point is anyone a whole turn off its share. */
+static void shares_are_exact_over_each_cycle(void **state)
+{
+	struct random random = { 3, 4 };
+
+	(void)state;
+	for (unsigned round = 0; round < 300; round++) {
+		uint32_t weights[MEMBERS_MAX], total = 0;
+		int64_t counts[MEMBERS_MAX] = { 0 };
+		size_t members = 2 + random_below(&random, MEMBERS_MAX - 1);
+		struct bench bench;
+
+		for (size_t i = 0; i < members; i++)
+			total += weights[i] = (uint32_t)random_below(&random, 12);
+		weights[0]++;
+		total++;
+		bench_open(&bench, BALANCE_ROUND_ROBIN, "abcdefgh" + MEMBERS_MAX - members, weights);
+		for (int64_t n = 1; n <= 3 * (int64_t)total; n++) {
+			counts[pick(&bench) - 'a']++;
+			for (size_t i = 0; i < members; i++) {
+				int64_t off = counts[i] * (int64_t)total - n * weights[i];
+
+				if (off > (int64_t)total * 2 || off < -(int64_t)total * 2)
+					fail_msg("round %u: %zu is off its share", round, i);
+				if (n % (int64_t)total == 0)
+					assert_int_equal(counts[i] * (int64_t)total, n * weights[i]);
+			}
+		}
+		bench_close(&bench);
+	}
+}
+
+/* ---- least_requests ---- */
+
+static const struct {
+	const char *name, *kinds;
+	uint32_t weights[MEMBERS_MAX], active[MEMBERS_MAX];
+	char want;
+} load_rows[] = {
+	{ "the idle one", "abc", { 1, 1, 1 }, { 4, 0, 2 }, 'b' },
+	{ "the last", "abc", { 1, 1, 1 }, { 4, 5, 2 }, 'c' },
+	{ "by weight", "ab", { 4, 1 }, { 6, 1 }, 'a' },
+	{ "by weight, the other way", "ab", { 4, 1 }, { 9, 1 }, 'b' },
+	{ "idle ones by weight", "ab", { 1, 3 }, { 0, 0 }, 'b' },
+	{ "none for weight 0", "ab", { 0, 1 }, { 0, 99 }, 'b' },
+	{ "no weight at all", "ab", { 0, 0 }, { 0, 0 }, '-' },
+	{ "a busy one before an idle backup", "aB", { 1, 1 }, { 99, 0 }, 'a' },
+	{ "backups alone", "AB", { 1, 1 }, { 3, 1 }, 'b' },
+	{ "loads beyond 32 bits when weighed", "ab", { 1000, 1 }, { UINT32_MAX - 1, UINT32_MAX - 1 }, 'a' },
+};
+
+static void the_least_busy_is_picked(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(load_rows); i++) {
+		struct bench bench;
+
+		bench_open(&bench, BALANCE_LEAST_REQUESTS, load_rows[i].kinds, load_rows[i].weights);
+		for (size_t m = 0; m < bench.upstream.count; m++)
+			atomic_store(&bench.endpoints[m].active, load_rows[i].active[m]);
+		for (unsigned again = 0; again < 20; again++)
+			assert_row(pick(&bench) == load_rows[i].want, i, load_rows[i].name);
+		bench_close(&bench);
+	}
+}
+
+/* Many workers with the same view must not all go to the first one. */
+static void equals_share(void **state)
+{
+	unsigned counts[3] = { 0 };
+	struct bench bench;
+
+	(void)state;
+	bench_open(&bench, BALANCE_LEAST_REQUESTS, "abc", (uint32_t[]) { 1, 1, 1 });
+	for (unsigned i = 0; i < 3000; i++)
+		counts[pick(&bench) - 'a']++;
+	for (unsigned i = 0; i < 3; i++)
+		assert_in_range(counts[i], 800, 1200);
+	bench_close(&bench);
+}
+
+/* With the load that it makes itself, it fills everyone by its weight. */
+static void load_settles_by_weight(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	bench_open(&bench, BALANCE_LEAST_REQUESTS, "abc", (uint32_t[]) { 1, 2, 5 });
+	for (unsigned i = 0; i < 80; i++)
+		atomic_fetch_add(&bench.endpoints[pick(&bench) - 'a'].active, 1);
+	assert_in_range(bench.endpoints[0].active, 9, 11);
+	assert_in_range(bench.endpoints[1].active, 19, 21);
+	assert_in_range(bench.endpoints[2].active, 49, 51);
+	bench_close(&bench);
+}
+
+/* ---- when others were tried ---- */
+
+static const struct {
+	const char *name, *kinds;
+	uint32_t weights[MEMBERS_MAX];
+	const char *tried, *may; /* one of these is picked */
+} tried_rows[] = {
+	{ "the other one", "ab", { 1, 1 }, "a", "b" },
+	{ "the other one, whatever the weights", "ab", { 1000, 1 }, "a", "b" },
+	{ "one of the others", "abc", { 1, 1, 1 }, "b", "ac" },
+	{ "the last one", "abcd", { 1, 1, 1, 1 }, "dab", "c" },
+	{ "all were tried: anyone", "abc", { 1, 1, 1 }, "abc", "abc" },
+	{ "tried twice", "ab", { 1, 1 }, "aa", "b" },
+	{ "a backup only after all others", "abC", { 1, 1, 1 }, "a", "b" },
+	{ "then the backup", "abC", { 1, 1, 1 }, "ab", "c" },
+	{ "the backup that was not tried", "aBC", { 1, 1, 1 }, "ab", "c" },
+	{ "backups too: anyone", "aB", { 1, 1 }, "ab", "ab" },
+	{ "never one without weight", "abc", { 1, 0, 0 }, "a", "a" },
+	{ "a backup before one without weight", "abC", { 1, 0, 1 }, "a", "c" },
+	{ "the only one", "a", { 1 }, "a", "a" },
+};
+
+static void others_are_tried_first(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(tried_rows); i++) {
+		for (enum balance balance = BALANCE_ROUND_ROBIN; balance <= BALANCE_LEAST_REQUESTS;
+		     balance++) {
+			struct bench bench;
+
+			bench_open(&bench, balance, tried_rows[i].kinds, tried_rows[i].weights);
+			try(&bench, tried_rows[i].tried);
+			for (unsigned again = 0; again < 20; again++)
+				assert_row(strchr(tried_rows[i].may, pick(&bench)), i, tried_rows[i].name);
+			bench_close(&bench);
+		}
+	}
+}
+
+/* A member left out for a while has not saved up turns that come all at once. */
+static void who_was_left_out_does_not_catch_up(void **state)
+{
+	char got[PICKS_MAX] = "";
+	struct bench bench;
+
+	(void)state;
+	bench_open(&bench, BALANCE_ROUND_ROBIN, "ab", (uint32_t[]) { 1, 1 });
+	try(&bench, "a");
+	for (unsigned i = 0; i < 1000; i++)
+		assert_int_equal(pick(&bench), 'b');
+	try(&bench, "");
+	for (unsigned i = 0; i < 6; i++)
+		got[i] = pick(&bench);
+	assert_true(strcmp(got, "ababab") == 0 || strcmp(got, "bababa") == 0);
+	bench_close(&bench);
+}
+
+/* ---- the retry budget ---- */
+
+static unsigned spend_all(struct bench *bench)
+{
+	unsigned spent = 0;
+
+	while (upstream_retry_spend(&bench->upstream, &bench->turns))
+		spent++;
+	return spent;
+}
+
+static const struct {
+	const char *name;
+	int64_t budget;
+	unsigned requests, want;
+} budget_rows[] = {
+	{ "off", 0, 1000, 0 },
+	{ "none earned", 20, 4, 0 },
+	{ "one earned", 20, 5, 1 },
+	{ "not quite two", 20, 9, 1 },
+	{ "one for each", 100, 7, 7 },
+	{ "a percent", 1, 100, 1 },
+	{ "a percent, not quite", 1, 99, 0 },
+	{ "no more than ten are saved", 100, 5000, 10 },
+	{ "no more than ten are saved, slowly", 3, 100000, 10 },
+};
+
+static void retries_are_earned_by_requests(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(budget_rows); i++) {
+		struct bench bench;
+
+		bench_open(&bench, BALANCE_ROUND_ROBIN, "a", (uint32_t[]) { 1 });
+		bench.config.retries.budget = budget_rows[i].budget;
+		assert_row(spend_all(&bench) == (budget_rows[i].budget ? 10 : 0), i, "a few at first");
+		for (unsigned n = 0; n < budget_rows[i].requests; n++)
+			upstream_retry_earn(&bench.upstream, &bench.turns);
+		assert_row(spend_all(&bench) == budget_rows[i].want, i, budget_rows[i].name);
+		bench_close(&bench);
+	}
+}
+
+/* In the long run no more than the percentage, however the failures come. */
+static void retries_stay_within_their_percentage(void **state)
+{
+	struct random random = { 8, 8 };
+	unsigned spent = 0;
+	struct bench bench;
+
+	(void)state;
+	bench_open(&bench, BALANCE_ROUND_ROBIN, "a", (uint32_t[]) { 1 });
+	bench.config.retries.budget = 20;
+	for (unsigned n = 0; n < 10000; n++) {
+		upstream_retry_earn(&bench.upstream, &bench.turns);
+		if (random_below(&random, 2))
+			spent += upstream_retry_spend(&bench.upstream, &bench.turns);
+	}
+	assert_in_range(spent, 1990, 2010);
+	bench_close(&bench);
+}
+
+/* ---- what is tried again ---- */
+
+static const struct {
+	unsigned on;
+	bool want[6]; /* connect, reset, 502, 503, 504, timeout */
+} on_rows[] = {
+	{ 0, { true, true, false, false, false, false } },
+	{ 1 << RETRY_CONNECT, { true, false, false, false, false, false } },
+	{ 1 << RETRY_503, { false, false, false, true, false, false } },
+	{ 1 << RETRY_RESET | 1 << RETRY_TIMEOUT, { false, true, false, false, false, true } },
+	{ 1 << RETRY_502 | 1 << RETRY_504, { false, false, true, false, true, false } },
+};
+
+static void causes_are_as_configured(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(on_rows); i++) {
+		struct bench bench;
+
+		bench_open(&bench, BALANCE_ROUND_ROBIN, "a", (uint32_t[]) { 1 });
+		bench.config.retries.on = on_rows[i].on;
+		for (enum retry_cause cause = RETRY_CONNECT; cause <= RETRY_TIMEOUT; cause++)
+			assert_int_equal(upstream_retries_on(&bench.upstream, cause), on_rows[i].want[cause]);
+		bench_close(&bench);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(turns_are_smooth_and_exact),
+		cmocka_unit_test(shares_are_exact_over_each_cycle),
+		cmocka_unit_test(the_least_busy_is_picked),
+		cmocka_unit_test(equals_share),
+		cmocka_unit_test(load_settles_by_weight),
+		cmocka_unit_test(others_are_tried_first),
+		cmocka_unit_test(who_was_left_out_does_not_catch_up),
+		cmocka_unit_test(retries_are_earned_by_requests),
+		cmocka_unit_test(retries_stay_within_their_percentage),
+		cmocka_unit_test(causes_are_as_configured),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
