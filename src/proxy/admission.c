@@ -53,12 +53,6 @@ static str joined(struct exchange *x, enum http_name id)
 	return all;
 }
 
-/* A Unix socket's peer is whoever may open the path: nobody's address, and never a trusted one. */
-static bool peer_ip(const struct exchange *x, struct ip *ret_ip)
-{
-	return ip_parse(x->view.client_ip, ret_ip);
-}
-
 /* The client is whom the nearest proxy that is not trusted speaks for. */
 static void believe_client(struct exchange *x, struct ip client)
 {
@@ -72,13 +66,15 @@ static void believe_client(struct exchange *x, struct ip client)
 		x->view.client = address;
 }
 
+/* A Unix socket's peer is whoever may open the path: nobody's address, and never a trusted one. */
 static void believe_proxies(struct exchange *x)
 {
 	const struct listener_snapshot *listener = x->session->connection->door->snapshot;
 	const struct http_fields *fields = &x->request.head.fields;
 	struct ip peer;
 
-	if (!peer_ip(x, &peer) || !cidr_any_has(listener->trusted, listener->trusted_count, peer))
+	if (!ip_parse(x->view.client_ip, &peer) ||
+	    !cidr_any_has(listener->trusted, listener->trusted_count, peer))
 		return;
 	x->forwarded_for = joined(x, HTTP_X_FORWARDED_FOR);
 	x->forwarded = joined(x, HTTP_FORWARDED);
@@ -154,10 +150,9 @@ enum reason admission_check(struct exchange *x)
 	return REASON_NONE;
 }
 
-enum reason admission_route(struct exchange *x)
+struct route_request admission_question(const struct exchange *x)
 {
-	struct route_match *match = &x->worker->match;
-	struct route_request request = {
+	return (struct route_request) {
 		.method = x->request.head.method_text,
 		.host = x->view.host,
 		.path = x->view.path,
@@ -165,6 +160,25 @@ enum reason admission_route(struct exchange *x)
 		.fields = &x->request.head.fields,
 		.client = x->view.client,
 	};
+}
+
+/* The match is the worker's: what the view refers to moves to the arena. */
+static void keep_parameters(struct exchange *x, const struct route_match *match)
+{
+	struct route_parameter *kept;
+
+	x->view.parameter_count = match->parameter_count;
+	if (!match->parameter_count)
+		return;
+	kept = ARENA_ARRAY(&x->arena, struct route_parameter, match->parameter_count);
+	memcpy(kept, match->parameters, match->parameter_count * sizeof *kept);
+	x->view.parameters = kept;
+}
+
+enum reason admission_route(struct exchange *x)
+{
+	struct route_match *match = &x->worker->match;
+	struct route_request request = admission_question(x);
 
 	router_match(x->worker->snapshot->router, x->worker->route_scratch, &request, match);
 	x->allowed = match->allowed;
@@ -178,14 +192,7 @@ enum reason admission_route(struct exchange *x)
 	x->target = match->rule->target;
 	x->view.api = x->target->api;
 	x->view.route = x->target->route;
-	x->view.parameter_count = match->parameter_count;
-	if (match->parameter_count) {
-		struct route_parameter *kept =
-			ARENA_ARRAY(&x->arena, struct route_parameter, match->parameter_count);
-
-		memcpy(kept, match->parameters, match->parameter_count * sizeof *kept);
-		x->view.parameters = kept;
-	}
+	keep_parameters(x, match);
 	if (x->has_encoded_slash && !x->target->keeps_encoded_slashes)
 		return REASON_PATH_INVALID;
 	return REASON_NONE;

@@ -13,5 +13,8 @@
 enum reason admission_check(struct exchange *x);
 /* Fills x->view. REASON_NONE, or why the request is refused. */
 
+struct route_request admission_question(const struct exchange *x);
+/* What the router is asked, once admission_check() has found nothing wrong. */
+
 enum reason admission_route(struct exchange *x);
 /* Finds the target. REASON_NONE, _NO_ROUTE, _METHOD_NOT_ALLOWED, _PATH_INVALID. */

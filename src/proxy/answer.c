@@ -4,7 +4,6 @@
 #include "base/assert.h"
 #include "codec/http_date.h"
 #include "codec/json_text.h"
-#include "proxy/admission.h"
 
 enum {
 	FIELDS_MAX = 64,
@@ -87,11 +86,17 @@ static void copy_fields(struct http_response *response, const struct http_fields
 			response->fields.at[response->fields.count++] = from->at[i];
 }
 
+/* A policy that answers says what stands in it, if only nothing; any other answer is a problem. */
+static bool is_problem(const struct exchange *x, enum reason reason)
+{
+	return !x->view.answer.body.len && reason != REASON_RESPOND;
+}
+
 static str body_of(struct exchange *x, enum reason reason, int status)
 {
 	const struct answer *answer = &x->view.answer;
 
-	if (answer->body.len || reason == REASON_RESPOND)
+	if (!is_problem(x, reason))
 		return answer->body;
 	return problem_print(x, reason, status, answer->detail.len ? answer->detail : reason_detail(reason));
 }
@@ -100,14 +105,13 @@ static struct http_response make_response(struct exchange *x, enum reason reason
 {
 	const struct answer *answer = &x->view.answer;
 	struct http_response response = { .status = answer->status ? answer->status : reason_status(reason) };
-	bool is_problem = !answer->body.len && reason != REASON_RESPOND;
 
 	response.fields.at = ARENA_ARRAY(&x->arena, struct http_field, FIELDS_MAX);
 	response.fields.max = FIELDS_MAX;
 	response.fields.arena = &x->arena;
 	copy_fields(&response, &answer->fields);
 	*ret_body = body_of(x, reason, response.status);
-	if (is_problem)
+	if (is_problem(x, reason))
 		add(&response, HTTP_CONTENT_TYPE, STR("application/problem+json"));
 	else
 		add(&response, HTTP_CONTENT_TYPE, answer->content_type);
@@ -125,7 +129,8 @@ static bool has_no_body(int status)
 	return status < 200 || status == 204 || status == 304;
 }
 
-bool answer_body_is_small(const struct exchange *x)
+/* What is left of the request's body: the exchange reads and drops it to keep the connection. */
+static bool is_rest_small(const struct exchange *x)
 {
 	const struct http_request *head = &x->request.head;
 
@@ -140,7 +145,7 @@ static bool may_keep(const struct exchange *x, enum reason reason)
 	bool is_framing_sound = x->view.answer.status == 0 || x->request.error == H1_ERROR_NONE;
 
 	return x->keep_alive && is_framing_sound && reason != REASON_CHUNK_MALFORMED &&
-	       reason != REASON_BODY_TIMEOUT && !x->worker->is_draining && answer_body_is_small(x);
+	       reason != REASON_BODY_TIMEOUT && !x->worker->is_draining && is_rest_small(x);
 }
 
 static result send_text(struct exchange *x, struct h1_sink *sink, str body)

@@ -10,6 +10,3 @@
 void answer_send(struct exchange *x, enum reason reason);
 /* Yields. Response policies run on it as on any other. Nothing is sent when a head has gone already or the
  * client is gone. */
-
-bool answer_body_is_small(const struct exchange *x);
-/* What is left of the request's body will be read and dropped to keep the connection. */

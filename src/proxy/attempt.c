@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/attempt.h"
 
-#include "base/assert.h"
 #include "http/h1_client.h"
+
+enum { INTERIM_MAX = 16 };
+
+/* What an upstream's head may be. */
+static const struct h1_limits response_limits = {
+	.request_line = 8 * 1024,
+	.field = 32 * 1024,
+	.name = 256,
+	.head = 64 * 1024,
+	.fields = RESPONSE_FIELDS_MAX,
+};
 
 static enum reason fail(struct forward *f, enum failure failure, enum reason reason)
 {

@@ -148,17 +148,23 @@ static void on_client_ready(struct socket *socket)
 	connection_close(connection);
 }
 
+void connection_set_peer(struct connection *connection, const struct address *peer)
+{
+	struct buf ip = buf_over(connection->ip, sizeof connection->ip);
+
+	connection->peer = *peer;
+	address_print_ip(peer, &ip);
+	connection->ip_len = (uint8_t)ip.len;
+}
+
 static void connection_enter(struct connection *connection, struct door *door, const struct address *peer)
 {
 	struct worker *worker = door->worker;
-	struct buf ip = buf_over(connection->ip, sizeof connection->ip);
 
 	connection->socket.release = connection_release;
 	connection->door = door;
-	connection->peer = *peer;
 	connection->is_introduced = !door->snapshot->config->proxy_protocol;
-	address_print_ip(peer, &ip);
-	connection->ip_len = (uint8_t)ip.len;
+	connection_set_peer(connection, peer);
 	connection->idle.on_due = on_idle_too_long;
 	connection->next = worker->connections;
 	if (connection->next)

@@ -27,6 +27,22 @@ static str request_id_make(struct exchange *x)
 	return (str) { text, REQUEST_ID_LEN };
 }
 
+void exchange_view_init(struct exchange *x, str request_id)
+{
+	const struct connection *connection = x->session->connection;
+
+	x->view = (struct view) {
+		.arena = &x->arena,
+		.effects = &x->worker->effects,
+		.request = &x->request.head,
+		.scheme = STR("http"),
+		.client_ip = { connection->ip, connection->ip_len },
+		.client = &connection->peer,
+		.request_id = request_id,
+		.request_id_header = STR("X-Request-ID"),
+	};
+}
+
 static void exchange_begin(struct exchange *x, struct session *session)
 {
 	struct worker *worker = session->worker;
@@ -40,16 +56,7 @@ static void exchange_begin(struct exchange *x, struct session *session)
 		.until = DEADLINE_NEVER,
 	};
 	arena_init(&x->arena, &worker->blocks, ARENA_MAX);
-	x->view = (struct view) {
-		.arena = &x->arena,
-		.effects = &worker->effects,
-		.request = &x->request.head,
-		.scheme = STR("http"),
-		.client_ip = { connection->ip, connection->ip_len },
-		.client = &connection->peer,
-		.request_id = request_id_make(x),
-		.request_id_header = STR("X-Request-ID"),
-	};
+	exchange_view_init(x, request_id_make(x));
 	connection->exchange = x;
 	connection->requests++;
 }

@@ -49,6 +49,10 @@ struct exchange {
 enum exchange_end exchange_run(struct session *session);
 /* Yields. Reads one request and deals with it. */
 
+void exchange_view_init(struct exchange *x, str request_id);
+/* What policies see of an exchange of which nothing has been read: for exchange_run(), and for a rehearsal of
+ * one. x->session and x->worker are set. */
+
 void exchange_client_gone(struct exchange *exchange);
 /* From the loop: the client has hung up. What is under way is cancelled. */
 

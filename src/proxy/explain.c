@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/explain.h"
 
-#include "base/random.h"
+#include "base/assert.h"
 #include "proxy/admission.h"
 
 enum { FIELDS_MAX = 256 };
@@ -31,6 +31,7 @@ static uint64_t rehearsal_random(void *self)
 static void rehearsal_init(struct rehearsal *r, const struct snapshot *snapshot)
 {
 	struct exchange *x = &r->exchange;
+	struct address loopback;
 
 	*r = (struct rehearsal) { 0 };
 	random_init(&r->worker.random);
@@ -41,18 +42,12 @@ static void rehearsal_init(struct rehearsal *r, const struct snapshot *snapshot)
 	r->door = (struct door) { .worker = &r->worker, .snapshot = &snapshot->listeners[0] };
 	r->connection.door = &r->door;
 	r->session = (struct session) { .connection = &r->connection, .worker = &r->worker };
-	address_of_ip(STR("127.0.0.1"), 0, &r->connection.peer);
+	ASSERT(address_of_ip(STR("127.0.0.1"), 0, &loopback));
+	connection_set_peer(&r->connection, &loopback);
 	x->session = &r->session;
 	x->worker = &r->worker;
 	arena_init(&x->arena, NULL, 1 << 24);
-	x->view = (struct view) { .arena = &x->arena,
-				  .effects = &r->worker.effects,
-				  .request = &x->request.head,
-				  .scheme = STR("http"),
-				  .client_ip = STR("127.0.0.1"),
-				  .client = &r->connection.peer,
-				  .request_id = STR("00000000000000000000000000000000"),
-				  .request_id_header = STR("X-Request-ID") };
+	exchange_view_init(x, STR("00000000000000000000000000000000"));
 	x->request.head.fields = (struct http_fields) { .at = r->fields, .max = FIELDS_MAX };
 }
 
@@ -70,17 +65,9 @@ static enum explained refused(FILE *to, str why, int status)
 
 static void print_route(struct rehearsal *r, FILE *to)
 {
-	const struct view *view = &r->exchange.view;
-	struct route_request request = {
-		.method = view->request->method_text,
-		.host = view->host,
-		.path = view->path,
-		.query = view->query,
-		.fields = &view->request->fields,
-		.client = view->client,
-	};
+	struct route_request request = admission_question(&r->exchange);
 
-	fprintf(to, "host      %.*s\npath      %.*s\n", STR_ARG(view->host), STR_ARG(view->path));
+	fprintf(to, "host      %.*s\npath      %.*s\n", STR_ARG(request.host), STR_ARG(request.path));
 	router_explain(r->worker.snapshot->router, r->worker.route_scratch, &request, to);
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/forward.h"
 
-#include "base/assert.h"
-#include "http/h1_client.h"
 #include "proxy/attempt.h"
 #include "proxy/handover.h"
+
+enum { STALE_TRIES_MAX = 3 };
 
 static bool may_repeat(const struct forward *f)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/handover.h"
 
-#include "http/h1_client.h"
 #include "http/h1_head.h"
 #include "proxy/identity.h"
 

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "proxy/attempt.h"
+#include "proxy/forward.h"
 
 str handover_print_request(struct exchange *x);
 /* The head as the upstream gets it: the one path, Host, Via, who is calling, the request's id; in the

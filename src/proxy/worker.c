@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "http/h1_head.h"
 #include "proxy/connection.h"
 
 enum {
@@ -13,14 +12,6 @@ enum {
 };
 
 static const size_t blocks_max = (size_t)2 << 30;
-
-const struct h1_limits response_limits = {
-	.request_line = 8 * 1024,
-	.field = 32 * 1024,
-	.name = 256,
-	.head = RESPONSE_HEAD_MAX,
-	.fields = RESPONSE_FIELDS_MAX,
-};
 
 static wall_time live_wall(void *self)
 {

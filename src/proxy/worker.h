@@ -18,6 +18,8 @@
 
 struct connection;
 
+enum { RESPONSE_FIELDS_MAX = 256 };
+
 /* A listening socket of a worker, and what its connections have in common. */
 struct door {
 	struct listener listener;
@@ -46,7 +48,9 @@ struct worker {
 	struct upstream_turns *turns; /* by the upstream's index */
 	struct route_scratch *route_scratch;
 	struct route_match match; /* of the request being routed; valid until the next yield */
-	struct http_field *request_fields, *response_fields; /* shared by all heads under way */
+	/* Shared by all heads that are being parsed, each until it waits: as many as any listener allows, and
+	 * RESPONSE_FIELDS_MAX. */
+	struct http_field *request_fields, *response_fields;
 
 	struct door *doors;
 	size_t door_count;
@@ -80,8 +84,3 @@ void worker_drain(struct worker *worker);
 
 void worker_stop(struct worker *worker);
 /* From any thread: worker_run() returns at the end of this turn; connections are cut. */
-
-enum { RESPONSE_FIELDS_MAX = 256, RESPONSE_HEAD_MAX = 64 * 1024 };
-
-extern const struct h1_limits response_limits;
-/* What an upstream's head may be. */

@@ -20,13 +20,15 @@ struct endpoint {
 	struct address address;  /* otherwise */
 	unsigned number;         /* small, for tables a worker */
 	_Atomic uint32_t active; /* requests in flight, all workers */
-	struct endpoint *next;
 };
 
 struct endpoints;
 
 struct endpoints *endpoints_new(void);
+/* All of a process. */
+
 void endpoints_free(struct endpoints **endpoints);
+/* When no snapshot and no pool is left. Clears the address, accepts NULL. */
 
 result endpoints_get(struct endpoints *endpoints, str text, struct endpoint **ret_endpoint);
 /* Finds or makes it; from any thread. ERROR_MALFORMED with what is wrong in text. At most 65536 in the life
