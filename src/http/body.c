@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * body: the relay, which is the same for every wire and in both directions.
+ *
+ * Three waits can end it: for the next piece, for the sink to take it, and for all of it together. Each is
+ * computed anew in each step from the loop's clock, so that a slow but steady body is never too slow, and
+ * one that stands still is told from one that takes long. Which side failed is told apart: an upload that
+ * the client breaks off is not the upstream's fault.
+ */
 #include "http/body.h"
 
 static deadline narrowed(const struct relay *relay, duration idle)
@@ -15,6 +23,8 @@ static result send_held_back(struct relay *relay)
 	return sink_flush(relay->to, narrowed(relay, relay->to_idle));
 }
 
+/* One piece, or as much of it as goes. Nothing may yield between the peek and the send: the piece would be
+ * stale. Trailers are known with the last piece only, and lie where the source left them. */
 static enum relay_end relay_step(struct relay *relay, result_value *ret_error)
 {
 	struct piece piece;

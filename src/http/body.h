@@ -2,9 +2,12 @@
 /*
  * body: the content of a message on its way, a piece at a time, never whole.
  *
- * A source gives pieces that lie in somebody's intake; a sink takes what goes now. relay() joins them:
- * back-pressure is that the next piece is not asked for before the last one went. Every wire has a source and
- * a sink of its own; filters (compression, recording) are sources above sources.
+ * A source gives pieces that lie in somebody's intake; a sink takes what goes now. relay_run() joins them:
+ * back-pressure is that the next piece is not asked for before the last one went. Every wire has a source
+ * and a sink of its own; filters (compression, recording) are sources above sources.
+ *
+ * peek and consume are two calls because a piece is only lent: the sink says how much of it went, and what
+ * did not go is asked for again, from wherever it lies after the wait. So nobody copies a body to hold it.
  */
 #pragma once
 
@@ -20,6 +23,7 @@ struct piece {
 
 struct body_source;
 
+/* What a kind of source implements; callers use the functions below. */
 struct body_source_ops {
 	bool (*is_ready)(const struct body_source *source);
 	result (*peek)(struct body_source *source, deadline until, struct piece *ret_piece);
@@ -33,7 +37,7 @@ struct body_source {
 };
 
 static inline bool body_is_ready(const struct body_source *source)
-/* body_peek() will not wait. */
+/* body_peek() will not wait. Never yields, so that it can be asked before the scratch is given away. */
 {
 	return source->ops->is_ready(source);
 }
@@ -47,13 +51,14 @@ static inline result body_peek(struct body_source *source, deadline until, struc
 }
 
 static inline void body_consume(struct body_source *source, size_t n)
-/* The first n bytes of the piece are used. */
+/* The first n bytes of the last piece are used; n may be less than the piece, and 0 after a wait. */
 {
 	source->ops->consume(source, n);
 }
 
 struct body_sink;
 
+/* What a kind of sink implements. */
 struct body_sink_ops {
 	result (*send)(struct body_sink *sink, struct piece piece, deadline until, size_t *ret_used);
 	result (*flush)(struct body_sink *sink, deadline until);
@@ -67,13 +72,16 @@ struct body_sink {
 };
 
 static inline result sink_send(struct body_sink *sink, struct piece piece, deadline until, size_t *ret_used)
-/* Sends what goes now; when nothing goes it waits (yields) and returns OK with 0 used: peek again then. */
+/* Sends what goes now; when nothing goes it waits (yields) and returns OK with 0 used: peek again then. Sets
+ * is_done with the last piece's last byte. ERROR_INVALID when the body breaks the framing that its head
+ * announced, and what stream_send() says. */
 {
 	return sink->ops->send(sink, piece, until, ret_used);
 }
 
 static inline result sink_flush(struct body_sink *sink, deadline until)
-/* Yields. Sends the head, or whatever else is held back to go with the next piece. */
+/* Yields. Sends the head, or whatever else is held back to go with the next piece. Errors of stream_send().
+ */
 {
 	return sink->ops->flush(sink, until);
 }
@@ -93,4 +101,5 @@ struct relay {
 };
 
 enum relay_end relay_run(struct relay *relay, result_value *ret_error);
-/* Yields. Until the last piece is sent, or either side fails. */
+/* Yields. Until the last piece is sent, or either side fails: *ret_error is that side's error then, and OK
+ * after RELAY_DONE. A cancellation comes back as the failure of the side that was waited for. */

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * h1_client: reads one head into the exchange's arena.
+ *
+ * Parsing takes up where it left off after each read, with the fields in the worker's shared array; only a
+ * head that comes in several reads has them copied twice. That the connection ended before the first byte
+ * and that it ended after it are kept apart here, where both can be seen, for the first may be tried again
+ * and the second may not.
+ */
 #include "http/h1_client.h"
 
 #include "http/h1_head.h"
@@ -15,6 +23,7 @@ static result fill(struct h1_client *client, deadline until)
 	return filled;
 }
 
+/* The method is needed because it decides whether a body follows (RFC 9112 section 6.3). */
 static result read_head(struct h1_client *client, struct arena *arena, enum http_method method,
 			deadline until, struct http_response *response, size_t *ret_len)
 {
@@ -43,6 +52,7 @@ result h1_client_read(struct h1_client *client, struct arena *arena, enum http_m
 
 	*ret_response = (struct http_response) { 0 };
 	TRY(read_head(client, arena, method, until, ret_response, &len));
+	/* One copy of the whole head; slices into it move along with it. */
 	bytes = str_slice(intake_data(client->in), 0, len);
 	kept = arena_str(arena, bytes);
 	h1_response_move(ret_response, bytes.ptr, kept.ptr);

@@ -2,6 +2,10 @@
 /*
  * h1_client: the answers of upstreams, read (RFC 9112). Requests to them are printed by h1_head and sent by
  * h1_sink.
+ *
+ * An answer is not trusted more than a request: the same bounds, the same strict parser. What it cannot do
+ * is to say anything to the client: a head that breaks the rules is ERROR_MALFORMED, for the caller to make
+ * a 502 of.
  */
 #pragma once
 

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * h1_head: where a head's fields live while it is parsed, and how its lines are printed.
+ *
+ * The printer of codec ends a head with its empty line. Here the head is opened again, because identity
+ * lines and framing are printed straight into the buffer: fields made for them would be built, looked up and
+ * freed for nothing on every request. A buffer that overflows stays so, and the caller starts over with a
+ * larger one.
+ */
 #include "http/h1_head.h"
 
 #include "codec/h1_print.h"
@@ -44,6 +52,7 @@ static void reopen(struct buf *out)
 
 void h1_begin_request(struct buf *out, struct http_request *request, str target)
 {
+	/* What the client said of its framing has been read, and ends here (RFC 9112 section 6.1). */
 	http_fields_remove(&request->fields, HTTP_CONTENT_LENGTH);
 	http_fields_remove(&request->fields, HTTP_TRANSFER_ENCODING);
 	h1_request_print(out, request, target);

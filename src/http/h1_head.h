@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * h1_head: what reading and printing heads has in common on both sides of HTTP/1.
+ *
+ * A head is printed anew from the parsed message, never copied through: what two parsers could read in two
+ * ways does not survive that. The framing fields above all are the gateway's own (RFC 9112 section 6):
+ * whatever the message bore is left out, and one that fits the body as it will be sent is put in its place.
  */
 #pragma once
 
@@ -15,10 +19,12 @@ struct h1_fields_place {
 };
 
 void h1_fields_keep(struct http_fields *fields, const struct h1_fields_place *place, struct arena *arena);
-/* Before a wait: moves what was parsed out of the shared array. */
+/* Before a wait: moves what was parsed out of the shared array, which other heads will use meanwhile. Does
+ * nothing the second time, or where nothing was parsed yet. */
 
 void h1_fields_adopt(struct http_fields *fields, struct arena *arena);
-/* The head is complete: its fields into the arena, where they may grow. */
+/* The head is complete: its fields into the arena, where they may grow. Their bytes are not moved:
+ * h1_request_move() does that. */
 
 void h1_begin_request(struct buf *out, struct http_request *request, str target);
 /* The request line and the fields that are not removed, without framing fields; h1_put_line() may add more,
@@ -29,7 +35,7 @@ void h1_begin_response(struct buf *out, struct http_response *response);
  * had. */
 
 void h1_put_line(struct buf *out, str name, str value);
-/* "Name: value" and its end. */
+/* "Name: value" and its end. Nothing is checked here: neither may bear a line end. */
 
 void h1_end_head(struct buf *out, enum http_framing framing, uint64_t length);
 /* The framing field (RFC 9112 section 6) and the empty line. */

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * h1_server: reads a head into the exchange's arena, and prints the answer's.
+ *
+ * Also a head that is refused is kept, as far as it could be read: the log tells its method and target. The
+ * bytes that follow it are dropped with it, because after a head that was not understood nobody can say
+ * where the next one begins.
+ */
 #include "http/h1_server.h"
 
 #include "http/h1_head.h"
@@ -66,6 +73,8 @@ static str connection_line(const struct http_request *request, const struct http
 	return request->version == HTTP_1_0 ? STR("Connection: keep-alive\r\n") : (str) { 0 };
 }
 
+/* Its size is not worth counting beforehand: nearly every head fits at once, and what did not fit is dropped.
+ */
 static str print_response(struct arena *arena, struct http_response *response, str lines)
 {
 	for (size_t size = HEAD_USUAL;; size *= 2) {
@@ -83,7 +92,7 @@ void h1_server_respond(struct h1_server *server, struct arena *arena, const stru
 		       struct http_response *response, struct h1_sink *ret_sink)
 {
 	str head = print_response(arena, response, connection_line(request, response));
-	bool is_bodiless = request->method == HTTP_HEAD;
+	bool is_bodiless = request->method == HTTP_HEAD; /* its head tells of the body that GET would get */
 
 	h1_sink_init(ret_sink, server->stream, arena, head, is_bodiless ? HTTP_NO_BODY : response->framing,
 		     response->length);

@@ -2,7 +2,8 @@
 /*
  * h1_server: HTTP/1 as clients speak it to us: reads requests, answers them (RFC 9112).
  *
- * One for each connection that is at work; an idle connection has none.
+ * One for each connection that is at work; an idle connection has none. It decides how a message is framed
+ * and whether the connection persists in words; what the words are to be is the exchange's decision.
  */
 #pragma once
 
@@ -21,14 +22,14 @@ struct h1_server {
 struct h1_request {
 	struct http_request head; /* in the arena, and its fields may grow there */
 	size_t head_len;
-	enum h1_error error; /* when reading failed with ERROR_MALFORMED or ERROR_LIMIT */
+	enum h1_error error; /* when reading failed with ERROR_MALFORMED */
 };
 
 result h1_server_read(struct h1_server *server, struct arena *arena, deadline until,
 		      struct h1_request *ret_request);
 /* Yields. Reads one head and copies it to the arena. ERROR_MALFORMED: see ret_request->error; of what could
  * be read, method and target are set. ERROR_CLOSED before or within a head, ERROR_TIMEOUT, ERROR_RESET,
- * ERROR_CANCELLED, ERROR_LIMIT without an error: no memory. */
+ * ERROR_CANCELLED, ERROR_LIMIT: no memory. */
 
 void h1_server_respond(struct h1_server *server, struct arena *arena, const struct http_request *request,
 		       struct http_response *response, struct h1_sink *ret_sink);

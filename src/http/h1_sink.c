@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * h1_sink: head, frame, content and tail as parts of one write.
+ *
+ * A write may take any number of bytes, so what is left of each part must be known afterwards. Content that
+ * did not go stays the source's; everything else that did not go is `held` and is sent before anything more:
+ * a head, or the few bytes that frame a chunk, which have a place of their own because an event stream would
+ * fill any arena. `left` says how much content the framing still wants, so that a chunk is announced once,
+ * however many writes it takes.
+ */
 #include "http/h1_sink.h"
 
 #include "base/buf.h"
@@ -10,6 +19,7 @@ static const struct body_sink_ops h1_sink_ops;
 void h1_sink_init(struct h1_sink *sink, struct stream *stream, struct arena *arena, str head,
 		  enum http_framing framing, uint64_t length)
 {
+	/* Member by member: the frame needs no clearing. */
 	sink->sink = (struct body_sink) { .ops = &h1_sink_ops };
 	sink->stream = stream;
 	sink->arena = arena;
@@ -81,6 +91,7 @@ static void begin_chunk(struct h1_sink *sink, size_t n)
 	sink->left = n;
 }
 
+/* RFC 9112 section 7.1.2. Once a message at most, and rare: joining piece by piece is good enough. */
 static str trailers_print(struct h1_sink *sink, str before)
 {
 	const struct http_fields *trailers = sink->sink.trailers;
@@ -149,6 +160,8 @@ static result send_parts(struct h1_sink *sink, struct piece piece, str tail, dea
 	sent = take_front(&sink->held, sent);
 	*ret_used = sent < content.len ? sent : content.len;
 	sent -= *ret_used;
+	/* The tail is due once the content has gone: what is left of it is held from now on, for the source
+	 * will not bring it again. */
 	if (*ret_used == content.len)
 		hold(sink, str_skip(tail, sent));
 	return OK;
@@ -156,6 +169,7 @@ static result send_parts(struct h1_sink *sink, struct piece piece, str tail, dea
 
 static result send_chunked(struct h1_sink *sink, struct piece piece, deadline until, size_t *ret_used)
 {
+	/* A chunk that was begun is finished first, even if the piece has grown since. */
 	str content = str_slice(piece.bytes, 0, sink->left), tail = { 0 };
 	bool is_whole;
 
@@ -202,6 +216,8 @@ static result sink_send_piece(struct body_sink *base, struct piece piece, deadli
 		TRY(send_chunked(sink, piece, until, ret_used));
 	else
 		TRY(send_plain(sink, piece, until, ret_used));
+	/* The end is the source's last byte: only then may what is held be waited for, since nothing follows
+	 * that could carry it. */
 	all_used = *ret_used == piece.bytes.len;
 	if (!piece.is_last || !all_used)
 		return OK;

@@ -2,8 +2,9 @@
 /*
  * h1_sink: the body of an HTTP/1 message, written to its connection, together with its head.
  *
- * The head waits for the first piece and leaves with it in one call. With the chunked coding each piece is a
- * chunk, and the end of the body goes along with the last piece.
+ * The head waits for the first piece and leaves with it in one call: most answers are one system call. With
+ * the chunked coding each piece is a chunk, and the end of the body goes along with the last piece. The sink
+ * sees to it that what it announced is what it sends: never more than the length, and less is an error.
  */
 #pragma once
 
@@ -13,7 +14,7 @@
 struct h1_sink {
 	struct body_sink sink;
 	struct stream *stream;
-	struct arena *arena; /* for trailers */
+	struct arena *arena; /* for trailers, and a head that a chunk's line is put behind */
 	enum http_framing framing;
 	str held; /* to be sent before any content: the head, or what frames a chunk */
 	uint64_t

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * h1_source: three framings, one kind of piece.
+ *
+ * A length is counted down, and until close takes everything. With the chunked coding the intake has two
+ * parts: content that is decoded already, at its front, and what follows as it came. Decoding moves content
+ * down over the frames that stood between, and takes the bytes that were won off the end. The front belongs
+ * to whoever peeked until it is consumed, so it is never decoded twice.
+ */
 #include "http/h1_source.h"
 
 #include "base/assert.h"
@@ -27,6 +35,7 @@ void h1_source_allow(struct h1_source *source, uint64_t max, const struct h1_chu
 	source->arena = arena;
 	if (source->framing != HTTP_CHUNKED)
 		return;
+	/* Once for each message and not for each call: a trailer section may come in several reads. */
 	source->trailer_space.max = limits->trailers.fields;
 	source->trailer_space.at = ARENA_ARRAY(arena, struct http_field, limits->trailers.fields);
 }
@@ -55,6 +64,8 @@ static result peek_length(struct h1_source *source, deadline until, struct piece
 	return OK;
 }
 
+/* RFC 9112 section 6.3: only an answer can be framed so. An orderly end is the end of the body; a connection
+ * that breaks leaves it incomplete. */
 static result peek_until_close(struct h1_source *source, deadline until, struct piece *ret_piece)
 {
 	if (!source->is_ended && !source->in->len) {
@@ -69,6 +80,7 @@ static result peek_until_close(struct h1_source *source, deadline until, struct 
 	return OK;
 }
 
+/* They point into the intake, which moves on. */
 static void keep_trailers(struct h1_source *source, const struct http_fields *trailers)
 {
 	struct http_fields *kept = &source->source.trailers;

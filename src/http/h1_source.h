@@ -3,7 +3,8 @@
  * h1_source: the body of an HTTP/1 message, read from its connection (RFC 9112 sections 6 and 7).
  *
  * The chunked coding is taken off in place, so that many small chunks that came in one read leave in one
- * write.
+ * write. It consumes nothing past the end of its message: a request that was pipelined behind it stays in the
+ * intake.
  */
 #pragma once
 

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * replay_source: first what is kept, from `at` on, then what the source below has not given yet.
+ *
+ * Kept bytes and new ones are never mixed in one piece: kept ones lie in the arena, new ones in the intake
+ * of the connection. A kept piece is therefore never the last one, even if nothing follows: the end comes
+ * from below, with the trailers.
+ */
 #include "http/replay_source.h"
 
 #include "base/assert.h"
