@@ -312,18 +312,25 @@ static char last_of(str s)
 	return s.ptr[s.len - 1];
 }
 
-/* Text stands there as it is, quoted text in its quotes, lists and maps in their brackets. */
+/* Text stands there as it is, quoted text in its quotes. */
+static void check_scalar(str source, const struct node *node)
+{
+	if (node->is_quoted)
+		assert_true(source.len >= 2 && source.ptr[0] == last_of(source));
+	else if (!node->is_expanded)
+		assert_true(str_eq(source, node->text));
+}
+
+/* Lists and maps stand there in their brackets. */
 static void check_place(const char *text, const struct node *node)
 {
 	str source = source_at(text, node);
 
-	if (node->kind == NODE_SCALAR && node->width && !node->is_quoted && !node->is_expanded)
-		assert_true(str_eq(source, node->text));
-	if (node->kind == NODE_SCALAR && node->width && node->is_quoted)
-		assert_true(source.len >= 2 && source.ptr[0] == last_of(source));
-	if (node->kind == NODE_LIST && node->width)
+	if (node->width && node->kind == NODE_SCALAR)
+		check_scalar(source, node);
+	if (node->width && node->kind == NODE_LIST)
 		assert_true(source.ptr[0] == '[' && last_of(source) == ']');
-	if (node->kind == NODE_MAP && node->width)
+	if (node->width && node->kind == NODE_MAP)
 		assert_true(source.ptr[0] == '{' && last_of(source) == '}');
 	for (const struct node *child = node->first; child; child = child->next)
 		check_place(text, child);
