@@ -6,24 +6,20 @@
 
 static int check_run(const struct command *command, int count, char **arguments)
 {
-	struct command_options options;
 	struct loaded loaded;
 	str file;
-	int code = 1;
+	int code = command_only_configuration(command, count, arguments, &file);
 
-	if (!command_options_parse(command, count, arguments, &options))
-		return 2;
-	if (options.rest_count)
-		return command_misused(command, "unexpected argument", options.rest[0]);
-	file = command_configuration(&options);
-	if (file.len && load(file, &loaded)) {
+	if (code)
+		return code;
+	code = 1;
+	if (load(file, &loaded)) {
 		printf("%.*s: ok: %zu listeners, %zu upstreams, %zu apis\n", STR_ARG(file),
 		       loaded.snapshot->listener_count, loaded.snapshot->upstream_count,
 		       loaded.snapshot->config.apis.len);
 		code = 0;
 	}
-	if (file.len)
-		unload(&loaded);
+	unload(&loaded);
 	return code;
 }
 

@@ -29,6 +29,18 @@ bool command_options_parse(const struct command *command, int count, char **argu
 	return true;
 }
 
+int command_only_configuration(const struct command *command, int count, char **arguments, str *ret_file)
+{
+	struct command_options options;
+
+	if (!command_options_parse(command, count, arguments, &options))
+		return 2;
+	if (options.rest_count)
+		return command_misused(command, "unexpected argument", options.rest[0]);
+	*ret_file = command_configuration(&options);
+	return ret_file->len ? 0 : 1;
+}
+
 str command_configuration(const struct command_options *options)
 {
 	static const char *const places[] = { "gatehouse.yaml", "/etc/gatehouse/gatehouse.yaml" };

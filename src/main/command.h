@@ -31,6 +31,9 @@ bool command_options_parse(const struct command *command, int count, char **argu
 			   struct command_options *ret_options);
 /* False after command_misused(). The rest begins at the first argument that is not -c FILE. */
 
+int command_only_configuration(const struct command *command, int count, char **arguments, str *ret_file);
+/* For commands that take -c FILE and nothing else. 0 with the file, or else the exit code: why is said. */
+
 str command_configuration(const struct command_options *options);
 /* The file given, or ./gatehouse.yaml, or /etc/gatehouse/gatehouse.yaml; empty when there is none, which it
  * says. */

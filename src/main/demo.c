@@ -3,7 +3,6 @@
  * demo: the quick start in one process: an echo upstream, and a gateway with real policies in front of it.
  */
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "base/assert.h"
@@ -55,18 +54,6 @@ static void *run_echo(void *argument)
 	return NULL;
 }
 
-/* Signals are the gateway's to mind: no thread made from here on takes them. */
-static void block_signals(void)
-{
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGUSR1);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-}
-
 static int serve_in_front_of(uint16_t port)
 {
 	struct arena arena;
@@ -89,6 +76,7 @@ static int demo_run(const struct command *command, int count, char **arguments)
 	struct address at, bound;
 	struct echo_server *server;
 	pthread_t thread;
+	sigset_t signals;
 	result_value made;
 	int code;
 
@@ -100,8 +88,8 @@ static int demo_run(const struct command *command, int count, char **arguments)
 		fprintf(stderr, "gatehouse demo: %s: %s\n", made.why, strerror(made.sys));
 		return 1;
 	}
-	block_signals();
-	pthread_create(&thread, NULL, run_echo, server);
+	serve_block_signals(&signals); /* they are the gateway's to mind, not the echo server's */
+	ASSERT(pthread_create(&thread, NULL, run_echo, server) == 0);
 	code = serve_in_front_of(address_port(&bound));
 	echo_server_stop(server);
 	pthread_join(thread, NULL);

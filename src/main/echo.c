@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <pthread.h>
 
+#include "base/assert.h"
 #include "main/command.h"
 #include "main/echo_server.h"
 
@@ -13,14 +14,22 @@ static bool address_of_argument(const char *text, struct address *ret_address)
 	return !failed(address_text_parse(str_of(text), &parts)) && address_of_text(&parts, ret_address);
 }
 
-static void *stop_on_signal(void *argument)
+/* What ends it: blocked before any thread is made, so that only the one that waits for them takes them. */
+static sigset_t stop_signals(void)
 {
 	sigset_t signals;
-	int signal;
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	return signals;
+}
+
+static void *stop_on_signal(void *argument)
+{
+	sigset_t signals = stop_signals();
+	int signal;
+
 	sigwait(&signals, &signal);
 	echo_server_stop(argument);
 	return NULL;
@@ -53,7 +62,7 @@ static int serve_echo(const char *listen)
 			strerror(made.sys));
 		return 1;
 	}
-	pthread_create(&waiter, NULL, stop_on_signal, server);
+	ASSERT(pthread_create(&waiter, NULL, stop_on_signal, server) == 0);
 	say_where(&bound);
 	echo_server_run(server);
 	pthread_join(waiter, NULL);
@@ -64,7 +73,7 @@ static int serve_echo(const char *listen)
 static int echo_run(const struct command *command, int count, char **arguments)
 {
 	const char *listen = "127.0.0.1:8081";
-	sigset_t signals;
+	sigset_t signals = stop_signals();
 
 	if (count && strcmp(arguments[0], "--listen") != 0)
 		return command_misused(command, "unexpected argument", arguments[0]);
@@ -72,9 +81,6 @@ static int echo_run(const struct command *command, int count, char **arguments)
 		return command_misused(command, "--listen needs an address", NULL);
 	if (count)
 		listen = arguments[1];
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	return serve_echo(listen);
 }

@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include "base/assert.h"
-#include "codec/json_text.h"
-#include "codec/uri.h"
 #include "http/h1_server.h"
 #include "io/listener.h"
 #include "io/socket.h"

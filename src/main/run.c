@@ -1,29 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * run: starts the gateway and minds its signals: SIGTERM and SIGINT drain and stop, a second one stops at
- * once; SIGUSR1 reopens the logs.
+ * run: the gateway in the foreground, by a configuration file.
+ *
+ * The command finds the file, has it loaded, and gives it to serve(), which minds the signals until the end.
+ * A configuration with errors never starts: they are printed, and the exit code is 1.
  */
-
 #include "main/command.h"
 #include "main/load.h"
 #include "main/serve.h"
 
 static int run_run(const struct command *command, int count, char **arguments)
 {
-	struct command_options options;
 	struct loaded loaded;
 	str file;
-	int code = 1;
+	int code = command_only_configuration(command, count, arguments, &file);
 
-	if (!command_options_parse(command, count, arguments, &options))
-		return 2;
-	if (options.rest_count)
-		return command_misused(command, "unexpected argument", options.rest[0]);
-	file = command_configuration(&options);
-	if (!file.len)
-		return 1;
-	if (load(file, &loaded))
-		code = serve(loaded.snapshot);
+	if (code)
+		return code;
+	code = load(file, &loaded) ? serve(loaded.snapshot) : 1;
 	unload(&loaded);
 	return code;
 }

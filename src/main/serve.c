@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "main/serve.h"
 
-#include <signal.h>
 #include <sys/resource.h>
 
 #include "main/gateway.h"
@@ -17,15 +16,13 @@ static void raise_descriptors(void)
 	}
 }
 
-/* They are waited for, here, and interrupt nobody. Threads inherit the mask. */
-static void block_signals(sigset_t *ret_set)
+void serve_block_signals(sigset_t *ret_signals)
 {
-	sigemptyset(ret_set);
-	sigaddset(ret_set, SIGTERM);
-	sigaddset(ret_set, SIGINT);
-	sigaddset(ret_set, SIGUSR1);
-	pthread_sigmask(SIG_BLOCK, ret_set, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(ret_signals);
+	sigaddset(ret_signals, SIGTERM);
+	sigaddset(ret_signals, SIGINT);
+	sigaddset(ret_signals, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
 }
 
 static void mind_signals(struct gateway *gateway, struct journal *journal, const sigset_t *set)
@@ -58,7 +55,8 @@ int serve(struct snapshot *snapshot)
 	int code = 1;
 
 	raise_descriptors();
-	block_signals(&signals);
+	serve_block_signals(&signals);
+	signal(SIGPIPE, SIG_IGN);
 	if (!failed(gateway_start(snapshot, journal, &gateway))) {
 		mind_signals(gateway, journal, &signals);
 		gateway_free(&gateway);

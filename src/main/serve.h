@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * serve: a gateway in the foreground, from its start to the signal that ends it.
+ *
+ * SIGTERM and SIGINT drain and stop, a second one stops at once; SIGUSR1 reopens the logs.
  */
 #pragma once
 
+#include <signal.h>
+
 #include "proxy/snapshot.h"
+
+void serve_block_signals(sigset_t *ret_signals);
+/* The signals that serve() waits for interrupt nobody from here on: this thread, and those it makes. For a
+ * command that makes threads of its own before it serves. */
 
 int serve(struct snapshot *snapshot);
 /* Returns the exit code: 0 after a graceful stop, 1 when it could not start. */
