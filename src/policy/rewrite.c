@@ -67,9 +67,11 @@ static bool is_path_text(str literal)
 static result check_path(struct policy_compile *compile, const char *key, const struct value *value)
 {
 	for (size_t i = 0; i < value->count; i++) {
-		str literal = value->at[i].what ? (str) { 0 } : value->at[i].text;
+		str literal = value->at[i].text;
 		size_t at;
 
+		if (value->at[i].what)
+			continue;
 		if (i == 0 && literal.len && literal.ptr[0] != '/')
 			return refuse(compile, key, "want a path that begins with /");
 		if (str_find(literal, '?', &at) || str_find(literal, '#', &at))
