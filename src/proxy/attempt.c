@@ -226,6 +226,6 @@ enum reason attempt_run(struct forward *f)
 void attempt_abandon(struct forward *f)
 {
 	upload_stop(&f->upload);
-	pool_drop(f->exchange->worker->pool, &f->connection);
+	pool_drop(&f->connection);
 	attempt_end_load(f);
 }

@@ -133,7 +133,7 @@ static void forward_end(struct forward *f)
 		duration keep = handover_keep_alive(f->keep_alive_hint, options->idle_timeout);
 
 		attempt_end_load(f);
-		pool_give(f->exchange->worker->pool, &f->connection, options, keep);
+		pool_give(&f->connection, options, keep);
 	}
 	attempt_abandon(f);
 }

@@ -19,15 +19,14 @@ struct pool {
 	size_t endpoints;
 };
 
-result pool_new(struct fibers *fibers, struct dns *dns, struct pool **ret_pool)
+struct pool *pool_new(struct fibers *fibers, struct dns *dns)
 {
 	struct pool *pool = calloc(1, sizeof *pool);
 
 	ASSERT(pool);
 	pool->fibers = fibers;
 	pool->dns = dns;
-	*ret_pool = pool;
-	return OK;
+	return pool;
 }
 
 static struct idle_list *idle_of(struct pool *pool, const struct endpoint *endpoint)
@@ -194,11 +193,12 @@ result pool_take(struct pool *pool, struct endpoint *endpoint, bool is_repeatabl
 	return OK;
 }
 
-void pool_give(struct pool *pool, struct pool_connection **address,
-	       const struct upstream_connections *options, duration idle_timeout)
+void pool_give(struct pool_connection **address, const struct upstream_connections *options,
+	       duration idle_timeout)
 {
 	struct pool_connection *connection = *address;
-	struct idle_list *idle = idle_of(pool, connection->endpoint);
+	struct idle_list *idle = idle_of(connection->pool, connection->endpoint);
+	struct loop *loop = fibers_loop(connection->pool->fibers);
 
 	*address = NULL;
 	if (idle->count >= options->idle || connection->in.len || socket_is_readable(&connection->socket)) {
@@ -213,13 +213,11 @@ void pool_give(struct pool *pool, struct pool_connection **address,
 	idle->count++;
 	socket_set_watch(&connection->socket, on_stale);
 	connection->idle.on_due = on_idle_too_long;
-	timer_set(fibers_loop(pool->fibers), &connection->idle,
-		  deadline_after(loop_now(fibers_loop(pool->fibers)), idle_timeout));
+	timer_set(loop, &connection->idle, deadline_after(loop_now(loop), idle_timeout));
 }
 
-void pool_drop(struct pool *pool, struct pool_connection **address)
+void pool_drop(struct pool_connection **address)
 {
-	(void)pool;
 	if (!*address)
 		return;
 	connection_close(*address);

@@ -24,9 +24,11 @@ struct pool_connection {
 	bool is_reused;                       /* it has carried an exchange before */
 };
 
-result pool_new(struct fibers *fibers, struct dns *dns, struct pool **ret_pool);
+struct pool *pool_new(struct fibers *fibers, struct dns *dns);
+/* On the worker's thread, as everything here. Both must outlive it. */
+
 void pool_free(struct pool **pool);
-/* Closes what is idle; nothing may be taken. */
+/* Closes what is idle; nothing may be taken. Clears the address, accepts NULL. */
 
 result pool_take(struct pool *pool, struct endpoint *endpoint, bool is_repeatable, deadline until,
 		 struct pool_connection **ret_connection);
@@ -38,12 +40,13 @@ result pool_connect(struct pool *pool, struct endpoint *endpoint, deadline until
 		    struct pool_connection **ret_connection);
 /* Yields. A new connection, whatever is kept: for a request that met a dead one already. Errors as above. */
 
-void pool_give(struct pool *pool, struct pool_connection **connection,
-	       const struct upstream_connections *options, duration idle_timeout);
+void pool_give(struct pool_connection **connection, const struct upstream_connections *options,
+	       duration idle_timeout);
 /* After a complete exchange: keeps it, or closes it when enough are kept. idle_timeout: the shorter of the
  * options' and the peer's. */
 
-void pool_drop(struct pool *pool, struct pool_connection **connection);
+void pool_drop(struct pool_connection **connection);
 /* Closes it. Clears the address, accepts NULL. */
 
 size_t pool_idle_count(const struct pool *pool, const struct endpoint *endpoint);
+/* How many are kept for it. */

@@ -68,7 +68,7 @@ static void scene_open(struct scene *scene)
 	*scene = (struct scene) { .is_repeatable = true };
 	world_open(&scene->world);
 	assert_int_equal(dns_new_with(scene->world.fibers, &nobody, &scene->dns).kind, ERROR_NONE);
-	assert_int_equal(pool_new(scene->world.fibers, scene->dns, &scene->pool).kind, ERROR_NONE);
+	scene->pool = pool_new(scene->world.fibers, scene->dns);
 	scene->endpoints = endpoints_new();
 	scene->listener = listen_at((struct sockaddr *)&at, sizeof at, 16);
 	assert_true(scene->listener >= 0);
@@ -116,9 +116,9 @@ static int accept_one(const struct scene *scene)
 	return fd;
 }
 
-static void give(struct scene *scene, struct pool_connection *connection, duration timeout)
+static void give(struct pool_connection *connection, duration timeout)
 {
-	pool_give(scene->pool, &connection, &keep_two, timeout);
+	pool_give(&connection, &keep_two, timeout);
 	assert_null(connection);
 }
 
@@ -156,19 +156,19 @@ static void the_last_one_given_is_taken_first(void **state)
 	second = take(&scene);
 	peers[1] = accept_one(&scene);
 	assert_false(first->is_reused || second->is_reused);
-	give(&scene, first, MINUTE);
-	give(&scene, second, MINUTE);
+	give(first, MINUTE);
+	give(second, MINUTE);
 	assert_int_equal(idle(&scene), 2);
 	assert_ptr_equal(take(&scene), second);
 	assert_true(second->is_reused);
 	assert_ptr_equal(take(&scene), first);
 	assert_int_equal(idle(&scene), 0);
-	give(&scene, second, MINUTE);
-	give(&scene, first, MINUTE);
+	give(second, MINUTE);
+	give(first, MINUTE);
 	assert_ptr_equal(take(&scene), first);
-	pool_drop(scene.pool, &first);
+	pool_drop(&first);
 	assert_null(first);
-	pool_drop(scene.pool, &first);
+	pool_drop(&first);
 	assert_true(is_closed(peers[0]));
 	assert_false(is_closed(peers[1]));
 	scene_close(&scene);
@@ -193,7 +193,7 @@ static void no_more_are_kept_than_allowed(void **state)
 			peers[i] = accept_one(&scene);
 		}
 		for (unsigned i = 0; i < 3; i++) {
-			pool_give(scene.pool, &taken[i], &options, MINUTE);
+			pool_give(&taken[i], &options, MINUTE);
 			assert_int_equal(is_closed(peers[i]), i >= most);
 		}
 		assert_int_equal(idle(&scene), most < 3 ? most : 3);
@@ -213,15 +213,15 @@ static void nobody_is_kept_for_too_long(void **state)
 	scene_open(&scene);
 	lasting = take(&scene);
 	peers[0] = accept_one(&scene);
-	give(&scene, take(&scene), 3 * MILLISECOND);
+	give(take(&scene), 3 * MILLISECOND);
 	peers[1] = accept_one(&scene);
-	give(&scene, lasting, MINUTE);
+	give(lasting, MINUTE);
 	assert_int_equal(idle(&scene), 2);
 	wait_for_idle(&scene, 1);
 	assert_true(is_closed(peers[1]));
 	assert_false(is_closed(peers[0]));
 	assert_ptr_equal(take(&scene), lasting);
-	give(&scene, lasting, 0); /* its peer has said that it will not wait */
+	give(lasting, 0); /* its peer has said that it will not wait */
 	wait_for_idle(&scene, 0);
 	assert_true(is_closed(peers[0]));
 	scene_close(&scene);
@@ -241,13 +241,13 @@ static void a_taken_one_is_not_closed_by_its_timer(void **state)
 	scene_open(&scene);
 	connection = take(&scene);
 	peer = accept_one(&scene);
-	give(&scene, connection, 5 * MILLISECOND);
+	give(connection, 5 * MILLISECOND);
 	assert_ptr_equal(take(&scene), connection);
 	until = world_in(&scene.world, 15 * MILLISECOND);
 	while (loop_now(scene.world.loop) < until)
 		loop_turn(scene.world.loop, until);
 	assert_false(is_closed(peer));
-	pool_drop(scene.pool, &connection);
+	pool_drop(&connection);
 	scene_close(&scene);
 	close(peer);
 }
@@ -297,7 +297,7 @@ static void a_dead_one_is_not_handed_out(void **state)
 		scene_open(&scene);
 		connection = take(&scene);
 		peers[0] = accept_one(&scene);
-		give(&scene, connection, MINUTE);
+		give(connection, MINUTE);
 		world_turn(&scene.world); /* that it can be written to is no news later */
 		assert_int_equal(idle(&scene), 1);
 		die(peers[0], dead_rows[i].death);
@@ -309,7 +309,7 @@ static void a_dead_one_is_not_handed_out(void **state)
 		assert_int_equal(idle(&scene), 0);
 		if (!dead_rows[i].want_same)
 			peers[1] = accept_one(&scene);
-		pool_drop(scene.pool, &connection);
+		pool_drop(&connection);
 		scene_close(&scene);
 		if (dead_rows[i].death == TALKS)
 			close(peers[0]);
@@ -330,13 +330,13 @@ static void the_next_one_is_taken_instead(void **state)
 	peers[0] = accept_one(&scene);
 	dead = take(&scene);
 	peers[1] = accept_one(&scene);
-	give(&scene, living, MINUTE);
-	give(&scene, dead, MINUTE);
+	give(living, MINUTE);
+	give(dead, MINUTE);
 	world_turn(&scene.world);
 	close(peers[1]);
 	scene.is_repeatable = false;
 	assert_ptr_equal(take(&scene), living);
-	pool_drop(scene.pool, &living);
+	pool_drop(&living);
 	scene_close(&scene);
 	close(peers[0]);
 }
@@ -357,7 +357,7 @@ static void unread_bytes_are_never_handed_on(void **state)
 	assert_int_equal(intake_room(&connection->in, &at, &room).kind, ERROR_NONE);
 	*at = 'x';
 	intake_add(&connection->in, 1);
-	give(&scene, connection, MINUTE);
+	give(connection, MINUTE);
 	assert_int_equal(idle(&scene), 0);
 	assert_true(is_closed(peer));
 	close(peer);
@@ -366,7 +366,7 @@ static void unread_bytes_are_never_handed_on(void **state)
 	assert_int_equal(send(peer, "x", 1, 0), 1);
 	while (!socket_is_readable(&connection->socket))
 		loop_turn(scene.world.loop, DEADLINE_NEVER);
-	give(&scene, connection, MINUTE);
+	give(connection, MINUTE);
 	assert_int_equal(idle(&scene), 0);
 	scene_close(&scene);
 	close(peer);
@@ -382,14 +382,14 @@ static void a_new_one_can_be_asked_for(void **state)
 	scene_open(&scene);
 	kept = take(&scene);
 	peers[0] = accept_one(&scene);
-	give(&scene, kept, MINUTE);
+	give(kept, MINUTE);
 	scene.is_new = true;
 	fresh = take(&scene);
 	peers[1] = accept_one(&scene);
 	assert_ptr_not_equal(fresh, kept);
 	assert_false(fresh->is_reused);
 	assert_int_equal(idle(&scene), 1);
-	pool_drop(scene.pool, &fresh);
+	pool_drop(&fresh);
 	scene_close(&scene);
 	close(peers[0]);
 	close(peers[1]);
@@ -408,7 +408,7 @@ static void many_endpoints_have_each_its_own(void **state)
 	first = scene.endpoint;
 	connection = take(&scene);
 	peer = accept_one(&scene);
-	give(&scene, connection, MINUTE);
+	give(connection, MINUTE);
 	for (unsigned i = 0; i < 100; i++)
 		far = endpoint_at(&scene, "127.0.0.2", 1000 + i);
 	assert_int_equal(pool_idle_count(scene.pool, far), 0);
@@ -522,7 +522,7 @@ static void every_address_of_a_name_is_tried(void **state)
 		skip(); /* here localhost has one address only */
 	}
 	peer = accept_one(&scene);
-	pool_drop(scene.pool, &scene.taken);
+	pool_drop(&scene.taken);
 	scene_close(&scene);
 	close(peer);
 }
