@@ -3,8 +3,9 @@
  * admission: from what stood on the wire to the one view of the request that everything after it uses.
  *
  * The target is taken apart, the host and the path are normalised, the client is told from the proxies in
- * front of it, and what a client must not say (hop-by-hop, managed names and their aliases) is removed. Pure
- * but for the arena.
+ * front of it, and what a client must not say (hop-by-hop, managed names and their aliases) is removed.
+ * Nothing behind it looks at the raw target or believes a field about the client again: two readings of one
+ * request are how access rules are walked around. Pure but for the arena.
  */
 #pragma once
 

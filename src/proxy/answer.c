@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * answer: head and body of an answer of the gateway, and whether the connection outlives it.
+ *
+ * What a policy set stands; the fields that every answer of its kind must have are added where it said
+ * nothing (Date, Content-Type, Allow, Retry-After). The connection is kept only when it is certain where
+ * the next request begins: the framing was understood, and what is left of the body is small enough to be
+ * read and dropped. Telling a client to stop sending is cheaper than reading what nobody wants.
+ */
 #include "proxy/answer.h"
 
 #include "base/assert.h"

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attempt: connect, send, receive; each names its failures at the place where it still knows what was sent.
+ *
+ * That is the whole of retry safety: between "no byte has left" and "some byte may have arrived" lies the
+ * line that may not be crossed twice by a request that changes something (RFC 9110 section 9.2.2). So a
+ * failed write is not yet a failure: the upstream may have answered before it closed, and that answer is
+ * read first. The head of an answer is read while the upload goes on, for it may come before the body has
+ * gone.
+ */
 #include "proxy/attempt.h"
 
 #include "http/h1_client.h"

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * attempt: one try of a request: an endpoint, a connection to it, the request on its way, and the head of the
- * answer.
+ * attempt: one try of a request: an endpoint, a connection to it, the request on its way, and the head of
+ * the answer.
+ *
+ * It tells what failed as finely as retry safety needs it (enum failure), and the reason for the log.
+ * Whether there is another try is not its decision, but forward's.
  */
 #pragma once
 

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * connection: who has it, the loop or a fiber, and how it ends.
+ *
+ * There are four ends, because a close can destroy what was sent just before it. Kept connections go back
+ * to the loop; an answer that the client must be able to read is followed by a lingering close (RFC 9112
+ * section 9.6); one that was cut short by a reset, where an orderly end would pass for the end of the body;
+ * the rest just close. Counts go down when a connection leaves the worker, not when its memory is freed.
+ */
 #include "proxy/connection.h"
 
 #include <stdlib.h>

@@ -2,8 +2,12 @@
 /*
  * connection: a client's connection, from accept to close.
  *
- * While it waits for a request it is this struct and nothing else: no fiber, no buffer. The first bytes take
- * a fiber, which serves requests until none is waiting, and gives the connection back to the loop.
+ * While it waits for a request it is this struct and nothing else: no fiber, no buffer. The first bytes
+ * take a fiber, which serves requests until none is waiting, and gives the connection back to the loop.
+ *
+ * It belongs to its worker, is in the worker's list from accept to close, and is freed by the loop after
+ * its socket is closed. One of two has it at any time: the loop (watch and timer set, fiber NULL) or its
+ * fiber.
  */
 #pragma once
 

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exchange: the request from top to bottom; exchange_run() at the end of the file is the table of contents.
+ *
+ * Each step says REASON_NONE or why it goes no further; the first reason is the one that is answered and
+ * logged. Whatever happened, the end is the same: an answer if none has begun and somebody is there to read
+ * it, one line in the log, and a verdict on the connection. The exchange lives on its fiber's stack and
+ * everything it makes in its arena, so leaving it needs no list of what to undo.
+ */
 #include "proxy/exchange.h"
 
 #include "proxy/admission.h"

@@ -5,6 +5,9 @@
  * exchange_run() is the whole of it, to be read from top to bottom. Its steps live in files of their own:
  * admission (is this a request at all, and for whom), forward (to the upstream and back), answer (what the
  * gateway says itself).
+ *
+ * What the steps hand to each other stands in struct exchange, and nowhere else. It belongs to one fiber;
+ * only exchange_client_gone() comes from outside, from the loop, and does no more than to cancel.
  */
 #pragma once
 

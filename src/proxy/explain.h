@@ -2,6 +2,9 @@
 /*
  * explain: what the gateway would do with a request, told to people; by the same admission, router and
  * policies as live traffic, with nothing sent anywhere.
+ *
+ * It has no rules of its own. Where it and live traffic could differ (clock, random numbers, the client)
+ * stands in one place, the rehearsal.
  */
 #pragma once
 

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * forward: the rules of when another try is safe, in the words of the contract.
+ *
+ * A try is repeated only when all of these hold: its failure is of a kind that cannot have had an effect,
+ * or the method may be repeated; the configuration asks for it; nothing has reached the client; the body
+ * can be given again from its first byte; attempts and budget are not used up; and there is time for it.
+ * They are asked from the cheapest to the one that spends something, so that a refusal costs no budget. The
+ * last answer, good or bad, is the client's.
+ */
 #include "proxy/forward.h"
 
 #include "proxy/attempt.h"

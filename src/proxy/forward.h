@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * forward: the request to its upstream, tried again where that is safe, and the answer back to the client.
+ *
+ * struct forward is what the tries of one request have in common. attempt fills its lower half anew each
+ * time, handover reads it when there is an answer to pass on. It lives on the stack of forward_run(), which
+ * undoes on every way out what a try has taken: the connection, the upload's fiber, the endpoint's load.
  */
 #pragma once
 

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gateway_config: the rows. They parse, check, print the manual and make the schema.
+ *
+ * A key is added by one row here and one member in the header; the compiler refuses a row whose type is not
+ * its member's. Policies and timeouts are kept as nodes, because what they mean depends on where they
+ * stand: which API they are in, and what they inherit.
+ */
 #include "proxy/gateway_config.h"
 
 #include "base/journal.h"

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * gateway_config: the whole configuration as structs: the root of all tables.
+ *
+ * One member for each key, named as the key. Here is what was written and what holds without it, checked
+ * for type and range, not for sense: references are resolved by snapshot.c, which knows all of it.
  */
 #pragma once
 

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handover: the request's head is printed once and sent with each try; the answer is relayed while it
+ * comes.
+ *
+ * What is said of the connection to the client is decided just before its head is printed, with what is
+ * known then: an answer may overtake the upload, and then the rest of the body stands in the way of the
+ * next request. When the relay breaks off, who broke it is told from which side failed, and a client whose
+ * upload failed is to blame before the upstream that waited for it.
+ */
 #include "proxy/handover.h"
 
 #include "http/h1_head.h"

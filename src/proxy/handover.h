@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * handover: what changes on a message as it passes the gateway: the request's head for the upstream, and the
- * answer for the client.
+ * handover: what changes on a message as it passes the gateway: the request's head for the upstream, and
+ * the answer for the client.
+ *
+ * Heads are printed anew, hop-by-hop fields end here (RFC 9110 section 7.6.1), and each side gets the
+ * framing that it understands. Bodies pass as they are, a piece at a time. It decides nothing about tries,
+ * and once the answer's head has left there is no way back to them.
  */
 #pragma once
 

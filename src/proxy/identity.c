@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * identity: lines printed straight into the request's head, for they are the same for every try.
+ *
+ * They are no fields of the request: nothing after this looks them up, so a place among the fields would
+ * only cost. What a policy has set under one of these names is in the fields and wins; it is looked for
+ * only where there are policies at all.
+ */
 #include "proxy/identity.h"
 
 #include "codec/forwarded.h"

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * identity: the lines by which an upstream learns who calls, through whom, and under which id.
+ *
+ * They are the gateway's word and nobody else's: what a client says under these names was removed by
+ * admission, and what trusted proxies said was taken over into the exchange there.
  */
 #pragma once
 

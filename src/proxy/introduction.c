@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * introduction: reads v1 or v2 through the connection's own intake, so that a request that came along stays
+ * there.
+ *
+ * It has the time of a head, in the fiber of the first request: a connection that sends nothing costs none.
+ * The balancer's own checks (LOCAL, families that are no IP) leave the address of the peer as it is.
+ */
 #include "proxy/introduction.h"
 
 #include "codec/proxy_protocol.h"

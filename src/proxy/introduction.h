@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * introduction: the PROXY protocol's header, by which a balancer in front tells whom it speaks for.
+ *
+ * It stands before everything else on a connection, also before TLS, once. A listener that wants it closes
+ * connections without it: guessing whether a header is there would let any client choose its address.
  */
 #pragma once
 

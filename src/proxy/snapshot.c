@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * snapshot: from checked structs to what a request is served with: names become pointers, inheritance is
+ * settled.
+ *
+ * The order is that of reference: upstreams before the APIs that name them, policies before the chains that
+ * use them, rules last of all. A part that is wrong is reported and left out, and the rest is compiled all
+ * the same, so that one run shows every problem; a name that is missing only because its owner was wrong is
+ * not reported twice.
+ */
 #include "proxy/snapshot.h"
 
 #include <stdlib.h>

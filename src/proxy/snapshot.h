@@ -2,7 +2,8 @@
 /*
  * snapshot: a configuration compiled: immutable, in one arena, ready to serve.
  *
- * Compiling may fail, reports everything that is wrong, and touches nothing; using it cannot fail.
+ * Compiling may fail, reports everything that is wrong, and touches nothing; using it cannot fail. What
+ * must outlive it (endpoints with their load, pools) hangs on identities and is only pointed at.
  */
 #pragma once
 

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upload: one relay, run here or in a fiber, and the join.
+ *
+ * Its ends are told apart because they mean different things. The upstream no longer takes the body: it may
+ * have answered, so the exchange goes on waiting. The client breaks it off: no answer can come, so the
+ * exchange is cancelled at once. Its struct lies on the exchange's stack: upload_stop() waits for the fiber
+ * whatever happens, also while the exchange itself is being cancelled.
+ */
 #include "proxy/upload.h"
 
 #include "base/assert.h"

@@ -2,9 +2,12 @@
 /*
  * upload: the client's body on its way to the upstream, beside the exchange that waits for the answer.
  *
- * A body that is whole already, or none, goes at once. Any other gets a fiber of its own, because an upstream
- * may answer before it has read everything, and neither side may wait for the other. The exchange joins it
- * before it ends.
+ * A body that is whole already, or none, goes at once. Any other gets a fiber of its own, because an
+ * upstream may answer before it has read everything, and neither side may wait for the other. The exchange
+ * joins it before it ends.
+ *
+ * While it is under way the client's intake and the upstream's sink are the upload's alone; the exchange
+ * reads the upstream and writes to the client. So the two fibers never meet on one half of a stream.
  */
 #pragma once
 

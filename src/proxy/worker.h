@@ -3,7 +3,8 @@
  * worker: one thread that serves: its loop, its listening sockets, its buffers and its pools.
  *
  * Nothing of it is touched by another thread but through loop_post(). Everything that a request needs hangs
- * here or on the snapshot.
+ * here or on the snapshot, so that a request takes no lock and workers do not slow each other down. What
+ * workers share (endpoints' load, the log's writer) is atomic or a ring of their own.
  */
 #pragma once
 
