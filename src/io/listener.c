@@ -41,22 +41,31 @@ static void listener_trouble(struct listener *listener, int sys)
 
 /* What is wrong with one connection is not wrong with the next; the callee may pause or close the listener.
  */
+static bool listener_accept(struct listener *listener)
+{
+	struct source *source = &listener->source;
+	struct address peer = { .len = sizeof(struct sockaddr_un) };
+	int fd;
+
+	if (source->fd < 0 || listener->is_paused)
+		return false;
+	fd = accept4(source->fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0)
+		listener->on_accept(listener, fd, &peer);
+	else if (errno == EAGAIN)
+		return false;
+	else if (!is_of_connection(errno))
+		listener_trouble(listener, errno);
+	return true;
+}
+
 static void listener_on_ready(struct source *source)
 {
 	struct listener *listener = LISTENER_OF(source, source);
 
 	source->ready = 0;
-	for (unsigned i = 0; i < ACCEPTS_MAX && source->fd >= 0 && !listener->is_paused; i++) {
-		struct address peer = { .len = sizeof(struct sockaddr_un) };
-		int fd = accept4(source->fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd >= 0)
-			listener->on_accept(listener, fd, &peer);
-		else if (errno == EAGAIN)
-			return;
-		else if (!is_of_connection(errno))
-			listener_trouble(listener, errno);
-	}
+	for (unsigned i = 0; i < ACCEPTS_MAX && listener_accept(listener); i++)
+		continue;
 }
 
 static void listener_on_due(struct timer *timer)
@@ -168,6 +177,13 @@ void listener_pause(struct listener *listener, deadline until)
 }
 
 /* Another process may hold the same socket: then closing alone would not end the events. */
+void listener_finish(struct listener *listener)
+{
+	for (unsigned i = 0; i < BACKLOG && listener_accept(listener); i++)
+		continue;
+	listener_close(listener);
+}
+
 void listener_close(struct listener *listener)
 {
 	if (listener->source.fd < 0)

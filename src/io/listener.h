@@ -45,5 +45,8 @@ result listener_open(struct listener *listener, struct loop *loop, int fd, liste
 void listener_pause(struct listener *listener, deadline until);
 /* No accepts until then, DEADLINE_NEVER: until it is closed. */
 
+void listener_finish(struct listener *listener);
+/* Accepts what waits in the queue, which would be reset otherwise, and closes it. */
+
 void listener_close(struct listener *listener);
 /* Nothing if it is closed already. Its memory must stay until the end of the loop's turn. */

@@ -212,7 +212,15 @@ void connections_drain(struct worker *worker)
 
 	for (struct connection *connection = worker->connections; connection; connection = next) {
 		next = connection->next;
-		if (!connection->fiber)
+		if (connection->fiber)
+			continue;
+		if (socket_peek_stale(&connection->socket))
+			on_client_ready(
+				&connection->socket); /* a request has come that nobody has read yet */
+		else if (connection->requests == 0)
+			wait_for_request(connection,
+					 SECOND); /* it was let in a moment ago, to say something */
+		else
 			connection_close(connection);
 	}
 	if (worker->connection_count == 0)
