@@ -142,21 +142,13 @@ static const struct upstream_timeouts *compile_timeouts(struct compiling *c, con
 							const struct upstream_timeouts *base)
 {
 	static const struct upstream_timeouts none;
-	struct upstream_timeouts given, *mixed;
+	struct upstream_timeouts *mixed;
 
 	if (!node)
 		return base;
 	mixed = ARENA_NEW(c->reader.arena, struct upstream_timeouts);
 	*mixed = base ? *base : none;
-	fields_read(&c->reader, node, upstream_timeouts_fields, &given);
-	if (node_find(node, STR("connect")))
-		mixed->connect = given.connect;
-	if (node_find(node, STR("response")))
-		mixed->response = given.response;
-	if (node_find(node, STR("idle")))
-		mixed->idle = given.idle;
-	if (node_find(node, STR("total")))
-		mixed->total = given.total;
+	fields_read_over(&c->reader, node, upstream_timeouts_fields, mixed);
 	return mixed;
 }
 
@@ -298,9 +290,12 @@ result snapshot_load(str path, struct endpoints *endpoints, struct diagnostics *
 {
 	struct snapshot *snapshot = snapshot_new(ret_diagnostics);
 	struct document *document;
+	result_value loaded;
 
 	*ret_snapshot = snapshot;
-	TRY(document_load(&snapshot->arena, path, NULL, *ret_diagnostics, &document));
+	loaded = document_load(&snapshot->arena, path, NULL, *ret_diagnostics, &document);
+	if (!document)
+		return loaded;
 	return snapshot_compile(snapshot, document, endpoints, *ret_diagnostics);
 }
 
@@ -309,9 +304,12 @@ result snapshot_parse(str name, str text, struct endpoints *endpoints, struct di
 {
 	struct snapshot *snapshot = snapshot_new(ret_diagnostics);
 	struct document *document;
+	result_value parsed;
 
 	*ret_snapshot = snapshot;
-	TRY(document_parse(&snapshot->arena, name, text, NULL, *ret_diagnostics, &document));
+	parsed = document_parse(&snapshot->arena, name, text, NULL, *ret_diagnostics, &document);
+	if (!document)
+		return parsed;
 	return snapshot_compile(snapshot, document, endpoints, *ret_diagnostics);
 }
 
