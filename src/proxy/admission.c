@@ -4,7 +4,7 @@
  *
  * First what decides whether there is one request at all, then the path, and only then who asks: the
  * proxies' fields are read before the managed names are removed, and only where the listener trusts the
- * peer. What is refused here closes the connection, for a client that sends such a head may mean more than
+ * peer. A head that is refused closes the connection, for a client that sends such a one may mean more than
  * one request by it. Routing comes last and asks nothing of the wire.
  */
 #include "proxy/admission.h"

@@ -87,6 +87,7 @@ static str allow_print(struct exchange *x)
 	return arena_close(&x->arena, &out);
 }
 
+/* Half of the room is left for response policies and the fields that are added. */
 static void copy_fields(struct http_response *response, const struct http_fields *from)
 {
 	for (size_t i = 0; i < from->count && response->fields.count < FIELDS_MAX / 2; i++)

@@ -29,6 +29,7 @@ static enum reason fail(struct forward *f, enum failure failure, enum reason rea
 	return reason;
 }
 
+/* From before the connection, so that one that is slow to come about counts as load. */
 static void begin_load(struct forward *f)
 {
 	atomic_fetch_add_explicit(&f->endpoint->active, 1, memory_order_relaxed);
@@ -57,6 +58,8 @@ static enum reason connect_failure(struct forward *f, result_value error)
 	}
 }
 
+/* A kept connection is checked by a call to the kernel only for requests that cannot be repeated, and after
+ * one has proved dead; for all others a wrong guess costs a try and no harm. */
 static enum reason connect_endpoint(struct forward *f)
 {
 	struct exchange *x = f->exchange;
@@ -104,6 +107,7 @@ static enum reason send_request(struct forward *f)
 
 	if (x->request.head.framing != HTTP_NO_BODY && failed(give_leave(x)))
 		return fail(f, FAILURE_FINAL, REASON_CLIENT_ABORTED);
+	/* The requests that came in one turn of the loop are all read before the first is sent. */
 	fiber_step_aside(x->session->fiber);
 	upload_start(&f->upload, x, to, f->head, f->body, x->target->timeouts->idle);
 	if (!upload_has_failed(&f->upload))
@@ -143,6 +147,8 @@ static deadline answer_deadline(const struct forward *f)
 			    deadline_after(from, f->exchange->target->timeouts->response));
 }
 
+/* A deadline that was set while the upload was under way comes too early if the upload has ended since; the
+ * parser has kept what came, and goes on. */
 static result read_one_head(struct forward *f, struct http_response *response)
 {
 	struct exchange *x = f->exchange;
@@ -184,6 +190,8 @@ static enum reason silent_failure(struct forward *f)
 	return fail(f, FAILURE_SILENT, REASON_UPSTREAM_RESET);
 }
 
+/* A cancellation has two causes: the client went, or the upload met a body that cannot be read; the upload
+ * knows. */
 static enum reason answer_failure(struct forward *f, result_value error)
 {
 	enum reason client = upload_client_failure(&f->upload);

@@ -93,6 +93,7 @@ static void on_client_busy(struct socket *socket)
 		exchange_client_gone(connection->exchange);
 }
 
+/* The fiber has it now: the idle timer is off, and the watch only listens for the client going. */
 static void session_begin(struct session *session, struct fiber *fiber, struct connection *connection)
 {
 	struct worker *worker = connection->door->worker;
@@ -124,6 +125,8 @@ static enum exchange_end serve(struct session *session)
 	return end;
 }
 
+/* The body of the fiber. The intake is let go before the loop has the connection again: idle costs no buffer.
+ */
 static void connection_run(struct fiber *self, void *argument)
 {
 	struct connection *connection = argument;
@@ -240,6 +243,8 @@ static void cancel_all(struct worker *worker)
 	}
 }
 
+/* Cancelled fibers unwind in the loop, and may take a connection or start an upload on their way: again until
+ * none is left. */
 void connections_cut(struct worker *worker)
 {
 	while (worker->connections || fibers_alive(worker->fibers)) {

@@ -75,6 +75,7 @@ void exchange_client_gone(struct exchange *x)
 	fiber_cancel(x->session->fiber);
 }
 
+/* The body is not read here: whoever wants it reads it, and nothing has to where nobody does. */
 static void body_begin(struct exchange *x)
 {
 	const struct listener_limits *limits = exchange_limits(x);
@@ -186,6 +187,8 @@ static bool skip_rest_of_body(struct exchange *x)
 	return true;
 }
 
+/* Whether the connection goes on. A client that is gone needs nothing; one that was told too little must
+ * notice; one that may still be sending must be able to read what it was told. */
 static enum exchange_end end_of(struct exchange *x)
 {
 	if (x->is_client_gone)

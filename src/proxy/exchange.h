@@ -18,8 +18,8 @@
 enum exchange_end {
 	EXCHANGE_KEEP,   /* the connection can carry another request */
 	EXCHANGE_LINGER, /* close, but let the client read the answer */
-	EXCHANGE_CLOSE,
-	EXCHANGE_RESET, /* close so that the client does not take what it got for the whole answer */
+	EXCHANGE_CLOSE,  /* nobody is there, or nothing was said */
+	EXCHANGE_RESET,  /* close so that the client does not take what it got for the whole answer */
 };
 
 struct exchange {
@@ -50,7 +50,8 @@ struct exchange {
 };
 
 enum exchange_end exchange_run(struct session *session);
-/* Yields. Reads one request and deals with it. */
+/* Yields. Reads one request and deals with it. Cannot fail: what went wrong was answered and logged, and the
+ * verdict on the connection is what is left. */
 
 void exchange_view_init(struct exchange *x, str request_id);
 /* What policies see of an exchange of which nothing has been read: for exchange_run(), and for a rehearsal of

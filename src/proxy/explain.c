@@ -3,7 +3,7 @@
  * explain: an exchange without a client, run up to the point where it would take a connection.
  *
  * The worker, door and connection around it are empty but for what admission and policies look at; nothing
- * in them can park, so no fiber and no loop are needed. The head is parsed with the limits of the first
+ * that runs here parks, so no fiber and no loop are needed. The head is parsed with the limits of the first
  * listener, as it would be on its wire.
  */
 #include "proxy/explain.h"

@@ -5,8 +5,7 @@
  * A try is repeated only when all of these hold: its failure is of a kind that cannot have had an effect,
  * or the method may be repeated; the configuration asks for it; nothing has reached the client; the body
  * can be given again from its first byte; attempts and budget are not used up; and there is time for it.
- * They are asked from the cheapest to the one that spends something, so that a refusal costs no budget. The
- * last answer, good or bad, is the client's.
+ * What spends something is asked after what does not. The last answer, good or bad, is the client's.
  */
 #include "proxy/forward.h"
 
@@ -15,6 +14,7 @@
 
 enum { STALE_TRIES_MAX = 3 };
 
+/* RFC 9110 section 9.2.2: twice is as good as once. POST and PATCH never are. */
 static bool may_repeat(const struct forward *f)
 {
 	return http_method_is_idempotent(f->exchange->request.head.method);
@@ -34,7 +34,11 @@ static bool is_retried_status(const struct forward *f)
 	}
 }
 
-/* The contract's rules of what is safe, and what the configuration asks for. */
+/* What is safe, and what the configuration asks for. Unsent and stale: no byte has left, so any method may
+ * try again; a stale connection was the gateway's own choice, so nobody need ask for it. Silent: the upstream
+ * may have acted, so only what may be repeated, and once. An answer or a timeout: the upstream did get it,
+ * and says or shows that it cannot; final: another try would end the same, or the client has seen something.
+ */
 static bool is_worth_another(const struct forward *f)
 {
 	switch (f->failure) {
@@ -68,6 +72,7 @@ static bool is_within_bounds(struct forward *f)
 	return upstream_retry_spend(f->upstream, f->turns);
 }
 
+/* Without a replay only a body of which nothing was read is whole still. */
 static bool can_send_again(struct forward *f)
 {
 	if (f->is_replayable)
@@ -109,6 +114,8 @@ static bool may_try_again(struct forward *f)
 	return true;
 }
 
+/* A body is kept for another try only where there may be one: idempotent methods, and not more than the
+ * bound, which a chunked one may turn out to be within. */
 static void forward_begin(struct forward *f, struct exchange *x)
 {
 	const struct http_request *request = &x->request.head;
@@ -137,6 +144,7 @@ static void forward_end(struct forward *f)
 
 	if (!upload_is_complete(&f->upload))
 		f->exchange->keep_alive = false; /* the rest of the body is nobody's */
+	/* Before the connection goes anywhere: the upload writes to it. */
 	upload_stop(&f->upload);
 	if (is_clean) {
 		duration keep = handover_keep_alive(f->keep_alive_hint, options->idle_timeout);
@@ -153,6 +161,8 @@ enum reason forward_run(struct exchange *x)
 	enum reason reason;
 
 	forward_begin(&f, x);
+	/* A failure that is not repeated falls through: with FAILURE_STATUS there is an answer to hand over.
+	 */
 	do {
 		reason = attempt_run(&f);
 	} while (f.failure != FAILURE_NONE && may_try_again(&f));

@@ -31,9 +31,10 @@ struct forward {
 	struct replay_source replay; /* body, where it may be sent again */
 	bool is_replayable;
 
+	/* What the tries before have shown. */
 	struct upstream_tried tried;
-	unsigned stale_tries;
-	bool was_silent;
+	unsigned stale_tries; /* dead connections met; they cost no attempt */
+	bool was_silent;      /* one was answered by silence: once is all that may be repeated */
 
 	/* The try under way. */
 	struct endpoint *endpoint;
@@ -42,9 +43,9 @@ struct forward {
 	enum failure failure;
 	bool has_begun; /* a byte of an answer came */
 	struct http_response response;
-	struct h1_source answer;
-	str keep_alive_hint; /* the answer's Keep-Alive field */
-	bool is_answer_whole;
+	struct h1_source answer; /* the body of it */
+	str keep_alive_hint;     /* the answer's Keep-Alive field */
+	bool is_answer_whole;    /* read to its end: the connection may carry another exchange */
 };
 
 enum reason forward_run(struct exchange *x);

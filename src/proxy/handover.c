@@ -122,10 +122,14 @@ enum reason handover_answer(struct forward *f)
 				 .until = x->until };
 	end = relay_run(&relay, &error);
 	x->sent = sink.sent;
+	/* The connection is reusable only if its bytes end where the message does. */
 	f->is_answer_whole = end == RELAY_DONE && h1_source_is_whole(&f->answer);
 	if (end == RELAY_DONE)
 		return REASON_NONE;
 	x->keep_alive = false;
+	/* The head waits for the first piece: while not a byte has left, the gateway may still answer itself.
+	 * A length or chunk that is missing tells the client that it is cut short; an answer that runs until
+	 * close needs a reset for that (RFC 9112 section 8). */
 	x->has_answer = sink.sent > 0;
 	x->is_cut_short = x->has_answer && head.framing == HTTP_UNTIL_CLOSE;
 	return broken_off(f, end, error);

@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 
+/* In either fiber. */
 static void upload_run(struct upload *upload)
 {
 	upload->end = relay_run(&upload->relay, &upload->error);
@@ -33,6 +34,8 @@ static void upload_fiber(struct fiber *self, void *argument)
 		fiber_wake(upload->waiter);
 }
 
+/* What is in the intake already needs no wait for the client, so no fiber. A chunked body may end there too,
+ * but that is known only after decoding. */
 static bool goes_at_once(const struct exchange *x)
 {
 	const struct http_request *head = &x->request.head;
@@ -42,6 +45,8 @@ static bool goes_at_once(const struct exchange *x)
 	return head->framing == HTTP_LENGTH && x->body.left <= x->session->in.len;
 }
 
+/* Without a fiber the upload has failed as if the upstream had not taken it: ERROR_LIMIT, answered with 503.
+ */
 static void start_fiber(struct upload *upload)
 {
 	struct fibers *fibers = upload->exchange->worker->fibers;

@@ -2,10 +2,9 @@
 /*
  * worker: built from the bottom up, torn down from the top down.
  *
- * The order matters: pools and resolver close sockets of the loop, fibers give their stacks back to it, and
- * the loop runs what was retired last. A worker that could not be built is taken apart by the same
- * function, so every part may be missing. Draining and stopping only leave word with the loop; what they
- * mean is done on the worker's own thread.
+ * Each part may use those below it until it is gone itself. A worker that could not be built is taken apart
+ * by the same function, so every part may be missing. Draining and stopping only leave word with the loop;
+ * what they mean is done on the worker's own thread.
  */
 #include "proxy/worker.h"
 
