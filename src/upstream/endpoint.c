@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * endpoint: the table that gives one text one endpoint, for as long as the process lives.
+ *
+ * The lock is held only while a configuration is compiled, never by a request, which has its endpoints by
+ * pointer. An endpoint that no configuration names any more stays: its number is in every worker's tables.
+ * That is what the bound is for.
+ */
 #include "upstream/endpoint.h"
 
 #include <pthread.h>
@@ -50,6 +57,7 @@ static result endpoint_make(struct endpoints *endpoints, str text, struct endpoi
 	endpoint->host = arena_str(&endpoints->arena, parts.host);
 	endpoint->port = parts.port;
 	endpoint->is_named = !address_of_text(&parts, &endpoint->address);
+	/* Numbers are never used twice, so workers' tables need no clean-up. */
 	endpoint->number = (unsigned)endpoints->by_text.count;
 	if (endpoint->is_named && parts.is_local)
 		return error_make(ERROR_MALFORMED, "the path of a Unix socket has at most 107 bytes");

@@ -3,8 +3,8 @@
  * endpoint: one address behind an upstream, by its identity.
  *
  * Endpoints belong to the process, not to a snapshot: an address that stays in the configuration keeps its
- * load, its pools and its number over a reload. Workers share the counters, which are atomic; everything else
- * is fixed when the endpoint is made.
+ * load, its pools and its number over a reload. Workers share the counters, which are atomic; everything
+ * else is fixed when the endpoint is made.
  */
 #pragma once
 

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pool: a list of idle connections for each endpoint, found by its number.
+ *
+ * Last in first out keeps few connections warm and lets the others run into their timeout, instead of
+ * keeping all of them just alive. The loop owns what is idle: the watch and the timer each take a
+ * connection out of its list before they close it, so a list never holds a closed one.
+ */
 #include "upstream/pool.h"
 
 #include <stdlib.h>
@@ -29,6 +36,8 @@ struct pool *pool_new(struct fibers *fibers, struct dns *dns)
 	return pool;
 }
 
+/* Numbers only grow, and a reload may bring new ones: the table grows with them. Moving it moves the heads of
+ * the lists, which the first of each points back to. */
 static struct idle_list *idle_of(struct pool *pool, const struct endpoint *endpoint)
 {
 	size_t wanted = pool->endpoints ? pool->endpoints : FIRST_ENDPOINTS;
@@ -81,6 +90,7 @@ static void close_idle(struct pool_connection *connection)
 	connection_close(connection);
 }
 
+/* The watch while idle. */
 static void on_stale(struct socket *socket)
 {
 	close_idle(connection_of(socket));
@@ -105,6 +115,8 @@ void pool_free(struct pool **address)
 	*address = NULL;
 }
 
+/* What the loop has already seen costs nothing to look at. What has arrived since, only the kernel knows:
+ * asked where a wrong guess could not be mended by sending again. */
 static struct pool_connection *take_idle(struct pool *pool, const struct endpoint *endpoint,
 					 bool is_repeatable)
 {
@@ -174,6 +186,7 @@ result pool_connect(struct pool *pool, struct endpoint *endpoint, deadline until
 	ASSERT(connection);
 	connected = connect_new(pool, endpoint, until, connection);
 	if (failed(connected)) {
+		/* Not freed at once: events of this turn may still point to its socket. */
 		loop_retire(fibers_loop(pool->fibers), connection, free);
 		return connected;
 	}
@@ -201,6 +214,7 @@ void pool_give(struct pool_connection **address, const struct upstream_connectio
 	struct loop *loop = fibers_loop(connection->pool->fibers);
 
 	*address = NULL;
+	/* Bytes that are left belong to no request: they would be taken for the next one's answer. */
 	if (idle->count >= options->idle || connection->in.len || socket_is_readable(&connection->socket)) {
 		connection_close(connection);
 		return;

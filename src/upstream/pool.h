@@ -5,6 +5,9 @@
  * An idle connection that becomes readable is finished (its end, or bytes that nobody asked for) and is
  * closed by the loop at once, so a taken one was alive a moment ago. A request that must not be sent twice
  * has the kernel asked once more.
+ *
+ * No lock, and no bound on connections in use: the listeners bound the requests, and each uses one. A taken
+ * connection is the taker's alone until it is given back or dropped.
  */
 #pragma once
 
@@ -16,10 +19,10 @@ struct pool;
 
 struct pool_connection {
 	struct socket socket; /* first */
-	struct intake in;
+	struct intake in;     /* what came and is not read yet; empty while idle */
 	struct pool *pool;
 	struct endpoint *endpoint;
-	struct timer idle;
+	struct timer idle;                    /* set while idle */
 	struct pool_connection *next, **link; /* while idle */
 	bool is_reused;                       /* it has carried an exchange before */
 };

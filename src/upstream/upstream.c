@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upstream: compiling a group, choosing a member of it, and the budget of tries.
+ *
+ * A request that is tried again asks for another member than before; only when none is left does it meet
+ * one twice, because a struggling upstream with one endpoint must still get its second try. The budget is
+ * earned by requests and spent by retries, so that retries stay a share of the traffic: an upstream that
+ * fails everything is not asked for everything twice.
+ */
 #include "upstream/upstream.h"
 
 enum {

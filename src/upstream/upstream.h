@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * upstream: a named group of endpoints that serve the same, as a snapshot holds it; and the choice of one of
- * them.
+ * upstream: a named group of endpoints that serve the same, as a snapshot holds it; and the choice of one
+ * of them.
  *
  * Immutable. What changes with every request (the turn of round_robin, the retry budget) is each worker's
- * own, in struct upstream_turns; the load of an endpoint is shared and atomic.
+ * own, in struct upstream_turns; the load of an endpoint is shared and atomic. Choosing never waits and
+ * never connects: whether the chosen one can be reached shows itself in the attempt.
  */
 #pragma once
 
@@ -37,6 +38,7 @@ struct upstream_turns {
 };
 
 void upstream_turns_init(struct upstream_turns *turns, const struct upstream *upstream, struct arena *arena);
+/* Begins with a full budget, so that the first failures after a start can be retried. */
 
 /* Which members this request has tried: those are asked again only when no other is left. */
 enum { UPSTREAM_TRIED_MAX = 10 };
@@ -55,7 +57,7 @@ void upstream_retry_earn(const struct upstream *upstream, struct upstream_turns 
 /* A request begins: it earns its percentage of a retry. */
 
 bool upstream_retry_spend(const struct upstream *upstream, struct upstream_turns *turns);
-/* False when the budget is used up. */
+/* Takes one retry off the budget; false, and nothing taken, when it is used up. */
 
 bool upstream_retries_on(const struct upstream *upstream, enum retry_cause cause);
 /* Whether the configuration has this tried again. */

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upstream_config: the rows of `upstreams`, from which they are parsed, checked, printed and documented.
+ *
+ * The defaults stand here and nowhere else, but for the set of `on`, which rows cannot express: see
+ * upstream_retries_on().
+ */
 #include "upstream/upstream_config.h"
 
 static const char *const balance_words[] = { "round_robin", "least_requests", NULL };

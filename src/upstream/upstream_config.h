@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * upstream_config: `upstreams` of the configuration as structs.
+ * upstream_config: `upstreams` of the configuration as structs, one member for each key.
+ *
+ * Filled by the rows in upstream_config.c, immutable, in the snapshot's arena. Checked for type and range
+ * there; upstream.c finds out whether the addresses make sense.
  */
 #pragma once
 
