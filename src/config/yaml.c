@@ -258,6 +258,7 @@ static result take_scalar(struct builder *builder, const struct fy_event *event)
 	place = place.line ? place : place_of_nothing(builder);
 	TRY(yaml_make_node(builder, is_plain && is_null(text) ? NODE_NULL : NODE_SCALAR, place, &node));
 	node->is_quoted = !is_plain;
+	node->is_broken = event->scalar.tag != NULL; /* what it stands for is not known */
 	TRY(yaml_take_anchor(builder, text_of(event->scalar.anchor), node));
 	attach(builder, node);
 	if (node->kind == NODE_NULL)
@@ -288,6 +289,7 @@ static result open_container(struct builder *builder, enum node_kind kind, struc
 		return yaml_stop();
 	}
 	TRY(yaml_make_node(builder, kind, place, &node));
+	node->is_broken = tag != NULL;
 	TRY(yaml_take_anchor(builder, text_of(anchor), node));
 	attach(builder, node);
 	builder->frames[builder->depth++] =
