@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * check: everything that `run` would refuse to start with, told before it is started.
+ *
+ * It loads by the very function that run loads by, so the two cannot disagree; nothing is listened on and
+ * nobody is connected to. Every problem is printed, not only the first.
+ */
 #include <stdio.h>
 
 #include "main/command.h"

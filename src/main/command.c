@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * command: what the commands have in common: telling a misuse, and finding the configuration.
+ *
+ * Options are few, and stand before anything else, so a loop does for them. The places where a
+ * configuration is looked for are those that the manual and --help name.
+ */
 #include "main/command.h"
 
 #include <stdio.h>

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * command: what stands behind `gatehouse NAME`. Each has its own file and one row in gatehouse.c.
+ *
+ * A command is data (name, usage, help) and one function, which gets what stood behind the name and returns
+ * the exit code: 0 for good, 1 when it could not do it, 2 when it was asked wrongly, and what its own help
+ * says. It prints results on standard output and complaints on standard error.
  */
 #pragma once
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * demo: the quick start in one process: an echo upstream, and a gateway with real policies in front of it.
+ *
+ * The configuration is a text and goes the way of any other, so that what is seen here is what a file would
+ * do. The echo server has a thread of its own and a port that the system chose; the gateway's is fixed,
+ * because the calls to try are printed with it.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -54,6 +58,7 @@ static void *run_echo(void *argument)
 	return NULL;
 }
 
+/* The calls are printed before the log begins, and flushed, for both go to standard output. */
 static int serve_in_front_of(uint16_t port)
 {
 	struct arena arena;

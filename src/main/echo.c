@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * echo: the small upstream as a command, for trying a configuration out without a service to put behind it.
+ *
+ * The server runs on the main thread. A second one does nothing but wait for the signal that ends it: a
+ * thread that waits may call what a signal handler may not.
+ */
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>

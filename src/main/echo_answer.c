@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * echo_answer: the path decides what is answered; the body comes a piece at a time, as from any source.
+ *
+ * Bodies of any size are made without memory for them: one block of zeros again and again, or one event
+ * after the other. What is shown of a request is its beginning, within a bound.
+ */
 #include "main/echo_answer.h"
 
 #include "base/assert.h"

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * echo_answer: what the echo server says to a request.
+ *
+ * It knows messages and no wire: the server frames and sends what is given here, and asks for the next
+ * piece when the last one has gone.
  */
 #pragma once
 

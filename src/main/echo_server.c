@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * echo_server: the gateway's own http room, used as a server in the simplest way there is.
+ *
+ * No pool, no idle connections without a fiber, no limits to set: one fiber holds its connection from
+ * accept to close, and reads a body before it answers. It is for trying things out, and may be slow; it
+ * must be strict, for tests believe what it says that it got.
+ */
 #include "main/echo_server.h"
 
 #include <stdlib.h>

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * explain: turns the arguments into a request as it would stand on the wire, and has it explained.
+ *
+ * A head is printed and parsed again, instead of filling in a request, so that what the parser would refuse
+ * is refused here too. Standard output gets the explanation, the exit code whether a route was found.
+ */
 #include <stdio.h>
 
 #include "main/command.h"

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * gatehouse: the program. Finds the command and runs it.
+ *
+ * All commands stand in one array, in the order in which the help shows them. A name that is not there gets
+ * the nearest one as a suggestion, and exit code 2.
  */
 #include <stdio.h>
 

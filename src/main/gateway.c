@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gateway: starting threads, telling them something, and waiting for their end.
+ *
+ * Sockets are bound here, one for each worker and listener, before any thread begins: so a port that is
+ * taken is an error of the start and not of one worker. Each worker is made on the thread that will run it,
+ * as its memory should be; the gate (ready, may_go) holds all of them until the last one stands.
+ * `seat.worker` is NULL once its thread has left, and the lock makes sure that nobody tells something to a
+ * worker that is gone.
+ */
 #include "main/gateway.h"
 
 #include <pthread.h>
@@ -11,9 +20,9 @@
 
 /* One worker, its thread and what it was given. */
 struct seat {
-	struct gateway *gateway;
+	struct gateway *gateway; /* NULL: its thread was never started */
 	pthread_t thread;
-	struct worker *worker;
+	struct worker *worker; /* under the gateway's lock once it may be told something; NULL: gone */
 	struct worker_options options;
 	result_value started;
 	int *fds;
@@ -43,6 +52,7 @@ static size_t worker_count(const struct snapshot *snapshot)
 	return cores > 0 ? (size_t)cores : 1;
 }
 
+/* Also by a seat that failed: it is told from the others only when all have spoken. */
 static void announce_ready(struct gateway *gateway)
 {
 	pthread_mutex_lock(&gateway->lock);
@@ -87,6 +97,9 @@ static void *seat_run(void *argument)
 	return NULL;
 }
 
+/* The first seat's bind settles the port, where the configuration leaves it open; the others share it
+ * (SO_REUSEPORT). That would let a second gateway share it too, so the first one probes whether somebody
+ * listens already. */
 static result bind_one(struct gateway *gateway, size_t index, struct seat *seat)
 {
 	const struct listener_snapshot *listener = &gateway->snapshot->listeners[index];

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * load: the two ways in, from a file and from a text, and the one way in which problems are told.
+ *
+ * A failure without a diagnostic (a file that cannot be read, for one) is told in a line of its own, so
+ * that no command ever fails in silence.
+ */
 #include "main/load.h"
 
 #include <stdio.h>

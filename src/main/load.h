@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * load: a configuration for a command, with its diagnostics on standard error.
+ *
+ * What was loaded comes with its endpoints, because these outlive a snapshot in a running gateway; a
+ * command has one of each, and lets go of both by unload().
  */
 #pragma once
 
@@ -15,5 +18,7 @@ bool load(str file, struct loaded *ret_loaded);
 /* False when it has errors, which are printed. unload() in either case. */
 
 bool load_text(str name, str text, struct loaded *ret_loaded);
+/* The same for a text; diagnostics call it by name. Both must live as long as what was loaded. */
 
 void unload(struct loaded *loaded);
+/* Nothing may be serving by it any more. */

@@ -2,8 +2,8 @@
 /*
  * run: the gateway in the foreground, by a configuration file.
  *
- * The command finds the file, has it loaded, and gives it to serve(), which minds the signals until the end.
- * A configuration with errors never starts: they are printed, and the exit code is 1.
+ * The command finds the file, has it loaded, and gives it to serve(), which minds the signals until the
+ * end. A configuration with errors never starts: they are printed, and the exit code is 1.
  */
 #include "main/command.h"
 #include "main/load.h"

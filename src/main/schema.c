@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * schema and manual: the configuration's tables, printed for editors and for people.
+ *
+ * Both are made from the rows that parse a file, so neither can promise a key that is not read.
+ * docs/reference.md is the manual, and a test keeps it so.
+ */
 #include <stdio.h>
 
 #include "main/command.h"

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * serve: signals are waited for by the main thread, which has nothing else to do while the workers serve.
+ *
+ * No handler runs anywhere: every signal is blocked in all threads and taken by sigtimedwait, so what it
+ * asks for is ordinary code. The wait is short, because a gateway that has drained says so by a flag and
+ * not by a signal.
+ */
 #include "main/serve.h"
 
 #include <sys/resource.h>

@@ -2,7 +2,8 @@
 /*
  * serve: a gateway in the foreground, from its start to the signal that ends it.
  *
- * SIGTERM and SIGINT drain and stop, a second one stops at once; SIGUSR1 reopens the logs.
+ * SIGTERM and SIGINT drain and stop, a second one stops at once; SIGUSR1 reopens the logs. The gateway's
+ * own messages go to standard error by a journal that is made here.
  */
 #pragma once
 

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * version: what a report of a problem should name: the version, how it was built, and the libraries it runs
+ * with.
+ *
+ * The libraries are asked while running and not taken from their headers: they are shared, and may be newer
+ * than those it was built with.
+ */
 #define PCRE2_CODE_UNIT_WIDTH 8
 
 #include <ares.h>
