@@ -40,17 +40,13 @@ static struct block *block_of_heap(size_t size)
 
 static void arena_grow(struct arena *arena, size_t size)
 {
-	struct block *block = NULL;
+	struct block *block;
 
-	ASSERT(size <= arena->max - arena->used);
-	if (!arena->pool)
-		block = block_of_heap(size);
-	else
-		ASSERT(!failed(block_take(arena->pool, size, &block)));
+	ASSERT(arena->pool || size <= arena->max - arena->used);
+	block = arena->pool ? block_need(arena->pool, size) : block_of_heap(size);
 	block->next = arena->blocks;
 	arena->blocks = block;
-	arena->used += size > block->size ? size : block->size;
-	arena->used = arena->used > arena->max ? arena->max : arena->used;
+	arena->used = block->size < arena->max - arena->used ? arena->used + block->size : arena->max;
 	arena->at = block->bytes;
 	arena->end = block->bytes + block->size;
 }
@@ -111,8 +107,8 @@ size_t arena_left(const struct arena *arena)
 	size_t unused = (size_t)(arena->end - arena->at);
 	size_t more = arena->max - arena->used;
 
-	if (arena->pool && more > arena->pool->max - arena->pool->in_use)
-		more = arena->pool->max - arena->pool->in_use;
+	if (arena->pool && more > block_pool_left(arena->pool))
+		more = block_pool_left(arena->pool);
 	more = more > BLOCK_LARGE ? more - BLOCK_LARGE : 0;
 	return unused > more ? unused : more;
 }

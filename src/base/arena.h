@@ -3,8 +3,9 @@
  * arena: memory that is freed all at once, with the thing it belongs to.
  *
  * An exchange has one over its worker's blocks, a snapshot has one over malloc. Allocation never fails
- * to its caller: running past the maximum cannot happen in an arena whose users check arena_left()
- * wherever the size comes from outside.
+ * to its caller: users check arena_left() wherever the size comes from outside. Running past the maximum
+ * cannot happen to a snapshot. An exchange's arena gives more nevertheless, and has nothing left from then
+ * on: one exchange must not be the end of all.
  */
 #pragma once
 

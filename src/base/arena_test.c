@@ -95,6 +95,25 @@ static void tells_what_is_left(void **state)
 	block_pool_fini(&pool);
 }
 
+/* Whoever did not ask gets what it wants, and is the last one to. */
+static void an_exchange_is_not_the_end_of_all(void **state)
+{
+	struct block_pool pool;
+	struct arena arena;
+
+	(void)state;
+	block_pool_init(&pool, 4, POOL_MAX);
+	arena_init(&arena, &pool, MAX);
+	memset(arena_bytes(&arena, MAX + 1), 1, MAX + 1);
+	assert_int_equal(arena_left(&arena), 0);
+	memset(arena_bytes(&arena, POOL_MAX), 1, POOL_MAX);
+	assert_int_equal(arena_left(&arena), 0);
+	assert_int_equal(block_pool_left(&pool), 0);
+	arena_fini(&arena);
+	assert_int_equal(pool.in_use, 0);
+	block_pool_fini(&pool);
+}
+
 static void makes_text(void **state)
 {
 	struct arena arena;
@@ -148,6 +167,7 @@ int main(void)
 		cmocka_unit_test(holds_what_is_larger_than_a_block),
 		cmocka_unit_test(gives_its_blocks_back),
 		cmocka_unit_test(tells_what_is_left),
+		cmocka_unit_test(an_exchange_is_not_the_end_of_all),
 		cmocka_unit_test(makes_text),
 		cmocka_unit_test(lends_a_writer),
 	};

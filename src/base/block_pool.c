@@ -41,14 +41,31 @@ static size_t class_of(size_t size)
 	return i;
 }
 
-result block_take(struct block_pool *pool, size_t size, struct block **ret_block)
+static size_t payload_of(size_t size)
 {
 	size_t class = class_of(size);
-	size_t payload = class < BLOCK_SIZES ? class_size[class] - sizeof(struct block) : size;
+
+	return class < BLOCK_SIZES ? class_size[class] - sizeof(struct block) : size;
+}
+
+size_t block_pool_left(const struct block_pool *pool)
+{
+	return pool->max > pool->in_use ? pool->max - pool->in_use : 0;
+}
+
+result block_take(struct block_pool *pool, size_t size, struct block **ret_block)
+{
+	if (payload_of(size) > block_pool_left(pool))
+		return error_make(ERROR_LIMIT, "buffer memory is used up");
+	*ret_block = block_need(pool, size);
+	return OK;
+}
+
+struct block *block_need(struct block_pool *pool, size_t size)
+{
+	size_t class = class_of(size), payload = payload_of(size);
 	struct block *block;
 
-	if (payload > pool->max - pool->in_use)
-		return error_make(ERROR_LIMIT, "buffer memory is used up");
 	if (class < BLOCK_SIZES && pool->free[class]) {
 		block = pool->free[class];
 		pool->free[class] = block->next;
@@ -60,8 +77,7 @@ result block_take(struct block_pool *pool, size_t size, struct block **ret_block
 	}
 	block->next = NULL;
 	pool->in_use += payload;
-	*ret_block = block;
-	return OK;
+	return block;
 }
 
 void block_give(struct block_pool *pool, struct block **address)

@@ -3,8 +3,9 @@
  * block_pool: a worker's memory for what is in flight, in a few sizes, last in first out.
  *
  * Heads that must survive a wait, arenas of exchanges and unsent rests live in blocks. The pool keeps
- * returned blocks for reuse (the warmest first) up to a stated number a size, and hands out no more
- * than its maximum. One thread only.
+ * returned blocks for reuse (the warmest first) up to a stated number a size. Where it can be refused, no
+ * more is handed out than its maximum; what an exchange under way cannot do without goes beyond, so that a
+ * flood ends in refusals and not in the middle of something. One thread only.
  */
 #pragma once
 
@@ -39,6 +40,12 @@ void block_pool_fini(struct block_pool *pool);
 result block_take(struct block_pool *pool, size_t size, struct block **ret_block);
 /* A block with at least size bytes: the smallest class that fits, or one of its own size beyond the
  * largest. ERROR_LIMIT when the pool's maximum is reached. */
+
+struct block *block_need(struct block_pool *pool, size_t size);
+/* The same, also beyond the maximum: for little, and for what cannot be given up any more. */
+
+size_t block_pool_left(const struct block_pool *pool);
+/* Bytes below the maximum; 0 also beyond it. */
 
 void block_give(struct block_pool *pool, struct block **block);
 /* Takes the address, clears it, accepts NULL. */

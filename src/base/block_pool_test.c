@@ -97,6 +97,12 @@ static void no_more_is_handed_out_than_the_maximum(void **state)
 		assert_false(failed(block_take(&pool, 100, &at[i])));
 	assert_int_equal(block_take(&pool, 100, &none).kind, ERROR_LIMIT);
 	assert_null(none);
+	assert_int_equal(block_pool_left(&pool), MAX - pool.in_use);
+	none = block_need(&pool, MAX);
+	assert_true(pool.in_use > MAX);
+	assert_int_equal(block_pool_left(&pool), 0);
+	assert_int_equal(block_take(&pool, 1, &at[0]).kind, ERROR_LIMIT);
+	block_give(&pool, &none);
 	block_give(&pool, &at[1]);
 	assert_int_equal(block_take(&pool, BLOCK_SMALL, &none).kind, ERROR_LIMIT); /* of the next class */
 	assert_false(failed(block_take(&pool, 100, &at[1])));

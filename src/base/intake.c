@@ -20,17 +20,23 @@ void scratch_fini(struct scratch *scratch)
 	scratch->bytes = NULL;
 }
 
-/* Moves the unread bytes to a new block with room for size. */
-static result intake_move(struct intake *in, size_t size)
+/* Moves the unread bytes to a new block. */
+static void intake_move(struct intake *in, struct block *block)
 {
-	struct block *block;
-
-	TRY(block_take(in->scratch->pool, size, &block));
 	if (in->len)
 		memcpy(block->bytes, in->at, in->len);
 	block_give(in->scratch->pool, &in->block);
 	in->block = block;
 	in->at = block->bytes;
+}
+
+/* The same, to one with room for size. */
+static result intake_grow(struct intake *in, size_t size)
+{
+	struct block *block;
+
+	TRY(block_take(in->scratch->pool, size, &block));
+	intake_move(in, block);
 	return OK;
 }
 
@@ -43,21 +49,15 @@ static void scratch_poison(struct scratch *scratch)
 #endif
 }
 
-result scratch_evacuate(struct scratch *scratch)
+/* Bytes that were read are not lost, also when memory is short: the room for them was the thing to refuse. */
+void scratch_evacuate(struct scratch *scratch)
 {
 	struct intake *in = scratch->holder;
-	result_value moved = OK;
 
 	scratch->holder = NULL;
 	if (in && in->len)
-		moved = intake_move(in, in->len);
-	if (failed(moved)) {
-		in->at = NULL;
-		in->len = 0;
-		in->scratch = NULL;
-	}
+		intake_move(in, block_need(scratch->pool, in->len));
 	scratch_poison(scratch);
-	return moved;
 }
 
 void intake_init(struct intake *in, struct scratch *scratch)
@@ -67,8 +67,6 @@ void intake_init(struct intake *in, struct scratch *scratch)
 
 static void intake_release(struct intake *in)
 {
-	if (!in->scratch)
-		return;
 	if (in->scratch->holder == in)
 		in->scratch->holder = NULL;
 	block_give(in->scratch->pool, &in->block);
@@ -103,9 +101,7 @@ static void room_in_scratch(struct intake *in, char **ret_at, size_t *ret_size)
 	struct scratch *scratch = in->scratch;
 
 	if (scratch->holder != in) {
-		result_value evacuated = scratch_evacuate(scratch);
-
-		(void)evacuated; /* it is the other one's loss, which is told when it asks for room */
+		scratch_evacuate(scratch);
 		scratch->holder = in;
 		in->at = scratch->bytes + SCRATCH_HEADROOM;
 	}
@@ -115,17 +111,17 @@ static void room_in_scratch(struct intake *in, char **ret_at, size_t *ret_size)
 
 result intake_room(struct intake *in, char **ret_at, size_t *ret_size)
 {
-	if (!in->scratch)
-		return error_make(ERROR_LIMIT, "buffer memory is used up");
 	if (!in->block) {
+		if (block_pool_left(in->scratch->pool) == 0)
+			return error_make(ERROR_LIMIT, "buffer memory is used up");
 		room_in_scratch(in, ret_at, ret_size);
 		if (*ret_size >= LITTLE_ROOM)
 			return OK;
-		TRY(intake_move(in, in->len * 2));
+		TRY(intake_grow(in, in->len * 2));
 		in->scratch->holder = NULL;
 		scratch_poison(in->scratch);
 	} else if ((size_t)(in->block->bytes + in->block->size - in->at) - in->len < LITTLE_ROOM) {
-		TRY(intake_move(in, in->len * 2 > LITTLE_ROOM * 2 ? in->len * 2 : LITTLE_ROOM * 2));
+		TRY(intake_grow(in, in->len * 2 > LITTLE_ROOM * 2 ? in->len * 2 : LITTLE_ROOM * 2));
 	}
 	*ret_at = in->at + in->len;
 	*ret_size = (size_t)(in->block->bytes + in->block->size - *ret_at);

@@ -35,9 +35,8 @@ struct intake {
 void scratch_init(struct scratch *scratch, struct block_pool *pool);
 void scratch_fini(struct scratch *scratch);
 
-result scratch_evacuate(struct scratch *scratch);
-/* Moves the holder's unread bytes to a block. ERROR_LIMIT when there is none to be had: the holder's bytes
- * are lost then, and its next intake_room() says ERROR_LIMIT, so that its owner gives up. */
+void scratch_evacuate(struct scratch *scratch);
+/* Moves the holder's unread bytes to a block, beyond the pool's maximum if need be. */
 
 void intake_init(struct intake *in, struct scratch *scratch);
 void intake_fini(struct intake *in);
@@ -57,7 +56,7 @@ void intake_consume(struct intake *in, size_t n);
 
 result intake_room(struct intake *in, char **ret_at, size_t *ret_size);
 /* Where the next bytes go: behind the unread ones in the block, or in the scratch. Moves bytes to a larger
- * block when there is little room, so a slice from before is stale. ERROR_LIMIT. */
+ * block when there is little room, so a slice from before is stale. ERROR_LIMIT when the pool is used up. */
 
 void intake_shrink(struct intake *in, size_t n);
 /* The last n unread bytes are dropped: what was decoded in place has become shorter. */

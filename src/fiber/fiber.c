@@ -319,12 +319,8 @@ static const bool clears_always = false;
 
 static void fibers_clear_scratch(struct fibers *fibers)
 {
-	result_value evacuated;
-
-	if (!fibers->scratch || (!fibers->scratch->holder && !clears_always))
-		return;
-	evacuated = scratch_evacuate(fibers->scratch);
-	(void)evacuated; /* the intake remembers, and tells whoever owns it */
+	if (fibers->scratch && (fibers->scratch->holder || clears_always))
+		scratch_evacuate(fibers->scratch);
 }
 
 void fiber_step_aside(struct fiber *self)

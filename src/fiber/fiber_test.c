@@ -481,15 +481,6 @@ static void the_scratch_is_left_before_a_park(void **state)
 	assert_non_null(holder.in.block);
 	fiber_wake(holder.fiber);
 	intake_fini(&holder.in);
-	/* No block to be had: the bytes are lost, and the intake says so. */
-	world.pool.max = 0;
-	intake_init(&holder.in, &world.scratch);
-	world_start(&world, holds_the_scratch, &holder);
-	assert_null(world.scratch.holder);
-	assert_int_equal(holder.in.len, 0);
-	assert_int_equal(intake_room(&holder.in, NULL, NULL).kind, ERROR_LIMIT);
-	fiber_wake(holder.fiber);
-	intake_fini(&holder.in);
 	world_close(&world);
 }
 
