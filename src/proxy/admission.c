@@ -32,8 +32,8 @@ static enum reason check_path(struct exchange *x, const struct uri *uri)
 	arena_close(&x->arena, &room);
 	if (failed(normal))
 		return REASON_PATH_INVALID;
-	x->view.path = path.text;
-	x->view.query = uri->query;
+	x->path = x->view.path = path.text;
+	x->query = x->view.query = uri->query;
 	x->has_bare_query = uri->has_query && !uri->query.len;
 	x->has_encoded_slash = path.has_encoded_slash;
 	return REASON_NONE;
@@ -46,19 +46,22 @@ static str value_of(const struct http_fields *fields, enum http_name id)
 	return field ? field->value : (str) { 0 };
 }
 
-/* All values of a list field as one list. */
+/* All values of a list field as one list. Each took more in the head, with its name, than it does here. */
 static str joined(struct exchange *x, enum http_name id)
 {
 	const struct http_fields *fields = &x->request.head.fields;
-	str all = { 0 };
+	struct buf all;
 
+	if (http_fields_count(fields, id) < 2)
+		return value_of(fields, id);
+	all = arena_open(&x->arena, x->request.head_len);
 	for (size_t i = 0; i < fields->count; i++) {
-		str parts[] = { all, all.len ? STR(", ") : (str) { 0 }, fields->at[i].value };
-
-		if (fields->at[i].id == id && !fields->at[i].removed)
-			all = all.len ? arena_join(&x->arena, parts, 3) : fields->at[i].value;
+		if (fields->at[i].id != id || fields->at[i].removed || !fields->at[i].value.len)
+			continue;
+		buf_put(&all, all.len ? STR(", ") : (str) { 0 });
+		buf_put(&all, fields->at[i].value);
 	}
-	return all;
+	return arena_close(&x->arena, &all);
 }
 
 /* The client is whom the nearest proxy that is not trusted speaks for. */

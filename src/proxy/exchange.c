@@ -106,7 +106,8 @@ static enum reason read_request(struct exchange *x, bool *ret_is_empty)
 	deadline until = deadline_after(x->began, exchange_limits(x)->header_timeout);
 	result_value read = h1_server_read(&x->session->server, &x->arena, until, &x->request);
 
-	*ret_is_empty = failed(read) && read.kind != ERROR_MALFORMED && x->session->in.len == 0;
+	*ret_is_empty = failed(read) && read.kind != ERROR_MALFORMED && read.kind != ERROR_LIMIT &&
+			x->session->in.len == 0;
 	if (!failed(read)) {
 		body_begin(x);
 		return REASON_NONE;
@@ -151,8 +152,8 @@ static void write_log(struct exchange *x, enum reason reason)
 		.protocol = request->version == HTTP_1_0 ? STR("HTTP/1.0") : STR("HTTP/1.1"),
 		.method = request->method_text,
 		.host = x->view.host,
-		.path = x->view.path,
-		.query = x->view.query,
+		.path = x->path,
+		.query = x->query,
 		.status = x->status,
 		.reason = reason,
 		.attempts = x->attempts,

@@ -135,6 +135,14 @@ static void close_doors(struct worker *worker)
 	worker->door_count = 0;
 }
 
+/* Who is in the queue already is let in. */
+static void finish_doors(struct worker *worker)
+{
+	for (size_t i = 0; i < worker->door_count; i++)
+		listener_finish(&worker->doors[i].listener);
+	worker->door_count = 0;
+}
+
 void worker_free(struct worker **address)
 {
 	struct worker *worker = *address;
@@ -160,7 +168,7 @@ static void drain_now(void *argument)
 	struct worker *worker = argument;
 
 	worker->is_draining = true;
-	close_doors(worker);
+	finish_doors(worker);
 	connections_drain(worker);
 }
 
