@@ -64,6 +64,7 @@ static void rehearsal_fini(struct rehearsal *r)
 	route_scratch_free(&r->worker.route_scratch);
 }
 
+/* Before there is a path, an API or a policy to tell of. */
 static enum explained refused(FILE *to, str why, int status)
 {
 	fprintf(to, "refused with %d before routing: %.*s\n", status, STR_ARG(why));
@@ -90,6 +91,8 @@ static void print_policies(const struct target *target, FILE *to)
 	}
 }
 
+/* The policies run for real: with `respond` or `rewrite` only they know what comes out. Which endpoint it
+ * will be depends on the moment, so all are named, and the URL is that of the first. */
 static void print_outcome(struct rehearsal *r, FILE *to)
 {
 	struct exchange *x = &r->exchange;

@@ -38,6 +38,7 @@ static str node_print(const struct exchange *x, struct buf *room)
 	return buf_str(room);
 }
 
+/* RFC 7239. What trusted proxies said stays in front: each hop adds itself at the end. */
 static void put_forwarded(struct exchange *x, struct buf *out)
 {
 	char text[CLIENT_IP_MAX + 2];
@@ -57,6 +58,8 @@ static void put_forwarded(struct exchange *x, struct buf *out)
 	buf_put(out, STR("\r\n"));
 }
 
+/* Each hop adds the peer that it saw, so here it is the connection's, not the client that was believed: that
+ * one stands in the list already. */
 static void put_forwarded_for(struct exchange *x, struct buf *out)
 {
 	const struct connection *connection = x->session->connection;

@@ -25,12 +25,26 @@ struct compiling {
 	size_t rule_count;
 };
 
+/* By the nodes and not by the texts that were read from them: a diagnostic needs the place. */
+static void compile_trusted(struct compiling *c, struct listener_snapshot *listener)
+{
+	const struct listener_config *config = listener->config;
+	const struct node *trusted = node_find(config->entry.node, STR("trusted_proxies"));
+
+	listener->trusted = ARENA_ARRAY(c->reader.arena, struct cidr, config->trusted_proxies.len);
+	for (const struct node *item = trusted ? trusted->first : NULL; item; item = item->next) {
+		if (!cidr_parse(item->text, &listener->trusted[listener->trusted_count++]))
+			diagnostic_error(c->reader.diagnostics, item,
+					 "want an address or a CIDR such as 10.0.0.0/8, read \"%.*s\"",
+					 STR_ARG(item->text));
+	}
+}
+
 static void compile_listener(struct compiling *c, const struct listener_config *config,
 			     struct listener_snapshot *listener)
 {
 	struct diagnostics *diagnostics = c->reader.diagnostics;
 	const struct node *address = node_find(config->entry.node, STR("address"));
-	const struct node *trusted = node_find(config->entry.node, STR("trusted_proxies"));
 	struct address_text text;
 	result_value parsed = address_text_parse(config->address, &text);
 
@@ -49,15 +63,10 @@ static void compile_listener(struct compiling *c, const struct listener_config *
 		diagnostic_error(diagnostics, address,
 				 "a listener needs an IP address, such as 0.0.0.0:8080, read \"%.*s\"",
 				 STR_ARG(config->address));
-	listener->trusted = ARENA_ARRAY(c->reader.arena, struct cidr, config->trusted_proxies.len);
-	for (const struct node *item = trusted ? trusted->first : NULL; item; item = item->next) {
-		if (!cidr_parse(item->text, &listener->trusted[listener->trusted_count++]))
-			diagnostic_error(diagnostics, item,
-					 "want an address or a CIDR such as 10.0.0.0/8, read \"%.*s\"",
-					 STR_ARG(item->text));
-	}
+	compile_trusted(c, listener);
 }
 
+/* Two ports that the system chooses will differ. */
 static bool is_same_address(const struct address *a, const struct address *b)
 {
 	return a->any.sa_family != AF_UNSPEC && address_eq(a, b) &&
@@ -161,6 +170,7 @@ static bool chain_has(const struct policy_chain *chain, str kind)
 	return false;
 }
 
+/* Without either a request would match and nobody could answer it. */
 static void check_destination(struct compiling *c, const struct entry *owner, str upstream,
 			      const struct target *target)
 {
@@ -169,6 +179,7 @@ static void check_destination(struct compiling *c, const struct entry *owner, st
 				     "needs an upstream, or a policy that answers (respond)");
 }
 
+/* A route's match is relative to its API's; the router puts the two together. */
 static void add_rule(struct compiling *c, const struct api_config *api, const struct route_config *route,
 		     const struct target *target)
 {
@@ -198,6 +209,9 @@ static const struct target *compile_api_target(struct compiling *c, const struct
 	return target;
 }
 
+/* What the route does not say is its API's. Timeouts are those of the upstream it ends up with, unless the
+ * API names its own, which hold for all its routes. A chain is compiled anew only where it differs: most
+ * routes share their API's. */
 static const struct target *compile_route_target(struct compiling *c, const struct api_config *api,
 						 const struct route_config *route,
 						 const struct target *of_api)

@@ -15,10 +15,11 @@
 
 /* What a matched request gets: an API's own rule, or one of its routes. */
 struct target {
-	str api, route;
+	str api, route;                  /* route: empty for the API's own rule */
 	const struct upstream *upstream; /* NULL: a policy must answer */
-	const struct upstream_timeouts *timeouts;
-	struct policy_chain chain;
+	const struct upstream_timeouts
+		*timeouts;         /* the upstream's, under what API and route say; NULL without either */
+	struct policy_chain chain; /* in the order in which they run */
 	bool keeps_encoded_slashes;
 };
 
@@ -26,8 +27,8 @@ struct listener_snapshot {
 	str name;
 	const struct listener_config *config;
 	struct address address;
-	struct h1_limits h1;
-	struct cidr *trusted;
+	struct h1_limits h1;  /* the parser's part of the limits */
+	struct cidr *trusted; /* the proxies whose word is taken */
 	size_t trusted_count;
 };
 
@@ -36,10 +37,10 @@ struct snapshot {
 	struct gateway_config config;
 	struct listener_snapshot *listeners;
 	size_t listener_count;
-	struct upstream **upstreams;
+	struct upstream **upstreams; /* by their index, which workers' turns share */
 	size_t upstream_count;
 	struct router *router;
-	uint64_t generation;
+	uint64_t generation; /* from 1; each reload is one more */
 };
 
 result snapshot_load(str path, struct endpoints *endpoints, struct diagnostics **ret_diagnostics,
@@ -49,6 +50,7 @@ result snapshot_load(str path, struct endpoints *endpoints, struct diagnostics *
 
 result snapshot_parse(str name, str text, struct endpoints *endpoints, struct diagnostics **ret_diagnostics,
 		      struct snapshot **ret_snapshot);
-/* The same for a text. */
+/* The same for a text, called name in diagnostics. */
 
 void snapshot_free(struct snapshot **snapshot);
+/* When no exchange runs under it. Clears the address, accepts NULL. */

@@ -26,10 +26,10 @@ struct door {
 	struct listener listener;
 	struct worker *worker;
 	const struct listener_snapshot *snapshot;
-	struct address bound;
-	char port[8];
+	struct address bound; /* where it listens, with the port that the system chose if it did */
+	char port[8];         /* of bound, printed once for X-Forwarded-Port */
 	size_t port_len;
-	size_t connections, max_connections;
+	size_t connections, max_connections; /* max: this worker's share of the listener's bound */
 };
 
 struct worker {
@@ -40,9 +40,9 @@ struct worker {
 	struct dns *dns;
 	struct pool *pool;
 	struct random random;
-	struct effects effects;
+	struct effects effects; /* what policies may ask of the world */
 	struct journal *journal;
-	struct access_log_ring *access;
+	struct access_log_ring *access; /* this worker's own */
 
 	const struct snapshot *snapshot;
 	struct arena arena;           /* lives as long as the worker */
