@@ -343,6 +343,20 @@ def test_interim_answers(upstream: StartUpstream, gateway: StartGateway) -> None
     assert reasons(running, 2) == [(200, None)] * 2
 
 
+def test_no_end_of_large_interim_answers(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """They are kept until the exchange ends, also from one try to the next: at a bound it gives up."""
+    early = b"HTTP/1.1 103 Early Hints\r\n" + b"".join(b"L%d: %s\r\n" % (i, b"x" * 30_000) for i in range(2)) + b"\r\n"
+    service = upstream(lambda request: early * 16 + b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"
+                       if request.target == "/large" else OK_ANSWER, record=False)
+    retries = {"attempts": 10, "on": ["503"], "budget": 100, "backoff": "1ms"}
+    running = gateway(config(service.address, upstream={"retries": retries}))
+    with running.connect() as client:
+        client.send(get("/large"))
+        assert client.read_answer().status == 503
+    assert reasons(running, 1) == [(503, "overloaded")]
+    assert running.get().status == 200
+
+
 def test_an_unasked_switch_of_protocols_is_a_broken_answer(upstream: StartUpstream, gateway: StartGateway) -> None:
     service = upstream(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nGET / ")
     running = gateway(config(service.address))
@@ -839,6 +853,18 @@ def test_a_trusted_proxy_is_believed(upstream: StartUpstream, gateway: StartGate
         ("https", "shop.example", "443")
     assert told["forwarded"].startswith("for=203.0.113.9;proto=https, for=127.0.0.9, for=")
     assert running.wait_for_log(1)[0]["client_ip"] == "203.0.113.9"
+
+
+def test_a_long_list_of_proxies_in_many_fields(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """Put together once, not once more for each of them."""
+    service = upstream(echo)
+    limits = {"headers": 10_000, "header_size": "1MiB"}
+    running = gateway(config(service.address, limits=limits, listener={"trusted_proxies": ["127.0.0.0/8"]}))
+    field = ", ".join(["127.0.0.9"] * 17)
+    with running.connect() as client:
+        client.send(get("/", f"X-Forwarded-For: {field}\r\n" * 4000 + "X-Forwarded-For:\r\n"))
+        assert client.read_answer().status == 200
+    assert service.requests[0].get("x-forwarded-for") == ", ".join([field] * 4000) + ", 127.0.0.1"
 
 
 def test_an_untrusted_hop_ends_the_trust(upstream: StartUpstream, gateway: StartGateway) -> None:

@@ -113,6 +113,35 @@ def test_slow_lorises_hurt_nobody_else(upstream: StartUpstream, gateway: StartGa
     wait_until(lambda: log_path.read_bytes().count(b'"header_timeout"') == count, "a line for each")
 
 
+def test_who_asks_without_end_hurts_nobody_else(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """One client that sends requests faster than the gateway answers them by itself: others have their turns."""
+    apis = {"here": {"path": "/here", "policies": [{"respond": {"body": "x"}}]}, "all": {"upstream": "app"}}
+    running = gateway(config(upstream().address, apis=apis, workers=1, log={"access": {"to": "off"}}))
+    requests = b"GET /here HTTP/1.1\r\nHost: gw.test\r\n\r\n" * 2000
+    until = time.monotonic() + 4
+    times = []
+
+    def ask_on(client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while time.monotonic() < until:
+                client.sendall(requests)
+            client.shutdown(socket.SHUT_RDWR)
+
+    with socket.create_connection(("127.0.0.1", running.port()), DEADLINE) as greedy:
+        greedy.settimeout(None)  # for what follows, which waits where it reads
+        reader = subprocess.Popen(["cat"], stdin=greedy, stdout=subprocess.DEVNULL)
+        writer = threading.Thread(target=ask_on, args=(greedy,))
+        writer.start()
+        while time.monotonic() < until - 1:
+            ask = time.monotonic()
+            assert running.get().status == 200
+            times.append(time.monotonic() - ask)
+        writer.join()
+        assert reader.wait(DEADLINE) == 0
+    print(f"{len(times)} requests beside it, the slowest {max(times) * 1000:.1f} ms")
+    assert max(times) < 1
+
+
 def test_a_body_that_drips_is_no_way_to_stay(upstream: StartUpstream, gateway: StartGateway) -> None:
     """A head is timed as a whole: bytes now and then do not prolong it."""
     running = gateway(config(upstream().address, limits={"header_timeout": "600ms"}))

@@ -12,7 +12,10 @@
 
 #include "http/h1_client.h"
 
-enum { INTERIM_MAX = 16 };
+enum {
+	INTERIM_MAX = 16,
+	HEAD_COSTS_MAX = 512 * 1024, /* read, and printed for the client */
+};
 
 /* What an upstream's head may be. */
 static const struct h1_limits response_limits = {
@@ -171,6 +174,9 @@ static result read_one_head(struct forward *f, struct http_response *response)
 static result read_answer(struct forward *f)
 {
 	for (unsigned heads = 0; heads <= INTERIM_MAX; heads++) {
+		if (arena_left(&f->exchange->arena) < HEAD_COSTS_MAX)
+			return error_make(ERROR_LIMIT,
+					  "the heads of answers have used up the exchange's memory");
 		TRY(read_one_head(f, &f->response));
 		f->has_begun = true;
 		if (f->response.status >= 200)

@@ -16,6 +16,8 @@
 #include "proxy/exchange.h"
 #include "proxy/introduction.h"
 
+enum { IN_A_ROW = 64 }; /* pipelined requests that are served before others have their turn */
+
 static const duration linger = 2 * SECOND;
 
 static struct connection *connection_of(struct socket *socket)
@@ -111,6 +113,18 @@ static void session_begin(struct session *session, struct fiber *fiber, struct c
 	timer_set(worker->loop, &connection->idle, DEADLINE_NEVER);
 }
 
+static bool has_more(const struct session *session)
+{
+	return session->in.len || socket_is_readable(&session->connection->socket);
+}
+
+/* Answers that need no upstream may never park, and whoever sends requests faster than they are answered
+ * would have the worker to itself. False when the wait was cancelled. */
+static bool give_way(struct session *session)
+{
+	return !failed(fiber_sleep(session->fiber, now_of(session->worker)));
+}
+
 /* Serves while requests are there to be read. */
 static enum exchange_end serve(struct session *session)
 {
@@ -118,10 +132,12 @@ static enum exchange_end serve(struct session *session)
 
 	if (failed(introduction_read(session)))
 		return EXCHANGE_CLOSE;
-	do {
+	end = exchange_run(session);
+	for (unsigned served = 1; end == EXCHANGE_KEEP && has_more(session); served++) {
+		if (served % IN_A_ROW == 0 && !give_way(session))
+			return EXCHANGE_CLOSE;
 		end = exchange_run(session);
-	} while (end == EXCHANGE_KEEP &&
-		 (session->in.len || socket_is_readable(&session->connection->socket)));
+	}
 	return end;
 }
 
