@@ -88,6 +88,7 @@ static result send_body(struct echo_connection *connection, struct h1_sink *sink
 	return OK;
 }
 
+/* One request. *ret_keep: whether another may follow; of no meaning after a failure. */
 static result serve_one(struct echo_connection *connection, struct h1_server *wire, struct arena *arena,
 			bool *ret_keep)
 {
@@ -102,6 +103,7 @@ static result serve_one(struct echo_connection *connection, struct h1_server *wi
 	if (head.head.expects_continue)
 		TRY(h1_server_interim(wire, arena, &(struct http_response) { .status = 100 },
 				      patience_of(server)));
+	/* All of the body is read before the answer begins, so that the answer can show it. */
 	h1_source_init(&body, wire->stream, wire->in, head.head.framing, head.head.length);
 	h1_source_allow(&body, UINT64_MAX, &chunked_limits, arena);
 	TRY(read_body(server, &body, arena, &request));
@@ -203,6 +205,7 @@ result echo_server_new(const struct address *at, struct echo_server **ret_server
 	return opened;
 }
 
+/* When the loop has stopped the fibers are still parked: they are cancelled and unwind in further turns. */
 void echo_server_run(struct echo_server *server)
 {
 	loop_run(server->loop);

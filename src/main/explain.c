@@ -13,6 +13,7 @@
 
 enum { EXIT_NO_ROUTE = 3, HEADERS_MAX = 64 };
 
+/* The arguments, taken apart. Slices of argv. */
 struct question {
 	str method, host, target;
 	str headers[HEADERS_MAX];

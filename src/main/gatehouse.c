@@ -45,6 +45,7 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
+/* A word that is at most two letters away is worth suggesting. */
 static int unknown(const char *name)
 {
 	const char *near = NULL;

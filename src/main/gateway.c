@@ -43,6 +43,7 @@ struct gateway {
 	atomic_size_t running;
 };
 
+/* The cores that are online, and not those that this process may use: `workers` is there to say it better. */
 static size_t worker_count(const struct snapshot *snapshot)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -89,6 +90,7 @@ static void *seat_run(void *argument)
 	announce_ready(seat->gateway);
 	if (worker)
 		worker_run(worker);
+	/* Before it is freed, and under the lock: whoever tells workers something holds it meanwhile. */
 	pthread_mutex_lock(&seat->gateway->lock);
 	seat->worker = NULL; /* nobody can drain or stop it any more */
 	pthread_mutex_unlock(&seat->gateway->lock);
@@ -122,6 +124,7 @@ static result bind_one(struct gateway *gateway, size_t index, struct seat *seat)
 	return bound;
 }
 
+/* No descriptor is 0 by accident: those that were not bound are told from others when it fails half-way. */
 static result bind_all(struct gateway *gateway)
 {
 	size_t listeners = gateway->snapshot->listener_count;
@@ -178,6 +181,7 @@ static void start_threads(struct gateway *gateway)
 	wait_until_ready(gateway, gateway->seat_count);
 }
 
+/* Every seat has spoken: what `started` says will not change. */
 static result first_failure(const struct gateway *gateway)
 {
 	for (size_t i = 0; i < gateway->seat_count; i++) {
@@ -208,6 +212,8 @@ static struct gateway *gateway_new(struct snapshot *snapshot, struct journal *jo
 	return gateway;
 }
 
+/* A failure after the threads have begun is told to them like a stop: they are at the gate, run into it as
+ * soon as they pass, and are joined by gateway_free(). */
 static result gateway_open(struct gateway *gateway)
 {
 	result_value started;

@@ -12,7 +12,8 @@
 
 #include "main/gateway.h"
 
-/* As many descriptors as the system lets this process have. */
+/* As many descriptors as the system lets this process have: the usual soft limit of 1024 is for select(), and
+ * there are two connections to each request in flight. */
 static void raise_descriptors(void)
 {
 	struct rlimit limit;
