@@ -79,6 +79,19 @@ def test_what_is_not_there_is_not_in_the_line(gateway: StartGateway) -> None:
                 "tls_version"} & set(entry)
 
 
+def test_the_path_is_the_one_asked_for(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """A rewrite changes what the upstream gets, not what the client wanted."""
+    service = upstream()
+    settings = config(service.address, query=True)
+    settings["apis"]["shop"]["policies"] = [{"rewrite": {"strip_prefix": "/shop", "query": {"remove": ["x"]}}}]
+    running = gateway(settings)
+    assert ask(running, "/shop//7?x=1&y=2") == 200
+    entry, = running.wait_for_log(1)
+    request, = service.requests
+    assert request.target == "/7?y=2"
+    assert entry["path"] == "/shop/7?x=1&y=2"
+
+
 def test_bytes_are_counted_with_their_heads(upstream: StartUpstream, gateway: StartGateway) -> None:
     running = gateway(config(upstream().address))
     sent = b"POST /shop/7 HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000
