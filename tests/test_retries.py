@@ -191,7 +191,7 @@ def test_a_post_is_never_sent_twice(upstream: StartUpstream, gateway: StartGatew
 
     service = upstream(serve=serve)
     running = gateway(config(service.address))
-    statuses = [ask(running, "POST", b"%d" % i, path=f"/{i}").status for i in range(60)]
+    statuses = [ask(running, "POST", b"%d" % i if i % 2 else None, path=f"/{i}").status for i in range(60)]
     seen = Counter(request.target for request in service.requests)
     assert max(seen.values()) == 1
     assert set(statuses) == {200, 502}
@@ -250,12 +250,13 @@ def test_silence_is_tried_once_more(upstream: StartUpstream, gateway: StartGatew
 
 
 @pytest.mark.parametrize("fail", [close, reset])
-@pytest.mark.parametrize("method", NOT_IDEMPOTENT)
-def test_silence_is_final_for_others(upstream: StartUpstream, gateway: StartGateway, method: str,
+@pytest.mark.parametrize("body", [None, b"", b"a body"])
+@pytest.mark.parametrize("method", [*NOT_IDEMPOTENT, "ODD"])
+def test_silence_is_final_for_others(upstream: StartUpstream, gateway: StartGateway, method: str, body: bytes | None,
                                      fail: Callable[[UpstreamConnection], None]) -> None:
     moody = Moody(1, fail)
     running = gateway(config(upstream(serve=moody.serve).address, retries={"attempts": 5}))
-    answer = ask(running, method, b"a body")
+    answer = ask(running, method, body)
     assert answer.status == 502
     assert len(moody.requests) == 1
     entry, = running.wait_for_log(1)
@@ -367,15 +368,15 @@ def test_a_body_under_way_is_replayed_too(upstream: StartUpstream, gateway: Star
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "POST without a body"])
 @pytest.mark.parametrize("is_asked_for", [True, False])
 def test_statuses_are_tried_again_by_configuration(upstream: StartUpstream, gateway: StartGateway, status: int,
                                                    method: str, is_asked_for: bool) -> None:
     moody = Moody(1, b"HTTP/1.1 %d Not Well\r\nContent-Length: 4\r\n\r\nsick" % status)
     on = ["connect", "reset", *([str(status)] if is_asked_for else [])]
     running = gateway(config(upstream(serve=moody.serve).address, retries={"on": on}))
-    answer = ask(running, method, None if method == "GET" else b"body")
-    is_retried = is_asked_for and method != "POST"
+    answer = ask(running, method.partition(" ")[0], b"body" if method in ("PUT", "POST") else None)
+    is_retried = is_asked_for and method in ("GET", "PUT")
     assert answer.status == (200 if is_retried else status)
     assert answer.body == (b"" if is_retried else b"sick")
     assert len(moody.requests) == (2 if is_retried else 1)
@@ -391,7 +392,7 @@ def test_the_last_answer_is_passed_on(upstream: StartUpstream, gateway: StartGat
     assert len(moody.requests) == 3
 
 
-@pytest.mark.parametrize("method, is_asked_for", [("GET", True), ("GET", False), ("POST", True)])
+@pytest.mark.parametrize("method, is_asked_for", [("GET", True), ("GET", False), ("POST", True), ("PATCH", True)])
 def test_timeouts_are_tried_again_by_configuration(upstream: StartUpstream, gateway: StartGateway, method: str,
                                                    is_asked_for: bool) -> None:
     moody = Moody(1, hang)
