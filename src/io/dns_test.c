@@ -402,6 +402,8 @@ static void the_hosts_file_is_honoured(void **state)
 	struct asker asker;
 
 	(void)state;
+	if (access("/etc/hosts", R_OK))
+		skip(); /* an image of a system before its first start has none */
 	scene_open(&scene);
 	ask_and_wait(&asker, &scene, "localhost");
 	assert_false(failed(asker.got));
@@ -565,7 +567,7 @@ static void names_are_bounded(void **state)
 {
 	struct scene scene;
 	struct asker asker;
-	struct dns_entry *entry;
+	struct dns_entry *entry = NULL;
 
 	(void)state;
 	scene_open(&scene);

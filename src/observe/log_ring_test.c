@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What goes in comes out, in order and whole, across the seam, and never more than there is room for. */
-#include "observe/log_ring.h"
+#include "observe/log_ring->h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,102 +52,112 @@ static size_t waiting(struct log_ring *ring)
 	return (count > 0 ? parts[0].iov_len : 0) + (count > 1 ? parts[1].iov_len : 0);
 }
 
+/* On the heap: not every sanitizer's stack keeps to the alignment that the ring asks for. */
+static struct log_ring *ring_open(void)
+{
+	struct log_ring *ring = aligned_alloc(_Alignof(struct log_ring), sizeof *ring);
+
+	assert_non_null(ring);
+	log_ring_init(ring);
+	return ring;
+}
+
+static void ring_close(struct log_ring *ring)
+{
+	log_ring_fini(ring);
+	free(ring);
+}
+
 static void an_empty_ring(void **state)
 {
-	struct log_ring ring;
+	struct log_ring *ring = ring_open();
 	struct iovec parts[2];
 
 	(void)state;
-	log_ring_init(&ring);
-	assert_int_equal(log_ring_peek(&ring, parts), 0);
-	assert_int_equal(log_ring_begin(&ring).max, LOG_LINE_MAX);
-	assert_int_equal(log_ring_dropped(&ring), 0);
-	log_ring_fini(&ring);
+	assert_int_equal(log_ring_peek(ring, parts), 0);
+	assert_int_equal(log_ring_begin(ring).max, LOG_LINE_MAX);
+	assert_int_equal(log_ring_dropped(ring), 0);
+	ring_close(ring);
 }
 
 static void nothing_is_seen_before_it_is_committed(void **state)
 {
-	struct log_ring ring;
+	struct log_ring *ring = ring_open();
 	struct buf line;
 
 	(void)state;
-	log_ring_init(&ring);
-	line = log_ring_begin(&ring);
+	line = log_ring_begin(ring);
 	buf_put(&line, STR("abc"));
-	assert_int_equal(waiting(&ring), 0);
-	log_ring_commit(&ring, line.len);
-	assert_int_equal(waiting(&ring), 3);
-	log_ring_fini(&ring);
+	assert_int_equal(waiting(ring), 0);
+	log_ring_commit(ring, line.len);
+	assert_int_equal(waiting(ring), 3);
+	ring_close(ring);
 }
 
 /* Many rounds with lines of every length, so that the seam falls everywhere. */
 static void lines_across_the_seam(void **state)
 {
-	struct log_ring ring;
+	struct log_ring *ring = ring_open();
 	size_t len = 1;
 
 	(void)state;
-	log_ring_init(&ring);
 	for (int i = 0; i < 2000; i++) {
 		char fill = (char)('a' + i % 26);
 
 		len = len * 31 % 40009 + 1;
-		assert_true(put(&ring, fill, len));
-		take(&ring, fill, len);
-		assert_int_equal(waiting(&ring), 0);
+		assert_true(put(ring, fill, len));
+		take(ring, fill, len);
+		assert_int_equal(waiting(ring), 0);
 	}
-	log_ring_fini(&ring);
+	ring_close(ring);
 }
 
 static void a_full_ring_takes_nothing_and_loses_nothing(void **state)
 {
 	enum { LEN = 10007 };
-	struct log_ring ring;
+	struct log_ring *ring = ring_open();
 	size_t count = 0;
 
 	(void)state;
-	log_ring_init(&ring);
-	while (put(&ring, (char)('a' + count % 26), LEN))
+	while (put(ring, (char)('a' + count % 26), LEN))
 		count++;
 	assert_int_equal(count, LOG_RING_SIZE / LEN);
-	assert_int_equal(log_ring_dropped(&ring), 1);
-	assert_int_equal(log_ring_begin(&ring).max, LOG_RING_SIZE - count * LEN);
+	assert_int_equal(log_ring_dropped(ring), 1);
+	assert_int_equal(log_ring_begin(ring).max, LOG_RING_SIZE - count * LEN);
 	for (size_t i = 0; i < count; i++)
-		take(&ring, (char)('a' + i % 26), LEN);
-	assert_int_equal(waiting(&ring), 0);
-	assert_true(put(&ring, 'z', LEN));
-	take(&ring, 'z', LEN);
-	log_ring_fini(&ring);
+		take(ring, (char)('a' + i % 26), LEN);
+	assert_int_equal(waiting(ring), 0);
+	assert_true(put(ring, 'z', LEN));
+	take(ring, 'z', LEN);
+	ring_close(ring);
 }
 
 static void to_the_last_byte(void **state)
 {
-	struct log_ring ring;
+	struct log_ring *ring = ring_open();
 
 	(void)state;
-	log_ring_init(&ring);
 	for (size_t i = 0; i < LOG_RING_SIZE / LOG_LINE_MAX; i++)
-		assert_true(put(&ring, 'x', LOG_LINE_MAX));
-	assert_int_equal(log_ring_begin(&ring).max, 0);
-	assert_false(put(&ring, 'y', 1));
-	take(&ring, 'x', 1);
-	assert_true(put(&ring, 'y', 1));
-	take(&ring, 'x', LOG_RING_SIZE - 1);
-	take(&ring, 'y', 1);
-	log_ring_fini(&ring);
+		assert_true(put(ring, 'x', LOG_LINE_MAX));
+	assert_int_equal(log_ring_begin(ring).max, 0);
+	assert_false(put(ring, 'y', 1));
+	take(ring, 'x', 1);
+	assert_true(put(ring, 'y', 1));
+	take(ring, 'x', LOG_RING_SIZE - 1);
+	take(ring, 'y', 1);
+	ring_close(ring);
 }
 
 static void half_full_is_told(void **state)
 {
-	struct log_ring ring;
+	struct log_ring *ring = ring_open();
 
 	(void)state;
-	log_ring_init(&ring);
 	for (size_t sum = LOG_LINE_MAX; sum <= LOG_RING_SIZE; sum += LOG_LINE_MAX)
-		assert_int_equal(log_ring_commit(&ring, LOG_LINE_MAX), sum > LOG_RING_SIZE / 2);
-	log_ring_take(&ring, LOG_RING_SIZE);
-	assert_false(log_ring_commit(&ring, LOG_LINE_MAX));
-	log_ring_fini(&ring);
+		assert_int_equal(log_ring_commit(ring, LOG_LINE_MAX), sum > LOG_RING_SIZE / 2);
+	log_ring_take(ring, LOG_RING_SIZE);
+	assert_false(log_ring_commit(ring, LOG_LINE_MAX));
+	ring_close(ring);
 }
 
 enum { SENT = 20000 };

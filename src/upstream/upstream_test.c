@@ -111,7 +111,7 @@ static void shares_are_exact_over_each_cycle(void **state)
 			total += weights[i] = (uint32_t)random_below(&random, 12);
 		weights[0]++;
 		total++;
-		bench_open(&bench, BALANCE_ROUND_ROBIN, "abcdefgh" + MEMBERS_MAX - members, weights);
+		bench_open(&bench, BALANCE_ROUND_ROBIN, &"abcdefgh"[MEMBERS_MAX - members], weights);
 		for (int64_t n = 1; n <= 3 * (int64_t)total; n++) {
 			counts[pick(&bench) - 'a']++;
 			for (size_t i = 0; i < members; i++) {
