@@ -310,8 +310,9 @@ def test_demo() -> None:
             if "in use" in words:
                 pytest.skip("somebody else has port 8080")
             raise AssertionError(words)
+        # Standard output and standard error are read by threads of their own: one may be behind the other.
+        assert demo.output.wait_for(lambda lines: sum(line.strip().startswith("curl") for line in lines) == 5)
         calls = [line.strip() for line in demo.output.snapshot() if line.strip().startswith("curl")]
-        assert len(calls) == 5
         statuses, bodies = [], []
         for call in calls:
             done = curl(*shlex.split(call, comments=True)[1:])
