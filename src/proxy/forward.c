@@ -75,9 +75,7 @@ static bool is_within_bounds(struct forward *f)
 /* Without a replay only a body of which nothing was read is whole still. */
 static bool can_send_again(struct forward *f)
 {
-	if (f->is_replayable)
-		return replay_source_rewind(&f->replay);
-	return f->exchange->body.received == 0;
+	return f->is_replayable ? !f->replay.is_lost : f->exchange->body.received == 0;
 }
 
 /* Retry-After is honoured: a second at most is waited for, anything longer is the client's to wait (RFC 9110
@@ -105,13 +103,16 @@ static bool wait_before_retry(struct forward *f)
 
 static bool may_try_again(struct forward *f)
 {
-	if (f->exchange->is_client_gone || !is_worth_another(f) || !can_send_again(f) || !is_within_bounds(f))
+	if (f->exchange->is_client_gone || !is_worth_another(f))
+		return false;
+	upload_stop(&f->upload); /* from here on what was read of the body stays as it is */
+	if (!can_send_again(f) || !is_within_bounds(f))
 		return false;
 	f->was_silent |= f->failure == FAILURE_SILENT;
 	if (!wait_before_retry(f))
 		return false;
 	attempt_abandon(f);
-	return true;
+	return !f->is_replayable || replay_source_rewind(&f->replay);
 }
 
 /* A body is kept for another try only where there may be one: idempotent methods, and not more than the
