@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What goes in comes out, in order and whole, across the seam, and never more than there is room for. */
-#include "observe/log_ring->h"
+#include "observe/log_ring.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
