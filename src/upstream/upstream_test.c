@@ -102,7 +102,7 @@ static void shares_are_exact_over_each_cycle(void **state)
 
 	(void)state;
 	for (unsigned round = 0; round < 300; round++) {
-		uint32_t weights[MEMBERS_MAX], total = 0;
+		uint32_t weights[MEMBERS_MAX] = { 0 }, total = 0;
 		int64_t counts[MEMBERS_MAX] = { 0 };
 		size_t members = 2 + random_below(&random, MEMBERS_MAX - 1);
 		struct bench bench;
