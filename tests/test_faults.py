@@ -80,29 +80,30 @@ def spare_descriptors() -> int:
 
 
 @pytest.mark.slow
-def test_slow_lorises_hurt_nobody_else(upstream: StartUpstream, gateway: StartGateway) -> None:
+def test_slow_lorises_hurt_nobody_else(upstream: StartUpstream, gateway: StartGateway,
+                                       stack: contextlib.ExitStack) -> None:
     """Thousands that never end their heads: others are served as ever, and each is told and sent away in time."""
     count = min(LORISES, spare_descriptors())
     if count < LORISES:
         print(f"only {count} of {LORISES} clients: RLIMIT_NOFILE is {resource.getrlimit(resource.RLIMIT_NOFILE)[1]}")
     log = {"access": {"to": "file:access.log"}}
-    running = gateway(config(upstream().address, limits={"header_timeout": "6s"}, log=log), env=FRUGAL)
+    running = gateway(config(upstream().address, limits={"header_timeout": "8s"}, log=log), env=FRUGAL)
     before, begin = rss(running), time.monotonic()
     lorises = []
     for i in range(count):
         sock = socket.create_connection(("127.0.0.1", running.port()), DEADLINE, (f"127.0.{i >> 12}.9", 0))
+        lorises.append(stack.enter_context(sock))
         sock.sendall(b"GET / HTTP/1.1\r\nHost: gw.test\r\nX-Slow: ")
-        lorises.append(sock)
-    opened = time.monotonic() - begin
-    times = []
-    while time.monotonic() < begin + min(opened + 2, 5):
+    assert running.get().status == 200  # when it is, all before it were let in
+    opened, times = time.monotonic() - begin, []
+    for _ in range(200):
         ask = time.monotonic()
         assert running.get().status == 200
         times.append(time.monotonic() - ask)
+    median = sorted(times)[len(times) // 2]
     print(f"{count} clients within {opened:.1f} s, {(rss(running) - before) / count / 1024:.1f} KiB each; beside them "
-          f"{len(times)} requests, the median {sorted(times)[len(times) // 2] * 1000:.2f} ms, "
-          f"the slowest {max(times) * 1000:.1f} ms")
-    assert len(times) > 20 and sorted(times)[len(times) // 2] < 0.5
+          f"{len(times)} requests, the median {median * 1000:.2f} ms, the slowest {max(times) * 1000:.1f} ms")
+    assert median < 0.1
     statuses = Counter(sock.recv(4096).split(b" ", 2)[1] for sock in lorises)
     assert statuses == {b"408": count}
     for sock in lorises:
@@ -137,7 +138,7 @@ def test_who_asks_without_end_hurts_nobody_else(upstream: StartUpstream, gateway
             assert running.get().status == 200
             times.append(time.monotonic() - ask)
         writer.join()
-        assert reader.wait(DEADLINE) == 0
+        reader.wait(DEADLINE)
     print(f"{len(times)} requests beside it, the slowest {max(times) * 1000:.1f} ms")
     assert max(times) < 1
 
