@@ -126,7 +126,7 @@ static enum h1_chunked_state decode_step(struct h1_source *source, struct decodi
 }
 
 /* A chunk counts as a whole as soon as the line that tells its size is read. */
-static bool is_too_large(const struct h1_source *source)
+bool h1_source_is_too_large(const struct h1_source *source)
 {
 	const struct h1_chunked *chunked = &source->chunked;
 
@@ -174,11 +174,11 @@ static result peek_chunked(struct h1_source *source, deadline until, struct piec
 {
 	if (!source->content && !source->is_ended && source->in->len)
 		TRY(decode(source));
-	while (!source->content && !source->is_ended && !is_too_large(source)) {
+	while (!source->content && !source->is_ended && !h1_source_is_too_large(source)) {
 		TRY(fill(source, until));
 		TRY(decode(source));
 	}
-	if (is_too_large(source))
+	if (h1_source_is_too_large(source))
 		return error_make(ERROR_LIMIT, "body larger than allowed");
 	ret_piece->bytes = str_slice(intake_data(source->in), 0, source->content);
 	ret_piece->is_last = source->is_ended;

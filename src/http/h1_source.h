@@ -34,6 +34,9 @@ void h1_source_allow(struct h1_source *source, uint64_t max, const struct h1_chu
 		     struct arena *arena);
 /* Bounds. Needed before a chunked body; without it any other body may be of any size. */
 
+bool h1_source_is_too_large(const struct h1_source *source);
+/* An ERROR_LIMIT is its own bound's; otherwise there was no memory to read into. */
+
 static inline bool h1_source_is_whole(const struct h1_source *source)
 /* Everything was read and consumed: the connection can carry another message. */
 {

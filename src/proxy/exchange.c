@@ -179,9 +179,10 @@ static void write_log(struct exchange *x, enum reason reason)
 static bool skip_rest_of_body(struct exchange *x)
 {
 	struct piece piece = { 0 };
+	deadline until = exchange_patience(x); /* for all of it: nobody may hold a fiber by dripping */
 
 	while (!h1_source_is_whole(&x->body)) {
-		if (failed(body_peek(&x->body.source, exchange_patience(x), &piece)))
+		if (failed(body_peek(&x->body.source, until, &piece)))
 			return false;
 		body_consume(&x->body.source, piece.bytes.len);
 	}

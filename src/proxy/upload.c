@@ -28,7 +28,7 @@ static void upload_fiber(struct fiber *self, void *argument)
 		upload_run(upload);
 	upload->fiber = NULL;
 	upload->is_under_way = false;
-	if (upload->end == RELAY_SOURCE_FAILED && upload->error.kind != ERROR_CANCELLED)
+	if (!upload->waiter && (upload->end == RELAY_SOURCE_FAILED || upload->error.kind == ERROR_CANCELLED))
 		fiber_cancel(upload->exchange->session->fiber);
 	if (upload->waiter)
 		fiber_wake(upload->waiter);
@@ -117,7 +117,8 @@ enum reason upload_client_failure(const struct upload *upload)
 	case ERROR_MALFORMED:
 		return REASON_CHUNK_MALFORMED;
 	case ERROR_LIMIT:
-		return REASON_BODY_TOO_LARGE;
+		return h1_source_is_too_large(&upload->exchange->body) ? REASON_BODY_TOO_LARGE
+								       : REASON_OVERLOADED;
 	case ERROR_TIMEOUT:
 		return REASON_BODY_TIMEOUT;
 	default:
