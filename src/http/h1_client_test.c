@@ -132,7 +132,7 @@ static void any_split_gives_the_same(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		check_row(i, (struct pace) { 0 });
-		for (unsigned char cut = 1; cut <= strlen(rows[i].input); cut++) {
+		for (size_t cut = 1; cut <= strlen(rows[i].input); cut++) {
 			check_row(i, PACE(cut, 255));
 			check_row(i, PACE(cut, 0, 255, 255));
 			check_row(i, PACE(cut, 0));

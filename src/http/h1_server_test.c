@@ -144,7 +144,7 @@ static void any_split_gives_the_same(void **state)
 
 		check_row(i, (struct pace) { 0 });
 		check_row(i, PACE(0, 255));
-		for (unsigned char cut = 1; cut <= len; cut++) {
+		for (size_t cut = 1; cut <= len; cut++) {
 			check_row(i, PACE(cut, 255));
 			check_row(i, PACE(cut, 0, 255, 255));
 			check_row(i, PACE(cut));

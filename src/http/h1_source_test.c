@@ -158,7 +158,7 @@ static void any_split_gives_the_same(void **state)
 
 		for (size_t b = 0; b < COUNT_OF(bite_paces); b++) {
 			check_row(&rows[i], (struct pace) { 0 }, bite_paces[b]);
-			for (unsigned char cut = 1; cut <= len; cut++) {
+			for (size_t cut = 1; cut <= len; cut++) {
 				check_row(&rows[i], PACE(cut, 255), bite_paces[b]);
 				check_row(&rows[i], PACE(cut, 0, 255, 255), bite_paces[b]);
 				check_row(&rows[i], PACE(cut), bite_paces[b]);

@@ -53,7 +53,7 @@ static struct endpoint *endpoint_at(struct scene *scene, const char *host, unsig
 
 static unsigned port_of(int fd)
 {
-	struct sockaddr_in6 at;
+	struct sockaddr_in6 at = { 0 };
 	socklen_t len = sizeof at;
 
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
