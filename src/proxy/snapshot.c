@@ -225,8 +225,10 @@ static const struct target *compile_route_target(struct compiling *c, const stru
 	target->route = route->entry.name;
 	if (!str_is_empty(route->upstream)) {
 		target->upstream = find_upstream(c, route->entry.node, route->upstream);
-		if (target->upstream && !api->timeouts)
-			base = &target->upstream->config->timeouts;
+		/* What the API says holds over this upstream's; its mistakes were told when it was read
+		 * first. */
+		if (target->upstream && !diagnostics_errors(c->reader.diagnostics))
+			base = compile_timeouts(c, api->timeouts, &target->upstream->config->timeouts);
 	}
 	target->timeouts = compile_timeouts(c, route->timeouts, base);
 	if (route->policies || route->without.len)

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is told of a request that nobody sends: its route, its policies and what they make of it, and where it
+ * would go; or why it would be refused.
+ */
+#include "base/testing.h"
+#include "proxy/explain.h"
+
+#define CONFIGURATION                                                                                    \
+	"listeners: { a: { address: \"127.0.0.1:0\" } }\n"                                               \
+	"upstreams: { u: { endpoints: [\"10.0.0.5:80\", \"10.0.0.6:80\"] } }\n"                          \
+	"policies: { tag: { headers: { request: { set: { X-T: t } } } } }\n"                             \
+	"apis:\n"                                                                                        \
+	"  orders: { path: /orders, methods: [GET], upstream: u, policies: [use: tag, request_id: {}], " \
+	"routes: {\n"                                                                                    \
+	"    one: { match: { path: \"/{id}\" }, policies: [rewrite: { path: \"/v2/${path.id}\", host: "  \
+	"in.test }] } } }\n"                                                                             \
+	"  hello: { path: /hello, policies: [respond: { status: 418 }] }\n"
+
+static const struct {
+	const char *name, *head;
+	enum explained want;
+	const char *parts[6]; /* each stands in what is told, in this order */
+} rows[] = {
+	{ "an API",
+	  "GET /orders?a=b HTTP/1.1\r\nHost: API.test\r\n\r\n",
+	  EXPLAINED_MATCHED,
+	  { "host      api.test\npath      /orders\n", "orders",
+	    "policies  \n  1. tag (headers)\n  2. request_id\n", "upstream  u: 10.0.0.5:80 10.0.0.6:80\n",
+	    "url       http://10.0.0.5:80/orders?a=b\n" } },
+	{ "a route that rewrites",
+	  "GET /orders/7 HTTP/1.1\r\nHost: h\r\n\r\n",
+	  EXPLAINED_MATCHED,
+	  { "path      /orders/7\n", "one", "3. rewrite\n", "url       http://in.test/v2/7\n" } },
+	{ "a policy that answers",
+	  "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n",
+	  EXPLAINED_MATCHED,
+	  { "hello", "policies  \n  1. respond\n", "answer    418 by the gateway itself (respond)\n" } },
+	{ "a path in another form",
+	  "GET /x/../orders/./%37 HTTP/1.1\r\nHost: h\r\n\r\n",
+	  EXPLAINED_MATCHED,
+	  { "path      /orders/7\n", "url       http://in.test/v2/7\n" } },
+	{ "no route",
+	  "GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n",
+	  EXPLAINED_NO_ROUTE,
+	  { "path      /nothing\n" } },
+	{ "a wrong method",
+	  "PUT /orders HTTP/1.1\r\nHost: h\r\n\r\n",
+	  EXPLAINED_NO_ROUTE,
+	  { "path      /orders\n", "GET" } },
+	{ "an encoded slash",
+	  "GET /orders/a%2fb HTTP/1.1\r\nHost: h\r\n\r\n",
+	  EXPLAINED_REFUSED,
+	  { "refused with 400 before routing: an encoded slash" } },
+	{ "a path above the root",
+	  "GET /.. HTTP/1.1\r\nHost: h\r\n\r\n",
+	  EXPLAINED_REFUSED,
+	  { "refused with 400 before routing: path_invalid\n" } },
+	{ "CONNECT",
+	  "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n",
+	  EXPLAINED_REFUSED,
+	  { "refused with 405 before routing: method_not_allowed\n" } },
+	{ "no host",
+	  "GET / HTTP/1.1\r\n\r\n",
+	  EXPLAINED_REFUSED,
+	  { "refused with 400 before routing: The Host field is missing.\n" } },
+	{ "a malformed field",
+	  "GET / HTTP/1.1\r\nHost: h\r\nX Y: z\r\n\r\n",
+	  EXPLAINED_REFUSED,
+	  { "refused with 400 before routing: A field name is malformed.\n" } },
+	{ "another version",
+	  "GET / HTTP/3.0\r\nHost: h\r\n\r\n",
+	  EXPLAINED_REFUSED,
+	  { "refused with 505 before routing: " } },
+};
+
+static void check_row(const struct snapshot *snapshot, size_t i)
+{
+	char *text;
+	size_t len;
+	FILE *to = open_memstream(&text, &len);
+	enum explained got = explain_head(snapshot, str_of(rows[i].head), to);
+	const char *at;
+
+	fclose(to);
+	at = text;
+	if (got != rows[i].want)
+		fail_msg("row %zu (%s): %d: %s", i, rows[i].name, (int)got, text);
+	for (size_t p = 0; p < 6 && rows[i].parts[p]; p++) {
+		at = strstr(at, rows[i].parts[p]);
+		if (!at)
+			fail_msg("row %zu (%s): no \"%s\" in: %s", i, rows[i].name, rows[i].parts[p], text);
+	}
+	free(text);
+}
+
+static void a_request_is_explained(void **state)
+{
+	struct endpoints *endpoints = endpoints_new();
+	struct diagnostics *diagnostics;
+	struct snapshot *snapshot;
+
+	(void)state;
+	assert_false(failed(
+		snapshot_parse(STR("t.yaml"), STR(CONFIGURATION), endpoints, &diagnostics, &snapshot)));
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		check_row(snapshot, i);
+	snapshot_free(&snapshot);
+	endpoints_free(&endpoints);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_request_is_explained),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
