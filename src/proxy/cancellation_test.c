@@ -256,8 +256,11 @@ static void scene_cancel_everywhere(size_t i)
 static void everybody_unwinds_wherever_one_is_cancelled(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(scenes); i++)
+	for (size_t i = 0; i < COUNT_OF(scenes); i++) {
+		if (strstr(scenes[i].configuration, "localhost") && access("/etc/hosts", R_OK))
+			continue; /* an image of a system before its first start has none */
 		scene_cancel_everywhere(i);
+	}
 }
 
 int main(void)
