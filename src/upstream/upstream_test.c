@@ -184,7 +184,9 @@ static void load_settles_by_weight(void **state)
 	(void)state;
 	bench_open(&bench, BALANCE_LEAST_REQUESTS, "abc", (uint32_t[]) { 1, 2, 5 });
 	for (unsigned i = 0; i < 80; i++)
-		atomic_fetch_add(&bench.endpoints[pick(&bench) - 'a'].active, 1);
+		atomic_fetch_add(
+			&upstream_pick(&bench.upstream, &bench.turns, &bench.random, &bench.tried)->active,
+			1);
 	assert_in_range(bench.endpoints[0].active, 9, 11);
 	assert_in_range(bench.endpoints[1].active, 19, 21);
 	assert_in_range(bench.endpoints[2].active, 49, 51);
