@@ -22,8 +22,9 @@ static result read_head(struct h1_server *server, struct arena *arena, deadline 
 
 	request->head.fields = (struct http_fields) { .at = place.shared, .max = place.max };
 	for (;;) {
-		state = h1_request_parse(&parser, intake_data(server->in), server->limits, &request->head,
-					 &request->head_len);
+		state = server->in->len ? h1_request_parse(&parser, intake_data(server->in), server->limits,
+							   &request->head, &request->head_len)
+					: H1_MORE;
 		if (state != H1_MORE)
 			break;
 		h1_fields_keep(&request->head.fields, &place, arena);

@@ -18,6 +18,15 @@ static size_t pace_next(struct pace pace, size_t *at)
 	return pace.count ? pace.at[(*at)++ % pace.count] : SIZE_MAX;
 }
 
+/* How much is taken next. By a pace of nothing but waits nothing would ever be: it is 1 then. */
+static size_t pace_take(struct pace pace, size_t *at)
+{
+	for (size_t i = 0; i < pace.count; i++)
+		if (pace.at[i])
+			return pace_next(pace, at);
+	return pace.count ? 1 : SIZE_MAX;
+}
+
 void wire_disturb(struct wire *wire)
 {
 	scratch_evacuate(&wire->scratch);
@@ -81,7 +90,7 @@ static result wire_send(struct stream *stream, const struct iovec *parts, size_t
 			size_t *ret_sent)
 {
 	struct wire *wire = wire_of(stream);
-	size_t max = pace_next(wire->takes, &wire->takes_at), before = wire->output_len;
+	size_t max = pace_take(wire->takes, &wire->takes_at), before = wire->output_len;
 
 	wire->sends++;
 	wire->send_until = until;
@@ -137,7 +146,7 @@ result body_read(struct body_source *source, struct pace bites, struct buf *out)
 	do {
 		TRY(body_peek(source, DEADLINE_NEVER, &piece));
 		ASSERT(piece.bytes.len || piece.is_last);
-		piece.is_last &= (taken = pace_next(bites, &bites_at)) >= piece.bytes.len;
+		piece.is_last &= (taken = pace_take(bites, &bites_at)) >= piece.bytes.len;
 		taken = taken < piece.bytes.len ? taken : piece.bytes.len;
 		buf_put(out, str_slice(piece.bytes, 0, taken));
 		body_consume(source, taken);
