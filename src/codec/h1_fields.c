@@ -9,8 +9,6 @@
 
 struct h1_window h1_window_make(str input, size_t line, size_t max, enum h1_error error)
 {
-	if (!input.len) /* it may be nowhere, too */
-		return (struct h1_window) { input.ptr, input.ptr, H1_ERROR_NONE };
 	if (input.len - line > max)
 		return (struct h1_window) { input.ptr + line, input.ptr + line + max, error };
 	return (struct h1_window) { input.ptr + line, input.ptr + input.len, H1_ERROR_NONE };
