@@ -676,7 +676,7 @@ static const struct {
 	{ "within a chunk", CHUNKED "5\r\nha", { "never", NULL, 0, false }, 1 },
 	{ "within a large answer",
 	  GET,
-	  { "\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 900001\r\n\r\nz", 900 * 1000, false },
+	  { "\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 6000001\r\n\r\nz", 6 * 1000 * 1000, false },
 	  1 },
 };
 

@@ -141,6 +141,17 @@ static void peer_free(struct peer *peer)
 	*peer = (struct peer) { .fd = -1 };
 }
 
+/* Of much that was heard the end is enough. */
+static void peer_forget(struct peer *peer)
+{
+	size_t kept = HOUSE_TEXT_MAX / 4;
+
+	if (peer->heard < HOUSE_TEXT_MAX / 2)
+		return;
+	memmove(peer->bytes, peer->bytes + peer->heard - kept, kept);
+	peer->heard = kept;
+}
+
 /* At most so many bytes; closes when the other side has. */
 static void peer_hear(struct peer *peer, size_t most)
 {
@@ -149,34 +160,52 @@ static void peer_hear(struct peer *peer, size_t most)
 
 	if (peer->fd < 0)
 		return;
-	ASSERT(room);
 	count = recv(peer->fd, peer->bytes + peer->heard, most && most < room ? most : room, 0);
-	if (count > 0)
+	if (count > 0) {
 		peer->heard += (size_t)count;
-	else if (count == 0 || errno != EAGAIN)
+		peer->total += (size_t)count;
+		peer_forget(peer);
+	} else if (count == 0 || errno != EAGAIN) {
 		peer_close(peer);
+	}
 }
 
-/* The text, and then its last byte again so many times. True when all of it went. */
-static bool peer_say(struct peer *peer, str text, size_t repeats, size_t most)
+/* What is to be said next: the text, and then its last byte again so many times. */
+static str words_of(const struct peer *peer, str text, size_t repeats)
 {
 	static char filler[16 * 1024];
-	str rest = str_skip(text, peer->said);
-	ssize_t count;
+	size_t left = text.len + repeats - peer->said;
 
-	if (peer->fd < 0 || peer->said == text.len + repeats)
+	if (peer->said < text.len || !left)
+		return str_skip(text, peer->said);
+	memset(filler, text.ptr[text.len - 1], sizeof filler);
+	return (str) { filler, left < sizeof filler ? left : sizeof filler };
+}
+
+/* As much as goes, or at most so many bytes. True when all of it has gone. */
+static bool peer_say(struct peer *peer, str text, size_t repeats, size_t most)
+{
+	ssize_t count = 1;
+
+	if (peer->fd < 0)
 		return true;
-	if (!rest.len) {
-		size_t left = text.len + repeats - peer->said;
+	while (count > 0 && peer->said < text.len + repeats) {
+		str words = words_of(peer, text, repeats);
 
-		memset(filler, text.ptr[text.len - 1], sizeof filler);
-		rest = (str) { filler, left < sizeof filler ? left : sizeof filler };
+		count = send(peer->fd, words.ptr, most ? most : words.len, MSG_NOSIGNAL);
+		peer->said += count > 0 ? (size_t)count : 0;
+		if (most)
+			break;
 	}
-	rest = str_slice(rest, 0, most ? most : rest.len);
-	count = send(peer->fd, rest.ptr, rest.len, MSG_NOSIGNAL);
-	if (count > 0)
-		peer->said += (size_t)count;
 	return peer->said == text.len + repeats;
+}
+
+/* So that much does not go at once. */
+static void be_small(int fd)
+{
+	int bytes = 16 * 1024;
+
+	ASSERT(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes) == 0);
 }
 
 static int house_listen(unsigned *ret_port)
@@ -185,6 +214,7 @@ static int house_listen(unsigned *ret_port)
 	socklen_t len = sizeof at;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
+	be_small(fd);
 	ASSERT(fd >= 0 && bind(fd, (struct sockaddr *)&at, len) == 0 && listen(fd, 64) == 0);
 	ASSERT(getsockname(fd, (struct sockaddr *)&at, &len) == 0);
 	*ret_port = ntohs(at.sin_port);
@@ -249,6 +279,7 @@ void house_connect(struct house *house, const char *asks)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	peer_free(&house->client);
+	be_small(fd);
 	ASSERT(fd >= 0 && connect(fd, &house->bound.any, house->bound.len) == 0);
 	house->client = peer_of(fd);
 	house->asks = asks;
@@ -261,7 +292,8 @@ static void play_on(struct house *house, struct peer *peer)
 
 	peer_hear(peer, 0);
 	heard.len = peer->heard;
-	if (!peer->is_told && play->hears && !str_contains(heard, str_of(play->hears)))
+	if (!peer->is_told &&
+	    (peer->total < play->hears_bytes || (play->hears && !str_contains(heard, str_of(play->hears)))))
 		return;
 	peer->is_told = true;
 	if (play->says && peer_say(peer, str_of(play->says), play->repeats, 0) && play->hangs_up)

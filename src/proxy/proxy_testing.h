@@ -40,17 +40,18 @@ enum { HOUSE_CONNECTIONS_MAX = 8, HOUSE_TEXT_MAX = 1024 * 1024 };
 
 /* What an upstream does on each connection. */
 struct play {
-	const char *hears; /* it answers when this came; NULL: at once */
-	const char *says;  /* then it says this; NULL: nothing */
-	size_t repeats;    /* of what it says, after the first */
-	bool hangs_up;     /* and then closes */
+	const char *hears;  /* it answers when this came; NULL: at once */
+	const char *says;   /* then it says this; NULL: nothing */
+	size_t repeats;     /* of what it says, after the first */
+	bool hangs_up;      /* and then closes */
+	size_t hears_bytes; /* and it answers only when so many came */
 };
 
 struct peer {
 	int fd; /* -1: closed */
 	size_t said;
-	bool is_told; /* heard what it answers to */
-	size_t heard;
+	bool is_told;        /* heard what it answers to */
+	size_t heard, total; /* in bytes, which hold the end of it; and in all */
 	char *bytes;
 };
 
