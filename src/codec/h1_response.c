@@ -87,7 +87,7 @@ static enum h1_state status_line_parse(struct h1_parser *parser, str input, cons
 /* Whatever the fields say (RFC 9112 section 6.3, items 1 and 2). */
 static bool has_no_body(int status, enum http_method method)
 {
-	return status < 200 || status == 204 || status == 304 || method == HTTP_HEAD ||
+	return http_status_has_no_body(status) || method == HTTP_HEAD ||
 	       (method == HTTP_CONNECT && status < 300);
 }
 

@@ -82,6 +82,11 @@ str http_status_text(int status)
 	return (str) { 0 };
 }
 
+bool http_status_has_no_body(int status)
+{
+	return status < 200 || status == 204 || status == 304;
+}
+
 bool http_method_is_safe(enum http_method method)
 {
 	return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_OPTIONS || method == HTTP_TRACE;

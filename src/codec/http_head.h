@@ -61,5 +61,8 @@ str http_method_text(enum http_method method);
 str http_status_text(int status);
 /* "Not Found"; empty for a code that is in no registry. */
 
+bool http_status_has_no_body(int status);
+/* Whatever the request and the fields say: 1xx, 204, 304 (RFC 9112 section 6.3, item 1). */
+
 bool http_method_is_safe(enum http_method method);
 bool http_method_is_idempotent(enum http_method method);

@@ -38,6 +38,14 @@ static void knows_what_may_be_repeated(void **state)
 	}
 }
 
+static void knows_answers_without_a_body(void **state)
+{
+	(void)state;
+	for (int status = 100; status < 600; status++)
+		assert_int_equal(http_status_has_no_body(status),
+				 status < 200 || status == 204 || status == 304);
+}
+
 static void knows_status_codes(void **state)
 {
 	int previous = 0;
@@ -58,6 +66,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(knows_methods),
 		cmocka_unit_test(knows_what_may_be_repeated),
+		cmocka_unit_test(knows_answers_without_a_body),
 		cmocka_unit_test(knows_status_codes),
 	};
 

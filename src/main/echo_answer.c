@@ -104,11 +104,6 @@ static void be_events(struct echo_answer *answer)
 	add(&answer->response, HTTP_CACHE_CONTROL, STR("no-store"));
 }
 
-static bool has_body(int status)
-{
-	return status >= 200 && status != 204 && status != 304;
-}
-
 result echo_answer_make(const struct echo_request *request, struct fiber *self, struct loop *loop,
 			struct echo_answer *ret_answer)
 {
@@ -128,7 +123,7 @@ result echo_answer_make(const struct echo_request *request, struct fiber *self, 
 		be_bytes(ret_answer, number);
 	else if (str_eq(path, STR("/sse")))
 		be_events(ret_answer);
-	else if (has_body(ret_answer->response.status))
+	else if (!http_status_has_no_body(ret_answer->response.status))
 		be_text(ret_answer, request);
 	return OK;
 }

@@ -28,15 +28,11 @@ X(CODING_UNSUPPORTED, "coding_unsupported", 501, "http_request_error", "",
   "The transfer coding is not implemented.")
 X(VERSION_UNSUPPORTED, "version_unsupported", 505, "http_request_error", "",
   "This version of HTTP is not supported here.")
-X(UPGRADE_UNSUPPORTED, "upgrade_unsupported", 501, "http_upgrade_failed", "",
-  "The connection cannot be upgraded to this protocol.")
 
 /* The request is too large or too slow. */
 X(URI_TOO_LONG, "uri_too_long", 414, "http_request_error", "", "The request line is too long.")
 X(HEADER_TOO_LARGE, "header_too_large", 431, "http_request_error", "", "The header section is too large.")
 X(BODY_TOO_LARGE, "body_too_large", 413, "http_request_error", "", "The body is too large.")
-X(LENGTH_REQUIRED, "length_required", 411, "http_request_error", "",
-  "The length of the body must be told beforehand.")
 X(HEADER_TIMEOUT, "header_timeout", 408, "http_request_error", "",
   "The header section was not complete in time.")
 X(BODY_TIMEOUT, "body_timeout", 408, "http_request_error", "", "The body did not come in time.")
@@ -45,12 +41,9 @@ X(BODY_TIMEOUT, "body_timeout", 408, "http_request_error", "", "The body did not
 X(NO_ROUTE, "no_route", 404, "http_request_error", "", "Nothing is served under this address.")
 X(METHOD_NOT_ALLOWED, "method_not_allowed", 405, "http_request_error", "",
   "The method is not allowed for this address.")
-X(MISDIRECTED, "misdirected", 421, "http_request_error", "", "This connection does not serve that host.")
-X(PROXY_LOOP, "proxy_loop", 508, "proxy_loop_detected", "", "The request has passed this gateway before.")
 
 /* A policy says so. */
 X(RESPOND, "respond", 200, "", "", "")
-X(REDIRECT, "redirect", 302, "", "", "")
 X(VALUE_INVALID, "value_invalid", 400, "http_request_error", "",
   "A value of the request cannot be passed on: it holds a line end or another control character.")
 X(REWRITE_INVALID, "rewrite_invalid", 400, "http_request_error", "",
@@ -58,15 +51,10 @@ X(REWRITE_INVALID, "rewrite_invalid", 400, "http_request_error", "",
 
 /* The gateway cannot. */
 X(OVERLOADED, "overloaded", 503, "proxy_internal_response", "", "The gateway is at its limits.")
-X(CONNECTION_LIMIT, "connection_limit", 503, "proxy_internal_response", "",
-  "The gateway has no room for another connection.")
 X(SHUTTING_DOWN, "shutting_down", 503, "proxy_internal_response", "", "The gateway is shutting down.")
-X(INTERNAL_ERROR, "internal_error", 500, "proxy_internal_error", "", "The gateway failed.")
 
 /* There is no endpoint to ask. */
 X(NO_ENDPOINT, "no_endpoint", 503, "destination_unavailable", "", "The service is not available.")
-X(UPSTREAM_OVERLOADED, "upstream_overloaded", 503, "connection_limit_reached", "",
-  "The service is at its limits.")
 X(UPSTREAM_NAME_UNRESOLVED, "upstream_name_unresolved", 502, "dns_error", "",
   "The service's address could not be found.")
 X(UPSTREAM_CONNECT_REFUSED, "upstream_connect_refused", 502, "connection_refused", "",
@@ -87,8 +75,6 @@ X(UPSTREAM_RESET, "upstream_reset", 502, "connection_terminated", "",
   "The connection to the service broke before an answer.")
 X(UPSTREAM_MALFORMED, "upstream_malformed", 502, "http_protocol_error", "",
   "The service gave an answer that cannot be understood.")
-X(UPSTREAM_HEADER_TOO_LARGE, "upstream_header_too_large", 502, "http_response_header_section_size", "",
-  "The header section of the service's answer is too large.")
 
 /* It ended otherwise; a head had gone to the client, or nobody was there to read one. */
 X(UPSTREAM_ABORTED, "upstream_aborted", 502, "http_response_incomplete", "",

@@ -45,7 +45,7 @@ const struct field policy_respond_fields[] = {
 /* RFC 9110 section 6.4.1. */
 static bool has_no_content(int64_t status)
 {
-	return status == 204 || status == 205 || status == 304;
+	return http_status_has_no_body(status) || status == 205;
 }
 
 static result refuse(struct policy_compile *compile, const char *key, const char *why)

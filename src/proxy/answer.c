@@ -133,11 +133,6 @@ static struct http_response make_response(struct exchange *x, enum reason reason
 	return response;
 }
 
-static bool has_no_body(int status)
-{
-	return status < 200 || status == 204 || status == 304;
-}
-
 /* What is left of the request's body: the exchange reads and drops it to keep the connection. */
 static bool is_rest_small(const struct exchange *x)
 {
@@ -186,7 +181,7 @@ void answer_send(struct exchange *x, enum reason reason)
 	if (x->target)
 		policy_chain_response(&x->target->chain, &x->view);
 	response.keep_alive = x->keep_alive = may_keep(x, reason);
-	response.framing = has_no_body(response.status) ? HTTP_NO_BODY : HTTP_LENGTH;
+	response.framing = http_status_has_no_body(response.status) ? HTTP_NO_BODY : HTTP_LENGTH;
 	response.length = body.len;
 	x->has_answer = true;
 	x->status = response.status;
