@@ -31,8 +31,8 @@ struct seat {
 struct gateway {
 	struct snapshot *snapshot;
 	struct journal *journal;
+	const struct gateway_options *options;
 	struct access_log *access;
-	struct fiber_guard guard;
 	struct address *bound; /* one for each listener */
 	struct seat *seats;
 	size_t seat_count;
@@ -80,6 +80,20 @@ static void let_go(struct gateway *gateway)
 	pthread_mutex_unlock(&gateway->lock);
 }
 
+static void announce_done(void *argument)
+{
+	struct gateway *gateway = argument;
+
+	gateway->options->on_done(gateway->options->owner);
+}
+
+/* The last seat tells the control thread, which has the gateway until it has joined this one. */
+static void leave(struct gateway *gateway)
+{
+	if (atomic_fetch_sub(&gateway->running, 1) == 1)
+		ASSERT(!failed(loop_post(gateway->options->control->loop, announce_done, gateway)));
+}
+
 static void *seat_run(void *argument)
 {
 	struct seat *seat = argument;
@@ -95,7 +109,7 @@ static void *seat_run(void *argument)
 	seat->worker = NULL; /* nobody can drain or stop it any more */
 	pthread_mutex_unlock(&seat->gateway->lock);
 	worker_free(&worker);
-	atomic_fetch_sub(&seat->gateway->running, 1);
+	leave(seat->gateway);
 	return NULL;
 }
 
@@ -167,7 +181,7 @@ static void seat_prepare(struct gateway *gateway, size_t index)
 		.journal = gateway->journal,
 		.access = access_log_ring(gateway->access, index),
 		.workers = gateway->seat_count,
-		.guard = &gateway->guard,
+		.guard = &gateway->options->control->guard,
 	};
 }
 
@@ -196,13 +210,14 @@ static result first_failure(const struct gateway *gateway)
 	return OK;
 }
 
-static struct gateway *gateway_new(struct snapshot *snapshot, struct journal *journal)
+static struct gateway *gateway_new(struct snapshot *snapshot, const struct gateway_options *options)
 {
 	struct gateway *gateway = calloc(1, sizeof *gateway);
 
 	ASSERT(gateway);
 	gateway->snapshot = snapshot;
-	gateway->journal = journal;
+	gateway->options = options;
+	gateway->journal = options->control->journal;
 	gateway->seat_count = worker_count(snapshot);
 	gateway->seats = calloc(gateway->seat_count, sizeof *gateway->seats);
 	gateway->bound = calloc(snapshot->listener_count + 1, sizeof *gateway->bound);
@@ -218,7 +233,6 @@ static result gateway_open(struct gateway *gateway)
 {
 	result_value started;
 
-	TRY(fiber_guard_install(&gateway->guard));
 	TRY(access_log_open(&gateway->snapshot->config.log.access, gateway->journal, gateway->seat_count,
 			    &gateway->access));
 	TRY(bind_all(gateway));
@@ -230,9 +244,10 @@ static result gateway_open(struct gateway *gateway)
 	return started;
 }
 
-result gateway_start(struct snapshot *snapshot, struct journal *journal, struct gateway **ret_gateway)
+result gateway_start(struct snapshot *snapshot, const struct gateway_options *options,
+		     struct gateway **ret_gateway)
 {
-	struct gateway *gateway = gateway_new(snapshot, journal);
+	struct gateway *gateway = gateway_new(snapshot, options);
 	result_value opened = gateway_open(gateway);
 
 	if (failed(opened))
@@ -260,11 +275,6 @@ void gateway_drain(struct gateway *gateway)
 void gateway_stop(struct gateway *gateway)
 {
 	tell_workers(gateway, worker_stop);
-}
-
-bool gateway_is_done(const struct gateway *gateway)
-{
-	return atomic_load(&gateway->running) == 0;
 }
 
 void gateway_reopen_logs(struct gateway *gateway)

@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * serve: signals are waited for by the main thread, which has nothing else to do while the workers serve.
+ * serve: the control thread's loop turns, and what comes to it is told to whom it concerns.
  *
- * No handler runs anywhere: every signal is blocked in all threads and taken by sigtimedwait, so what it
- * asks for is ordinary code. The wait is short, because a gateway that has drained says so by a flag and
- * not by a signal.
+ * Signals are blocked in all threads and read by the loop, so what they ask for is ordinary code. It ends
+ * when the last worker has: by a signal, or because none of them could go on.
  */
 #include "main/serve.h"
 
 #include <sys/resource.h>
 
+#include "loop/signals.h"
+#include "main/control.h"
 #include "main/gateway.h"
+
+struct service {
+	struct control control;
+	struct signals signals;
+	struct gateway_options options;
+	struct gateway *gateway;
+	struct journal *journal;
+	bool is_draining;
+};
 
 /* As many descriptors as the system lets this process have: the usual soft limit of 1024 is for select(), and
  * there are two connections to each request in flight. */
@@ -33,44 +43,68 @@ void serve_block_signals(sigset_t *ret_signals)
 	pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
 }
 
-static void mind_signals(struct gateway *gateway, struct journal *journal, const sigset_t *set)
+static void drain_or_stop(struct service *service)
 {
-	const struct timespec pause = { .tv_nsec = 50 * MILLISECOND };
-	bool is_draining = false;
-
-	while (!gateway_is_done(gateway)) {
-		int signal = sigtimedwait(set, NULL, &pause);
-
-		if (signal == SIGUSR1) {
-			gateway_reopen_logs(gateway);
-		} else if (signal > 0 && !is_draining) {
-			journal_info(journal,
-				     "draining: requests in flight finish, another signal stops at once");
-			gateway_drain(gateway);
-			is_draining = true;
-		} else if (signal > 0) {
-			journal_info(journal, "stopping at once");
-			gateway_stop(gateway);
-		}
+	if (service->is_draining) {
+		journal_info(service->journal, "stopping at once");
+		gateway_stop(service->gateway);
+		return;
 	}
+	journal_info(service->journal, "draining: requests in flight finish, another signal stops at once");
+	gateway_drain(service->gateway);
+	service->is_draining = true;
+}
+
+static void on_signal(struct signals *signals, int signal)
+{
+	struct service *service = signals->owner;
+
+	if (signal == SIGUSR1)
+		gateway_reopen_logs(service->gateway);
+	else
+		drain_or_stop(service);
+}
+
+static void on_done(void *owner)
+{
+	struct service *service = owner;
+
+	control_stop(&service->control);
+}
+
+static result service_open(struct service *service, struct snapshot *snapshot)
+{
+	sigset_t signals;
+
+	serve_block_signals(&signals);
+	TRY(control_init(&service->control, service->journal));
+	TRY(signals_open(&service->signals, service->control.loop, &signals, on_signal, service));
+	return gateway_start(snapshot, &service->options, &service->gateway);
+}
+
+static void service_close(struct service *service)
+{
+	gateway_free(&service->gateway);
+	signals_close(&service->signals);
+	control_fini(&service->control);
 }
 
 int serve(struct snapshot *snapshot)
 {
-	struct journal *journal = journal_new((enum journal_level)snapshot->config.log.level);
-	struct gateway *gateway;
-	sigset_t signals;
-	int code = 1;
+	struct service service = { .journal = journal_new((enum journal_level)snapshot->config.log.level) };
+	result_value opened;
 
+	service.options = (struct gateway_options) { .control = &service.control,
+						     .on_done = on_done,
+						     .owner = &service };
 	raise_descriptors();
-	serve_block_signals(&signals);
 	signal(SIGPIPE, SIG_IGN);
-	if (!failed(gateway_start(snapshot, journal, &gateway))) {
-		mind_signals(gateway, journal, &signals);
-		gateway_free(&gateway);
-		journal_info(journal, "stopped");
-		code = 0;
-	}
-	journal_free(&journal);
-	return code;
+	opened = service_open(&service, snapshot);
+	if (!failed(opened))
+		control_run(&service.control);
+	service_close(&service);
+	if (!failed(opened))
+		journal_info(service.journal, "stopped");
+	journal_free(&service.journal);
+	return failed(opened) ? 1 : 0;
 }
