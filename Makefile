@@ -4,11 +4,12 @@
 # The work is done by meson, ninja and the scripts in tools/.
 
 BUILD := build
+RELEASE := $(BUILD)/release
 PREFIX ?= /usr/local
 CONFIG ?=
 STEPS ?=
 
-.PHONY: help build run demo test fuzz bench soak install clean
+.PHONY: help build release run demo test fuzz bench soak install clean
 .DEFAULT_GOAL := build
 
 help: ## this list
@@ -19,6 +20,10 @@ build: ## an optimised gatehouse in build/ (the default)
 	@tools/deps build
 	@test -f $(BUILD)/build.ninja || out=$$(meson setup $(BUILD) --prefix=$(PREFIX) 2>&1) || { echo "$$out"; exit 1; }
 	@ninja -C $(BUILD) --quiet
+
+release: ## the gatehouse to ship, in build/release: built, put to work, and built again by what that counted
+	@tools/deps build
+	@tools/release $(RELEASE) $(PREFIX)
 
 run: build ## build it and start the demonstration (CONFIG=FILE: start it with that file)
 	@exec $(BUILD)/gatehouse $(if $(CONFIG),run -c $(CONFIG),demo)
@@ -33,7 +38,7 @@ fuzz: ## each fuzzer for ten minutes (FUZZ_SECONDS=N: for N seconds)
 	@tools/deps test
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} tools/test build_fuzzers fuzz
 
-bench: build ## measure it beside nginx and HAProxy
+bench: release ## measure it beside nginx and HAProxy
 	@tools/deps bench
 	@bench/run
 
@@ -41,9 +46,8 @@ soak: build ## ten minutes of mixed abuse; memory must stay flat
 	@tools/deps test
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/soak.py
 
-install: build ## into PREFIX (/usr/local), under DESTDIR where that is set
-	@meson configure $(BUILD) --prefix=$(PREFIX)
-	@meson install -C $(BUILD) $(if $(DESTDIR),--destdir=$(DESTDIR))
+install: release ## into PREFIX (/usr/local), under DESTDIR where that is set
+	@meson install -C $(RELEASE) $(if $(DESTDIR),--destdir=$(DESTDIR))
 
 clean: ## remove build/, and with it every build and log
 	rm -rf $(BUILD)

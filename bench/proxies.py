@@ -32,11 +32,11 @@ HAPROXY_CAPTURES = ("\thttp-request set-var(txn.path) path\n"
 
 
 def program(name: str) -> Path:
-    """Where it is; the gateway's is $GATEHOUSE, or the optimised build."""
+    """Where it is; the gateway's is $GATEHOUSE, or what `make release` built."""
     if name == "gatehouse":
-        path = Path(os.environ.get("GATEHOUSE", TOP / "build" / "gatehouse")).resolve()
+        path = Path(os.environ.get("GATEHOUSE", TOP / "build" / "release" / "gatehouse")).resolve()
         if not path.exists():
-            raise BenchError(f"{path} is missing: run make, or set GATEHOUSE")
+            raise BenchError(f"{path} is missing: run make release, or set GATEHOUSE")
         return path
     found = shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
     if not found:
