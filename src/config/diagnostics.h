@@ -57,6 +57,12 @@ size_t diagnostics_warnings(const struct diagnostics *diagnostics);
 
 void diagnostics_print(const struct diagnostics *diagnostics, FILE *to);
 
+typedef void (*diagnostics_fn)(void *owner, bool is_warning, str line);
+
+void diagnostics_tell(const struct diagnostics *diagnostics, diagnostics_fn tell, void *owner);
+/* The same ones in the same order, each in one line without the source: "gatehouse.yaml:14:15: apis.orders:
+ * no ...". Not escaped. The line belongs to the arena. */
+
 uint16_t diagnostics_add_source(struct diagnostics *diagnostics, str name, str text);
 /* A file whose lines can be shown. Both slices are borrowed. The number is what node->file says; there are at
  * most DIAGNOSTICS_SOURCES_MAX. */

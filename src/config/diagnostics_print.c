@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/printable.h"
 #include "config/diagnostics_private.h"
 #include "config/character.h"
@@ -168,20 +169,53 @@ static int by_place(const void *left, const void *right)
 	return order ? order : compare(a->order, b->order);
 }
 
-void diagnostics_print(const struct diagnostics *diagnostics, FILE *to)
+/* The first ones by place, as many as are printed; the caller frees them. Never NULL. */
+static const struct diagnostic **sort(const struct diagnostics *diagnostics, size_t *ret_count)
 {
 	const struct diagnostic **sorted = calloc(diagnostics->kept + 1, sizeof *sorted);
-	size_t total = diagnostics->errors + diagnostics->warnings, count = 0;
+	size_t count = 0;
 
-	if (!sorted)
-		return;
+	ASSERT(sorted);
 	for (const struct diagnostic *found = diagnostics->first; found; found = found->next)
 		sorted[count++] = found;
 	qsort(sorted, count, sizeof *sorted, by_place);
-	count = count > DIAGNOSTICS_PRINTED_MAX ? DIAGNOSTICS_PRINTED_MAX : count;
+	*ret_count = count > DIAGNOSTICS_PRINTED_MAX ? DIAGNOSTICS_PRINTED_MAX : count;
+	return sorted;
+}
+
+void diagnostics_print(const struct diagnostics *diagnostics, FILE *to)
+{
+	size_t total = diagnostics->errors + diagnostics->warnings, count;
+	const struct diagnostic **sorted = sort(diagnostics, &count);
+
 	for (size_t i = 0; i < count; i++)
 		print_one(diagnostics, sorted[i], to);
 	if (total > count)
 		fprintf(to, "and %zu more\n", total - count);
+	free(sorted);
+}
+
+static str line_of(const struct diagnostics *diagnostics, const struct diagnostic *found)
+{
+	str path = node_path(found->node, diagnostics->arena), place = { 0 };
+
+	if (found->has_place)
+		place = arena_printf(diagnostics->arena,
+				     "%.*s:%u:%u: ", STR_ARG(diagnostics->sources[found->place.source].name),
+				     (unsigned)found->place.line, (unsigned)found->place.column);
+	return arena_printf(diagnostics->arena, "%.*s%.*s%s%.*s", STR_ARG(place), STR_ARG(path),
+			    path.len ? ": " : "", STR_ARG(found->message));
+}
+
+void diagnostics_tell(const struct diagnostics *diagnostics, diagnostics_fn tell, void *owner)
+{
+	size_t total = diagnostics->errors + diagnostics->warnings, count;
+	const struct diagnostic **sorted = sort(diagnostics, &count);
+
+	for (size_t i = 0; i < count; i++)
+		tell(owner, sorted[i]->is_warning, line_of(diagnostics, sorted[i]));
+	if (total > count)
+		tell(owner, diagnostics->errors == 0,
+		     arena_printf(diagnostics->arena, "and %zu more", total - count));
 	free(sorted);
 }

@@ -398,6 +398,59 @@ static void test_lines(void **state)
 		assert_text(source_line(str_of(lines[i].text), lines[i].line), lines[i].expected);
 }
 
+struct told {
+	size_t errors, warnings;
+	struct buf lines;
+};
+
+static void note_told(void *owner, bool is_warning, str line)
+{
+	struct told *told = owner;
+
+	told->errors += !is_warning;
+	told->warnings += is_warning;
+	buf_put(&told->lines, line);
+	buf_put_char(&told->lines, '\n');
+}
+
+static void test_tells_each_in_one_line(void **state)
+{
+	struct reading reading;
+	char text[1000];
+	struct told told = { .lines = buf_over(text, sizeof text) };
+	const struct node *b;
+
+	(void)state;
+	reading_open(&reading);
+	reading_parse(&reading, "a: 1\nb: 2\n");
+	b = node_find(document_root(reading.document), STR("b"));
+	diagnostic_error(reading.diagnostics, b, "is wrong");
+	diagnostic_warning(reading.diagnostics, node_find(document_root(reading.document), STR("a")),
+			   "is odd");
+	diagnostic_error(reading.diagnostics, NULL, "has no place");
+	diagnostics_tell(reading.diagnostics, note_told, &told);
+	assert_int_equal(told.errors, 2);
+	assert_int_equal(told.warnings, 1);
+	assert_text(buf_str(&told.lines), "has no place\nt.yaml:1:4: a: is odd\nt.yaml:2:4: b: is wrong\n");
+	reading_close(&reading);
+}
+
+static void test_tells_no_more_than_are_printed(void **state)
+{
+	struct reading reading;
+	static char text[100000];
+	struct told told = { .lines = buf_over(text, sizeof text) };
+
+	(void)state;
+	reading_open(&reading);
+	for (int i = 0; i < 150; i++)
+		diagnostic_error(reading.diagnostics, NULL, "number %d", i);
+	diagnostics_tell(reading.diagnostics, note_told, &told);
+	assert_int_equal(told.errors, 101);
+	assert_true(str_ends(buf_str(&told.lines), STR("number 99\nand 50 more\n")));
+	reading_close(&reading);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +468,8 @@ int main(void)
 		cmocka_unit_test(test_what_was_read_in_words),
 		cmocka_unit_test(test_suggestions),
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_tells_each_in_one_line),
+		cmocka_unit_test(test_tells_no_more_than_are_printed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

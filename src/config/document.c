@@ -17,7 +17,7 @@
 #include "base/map.h"
 #include "config/document_private.h"
 #include "config/expand.h"
-#include "config/file.h"
+#include "config/file_list.h"
 #include "config/yaml.h"
 
 enum { SIZE_STANDARD = 256 * 1024 * 1024 };
@@ -34,18 +34,9 @@ const struct node *document_root(const struct document *document)
 	return document->root;
 }
 
-size_t document_file_count(const struct document *document)
+struct file_list *document_files(const struct document *document)
 {
-	return document->file_count;
-}
-
-str document_file(const struct document *document, size_t index)
-{
-	const struct file_name *file = document->files;
-
-	while (index--)
-		file = file->next;
-	return file->path;
+	return document->files;
 }
 
 /* The part of a path before its last name, with the slash; empty without one. */
@@ -62,20 +53,6 @@ str node_resolve_path(const struct document *document, const struct node *node, 
 {
 	return expand_path(arena, folder_of(diagnostics_source_name(document->diagnostics, node->file)),
 			   path);
-}
-
-/* Remembers a file for document_file(), each once. */
-static void note_file(void *owner, str path)
-{
-	struct document *document = owner;
-	struct file_name *file = ARENA_NEW(document->arena, struct file_name);
-
-	if (document->file_count == DOCUMENT_FILES_MAX || !map_add(&document->noted, path, file))
-		return;
-	file->path = path;
-	*document->last_file = file;
-	document->last_file = &file->next;
-	document->file_count++;
 }
 
 /* Reports at the item that names the file; the first file has none. */
@@ -105,14 +82,13 @@ static result parse_text(struct document *document, str path, str text, struct n
 static result load_new(struct document *document, str path, const struct node *at, struct node **ret_root)
 {
 	str text = { 0 };
-	result_value read = file_read(document->arena, path, document->size_left, &text);
+	result_value read = file_list_read(document->files, path, document->size_left, &text);
 
 	if (failed(read))
 		return refuse_file(document, at, path, read);
 	if (document->source_count++ == DOCUMENT_SOURCES_MAX)
 		return refuse_file(document, at, path, error_make(ERROR_LIMIT, "is one file too many"));
 	document->size_left -= text.len;
-	note_file(document, path);
 	return parse_text(document, path, text, ret_root);
 }
 
@@ -147,9 +123,11 @@ bool document_is_reading(struct document *document, str path)
 result document_read_file(struct document *document, str path, const struct node *at, struct node **ret_root)
 {
 	str identity = { 0 };
-	result_value step = identify(document, path, &identity);
+	result_value step;
 
 	*ret_root = NULL;
+	file_list_note(document->files, path);
+	step = identify(document, path, &identity);
 	if (!failed(step) && is_active(document, identity))
 		step = error_make(ERROR_INVALID, "includes itself");
 	else if (!failed(step) && document->depth == INCLUDE_DEPTH_MAX)
@@ -164,6 +142,14 @@ result document_read_file(struct document *document, str path, const struct node
 	return step;
 }
 
+static struct file_list *own_files(struct arena *arena)
+{
+	struct file_list *files = ARENA_NEW(arena, struct file_list);
+
+	file_list_init(files, arena);
+	return files;
+}
+
 static struct document *document_new(struct arena *arena, const struct document_options *options,
 				     struct diagnostics *diagnostics)
 {
@@ -173,16 +159,14 @@ static struct document *document_new(struct arena *arena, const struct document_
 	document->arena = arena;
 	document->diagnostics = diagnostics;
 	document->size_left = options && options->max_size ? options->max_size : SIZE_STANDARD;
-	document->last_file = &document->files;
-	map_init(&document->loaded, arena, DOCUMENT_FILES_MAX);
-	map_init(&document->noted, arena, DOCUMENT_FILES_MAX);
+	document->files = options && options->files ? options->files : own_files(arena);
+	map_init(&document->loaded, arena, FILE_LIST_MAX);
 	document->expander = (struct expander) {
 		.arena = arena,
 		.diagnostics = diagnostics,
 		.environment = has_environment ? options->environment : environment_of_process,
 		.argument = has_environment ? options->argument : NULL,
-		.note_file = note_file,
-		.owner = document,
+		.files = document->files,
 	};
 	return document;
 }

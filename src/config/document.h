@@ -19,6 +19,7 @@
 #include "config/node.h"
 
 struct document;
+struct file_list;
 
 /* For tests, and for tools that read a configuration as another machine would. NULL in its place: the
  * process's environment, and 256 MiB. */
@@ -26,6 +27,8 @@ struct document_options {
 	const char *(*environment)(const char *name, void *argument); /* NULL: getenv */
 	void *argument;
 	size_t max_size; /* bytes of all files together; 0: 256 MiB */
+	struct file_list
+		*files; /* told of every file, also when the syntax is broken; NULL: the document's own */
 };
 
 result document_load(struct arena *arena, str path, const struct document_options *options,
@@ -40,9 +43,8 @@ result document_parse(struct arena *arena, str name, str text, const struct docu
 const struct node *document_root(const struct document *document);
 /* Always a map. */
 
-size_t document_file_count(const struct document *document);
-str document_file(const struct document *document, size_t index);
-/* Every file that was read, also by ${file:...}: what --watch watches. */
+struct file_list *document_files(const struct document *document);
+/* Every file that was read, also by ${file:...}. */
 
 str node_resolve_path(const struct document *document, const struct node *node, str path,
 		      struct arena *arena);

@@ -10,17 +10,11 @@
 #include "base/map.h"
 #include "config/document.h"
 #include "config/expand.h"
+#include "config/file_list.h"
 
 enum {
 	INCLUDE_DEPTH_MAX = 8,
 	DOCUMENT_SOURCES_MAX = 1000, /* files of the configuration itself */
-	DOCUMENT_FILES_MAX = 10000,  /* and those named by ${file:...} */
-};
-
-/* A file that was read, in a list of all of them. */
-struct file_name {
-	struct file_name *next;
-	str path;
 };
 
 struct document {
@@ -33,9 +27,7 @@ struct document {
 	struct map loaded;             /* "device:inode" of every file: none is merged twice */
 	str active[INCLUDE_DEPTH_MAX]; /* those of the files that are being read, each within the last */
 	size_t depth;
-	struct map noted; /* paths to their struct file_name */
-	struct file_name *files, **last_file;
-	size_t file_count;
+	struct file_list *files; /* those that were read */
 };
 
 result document_read_file(struct document *document, str path, const struct node *at, struct node **ret_root);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files that include files: what is merged, what is refused, and whose place is named. */
+#include "config/file_list.h"
 #include "config/document.h"
 
 #include <ftw.h>
@@ -339,6 +340,17 @@ static void test_size_is_bounded_over_all_files(void **state)
 	folder_close(&folder);
 }
 
+static void expect_files(const struct reading *reading, const char *const *ends)
+{
+	const struct file_entry *file = document_files(reading->document)->first;
+
+	for (; *ends; ends++, file = file->next) {
+		assert_non_null(file);
+		assert_true(str_ends(file->path, str_of(*ends)));
+	}
+	assert_null(file);
+}
+
 static void test_files_are_known_and_paths_are_those_of_their_file(void **state)
 {
 	struct folder folder;
@@ -352,10 +364,8 @@ static void test_files_are_known_and_paths_are_those_of_their_file(void **state)
 	folder_write(&folder, "conf.d/secret", "s");
 	folder_load(&folder, &reading);
 	assert_string_equal(reading_summary(&reading), "");
-	assert_int_equal(document_file_count(reading.document), 3);
-	assert_true(str_ends(document_file(reading.document, 0), STR("/main.yaml")));
-	assert_true(str_ends(document_file(reading.document, 1), STR("/conf.d/a.yaml")));
-	assert_true(str_ends(document_file(reading.document, 2), STR("/conf.d/secret")));
+	expect_files(&reading,
+		     (const char *const[]) { "/main.yaml", "/conf.d/a.yaml", "/conf.d/secret", NULL });
 	root = document_root(reading.document);
 	for (const struct node *node = root->first; node; node = node->next) {
 		str path = node_resolve_path(reading.document, node, node->text, &reading.arena);

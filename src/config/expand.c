@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "config/file.h"
+#include "config/file_list.h"
 #include "config/character.h"
 
 enum { NAME_MAX_LENGTH = 255 };
@@ -154,8 +154,7 @@ static void expand_file(struct expansion *expansion, str reference, str path)
 		FAIL(expansion, reference, "${file:} names no file");
 		return;
 	}
-	expander->note_file(expander->owner, full);
-	read = file_read(expander->arena, full, EXPAND_VALUE_MAX, &text);
+	read = file_list_read(expander->files, full, EXPAND_VALUE_MAX, &text);
 	if (failed(read))
 		FAIL(expansion, reference, "%.*s %s%s%s", STR_ARG(full), read.why, read.sys ? ": " : "",
 		     read.sys ? strerror(read.sys) : "");

@@ -13,7 +13,6 @@
  */
 #pragma once
 
-#include "base/map.h"
 #include "config/diagnostics.h"
 #include "config/node.h"
 
@@ -24,9 +23,8 @@ struct expander {
 	struct diagnostics *diagnostics;
 	const char *(*environment)(const char *name, void *argument);
 	void *argument;
-	str folder;                               /* of the file that is being read; "" or ends in a slash */
-	void (*note_file)(void *owner, str path); /* told of every ${file:...} */
-	void *owner;
+	str folder;              /* of the file that is being read; "" or ends in a slash */
+	struct file_list *files; /* what ${file:...} is read through */
 };
 
 void expand_node(struct expander *expander, struct node *node, str raw);

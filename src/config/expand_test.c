@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "config/file_list.h"
 #include "config/config_testing.h"
 #include "config/expand.h"
 
@@ -177,8 +178,8 @@ static void test_files_are_taken_trimmed_and_as_they_are(void **state)
 		read_beside(&reading, &temporary);
 		assert_row(!failed(reading.outcome), i, files[i].value);
 		assert_text(node_find(document_root(reading.document), STR("a"))->text, files[i].value);
-		assert_int_equal(document_file_count(reading.document), 1);
-		assert_text(document_file(reading.document, 0), temporary.path);
+		assert_int_equal(document_files(reading.document)->count, 1);
+		assert_text(document_files(reading.document)->first->path, temporary.path);
 		reading_close(&reading);
 		temporary_close(&temporary);
 	}

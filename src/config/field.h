@@ -214,6 +214,10 @@ bool field_read_int(struct reader *reader, const struct node *node, int64_t min,
 bool field_read_bool(struct reader *reader, const struct node *node, bool *ret_value);
 /* The same for forms: false after a report. */
 
+bool reader_read_file(struct reader *reader, const struct node *at, str path, size_t max, str *ret_text);
+/* A file that a value names, relative to the file of the configuration that the value stands in. From here on
+ * it is a part of the configuration: when it changes, a reload takes place. False after a report. */
+
 void fields_print_schema(const struct field *root, FILE *to);
 /* JSON Schema 2020-12 of a file with these fields. */
 

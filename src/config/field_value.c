@@ -10,6 +10,7 @@
  */
 #include <inttypes.h>
 
+#include "config/file_list.h"
 #include "config/field_private.h"
 #include "config/unit.h"
 
@@ -255,4 +256,15 @@ bool field_next_standard(str *rest, str *ret_item)
 	if (str_starts(*rest, STR("[")) && str_ends(*rest, STR("]")))
 		*rest = str_slice(*rest, 1, rest->len - 1);
 	return str_next(rest, ',', ret_item);
+}
+
+bool reader_read_file(struct reader *reader, const struct node *at, str path, size_t max, str *ret_text)
+{
+	str full = node_resolve_path(reader->document, at, path, reader->arena);
+	result_value read = file_list_read(document_files(reader->document), full, max, ret_text);
+
+	if (failed(read))
+		diagnostic_error(reader->diagnostics, at, "%.*s %s%s%s", STR_ARG(full), read.why,
+				 read.sys ? ": " : "", read.sys ? strerror(read.sys) : "");
+	return !failed(read);
 }

@@ -173,7 +173,10 @@ static void include_pattern(struct document *document, struct node *root, str fo
 {
 	__attribute__((cleanup(glob_fini))) glob_t found = { 0 };
 	str pattern = pattern_of(document->arena, folder, item->text);
-	int outcome = glob(pattern.ptr, 0, refuse_folder, &found);
+	int outcome;
+
+	file_list_note_pattern(document->files, str_of(pattern.ptr));
+	outcome = glob(pattern.ptr, 0, refuse_folder, &found);
 
 	if (outcome != 0 && outcome != GLOB_NOMATCH)
 		diagnostic_error(document->diagnostics, item, "the folder of this pattern cannot be read");
