@@ -2,6 +2,7 @@
 #include "policy/chain.h"
 
 #include "base/assert.h"
+#include "policy/item.h"
 #include "policy/list.h"
 
 enum { NAMES_MAX = 100000, NODES_MAX = 10000000 };
@@ -29,75 +30,29 @@ static void read_named(struct reader *reader, const struct node *node, void *ret
 		diagnostic_error(reader->diagnostics, node, "want a map of names to policies");
 }
 
+/* One kind, and beside it whatever of `when` and `report` is there. */
+#define ITEM_SCHEMA                                                                                    \
+	"{\"allOf\": [$fields], \"if\": {\"required\": [\"when\", \"report\"]},"                       \
+	" \"then\": {\"minProperties\": 3, \"maxProperties\": 3},"                                     \
+	" \"else\": {\"if\": {\"anyOf\": [{\"required\": [\"when\"]}, {\"required\": [\"report\"]}]}," \
+	" \"then\": {\"minProperties\": 2, \"maxProperties\": 2},"                                     \
+	" \"else\": {\"minProperties\": 1, \"maxProperties\": 1}}}"
+
 const struct field_form policy_list_form = {
-	.manual = "a list; each item is `use: NAME`, or a kind of policy with its options",
-	.schema = "{\"type\": [\"array\", \"null\"], \"items\": {\"allOf\": [$fields, {\"minProperties\": 1, "
-		  "\"maxProperties\": 1}]}}",
+	.manual = "a list; each item is `use: NAME`, or a kind of policy with its options; beside it `when` "
+		  "and "
+		  "`report`",
+	.schema = "{\"type\": [\"array\", \"null\"], \"items\": " ITEM_SCHEMA "}",
 	.read = read_list,
 	.fields = policy_list_fields,
 };
 
 const struct field_form policy_named_form = {
-	.manual = "a map; each name stands for one kind of policy with its options",
-	.schema = "{\"type\": [\"object\", \"null\"], \"additionalProperties\": {\"allOf\": [$fields, "
-		  "{\"minProperties\": 1, "
-		  "\"maxProperties\": 1}]}}",
+	.manual = "a map; each name stands for one kind of policy with its options, and `when` and `report`",
+	.schema = "{\"type\": [\"object\", \"null\"], \"additionalProperties\": " ITEM_SCHEMA "}",
 	.read = read_named,
 	.fields = policy_list_fields,
 };
-
-/* Options are a map, or nothing at all. */
-static const struct node *options_of(struct reader *reader, const struct node *node)
-{
-	if (node->kind == NODE_MAP)
-		return node;
-	if (node->kind != NODE_NULL)
-		diagnostic_error(reader->diagnostics, node, "want the policy's options as a map, or {}");
-	return NULL;
-}
-
-static struct policy_instance *instance_compile(struct reader *reader, const struct node *node)
-{
-	const struct policy *policy = policy_find(node->key);
-	struct policy_instance *instance = ARENA_NEW(reader->arena, struct policy_instance);
-	struct policy_compile compile = { .reader = reader };
-	void *self;
-
-	if (!policy) {
-		str suggestion = policy_suggest(reader->arena, node->key);
-
-		diagnostic_error_key(reader->diagnostics, node, "no kind of policy is named \"%.*s\"%.*s",
-				     STR_ARG(node->key), STR_ARG(suggestion));
-		return NULL;
-	}
-	self = arena_alloc(reader->arena, policy->size);
-	compile.node = options_of(reader, node);
-	fields_read(reader, compile.node, policy->fields, self);
-	*instance = (struct policy_instance) { .policy = policy, .self = self, .name = str_of(policy->name) };
-	if (policy->compile && failed(policy->compile(&compile, self)))
-		return NULL; /* reported */
-	return instance;
-}
-
-/* The one key of a map: the kind and its options. */
-static const struct node *only_child(struct reader *reader, const struct node *node)
-{
-	if (node->kind == NODE_MAP && node->count == 1)
-		return node->first;
-	diagnostic_error(reader->diagnostics, node,
-			 "want one policy here: a kind and its options, such as request_id: {}");
-	return NULL;
-}
-
-static struct policy_instance *named_compile(struct reader *reader, const struct node *node)
-{
-	const struct node *kind = only_child(reader, node);
-	struct policy_instance *instance = kind ? instance_compile(reader, kind) : NULL;
-
-	if (instance)
-		instance->name = node->key;
-	return instance;
-}
 
 void policy_names_compile(struct policy_names *names, struct reader *reader, const struct node *named)
 {
@@ -105,7 +60,7 @@ void policy_names_compile(struct policy_names *names, struct reader *reader, con
 	map_init(&names->by_name, reader->arena, NAMES_MAX);
 	map_init(&names->by_node, reader->arena, NODES_MAX);
 	for (const struct node *node = named ? named->first : NULL; node; node = node->next) {
-		struct policy_instance *instance = named_compile(reader, node);
+		struct policy_instance *instance = policy_item_named(reader, node);
 
 		if (instance)
 			ASSERT(map_add(&names->by_name, node->key, instance));
@@ -136,13 +91,15 @@ static const struct policy_instance wrong_instance;
 
 static const struct policy_instance *item_compile(struct policy_names *names, const struct node *item)
 {
-	const struct node *kind = only_child(names->reader, item);
-	const struct policy_instance *instance = NULL;
+	const struct node *kind = policy_item_kind(names->reader, item);
+	const struct policy_instance *used = NULL, *instance = NULL;
 
 	if (kind && str_eq(kind->key, STR("use")))
-		instance = find_used(names, kind);
-	else if (kind)
-		instance = instance_compile(names->reader, kind);
+		used = find_used(names, kind);
+	if (used)
+		instance = policy_item_used(names->reader, item, used);
+	else if (kind && !str_eq(kind->key, STR("use")))
+		instance = policy_item_compile(names->reader, item, kind);
 	return instance ? instance : &wrong_instance;
 }
 
@@ -195,6 +152,14 @@ static size_t items_of(const struct node *const *lists, size_t count)
 	return items;
 }
 
+static bool has_preflight(const struct policy_instance *at, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (at[i].policy->on_preflight)
+			return true;
+	return false;
+}
+
 struct policy_chain policy_chain_compile(struct policy_names *names, const struct node *const *lists,
 					 size_t count, const struct node *owner, const str_list *without)
 {
@@ -215,23 +180,5 @@ struct policy_chain policy_chain_compile(struct policy_names *names, const struc
 		}
 	}
 	report_without(names, owner, without, dropped);
-	return (struct policy_chain) { .at = at, .count = used };
-}
-
-enum verdict policy_chain_request(const struct policy_chain *chain, struct view *view)
-{
-	for (size_t i = 0; i < chain->count; i++) {
-		const struct policy *policy = chain->at[i].policy;
-
-		if (policy->on_request && policy->on_request(chain->at[i].self, view) == POLICY_ANSWERED)
-			return POLICY_ANSWERED;
-	}
-	return POLICY_CONTINUE;
-}
-
-void policy_chain_response(const struct policy_chain *chain, struct view *view)
-{
-	for (size_t i = chain->count; i-- > 0;)
-		if (chain->at[i].policy->on_response)
-			chain->at[i].policy->on_response(chain->at[i].self, view);
+	return (struct policy_chain) { .at = at, .count = used, .has_preflight = has_preflight(at, used) };
 }

@@ -33,7 +33,10 @@ struct policy_chain policy_chain_compile(struct policy_names *names, const struc
  * is wrong; the caller asks diagnostics_errors() at the end. */
 
 enum verdict policy_chain_request(const struct policy_chain *chain, struct view *view);
-/* Yields when a policy does. */
+/* The on_preflight of all first, when it is one; then every on_request in order, until one answers. Whose
+ * `when` does not hold is passed over; whose `report` is set is written down in view->reported instead of
+ * answering. Yields when a policy does. */
 
 void policy_chain_response(const struct policy_chain *chain, struct view *view);
-/* In reverse order. Yields when a policy does. */
+/* In reverse order, also those that a refusal came before; not those whose `when` did not hold, or does not
+ * now where it was not asked before. Yields when a policy does. */

@@ -211,7 +211,8 @@ static void requests_run_forth_and_answers_back(void **state)
 					      { &both, &c, STR("c") },
 					      { &both, &d, STR("d") } };
 	struct arena arena;
-	struct view view = { .arena = &arena };
+	static const struct effects effects;
+	struct view view = { .arena = &arena, .effects = &effects };
 
 	(void)state;
 	arena_init(&arena, NULL, ARENA_MAX);

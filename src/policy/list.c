@@ -19,6 +19,11 @@ const struct field policy_list_fields[] = {
 	{ .name = #kind, .type = FIELD_T_OBJECT, .fields = policy_##kind##_fields, .doc = text },
 #include "policy/policies.h"
 #undef X
+	{ .name = "report",
+	  .type = FIELD_T_BOOL,
+	  .standard = "false",
+	  .doc = "Whether the policy refuses nothing: what it would have answered is logged (`reported`) and "
+		 "counted, and the request goes on." },
 	FIELD_END
 };
 
@@ -32,9 +37,12 @@ const struct policy *policy_find(str name)
 
 str policy_suggest(struct arena *arena, str name)
 {
-	str known[POLICIES + 1] = { STR("use") };
+	enum { OTHERS = 3 };
+	str known[POLICIES + OTHERS] = { STR("use") };
 
 	for (size_t i = 0; i < POLICIES; i++)
 		known[i + 1] = str_of(policies[i]->name);
-	return diagnostic_suggest(arena, name, known, POLICIES + 1);
+	known[POLICIES + 1] = STR("when");
+	known[POLICIES + 2] = STR("report");
+	return diagnostic_suggest(arena, name, known, POLICIES + OTHERS);
 }

@@ -16,10 +16,10 @@ enum {
 extern const struct policy *const policies[POLICIES];
 
 extern const struct field policy_list_fields[];
-/* `use`, and each policy as an object. */
+/* `use`, each policy as an object, and what can stand beside them. */
 
 const struct policy *policy_find(str name);
 /* NULL when there is none of that name. */
 
 str policy_suggest(struct arena *arena, str name);
-/* As diagnostic_suggest(), among `use` and the policies. */
+/* As diagnostic_suggest(), among what can stand in an item. */

@@ -17,6 +17,10 @@
 #include "observe/reason.h"
 #include "route/route.h"
 
+struct expression;
+struct policy_instance;
+struct regex_scratch;
+struct regex_table;
 struct view;
 
 enum verdict {
@@ -27,7 +31,8 @@ enum verdict {
 /* What compile functions get: a place for diagnostics, an arena that lives as long as the snapshot. */
 struct policy_compile {
 	struct reader *reader;
-	const struct node *node; /* of this policy's options; NULL when it was written without any */
+	const struct node *node;     /* of this policy's options; NULL when it was written without any */
+	struct regex_table *regexes; /* of the snapshot; NULL: texts that need one are refused */
 };
 
 struct policy {
@@ -39,24 +44,52 @@ struct policy {
 			  void *self); /* after reading; may report and fail; NULL: nothing to do */
 	enum verdict (*on_request)(const void *self, struct view *view); /* NULL: none. May yield. */
 	void (*on_response)(const void *self, struct view *view);        /* NULL: none. May yield. */
+	/* Of a CORS preflight, before the on_request of any policy; NULL: none. May yield. */
+	enum verdict (*on_preflight)(const void *self, struct view *view);
+	bool always_answers; /* what stands behind it never runs */
+	bool authenticates;  /* a request that it lets through has a consumer or claims */
+
+	/* For the manual. */
+	const char *page; /* paragraphs of Markdown about what the options alone do not say */
+	/* A whole small configuration, and behind a line `---` cases for `gatehouse test`; a test runs both.
+	 */
+	const char *example;
 };
 
 /* A policy with its options, ready to run. */
 struct policy_instance {
 	const struct policy *policy;
 	const void *self;
-	str name; /* of `policies:` when it came by `use`; else the kind's */
+	str name;                      /* of `policies:` when it came by `use`; else the kind's */
+	const struct expression *when; /* NULL: every request */
+	bool is_report;                /* `report: true`: what it would answer is written down only */
+	uint8_t condition;             /* its bit in view->skipped; with `when` only */
+};
+
+/* Of one policy about one request, as the metrics count it. */
+enum decision {
+	DECISION_CONTINUE, /* it ran and let the request go on */
+	DECISION_ANSWER,   /* it answered itself: refusals, redirects, preflights */
+	DECISION_REPORT,   /* it would have answered, but for `report: true` */
+	DECISION_SKIP,     /* its `when` did not hold */
+	DECISIONS,
 };
 
 struct policy_chain {
 	const struct policy_instance *at;
 	size_t count;
+	bool has_preflight; /* some on_preflight */
 };
 
 /* What policies do to the world. */
 struct effects {
 	wall_time (*wall)(void *self);
 	uint64_t (*random)(void *self);
+	result (*sleep)(void *self, struct view *view, duration time);
+	/* Yields. Any error means that the exchange is over: answer with nothing. */
+	void (*decided)(void *self, const struct view *view, const struct policy_instance *instance,
+			enum decision decision);
+	/* After each policy that has an on_request or an on_preflight. NULL: nobody wants to know. */
 	void *self;
 };
 
@@ -94,6 +127,11 @@ struct view {
 	str endpoint;                   /* in response functions; empty when no upstream was asked */
 
 	struct answer answer; /* by view_answer() */
+	str reported;         /* "limit=rate_limited, door=ip_denied": who would have answered, and why */
+	struct regex_scratch *regex; /* the worker's; what a match leaves in it is gone after a yield */
+
+	/* The chain's own. */
+	uint64_t settled, skipped; /* by policy_instance.condition: whether `when` was asked, and is false */
 };
 
 enum verdict view_answer(struct view *view, const struct answer *answer);
@@ -101,6 +139,12 @@ enum verdict view_answer(struct view *view, const struct answer *answer);
 
 enum verdict view_refuse(struct view *view, enum reason reason);
 /* A problem document with the reason's own words. POLICY_ANSWERED. */
+
+bool view_is_preflight(const struct view *view);
+/* A CORS preflight: OPTIONS with Origin and Access-Control-Request-Method (Fetch standard). */
+
+str decision_word(enum decision decision);
+/* For metrics: "continue", "answer", "report", "skip". */
 
 result view_set_path(struct view *view, str path);
 /* Normalises and checks it again; ERROR_MALFORMED leaves the old one. */

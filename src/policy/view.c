@@ -13,6 +13,26 @@ enum verdict view_refuse(struct view *view, enum reason reason)
 	return view_answer(view, &(struct answer) { .reason = reason });
 }
 
+bool view_is_preflight(const struct view *view)
+{
+	const struct http_fields *fields = &view->request->fields;
+
+	return view->request->method == HTTP_OPTIONS && http_fields_get(fields, HTTP_ORIGIN) &&
+	       http_fields_get(fields, HTTP_ACCESS_CONTROL_REQUEST_METHOD);
+}
+
+str decision_word(enum decision decision)
+{
+	static const str words[DECISIONS] = {
+		[DECISION_CONTINUE] = STR_INIT("continue"),
+		[DECISION_ANSWER] = STR_INIT("answer"),
+		[DECISION_REPORT] = STR_INIT("report"),
+		[DECISION_SKIP] = STR_INIT("skip"),
+	};
+
+	return words[decision];
+}
+
 result view_set_path(struct view *view, str path)
 {
 	struct buf room;

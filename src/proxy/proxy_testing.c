@@ -43,7 +43,7 @@ void desk_open(struct desk *desk, const char *configuration)
 	desk->snapshot = snapshot_of(configuration, desk->endpoints);
 	desk->worker.snapshot = desk->snapshot;
 	desk->worker.route_scratch = route_scratch_new();
-	desk->worker.effects = (struct effects) { desk_wall, desk_random, desk };
+	desk->worker.effects = (struct effects) { .wall = desk_wall, .random = desk_random, .self = desk };
 	desk->door = (struct door) { .worker = &desk->worker,
 				     .snapshot = &desk->snapshot->listeners[0],
 				     .port = "8080",

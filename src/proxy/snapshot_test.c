@@ -95,7 +95,7 @@ static const struct {
 	{ "a policy of a kind that is not there",
 	  LISTENER UPSTREAMS "apis: { x: { upstream: orders, policies: [jwd: {}] } }\n",
 	  "t.yaml:3:43: error: apis.x.policies[0].jwd: no kind of policy is named \"jwd\"; allowed: use, "
-	  "request_id, headers, rewrite and respond\n" },
+	  "request_id, headers, rewrite, respond, when and report\n" },
 	{ "without what is not inherited",
 	  LISTENER UPSTREAMS
 	  "apis: { x: { upstream: orders, routes: { r: { match: { path: /r }, without: [headers] } } } }\n",

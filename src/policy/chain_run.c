@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Running a chain: what is the same for every policy, so that none of them has to think of it: `when`,
+ * `report`, and telling what was decided.
+ */
+#include "policy/chain.h"
+
+enum { REPORTED_MAX = 1024 };
+
+typedef enum verdict (*request_fn)(const void *self, struct view *view);
+
+/* Until there are expressions, everything does. */
+static bool takes_part(const struct policy_instance *instance, struct view *view)
+{
+	(void)view;
+	return !instance->when;
+}
+
+/* Goes on as if it had said nothing. A list that grows too long is cut: it is for people. */
+static void write_down(const struct policy_instance *instance, struct view *view)
+{
+	str parts[] = { view->reported, STR(", "), instance->name, STR("="),
+			reason_word(view->answer.reason) };
+	size_t skip = view->reported.len ? 0 : 2, len = 0;
+
+	view->answer = (struct answer) { 0 };
+	for (size_t i = 0; i < 5; i++)
+		len += parts[i].len;
+	if (len <= REPORTED_MAX && len <= arena_left(view->arena))
+		view->reported = arena_join(view->arena, parts + skip, 5 - skip);
+}
+
+static enum decision decide(const struct policy_instance *instance, request_fn run, struct view *view)
+{
+	if (!takes_part(instance, view))
+		return DECISION_SKIP;
+	if (run(instance->self, view) == POLICY_CONTINUE)
+		return DECISION_CONTINUE;
+	if (!instance->is_report)
+		return DECISION_ANSWER;
+	write_down(instance, view);
+	return DECISION_REPORT;
+}
+
+static enum verdict run_one(const struct policy_instance *instance, request_fn run, struct view *view)
+{
+	const struct effects *effects = view->effects;
+	enum decision decision;
+
+	if (!run)
+		return POLICY_CONTINUE;
+	decision = decide(instance, run, view);
+	if (effects->decided)
+		effects->decided(effects->self, view, instance, decision);
+	return decision == DECISION_ANSWER ? POLICY_ANSWERED : POLICY_CONTINUE;
+}
+
+static enum verdict run_preflight(const struct policy_chain *chain, struct view *view)
+{
+	for (size_t i = 0; i < chain->count; i++)
+		if (run_one(&chain->at[i], chain->at[i].policy->on_preflight, view) == POLICY_ANSWERED)
+			return POLICY_ANSWERED;
+	return POLICY_CONTINUE;
+}
+
+enum verdict policy_chain_request(const struct policy_chain *chain, struct view *view)
+{
+	if (chain->has_preflight && view_is_preflight(view) && run_preflight(chain, view) == POLICY_ANSWERED)
+		return POLICY_ANSWERED;
+	for (size_t i = 0; i < chain->count; i++)
+		if (run_one(&chain->at[i], chain->at[i].policy->on_request, view) == POLICY_ANSWERED)
+			return POLICY_ANSWERED;
+	return POLICY_CONTINUE;
+}
+
+void policy_chain_response(const struct policy_chain *chain, struct view *view)
+{
+	for (size_t i = chain->count; i-- > 0;)
+		if (chain->at[i].policy->on_response && takes_part(&chain->at[i], view))
+			chain->at[i].policy->on_response(chain->at[i].self, view);
+}

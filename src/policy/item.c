@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/item.h"
+
+#include "policy/list.h"
+
+/* Beside the kind; the same in every item. */
+static bool is_sibling(str key)
+{
+	return str_eq(key, STR("when")) || str_eq(key, STR("report"));
+}
+
+static bool is_known(str key)
+{
+	return str_eq(key, STR("use")) || policy_find(key);
+}
+
+static void report_kind(struct reader *reader, const struct node *kind)
+{
+	str suggestion = policy_suggest(reader->arena, kind->key);
+
+	diagnostic_error_key(reader->diagnostics, kind, "no kind of policy is named \"%.*s\"%.*s",
+			     STR_ARG(kind->key), STR_ARG(suggestion));
+}
+
+/* What is misspelt is a likelier mistake than a second kind. */
+static const struct node *not_one_kind(struct reader *reader, const struct node *item)
+{
+	for (const struct node *node = item->kind == NODE_MAP ? item->first : NULL; node; node = node->next) {
+		if (is_sibling(node->key) || is_known(node->key))
+			continue;
+		report_kind(reader, node);
+		return NULL;
+	}
+	diagnostic_error(reader->diagnostics, item,
+			 "want one policy here: a kind and its options, such as request_id: {}");
+	return NULL;
+}
+
+const struct node *policy_item_kind(struct reader *reader, const struct node *item)
+{
+	const struct node *kind = NULL;
+	size_t kinds = 0;
+
+	for (const struct node *node = item->kind == NODE_MAP ? item->first : NULL; node; node = node->next) {
+		if (is_sibling(node->key))
+			continue;
+		kind = node;
+		kinds++;
+	}
+	return kinds == 1 ? kind : not_one_kind(reader, item);
+}
+
+/* Options are a map, or nothing at all. */
+static const struct node *options_of(struct reader *reader, const struct node *node)
+{
+	if (node->kind == NODE_MAP)
+		return node;
+	if (node->kind != NODE_NULL)
+		diagnostic_error(reader->diagnostics, node, "want the policy's options as a map, or {}");
+	return NULL;
+}
+
+/* `report: false` beside a `use` does not take back what the named policy says. */
+static void read_siblings(struct reader *reader, const struct node *item, struct policy_instance *instance)
+{
+	const struct node *node = node_find(item, STR("report"));
+	bool is_report = false;
+
+	if (node && field_read_bool(reader, node, &is_report))
+		instance->is_report |= is_report;
+}
+
+struct policy_instance *policy_item_compile(struct reader *reader, const struct node *item,
+					    const struct node *kind)
+{
+	const struct policy *policy = policy_find(kind->key);
+	struct policy_instance *instance = ARENA_NEW(reader->arena, struct policy_instance);
+	struct policy_compile compile = { .reader = reader };
+	void *self;
+
+	if (!policy) {
+		report_kind(reader, kind);
+		return NULL;
+	}
+	self = arena_alloc(reader->arena, policy->size);
+	compile.node = options_of(reader, kind);
+	fields_read(reader, compile.node, policy->fields, self);
+	*instance = (struct policy_instance) { .policy = policy, .self = self, .name = str_of(policy->name) };
+	read_siblings(reader, item, instance);
+	if (policy->compile && failed(policy->compile(&compile, self)))
+		return NULL; /* reported */
+	return instance;
+}
+
+struct policy_instance *policy_item_named(struct reader *reader, const struct node *item)
+{
+	const struct node *kind = policy_item_kind(reader, item);
+	struct policy_instance *instance = kind ? policy_item_compile(reader, item, kind) : NULL;
+
+	if (instance)
+		instance->name = item->key;
+	return instance;
+}
+
+struct policy_instance *policy_item_used(struct reader *reader, const struct node *item,
+					 const struct policy_instance *used)
+{
+	struct policy_instance *instance = ARENA_NEW(reader->arena, struct policy_instance);
+
+	*instance = *used;
+	read_siblings(reader, item, instance);
+	return instance;
+}
