@@ -9,6 +9,7 @@
 #include "upstream/pool.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 
@@ -22,7 +23,8 @@ struct idle_list {
 struct pool {
 	struct fibers *fibers;
 	struct dns *dns;
-	struct idle_list *idle; /* by the endpoint's number */
+	struct pool_connector connector; /* without a function: DNS and TCP */
+	struct idle_list *idle;          /* by the endpoint's number */
 	size_t endpoints;
 };
 
@@ -34,6 +36,11 @@ struct pool *pool_new(struct fibers *fibers, struct dns *dns)
 	pool->fibers = fibers;
 	pool->dns = dns;
 	return pool;
+}
+
+void pool_set_connector(struct pool *pool, const struct pool_connector *connector)
+{
+	pool->connector = *connector;
 }
 
 /* Numbers only grow, and a reload may bring new ones: the table grows with them. Moving it moves the heads of
@@ -163,13 +170,29 @@ static result connect_any(struct pool *pool, struct pool_connection *connection,
 	return connected;
 }
 
+static result connect_by(const struct pool *pool, const struct endpoint *endpoint, struct socket *socket)
+{
+	result_value opened;
+	int fd;
+
+	TRY(pool->connector.connect(pool->connector.self, endpoint, &fd));
+	opened = socket_open(socket, pool->fibers, fd);
+	if (failed(opened))
+		close(fd);
+	return opened;
+}
+
 static result connect_new(struct pool *pool, struct endpoint *endpoint, deadline until,
 			  struct pool_connection *connection)
 {
 	struct dns_answer answer;
 
-	TRY(resolve(pool, endpoint, until, &answer));
-	TRY(connect_any(pool, connection, &answer, until));
+	if (pool->connector.connect) {
+		TRY(connect_by(pool, endpoint, &connection->socket));
+	} else {
+		TRY(resolve(pool, endpoint, until, &answer));
+		TRY(connect_any(pool, connection, &answer, until));
+	}
 	connection->socket.release = connection_release;
 	connection->pool = pool;
 	connection->endpoint = endpoint;

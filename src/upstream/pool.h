@@ -27,8 +27,18 @@ struct pool_connection {
 	bool is_reused;                       /* it has carried an exchange before */
 };
 
+/* Who makes new connections instead of DNS and TCP: for a rehearsal, where stand-ins answer. */
+struct pool_connector {
+	result (*connect)(void *self, const struct endpoint *endpoint, int *ret_fd);
+	/* A connected, non-blocking stream socket, which is the pool's from here on. Does not yield. */
+	void *self;
+};
+
 struct pool *pool_new(struct fibers *fibers, struct dns *dns);
 /* On the worker's thread, as everything here. Both must outlive it. */
+
+void pool_set_connector(struct pool *pool, const struct pool_connector *connector);
+/* Copied. Connections that are kept stay as they are. */
 
 void pool_free(struct pool **pool);
 /* Closes what is idle; nothing may be taken. Clears the address, accepts NULL. */
