@@ -19,6 +19,7 @@ struct exchange_facts {
 	str method, host, path, query; /* path: the normalised one; empty when there was none */
 	int status; /* 499 when the client went away before the answer's head; 0 when nothing was answered */
 	enum reason reason;
+	str reported; /* who would have answered but for `report: true`, and why: "limit=rate_limited" */
 	str api, route, consumer, upstream, endpoint;
 	unsigned attempts;
 	uint64_t request_bytes, response_bytes; /* on the client's connection, heads included */

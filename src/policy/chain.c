@@ -54,13 +54,16 @@ const struct field_form policy_named_form = {
 	.fields = policy_list_fields,
 };
 
-void policy_names_compile(struct policy_names *names, struct reader *reader, const struct node *named)
+void policy_names_compile(struct policy_names *names, const struct policy_compile *compile,
+			  const struct node *named)
 {
-	*names = (struct policy_names) { .reader = reader };
+	struct reader *reader = compile->reader;
+
+	*names = (struct policy_names) { .compile = *compile, .reader = reader };
 	map_init(&names->by_name, reader->arena, NAMES_MAX);
 	map_init(&names->by_node, reader->arena, NODES_MAX);
 	for (const struct node *node = named ? named->first : NULL; node; node = node->next) {
-		struct policy_instance *instance = policy_item_named(reader, node);
+		struct policy_instance *instance = policy_item_named(compile, node);
 
 		if (instance)
 			ASSERT(map_add(&names->by_name, node->key, instance));
@@ -97,9 +100,9 @@ static const struct policy_instance *item_compile(struct policy_names *names, co
 	if (kind && str_eq(kind->key, STR("use")))
 		used = find_used(names, kind);
 	if (used)
-		instance = policy_item_used(names->reader, item, used);
+		instance = policy_item_used(&names->compile, item, used);
 	else if (kind && !str_eq(kind->key, STR("use")))
-		instance = policy_item_compile(names->reader, item, kind);
+		instance = policy_item_compile(&names->compile, item, kind);
 	return instance ? instance : &wrong_instance;
 }
 

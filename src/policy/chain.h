@@ -17,14 +17,17 @@ extern const struct field_form policy_list_form; /* member: const struct node * 
 extern const struct field_form policy_named_form; /* member: const struct node *, the whole map */
 
 struct policy_names {
+	struct policy_compile compile; /* what each policy is compiled with, but for its node */
 	struct reader *reader;
 	const struct node *named;
 	struct map by_name; /* to struct policy_instance */
 	struct map by_node; /* the same, by the address of the item's node */
 };
 
-void policy_names_compile(struct policy_names *names, struct reader *reader, const struct node *named);
-/* Reports what is wrong. named may be NULL. */
+void policy_names_compile(struct policy_names *names, const struct policy_compile *compile,
+			  const struct node *named);
+/* compile: what each policy is compiled with; copied, and what it points to must live as long as names are
+ * used. named may be NULL. Reports what is wrong. */
 
 struct policy_chain policy_chain_compile(struct policy_names *names, const struct node *const *lists,
 					 size_t count, const struct node *owner, const str_list *without);

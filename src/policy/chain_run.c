@@ -5,7 +5,7 @@
  */
 #include "policy/chain.h"
 
-enum { REPORTED_MAX = 1024 };
+enum { REPORTED_MAX = 512 };
 
 typedef enum verdict (*request_fn)(const void *self, struct view *view);
 

@@ -41,7 +41,8 @@ static struct file *file_compile(const char *text)
 					   file->diagnostics, &document)));
 	file->reader = (struct reader) { &file->arena, file->diagnostics, document };
 	file->root = document_root(document);
-	policy_names_compile(&file->names, &file->reader, node_find(file->root, STR("policies")));
+	policy_names_compile(&file->names, &(struct policy_compile) { .reader = &file->reader },
+			     node_find(file->root, STR("policies")));
 	lists[0] = node_find(file->root, STR("defaults"));
 	lists[1] = node_find(file->root, STR("api"));
 	lists[2] = node_find(file->root, STR("route"));

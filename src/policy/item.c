@@ -70,12 +70,13 @@ static void read_siblings(struct reader *reader, const struct node *item, struct
 		instance->is_report |= is_report;
 }
 
-struct policy_instance *policy_item_compile(struct reader *reader, const struct node *item,
+struct policy_instance *policy_item_compile(const struct policy_compile *with, const struct node *item,
 					    const struct node *kind)
 {
+	struct reader *reader = with->reader;
 	const struct policy *policy = policy_find(kind->key);
 	struct policy_instance *instance = ARENA_NEW(reader->arena, struct policy_instance);
-	struct policy_compile compile = { .reader = reader };
+	struct policy_compile compile = *with;
 	void *self;
 
 	if (!policy) {
@@ -92,22 +93,22 @@ struct policy_instance *policy_item_compile(struct reader *reader, const struct 
 	return instance;
 }
 
-struct policy_instance *policy_item_named(struct reader *reader, const struct node *item)
+struct policy_instance *policy_item_named(const struct policy_compile *with, const struct node *item)
 {
-	const struct node *kind = policy_item_kind(reader, item);
-	struct policy_instance *instance = kind ? policy_item_compile(reader, item, kind) : NULL;
+	const struct node *kind = policy_item_kind(with->reader, item);
+	struct policy_instance *instance = kind ? policy_item_compile(with, item, kind) : NULL;
 
 	if (instance)
 		instance->name = item->key;
 	return instance;
 }
 
-struct policy_instance *policy_item_used(struct reader *reader, const struct node *item,
+struct policy_instance *policy_item_used(const struct policy_compile *with, const struct node *item,
 					 const struct policy_instance *used)
 {
-	struct policy_instance *instance = ARENA_NEW(reader->arena, struct policy_instance);
+	struct policy_instance *instance = ARENA_NEW(with->reader->arena, struct policy_instance);
 
 	*instance = *used;
-	read_siblings(reader, item, instance);
+	read_siblings(with->reader, item, instance);
 	return instance;
 }

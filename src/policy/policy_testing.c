@@ -39,6 +39,8 @@ struct bench *bench_new(const char *policies)
 	ASSERT(bench);
 	arena_init(&bench->snapshot, NULL, ARENA_MAX);
 	arena_init(&bench->exchange, NULL, ARENA_MAX);
+	regex_table_init(&bench->regexes, &bench->snapshot);
+	regex_scratch_init(&bench->regex_scratch);
 	bench->diagnostics = diagnostics_new(&bench->snapshot);
 	parsed = document_parse(&bench->snapshot, STR("test.yaml"),
 				arena_printf(&bench->snapshot, "policies: %s\n", policies), &options,
@@ -46,7 +48,8 @@ struct bench *bench_new(const char *policies)
 	if (failed(parsed))
 		return bench;
 	reader = (struct reader) { &bench->snapshot, bench->diagnostics, document };
-	policy_names_compile(&names, &reader, NULL);
+	policy_names_compile(
+		&names, &(struct policy_compile) { .reader = &reader, .regexes = &bench->regexes }, NULL);
 	list = node_find(document_root(document), STR("policies"));
 	bench->chain = policy_chain_compile(&names, &list, 1, NULL, NULL);
 	return bench;
@@ -56,6 +59,8 @@ void bench_free(struct bench **address)
 {
 	struct bench *bench = *address;
 
+	regex_scratch_fini(&bench->regex_scratch);
+	regex_table_fini(&bench->regexes);
 	arena_fini(&bench->snapshot);
 	arena_fini(&bench->exchange);
 	free(bench->printed);
@@ -119,6 +124,7 @@ void bench_ask(struct bench *bench, const char *target, const char *fields)
 		.route = STR("one"),
 		.parameters = parameters,
 		.parameter_count = 1,
+		.regex = &bench->regex_scratch,
 	};
 }
 

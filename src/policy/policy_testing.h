@@ -8,6 +8,7 @@
 #pragma once
 
 #include "policy/chain.h"
+#include "route/regex.h"
 
 enum { BENCH_FIELDS_MAX = 64, BENCH_TEXT_MAX = 64 * 1024 };
 
@@ -20,6 +21,8 @@ struct bench {
 	struct http_response response;
 	struct http_field request_fields[BENCH_FIELDS_MAX], response_fields[BENCH_FIELDS_MAX];
 	struct effects effects;
+	struct regex_table regexes;
+	struct regex_scratch regex_scratch;
 	char *printed; /* by bench_errors() */
 };
 

@@ -48,6 +48,7 @@ void exchange_view_init(struct exchange *x, str request_id)
 		.client = &connection->peer,
 		.request_id = request_id,
 		.request_id_header = STR("X-Request-ID"),
+		.regex = route_scratch_regex(x->worker->route_scratch),
 	};
 }
 
@@ -156,6 +157,7 @@ static void write_log(struct exchange *x, enum reason reason)
 		.query = x->query,
 		.status = x->status,
 		.reason = reason,
+		.reported = x->view.reported,
 		.attempts = x->attempts,
 		.request_bytes = x->request.head_len + x->body.received,
 		.response_bytes = x->sent,

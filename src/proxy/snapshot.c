@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "route/regex.h"
 
 /* What compiling hands from one step to the next. */
 struct compiling {
@@ -281,7 +282,9 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	fields_read(&c.reader, document_root(document), gateway_fields, &snapshot->config);
 	compile_listeners(&c);
 	compile_upstreams(&c);
-	policy_names_compile(&c.names, &c.reader, snapshot->config.policies);
+	policy_names_compile(&c.names,
+			     &(struct policy_compile) { .reader = &c.reader, .regexes = snapshot->regexes },
+			     snapshot->config.policies);
 	compile_apis(&c);
 	if (!snapshot->config.listeners.len && !diagnostics_errors(diagnostics))
 		diagnostic_error(diagnostics, document_root(document),
@@ -297,6 +300,8 @@ static struct snapshot *snapshot_new(struct diagnostics **ret_diagnostics)
 	ASSERT(snapshot);
 	snapshot->generation = 1;
 	arena_init(&snapshot->arena, NULL, SIZE_MAX / 2);
+	snapshot->regexes = ARENA_NEW(&snapshot->arena, struct regex_table);
+	regex_table_init(snapshot->regexes, &snapshot->arena);
 	*ret_diagnostics = diagnostics_new(&snapshot->arena);
 	return snapshot;
 }
@@ -337,6 +342,7 @@ void snapshot_free(struct snapshot **address)
 		return;
 	if (snapshot->router)
 		router_free(&snapshot->router);
+	regex_table_fini(snapshot->regexes);
 	arena_fini(&snapshot->arena);
 	free(snapshot);
 	*address = NULL;

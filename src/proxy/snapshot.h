@@ -34,6 +34,7 @@ struct listener_snapshot {
 
 struct snapshot {
 	struct arena arena;
+	struct regex_table *regexes; /* of expressions in policies; the router has its own */
 	struct gateway_config config;
 	struct listener_snapshot *listeners;
 	size_t listener_count;

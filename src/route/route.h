@@ -52,6 +52,7 @@ void router_free(struct router **router);
 /* What lies outside the arena: compiled regular expressions. Clears the pointer, accepts NULL in it. No match
  * may be under way. */
 
+struct regex_scratch;
 struct route_scratch;
 /* What matching writes to, so that routers are read only and may be shared by threads: one a worker, for any
  * router. Some 100 KiB, and stacks for regular expressions. */
@@ -59,6 +60,9 @@ struct route_scratch;
 struct route_scratch *route_scratch_new(void);
 void route_scratch_free(struct route_scratch **scratch);
 /* Clears the pointer, accepts NULL in it. */
+
+struct regex_scratch *route_scratch_regex(struct route_scratch *scratch);
+/* What its worker's other regular expressions may match with, between two calls of router_match(). */
 
 uint64_t route_scratch_limited(const struct route_scratch *scratch);
 /* How many times a limit was reached (steps of a regular expression, length of a value of the query): the
