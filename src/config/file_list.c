@@ -91,3 +91,15 @@ void file_list_note_pattern(struct file_list *list, str pattern)
 	entry->is_pattern = true;
 	entry->stamp = file_stamp_pattern(entry->path.ptr);
 }
+
+void file_list_add(struct file_list *list, const struct file_list *from)
+{
+	for (const struct file_entry *file = from->first; file; file = file->next) {
+		struct file_entry *entry = add(list, file->path);
+
+		if (!entry)
+			continue;
+		entry->is_pattern = file->is_pattern;
+		entry->stamp = file->stamp;
+	}
+}

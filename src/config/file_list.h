@@ -41,6 +41,9 @@ void file_list_note(struct file_list *list, str path);
 void file_list_note_pattern(struct file_list *list, str pattern);
 /* A pattern of glob(7), with a NUL behind it, whose matches are read as well. */
 
+void file_list_add(struct file_list *list, const struct file_list *from);
+/* Copies the entries that are not in the list yet, stamps as they are. */
+
 uint64_t file_stamp(const char *path);
 /* Of what the path leads to: another number when it was written, replaced, or came or went. */
 
