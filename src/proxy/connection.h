@@ -29,6 +29,7 @@ struct connection {
 	uint64_t requests;
 	struct address peer; /* who is at the other end, by PROXY protocol if the listener wants it */
 	uint8_t ip_len;
+	bool is_secure;     /* what comes on it came encrypted: the scheme is https */
 	bool is_introduced; /* the PROXY protocol's header was read, or none is wanted */
 	char ip[CLIENT_IP_MAX];
 };

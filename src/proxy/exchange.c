@@ -43,7 +43,7 @@ void exchange_view_init(struct exchange *x, str request_id)
 		.arena = &x->arena,
 		.effects = &x->worker->effects,
 		.request = &x->request.head,
-		.scheme = STR("http"),
+		.scheme = connection->is_secure ? STR("https") : STR("http"),
 		.client_ip = { connection->ip, connection->ip_len },
 		.client = &connection->peer,
 		.request_id = request_id,
@@ -128,6 +128,18 @@ static enum reason read_request(struct exchange *x, bool *ret_is_empty)
 	}
 }
 
+static enum reason admit(struct exchange *x)
+{
+	const struct exchange_observer *observer = x->worker->observer;
+	enum reason reason = admission_check(x);
+
+	if (reason == REASON_NONE)
+		reason = admission_route(x);
+	if (observer)
+		observer->admitted(observer->self, x, reason);
+	return reason;
+}
+
 static enum reason run_policies(struct exchange *x)
 {
 	if (policy_chain_request(&x->target->chain, &x->view) == POLICY_ANSWERED)
@@ -174,7 +186,10 @@ static void write_log(struct exchange *x, enum reason reason)
 		facts.route = x->target->route;
 		facts.upstream = x->target->upstream && x->attempts ? x->target->upstream->name : (str) { 0 };
 	}
-	access_log_write(x->worker->access, &facts);
+	if (x->worker->observer)
+		x->worker->observer->finished(x->worker->observer->self, x, &facts);
+	else
+		access_log_write(x->worker->access, &facts);
 }
 
 /* What is left of a small body is dropped, to reach the next request. */
@@ -222,9 +237,7 @@ enum exchange_end exchange_run(struct session *session)
 	exchange_begin(&x, session);
 	reason = read_request(&x, &is_empty);
 	if (reason == REASON_NONE)
-		reason = admission_check(&x);
-	if (reason == REASON_NONE)
-		reason = admission_route(&x);
+		reason = admit(&x);
 	if (reason == REASON_NONE)
 		reason = run_policies(&x);
 	if (reason == REASON_NONE)

@@ -18,6 +18,18 @@
 #include "upstream/pool.h"
 
 struct connection;
+struct exchange;
+
+/* Who hears of every exchange, instead of the access log: a rehearsal. */
+struct exchange_observer {
+	void (*admitted)(void *self, const struct exchange *x, enum reason reason);
+	/* Routed, and before any policy; or why not. */
+
+	void (*finished)(void *self, const struct exchange *x, const struct exchange_facts *facts);
+	/* Answered, as far as anybody was there to read. Valid during the call only. */
+
+	void *self;
+};
 
 enum { RESPONSE_FIELDS_MAX = 256 };
 
@@ -42,7 +54,8 @@ struct worker {
 	struct random random;
 	struct effects effects; /* what policies may ask of the world */
 	struct journal *journal;
-	struct access_log_ring *access; /* this worker's own */
+	struct access_log_ring *access;           /* this worker's own */
+	const struct exchange_observer *observer; /* NULL: live traffic, which goes to the access log */
 
 	const struct snapshot *snapshot;
 	struct arena arena;           /* lives as long as the worker */
