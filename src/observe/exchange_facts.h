@@ -8,7 +8,10 @@
 #pragma once
 
 #include "base/time.h"
+#include "codec/http_head.h"
 #include "observe/reason.h"
+
+struct metric_series;
 
 struct exchange_facts {
 	wall_time time; /* when the head's first byte was read */
@@ -17,6 +20,7 @@ struct exchange_facts {
 	uint16_t client_port;
 	str listener, protocol, tls_version;
 	str method, host, path, query; /* path: the normalised one; empty when there was none */
+	enum http_method method_id;
 	int status; /* 499 when the client went away before the answer's head; 0 when nothing was answered */
 	enum reason reason;
 	str reported; /* who would have answered but for `report: true`, and why: "limit=rate_limited" */
@@ -27,4 +31,5 @@ struct exchange_facts {
 	duration upstream_time; /* to the first byte of its answer; -1: none came */
 	str user_agent, referer;
 	uint64_t generation;
+	struct metric_series *series; /* the route's; NULL: not routed, or not counted */
 };

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * metrics: what is counted, by identities that outlive a configuration.
+ *
+ * A series stands for something that the configuration names: a route, an upstream, an endpoint, a policy on
+ * an API, a listener. Whoever refers to it holds a reference (a snapshot, a roster), so that its numbers go
+ * on over a reload as long as the names stay, and its memory goes with the last configuration that had it. No
+ * label ever comes from a client, but for a method and a status out of fixed sets.
+ *
+ * Each worker counts in cells of its own, by plain stores that no other thread makes: no lock, no shared
+ * cache line, no allocation after a cell's first use. Whoever reads adds up what the workers have; a number
+ * may be an instant old, and is never torn. metrics_text.h prints them.
+ *
+ * A NULL shard or series is a valid one in which nothing is counted: for commands, tests, and where metrics
+ * are switched off.
+ */
+#pragma once
+
+#include "observe/exchange_facts.h"
+
+struct metrics;       /* of a process */
+struct metrics_shard; /* one worker's part of it */
+struct metric_series;
+
+/* What a series stands for, and what its two names are. */
+enum metric_kind {
+	METRIC_ROUTE,    /* API, route (empty: the API's own rule) */
+	METRIC_POLICY,   /* policy, API */
+	METRIC_LISTENER, /* listener */
+	METRIC_UPSTREAM, /* upstream */
+	METRIC_ENDPOINT, /* upstream, endpoint */
+	METRIC_KINDS,
+};
+
+enum { METRIC_NAME_MAX = 512 }; /* bytes of a name; what is longer is cut */
+
+/* How one try with an endpoint ended. */
+enum metric_outcome {
+	OUTCOME_SUCCESS,      /* an answer below 500 */
+	OUTCOME_SERVER_ERROR, /* an answer of 500 or more */
+	OUTCOME_CONNECT_FAILED,
+	OUTCOME_TIMEOUT,
+	OUTCOME_RESET,     /* closed without an answer, or within its head */
+	OUTCOME_MALFORMED, /* an answer that breaks the rules */
+	OUTCOME_CANCELLED, /* ended from this side: the client went, or no memory */
+	OUTCOMES,
+};
+
+enum metric_decision {
+	DECISION_CONTINUE,
+	DECISION_REFUSE, /* it answered itself, whatever the answer */
+	DECISION_REPORT, /* it would have, but only reports */
+	DECISION_SKIP,   /* its `when` did not hold */
+	DECISIONS,
+};
+
+enum metric_connection { CONNECTION_ACTIVE, CONNECTION_IDLE, CONNECTION_STATES };
+
+enum metric_reload { RELOAD_SUCCESS, RELOAD_FAILURE, RELOAD_UNCHANGED, RELOAD_OUTCOMES };
+
+struct metrics *metrics_new(size_t workers);
+void metrics_free(struct metrics **metrics);
+/* When every series was let go. Clears the address, accepts NULL. */
+
+struct metrics_shard *metrics_shard(struct metrics *metrics, size_t worker);
+/* Belongs to the metrics; only that worker counts in it. NULL of NULL. */
+
+struct metric_series *metrics_series(struct metrics *metrics, enum metric_kind kind, str first, str second);
+/* Finds or makes it; from any thread. A reference for the caller, NULL where metrics is. */
+
+void metric_series_unref(struct metric_series **series);
+/* From any thread, when no worker counts in it any more by this reference. Clears the address, accepts NULL.
+ */
+
+/* What workers count, each in its own shard. None of it waits. */
+
+void metrics_begin_exchange(struct metrics_shard *shard);
+void metrics_end_exchange(struct metrics_shard *shard);
+/* It is under way in between. */
+
+void metrics_count_exchange(struct metrics_shard *shard, const struct exchange_facts *facts);
+/* By facts->series; those that were not routed have a series of their own, with empty names. */
+
+void metrics_count_try(struct metrics_shard *shard, struct metric_series *endpoint,
+		       enum metric_outcome outcome, duration time_taken);
+/* time_taken: to the head of the answer; looked at when there was one. */
+
+void metrics_count_retry(struct metrics_shard *shard, struct metric_series *upstream);
+
+void metrics_count_decision(struct metrics_shard *shard, struct metric_series *policy,
+			    enum metric_decision decision);
+
+void metrics_move_connection(struct metrics_shard *shard, struct metric_series *listener,
+			     enum metric_connection state, int change);
+/* change: 1 or -1. A connection is in one state at a time. */
+
+/* What the control thread says. */
+
+void metrics_count_reload(struct metrics *metrics, enum metric_reload outcome);
+
+void metrics_forget_up(struct metrics *metrics);
+void metric_series_set_up(struct metric_series *endpoint, bool is_up);
+/* Whether an endpoint is chosen for requests. Those that are not set after metrics_forget_up() are not
+ * printed: no configuration in force has them. */
+
+/* What the admin address tells of an endpoint, all workers together. */
+struct metric_endpoint_sums {
+	uint64_t outcomes[OUTCOMES];
+	uint64_t answers;    /* with a head */
+	duration time_taken; /* of all answers together, to their heads */
+};
+
+struct metric_endpoint_sums metric_endpoint_sums(const struct metric_series *endpoint);
+/* From any thread that holds a reference. Zeros for NULL. */

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * metrics_text: one row for each family; a family prints group after group, and between two groups it can
+ * stop.
+ *
+ * The format wants all lines of a family together, so the list of series is gone through once for each family
+ * of its kind. It is sorted by kind, and no further: Prometheus does not ask for more, and 50,000 names are
+ * dear to sort.
+ */
+#include "observe/metrics_text.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "observe/metrics_private.h"
+#include "observe/metrics_process.h"
+
+enum { STEPS_MAX = 4000 }; /* of a piece: series in which nothing was counted take time as well */
+
+struct family;
+
+/* Where the scrape stands: family, series of its kind, and group within the series. */
+struct metrics_scrape {
+	struct metrics *metrics;
+	struct metrics_reading reading;
+	struct metric_series **series; /* by kind */
+	size_t from[METRIC_KINDS + 1]; /* where each kind begins */
+	size_t count;
+	const struct family *family;
+	size_t at;
+	uint32_t *keys; /* of the series at hand */
+	size_t key_count, key_at;
+	bool has_begun; /* the family's head is printed */
+};
+
+/* A family of series, or of single numbers, that print() prints all at once. */
+struct family {
+	const char *name, *type, *help;
+	enum metric_kind kind;
+	void (*print_series)(const struct metrics_scrape *scrape, const struct metric_series *series,
+			     struct buf *out); /* one group */
+	void (*print)(const struct metrics_scrape *scrape, struct buf *out);
+};
+
+static void put_name(const struct metrics_scrape *scrape, struct buf *out)
+{
+	buf_put(out, str_of(scrape->family->name));
+}
+
+/* Only these three mean something between quotes there. */
+static void put_value(struct buf *out, str value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		char c = value.ptr[i];
+
+		if (c == '\n') {
+			buf_put(out, STR("\\n"));
+			continue;
+		}
+		if (c == '"' || c == '\\')
+			buf_put_char(out, '\\');
+		buf_put_char(out, c);
+	}
+}
+
+static void put_label(struct buf *out, const char *name, str value)
+{
+	buf_put(out, str_of(name));
+	buf_put(out, STR("=\""));
+	put_value(out, value);
+	buf_put(out, STR("\""));
+}
+
+static void put_number_line(struct buf *out, uint64_t value)
+{
+	buf_put_char(out, ' ');
+	buf_put_u64(out, value);
+	buf_put_char(out, '\n');
+}
+
+/* Nanoseconds as seconds, exactly, without zeros at the end. */
+static void put_seconds(struct buf *out, uint64_t nanoseconds)
+{
+	uint64_t fraction = nanoseconds % SECOND, digit = SECOND / 10;
+
+	buf_put_u64(out, nanoseconds / SECOND);
+	if (fraction)
+		buf_put_char(out, '.');
+	for (; fraction; digit /= 10) {
+		buf_put_char(out, (char)('0' + fraction / digit));
+		fraction %= digit;
+	}
+}
+
+/* name{labels} value, for a family of single numbers with one label. */
+static void put_word_line(const struct metrics_scrape *scrape, const char *label, const char *word,
+			  uint64_t value, struct buf *out)
+{
+	put_name(scrape, out);
+	buf_put_char(out, '{');
+	put_label(out, label, str_of(word));
+	buf_put_char(out, '}');
+	put_number_line(out, value);
+}
+
+/* The lines of one histogram. labels: as they stand between the braces. */
+static void put_histogram(const struct metrics_scrape *scrape, str labels, const uint64_t *values,
+			  struct buf *out)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i <= METRIC_BUCKETS; i++) {
+		count += values[HISTOGRAM_BUCKETS + i];
+		put_name(scrape, out);
+		buf_put(out, STR("_bucket{"));
+		buf_put(out, labels);
+		buf_put(out, STR(",le=\""));
+		if (i < METRIC_BUCKETS)
+			put_seconds(out, (uint64_t)metric_bounds[i]);
+		else
+			buf_put(out, STR("+Inf"));
+		buf_put(out, STR("\"}"));
+		put_number_line(out, count);
+	}
+	put_name(scrape, out);
+	buf_put(out, STR("_sum{"));
+	buf_put(out, labels);
+	buf_put(out, STR("} "));
+	put_seconds(out, values[HISTOGRAM_SUM]);
+	buf_put_char(out, '\n');
+	put_name(scrape, out);
+	buf_put(out, STR("_count{"));
+	buf_put(out, labels);
+	buf_put(out, STR("}"));
+	put_number_line(out, count);
+}
+
+enum { LABELS_MAX = 2 * 2 * METRIC_NAME_MAX + 128 };
+
+/* OpenTelemetry's word for a method that is none of the known ones is _OTHER. */
+static void print_route(const struct metrics_scrape *scrape, const struct metric_series *series,
+			struct buf *out)
+{
+	uint32_t key = scrape->keys[scrape->key_at];
+	enum http_method method = (enum http_method)(key >> 16);
+	char text[LABELS_MAX], status_text[8];
+	struct buf labels = buf_over(text, sizeof text), status = buf_over(status_text, sizeof status_text);
+	uint64_t values[HISTOGRAM_VALUES];
+
+	if (key & 0xffff)
+		buf_put_u64(&status, key & 0xffff);
+	put_label(&labels, "http_request_method",
+		  method == HTTP_OTHER_METHOD ? STR("_OTHER") : http_method_text(method));
+	put_label(&labels, ",http_response_status_code", buf_str(&status));
+	put_label(&labels, ",http_route", series->names[1]);
+	put_label(&labels, ",gatehouse_api", series->names[0]);
+	metric_sum(series, key, HISTOGRAM_VALUES, values);
+	put_histogram(scrape, buf_str(&labels), values, out);
+}
+
+/* What was never asked has no latency. */
+static void print_endpoint_time(const struct metrics_scrape *scrape, const struct metric_series *series,
+				struct buf *out)
+{
+	char text[LABELS_MAX];
+	struct buf labels = buf_over(text, sizeof text);
+	uint64_t values[OUTCOMES + HISTOGRAM_VALUES];
+
+	put_label(&labels, "server_address", series->names[1]);
+	put_label(&labels, ",gatehouse_upstream", series->names[0]);
+	metric_sum(series, 0, OUTCOMES + HISTOGRAM_VALUES, values);
+	put_histogram(scrape, buf_str(&labels), values + OUTCOMES, out);
+}
+
+/* One line for each word, with the series' names before it. */
+static void put_words(const struct metrics_scrape *scrape, const struct metric_series *series,
+		      const char *const labels[3], const char *const *words, size_t count, struct buf *out)
+{
+	uint64_t values[OUTCOMES];
+
+	metric_sum(series, 0, count, values);
+	for (size_t i = 0; i < count; i++) {
+		put_name(scrape, out);
+		buf_put_char(out, '{');
+		put_label(out, labels[0], series->names[0]);
+		if (labels[1])
+			put_label(out, labels[1], series->names[1]);
+		put_label(out, labels[2], str_of(words[i]));
+		buf_put_char(out, '}');
+		put_number_line(out, values[i]);
+	}
+}
+
+static void print_outcomes(const struct metrics_scrape *scrape, const struct metric_series *series,
+			   struct buf *out)
+{
+	static const char *const labels[] = { "upstream", ",endpoint", ",outcome" };
+	static const char *const words[OUTCOMES] = {
+		"success", "server_error", "connect_failed", "timeout", "reset", "malformed", "cancelled",
+	};
+
+	put_words(scrape, series, labels, words, OUTCOMES, out);
+}
+
+static void print_decisions(const struct metrics_scrape *scrape, const struct metric_series *series,
+			    struct buf *out)
+{
+	static const char *const labels[] = { "policy", ",api", ",decision" };
+	static const char *const words[DECISIONS] = { "continue", "refuse", "report", "skip" };
+
+	put_words(scrape, series, labels, words, DECISIONS, out);
+}
+
+static void print_connections(const struct metrics_scrape *scrape, const struct metric_series *series,
+			      struct buf *out)
+{
+	static const char *const labels[] = { "listener", NULL, ",state" };
+	static const char *const words[CONNECTION_STATES] = { "active", "idle" };
+
+	put_words(scrape, series, labels, words, CONNECTION_STATES, out);
+}
+
+static void print_up(const struct metrics_scrape *scrape, const struct metric_series *series, struct buf *out)
+{
+	int up = atomic_load_explicit(&series->up, memory_order_relaxed);
+
+	if (up < 0)
+		return;
+	put_name(scrape, out);
+	buf_put_char(out, '{');
+	put_label(out, "upstream", series->names[0]);
+	put_label(out, ",endpoint", series->names[1]);
+	buf_put_char(out, '}');
+	put_number_line(out, (uint64_t)up);
+}
+
+static void print_retries(const struct metrics_scrape *scrape, const struct metric_series *series,
+			  struct buf *out)
+{
+	uint64_t value;
+
+	metric_sum(series, 0, 1, &value);
+	put_name(scrape, out);
+	buf_put_char(out, '{');
+	put_label(out, "upstream", series->names[0]);
+	buf_put_char(out, '}');
+	put_number_line(out, value);
+}
+
+/* A request may begin while this adds up, and never counts as fewer than none. */
+static void print_active(const struct metrics_scrape *scrape, struct buf *out)
+{
+	uint64_t active = 0;
+
+	for (size_t i = 0; i < scrape->metrics->workers; i++)
+		active += metric_read(&scrape->metrics->shards[i].active);
+	put_name(scrape, out);
+	put_number_line(out, active);
+}
+
+static void print_reloads(const struct metrics_scrape *scrape, struct buf *out)
+{
+	static const char *const words[RELOAD_OUTCOMES] = { "success", "failure", "unchanged" };
+
+	for (size_t i = 0; i < RELOAD_OUTCOMES; i++)
+		put_word_line(scrape, "outcome", words[i], metric_read(&scrape->metrics->reloads[i]), out);
+}
+
+static void print_generation(const struct metrics_scrape *scrape, struct buf *out)
+{
+	put_name(scrape, out);
+	put_number_line(out, scrape->reading.generation);
+}
+
+static void print_log_dropped(const struct metrics_scrape *scrape, struct buf *out)
+{
+	put_name(scrape, out);
+	put_number_line(out, scrape->reading.log_dropped);
+}
+
+static void print_process(const struct metrics_scrape *scrape, struct buf *out)
+{
+	metrics_process_print(scrape->metrics->began, out);
+}
+
+static const struct family families[] = {
+	{ "http_server_request_duration_seconds", "histogram",
+	  "Requests, from the first byte of the head to the end of the answer.", METRIC_ROUTE, print_route,
+	  NULL },
+	{ "http_server_active_requests", "gauge", "Requests under way.", 0, NULL, print_active },
+	{ "http_client_request_duration_seconds", "histogram",
+	  "Tries that were answered, from their beginning to the head of the answer.", METRIC_ENDPOINT,
+	  print_endpoint_time, NULL },
+	{ "gatehouse_connections", "gauge", "Connections of clients.", METRIC_LISTENER, print_connections,
+	  NULL },
+	{ "gatehouse_upstream_endpoint_up", "gauge", "Whether the endpoint is chosen for requests.",
+	  METRIC_ENDPOINT, print_up, NULL },
+	{ "gatehouse_upstream_requests_total", "counter", "Tries with an endpoint, by how they ended.",
+	  METRIC_ENDPOINT, print_outcomes, NULL },
+	{ "gatehouse_retries_total", "counter", "Tries after the first.", METRIC_UPSTREAM, print_retries,
+	  NULL },
+	{ "gatehouse_policy_decisions_total", "counter", "What policies decided.", METRIC_POLICY,
+	  print_decisions, NULL },
+	{ "gatehouse_config_reloads_total", "counter", "Reloads of the configuration.", 0, NULL,
+	  print_reloads },
+	{ "gatehouse_config_generation", "gauge", "The configuration in force.", 0, NULL, print_generation },
+	{ "gatehouse_log_dropped_total", "counter", "Lines of the access log that could not be written.", 0,
+	  NULL, print_log_dropped },
+	{ "process", NULL, NULL, 0, NULL, print_process }, /* several, each with its own head */
+	{ 0 },
+};
+
+static void put_head(const struct family *family, struct buf *out)
+{
+	const char *const parts[] = { "# HELP ",    family->name, " ",          family->help, "\n# TYPE ",
+				      family->name, " ",          family->type, "\n" };
+
+	for (size_t i = 0; family->type && i < sizeof parts / sizeof *parts; i++)
+		buf_put(out, str_of(parts[i]));
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+/* The keys of a series that any worker has, each once. Any but a route has one, and none before it is counted
+ * for the first time: a family that wants zeros prints them by key 0. */
+static void gather_keys(struct metrics_scrape *scrape, const struct metric_series *series)
+{
+	size_t count = 0, unique = 0;
+
+	for (size_t i = 0; i < scrape->metrics->workers; i++)
+		for (const struct metric_cell *cell = metric_cells(series, i);
+		     cell && count < (METRIC_CELLS_MAX + 1) * scrape->metrics->workers; cell = cell->next)
+			scrape->keys[count++] = cell->key;
+	qsort(scrape->keys, count, sizeof *scrape->keys, compare_keys);
+	for (size_t i = 0; i < count; i++)
+		if (i == 0 || scrape->keys[i] != scrape->keys[i - 1])
+			scrape->keys[unique++] = scrape->keys[i];
+	scrape->key_count = unique;
+	scrape->key_at = 0;
+}
+
+/* Latencies and decisions begin with the first; other counters with zero, so that what may never happen is
+ * known to be watched. */
+static bool begins_with_zero(const struct family *family)
+{
+	return family->kind == METRIC_LISTENER || family->kind == METRIC_UPSTREAM ||
+	       family->print_series == print_outcomes || family->print_series == print_up;
+}
+
+static void enter_series(struct metrics_scrape *scrape)
+{
+	scrape->key_at = scrape->key_count = 0;
+	if (scrape->at == scrape->from[scrape->family->kind + 1])
+		return;
+	gather_keys(scrape, scrape->series[scrape->at]);
+	if (!scrape->key_count && begins_with_zero(scrape->family))
+		scrape->keys[scrape->key_count++] = 0;
+}
+
+static void begin_family(struct metrics_scrape *scrape, struct buf *out)
+{
+	const struct family *family = scrape->family;
+
+	put_head(family, out);
+	scrape->has_begun = true;
+	scrape->at = family->print_series ? scrape->from[family->kind] : 0;
+	if (family->print_series)
+		enter_series(scrape);
+	else
+		family->print(scrape, out);
+}
+
+static void end_family(struct metrics_scrape *scrape)
+{
+	scrape->family++;
+	scrape->has_begun = false;
+}
+
+/* The next group, or the next step to it. */
+static void print_next(struct metrics_scrape *scrape, struct buf *out)
+{
+	const struct family *family = scrape->family;
+
+	if (!scrape->has_begun) {
+		begin_family(scrape, out);
+	} else if (!family->print_series || scrape->at == scrape->from[family->kind + 1]) {
+		end_family(scrape);
+	} else if (scrape->key_at == scrape->key_count) {
+		scrape->at++;
+		enter_series(scrape);
+	} else {
+		family->print_series(scrape, scrape->series[scrape->at], out);
+		scrape->key_at++;
+	}
+}
+
+bool metrics_scrape_next(struct metrics_scrape *scrape, struct buf *out)
+{
+	for (size_t i = 0; i < STEPS_MAX && scrape->family->name && out->max - out->len >= METRICS_GROUP_MAX;
+	     i++)
+		print_next(scrape, out);
+	ASSERT(!buf_overflowed(out));
+	return scrape->family->name;
+}
+
+/* Counting sort by kind, each series with one more reference. Under the lock. */
+static void gather_series(struct metrics_scrape *scrape)
+{
+	struct metrics *metrics = scrape->metrics;
+	size_t next[METRIC_KINDS] = { 0 };
+
+	for (size_t i = 0; i <= metrics->mask; i++)
+		for (struct metric_series *series = metrics->table[i]; series; series = series->next)
+			scrape->from[series->kind + 1]++;
+	for (size_t kind = 0; kind < METRIC_KINDS; kind++) {
+		next[kind] = scrape->from[kind];
+		scrape->from[kind + 1] += scrape->from[kind];
+	}
+	scrape->count = scrape->from[METRIC_KINDS];
+	scrape->series = calloc(scrape->count + 1, sizeof(struct metric_series *));
+	ASSERT(scrape->series);
+	for (size_t i = 0; i <= metrics->mask; i++) {
+		for (struct metric_series *series = metrics->table[i]; series; series = series->next) {
+			scrape->series[next[series->kind]++] = series;
+			series->references++;
+		}
+	}
+}
+
+struct metrics_scrape *metrics_scrape_new(struct metrics *metrics, const struct metrics_reading *reading)
+{
+	struct metrics_scrape *scrape = calloc(1, sizeof *scrape);
+
+	ASSERT(scrape);
+	scrape->metrics = metrics;
+	scrape->reading = *reading;
+	scrape->family = families;
+	scrape->keys = calloc((METRIC_CELLS_MAX + 1) * metrics->workers, sizeof *scrape->keys);
+	ASSERT(scrape->keys);
+	pthread_mutex_lock(&metrics->lock);
+	gather_series(scrape);
+	pthread_mutex_unlock(&metrics->lock);
+	return scrape;
+}
+
+void metrics_scrape_free(struct metrics_scrape **address)
+{
+	struct metrics_scrape *scrape = *address;
+
+	if (!scrape)
+		return;
+	*address = NULL;
+	for (size_t i = 0; i < scrape->count; i++)
+		metric_series_unref(&scrape->series[i]);
+	free(scrape->series);
+	free(scrape->keys);
+	free(scrape);
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What Prometheus reads: names, labels, sums over the workers; in pieces, while the series change. */
+#include "observe/metrics_text.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "observe/metrics_private.h"
+#include "observe/metrics_testing.h"
+
+static const struct metrics_reading reading = { .generation = 7, .log_dropped = 3 };
+
+static void count(struct metrics *metrics, size_t worker, struct metric_series *series,
+		  enum http_method method, int status, duration time_taken)
+{
+	struct exchange_facts facts = { .api = STR("a"),
+					.series = series,
+					.method_id = method,
+					.status = status,
+					.time_taken = time_taken };
+
+	metrics_count_exchange(metrics_shard(metrics, worker), &facts);
+}
+
+static void assert_lines(const char *text, const char *const *lines)
+{
+	for (; *lines; lines++)
+		if (!has_line(text, *lines))
+			fail_msg("no line: %s\nin:\n%s", *lines, text);
+}
+
+static void test_requests(void **state)
+{
+	static const char *const lines[] = {
+		"# TYPE http_server_request_duration_seconds histogram",
+		"http_server_request_duration_seconds_bucket{http_request_method=\"GET\",http_response_"
+		"status_code="
+		"\"200\",http_route=\"list\",gatehouse_api=\"orders\",le=\"0.001\"} 1",
+		"http_server_request_duration_seconds_bucket{http_request_method=\"GET\",http_response_"
+		"status_code="
+		"\"200\",http_route=\"list\",gatehouse_api=\"orders\",le=\"0.0025\"} 3",
+		"http_server_request_duration_seconds_bucket{http_request_method=\"GET\",http_response_"
+		"status_code="
+		"\"200\",http_route=\"list\",gatehouse_api=\"orders\",le=\"10\"} 3",
+		"http_server_request_duration_seconds_bucket{http_request_method=\"GET\",http_response_"
+		"status_code="
+		"\"200\",http_route=\"list\",gatehouse_api=\"orders\",le=\"+Inf\"} 4",
+		"http_server_request_duration_seconds_sum{http_request_method=\"GET\",http_response_status_"
+		"code="
+		"\"200\",http_route=\"list\",gatehouse_api=\"orders\"} 20.005",
+		"http_server_request_duration_seconds_count{http_request_method=\"GET\",http_response_status_"
+		"code="
+		"\"200\",http_route=\"list\",gatehouse_api=\"orders\"} 4",
+		"http_server_request_duration_seconds_count{http_request_method=\"_OTHER\",http_response_"
+		"status_code="
+		"\"\",http_route=\"\",gatehouse_api=\"\"} 1",
+		"http_server_request_duration_seconds_count{http_request_method=\"DELETE\",http_response_"
+		"status_code="
+		"\"499\",http_route=\"list\",gatehouse_api=\"orders\"} 1",
+		NULL,
+	};
+	struct metrics *metrics = metrics_new(3);
+	struct metric_series *list = metrics_series(metrics, METRIC_ROUTE, STR("orders"), STR("list"));
+	struct exchange_facts broken = { 0 };
+	char *text;
+
+	(void)state;
+	count(metrics, 0, list, HTTP_GET, 200, MILLISECOND);
+	count(metrics, 0, list, HTTP_GET, 200, 2 * MILLISECOND);
+	count(metrics, 2, list, HTTP_GET, 200, 2 * MILLISECOND);
+	count(metrics, 1, list, HTTP_GET, 200, 20 * SECOND);
+	count(metrics, 2, list, HTTP_DELETE, 499, 0);
+	metrics_count_exchange(metrics_shard(metrics, 1), &broken);
+	text = scrape_text(metrics, &reading);
+	assert_lines(text, lines);
+	assert_int_equal(count_lines(text, "http_server_request_duration_seconds_count{"), 3);
+	free(text);
+	metric_series_unref(&list);
+	metrics_free(&metrics);
+}
+
+static void test_upstreams(void **state)
+{
+	static const char *const lines[] = {
+		"http_client_request_duration_seconds_bucket{server_address=\"10.0.0.1:80\",gatehouse_"
+		"upstream="
+		"\"app\",le=\"0.05\"} 1",
+		"http_client_request_duration_seconds_count{server_address=\"10.0.0.1:80\",gatehouse_"
+		"upstream="
+		"\"app\"} 1",
+		"http_client_request_duration_seconds_sum{server_address=\"10.0.0.1:80\",gatehouse_upstream="
+		"\"app\"}"
+		" 0.030000001",
+		"gatehouse_upstream_requests_total{upstream=\"app\",endpoint=\"10.0.0.1:80\",outcome="
+		"\"success\"} 1",
+		"gatehouse_upstream_requests_total{upstream=\"app\",endpoint=\"10.0.0.1:80\",outcome="
+		"\"reset\"} 2",
+		"gatehouse_upstream_requests_total{upstream=\"app\",endpoint=\"[::1]:81\",outcome="
+		"\"timeout\"} 0",
+		"gatehouse_upstream_endpoint_up{upstream=\"app\",endpoint=\"10.0.0.1:80\"} 1",
+		"gatehouse_upstream_endpoint_up{upstream=\"app\",endpoint=\"[::1]:81\"} 0",
+		"gatehouse_retries_total{upstream=\"app\"} 2",
+		NULL,
+	};
+	struct metrics *metrics = metrics_new(2);
+	struct metric_series *upstream = metrics_series(metrics, METRIC_UPSTREAM, STR("app"), (str) { 0 });
+	struct metric_series *first =
+		metrics_series(metrics, METRIC_ENDPOINT, STR("app"), STR("10.0.0.1:80"));
+	struct metric_series *second = metrics_series(metrics, METRIC_ENDPOINT, STR("app"), STR("[::1]:81"));
+	struct metric_series *gone = metrics_series(metrics, METRIC_ENDPOINT, STR("app"), STR("10.0.0.9:80"));
+	char *text;
+
+	(void)state;
+	metric_series_set_up(gone, true);
+	metrics_forget_up(metrics);
+	metric_series_set_up(first, true);
+	metric_series_set_up(second, false);
+	metrics_count_try(metrics_shard(metrics, 0), first, OUTCOME_SUCCESS, 30 * MILLISECOND + 1);
+	metrics_count_try(metrics_shard(metrics, 0), first, OUTCOME_RESET, 0);
+	metrics_count_try(metrics_shard(metrics, 1), first, OUTCOME_RESET, 0);
+	metrics_count_retry(metrics_shard(metrics, 0), upstream);
+	metrics_count_retry(metrics_shard(metrics, 1), upstream);
+	text = scrape_text(metrics, &reading);
+	assert_lines(text, lines);
+	assert_int_equal(count_lines(text, "gatehouse_upstream_endpoint_up{"), 2);
+	assert_int_equal(count_lines(text, "http_client_request_duration_seconds_count{"), 1);
+	free(text);
+	metric_series_unref(&upstream);
+	metric_series_unref(&first);
+	metric_series_unref(&second);
+	metric_series_unref(&gone);
+	metrics_free(&metrics);
+}
+
+static void test_the_others(void **state)
+{
+	static const char *const lines[] = {
+		"gatehouse_connections{listener=\"public\",state=\"active\"} 1",
+		"gatehouse_connections{listener=\"public\",state=\"idle\"} 2",
+		"gatehouse_policy_decisions_total{policy=\"ip\",api=\"orders\",decision=\"continue\"} 0",
+		"gatehouse_policy_decisions_total{policy=\"ip\",api=\"orders\",decision=\"refuse\"} 1",
+		"gatehouse_policy_decisions_total{policy=\"ip\",api=\"orders\",decision=\"report\"} 2",
+		"gatehouse_policy_decisions_total{policy=\"ip\",api=\"orders\",decision=\"skip\"} 1",
+		"gatehouse_config_reloads_total{outcome=\"success\"} 2",
+		"gatehouse_config_reloads_total{outcome=\"failure\"} 1",
+		"gatehouse_config_reloads_total{outcome=\"unchanged\"} 0",
+		"gatehouse_config_generation 7",
+		"gatehouse_log_dropped_total 3",
+		"http_server_active_requests 1",
+		NULL,
+	};
+	struct metrics *metrics = metrics_new(2);
+	struct metrics_shard *shards[] = { metrics_shard(metrics, 0), metrics_shard(metrics, 1) };
+	struct metric_series *listener = metrics_series(metrics, METRIC_LISTENER, STR("public"), (str) { 0 });
+	struct metric_series *policy = metrics_series(metrics, METRIC_POLICY, STR("ip"), STR("orders"));
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		metrics_move_connection(shards[i % 2], listener, CONNECTION_IDLE, 1);
+	metrics_move_connection(shards[0], listener, CONNECTION_IDLE, -1);
+	metrics_move_connection(shards[0], listener, CONNECTION_ACTIVE, 1);
+	metrics_count_decision(shards[0], policy, DECISION_REFUSE);
+	metrics_count_decision(shards[0], policy, DECISION_REPORT);
+	metrics_count_decision(shards[1], policy, DECISION_REPORT);
+	metrics_count_decision(shards[1], policy, DECISION_SKIP);
+	metrics_count_reload(metrics, RELOAD_SUCCESS);
+	metrics_count_reload(metrics, RELOAD_SUCCESS);
+	metrics_count_reload(metrics, RELOAD_FAILURE);
+	metrics_begin_exchange(shards[0]);
+	metrics_begin_exchange(shards[1]);
+	metrics_end_exchange(shards[1]);
+	text = scrape_text(metrics, &reading);
+	assert_lines(text, lines);
+	free(text);
+	metric_series_unref(&listener);
+	metric_series_unref(&policy);
+	metrics_free(&metrics);
+}
+
+/* A name of the configuration may be anything; it stays within its quotes. */
+static void test_names_are_escaped(void **state)
+{
+	static const struct {
+		const char *name, *shown;
+	} rows[] = {
+		{ "a\"b", "a\\\"b" },
+		{ "a\\b", "a\\\\b" },
+		{ "a\nb", "a\\nb" },
+		{ "\"} 1\nx 1", "\\\"} 1\\nx 1" },
+		{ "caf\xc3\xa9", "caf\xc3\xa9" },
+		{ "", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct metrics *metrics = metrics_new(1);
+		struct metric_series *series =
+			metrics_series(metrics, METRIC_UPSTREAM, str_of(rows[i].name), (str) { 0 });
+		char line[128], *text = scrape_text(metrics, &reading);
+
+		snprintf(line, sizeof line, "gatehouse_retries_total{upstream=\"%s\"} 0", rows[i].shown);
+		assert_row(has_line(text, line), i, rows[i].name);
+		free(text);
+		metric_series_unref(&series);
+		metrics_free(&metrics);
+	}
+}
+
+/* Each family stands once, its lines together behind its head. */
+static void test_families_stand_together(void **state)
+{
+	struct metrics *metrics = metrics_new(1);
+	struct metric_series *kinds[METRIC_KINDS];
+	char *text, family[128] = "";
+	size_t heads = 0;
+
+	(void)state;
+	for (int kind = 0; kind < METRIC_KINDS; kind++)
+		kinds[kind] = metrics_series(metrics, (enum metric_kind)kind, STR("a"), STR("b"));
+	text = scrape_text(metrics, &reading);
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		if (strncmp(line, "# HELP ", 7) == 0) {
+			snprintf(family, sizeof family, "%.*s", (int)strcspn(line + 7, " "), line + 7);
+			heads++;
+		} else if (strncmp(line, "# TYPE ", 7) == 0) {
+			assert_int_equal(strncmp(line + 7, family, strlen(family)), 0);
+		} else {
+			assert_int_equal(strncmp(line, family, strlen(family)), 0);
+		}
+	}
+	assert_true(heads >= 17);
+	free(text);
+	for (int kind = 0; kind < METRIC_KINDS; kind++)
+		metric_series_unref(&kinds[kind]);
+	metrics_free(&metrics);
+}
+
+/* The longest names there are, in what is never cut, and full of what must be escaped. */
+static void test_longest_lines_fit(void **state)
+{
+	struct metrics *metrics = metrics_new(1);
+	char name[METRIC_NAME_MAX];
+	struct metric_series *route, *endpoint;
+	char *text;
+
+	(void)state;
+	memset(name, '"', sizeof name);
+	route = metrics_series(metrics, METRIC_ROUTE, (str) { name, sizeof name },
+			       (str) { name, sizeof name });
+	endpoint = metrics_series(metrics, METRIC_ENDPOINT, (str) { name, sizeof name },
+				  (str) { name, sizeof name });
+	for (int status = 100; status < 200; status++)
+		count(metrics, 0, route, HTTP_OPTIONS, status, 0);
+	metrics_count_try(metrics_shard(metrics, 0), endpoint, OUTCOME_SUCCESS, 0);
+	text = scrape_text(metrics, &reading);
+	assert_int_equal(count_lines(text, "http_server_request_duration_seconds_count{"),
+			 METRIC_CELLS_MAX + 1);
+	assert_int_equal(count_lines(text, "http_client_request_duration_seconds_bucket{"),
+			 METRIC_BUCKETS + 1);
+	free(text);
+	metric_series_unref(&route);
+	metric_series_unref(&endpoint);
+	metrics_free(&metrics);
+}
+
+/* While a scrape is under way its series may leave the configuration, and others come. */
+static void test_series_may_change_meanwhile(void **state)
+{
+	enum { MANY = 3000 };
+	struct metrics *metrics = metrics_new(1);
+	struct metric_series **series = calloc(MANY, sizeof *series), *late;
+	char *piece = malloc(METRICS_PIECE), name[16];
+	struct metrics_scrape *scrape;
+	size_t pieces = 0;
+	bool goes_on = true;
+
+	(void)state;
+	for (size_t i = 0; i < MANY; i++) {
+		snprintf(name, sizeof name, "up%zu", i);
+		series[i] = metrics_series(metrics, METRIC_ENDPOINT, str_of(name), STR("10.0.0.1:80"));
+	}
+	scrape = metrics_scrape_new(metrics, &reading);
+	late = metrics_series(metrics, METRIC_ENDPOINT, STR("late"), STR("10.0.0.1:80"));
+	for (; goes_on; pieces++) {
+		struct buf out = buf_over(piece, METRICS_PIECE);
+
+		goes_on = metrics_scrape_next(scrape, &out);
+		assert_false(str_contains(buf_str(&out), STR("late")));
+		for (size_t i = 0; pieces == 1 && i < MANY; i++)
+			metric_series_unref(&series[i]);
+	}
+	assert_true(pieces > 3);
+	metrics_scrape_free(&scrape);
+	metrics_scrape_free(&scrape);
+	metric_series_unref(&late);
+	assert_int_equal(metrics->count, 1);
+	metrics_free(&metrics);
+	free(series);
+	free(piece);
+}
+
+static double value_of(const char *text, const char *name)
+{
+	const char *line = strstr(text, name);
+
+	while (line && line != text && line[-1] != '\n')
+		line = strstr(line + 1, name);
+	assert_non_null(line);
+	return strtod(line + strlen(name), NULL);
+}
+
+static void test_process(void **state)
+{
+	struct metrics *metrics = metrics_new(1);
+	int fds[2];
+	char *before = scrape_text(metrics, &reading), *after;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	after = scrape_text(metrics, &reading);
+	assert_true(value_of(after, "process_open_fds ") == value_of(before, "process_open_fds ") + 2);
+	assert_true(value_of(after, "process_cpu_seconds_total ") >=
+		    value_of(before, "process_cpu_seconds_total "));
+	assert_true(value_of(after, "process_resident_memory_bytes ") > 100000);
+	assert_true(value_of(after, "process_virtual_memory_bytes ") >=
+		    value_of(after, "process_resident_memory_bytes "));
+	assert_true(value_of(after, "process_max_fds ") >= value_of(after, "process_open_fds "));
+	assert_true(value_of(after, "process_start_time_seconds ") > 1500000000);
+	close(fds[0]);
+	close(fds[1]);
+	free(before);
+	free(after);
+	metrics_free(&metrics);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_upstreams),
+		cmocka_unit_test(test_the_others),
+		cmocka_unit_test(test_names_are_escaped),
+		cmocka_unit_test(test_families_stand_together),
+		cmocka_unit_test(test_longest_lines_fit),
+		cmocka_unit_test(test_series_may_change_meanwhile),
+		cmocka_unit_test(test_process),
+	};
+
+	return cmocka_run_group_tests_name("metrics_text", tests, NULL, NULL);
+}
