@@ -300,6 +300,7 @@ static struct snapshot *snapshot_new(struct diagnostics **ret_diagnostics)
 	ASSERT(snapshot);
 	snapshot->generation = 1;
 	arena_init(&snapshot->arena, NULL, SIZE_MAX / 2);
+	file_list_init(&snapshot->files, &snapshot->arena);
 	snapshot->regexes = ARENA_NEW(&snapshot->arena, struct regex_table);
 	regex_table_init(snapshot->regexes, &snapshot->arena);
 	*ret_diagnostics = diagnostics_new(&snapshot->arena);
@@ -314,7 +315,9 @@ result snapshot_load(str path, struct endpoints *endpoints, struct diagnostics *
 	result_value loaded;
 
 	*ret_snapshot = snapshot;
-	loaded = document_load(&snapshot->arena, path, NULL, *ret_diagnostics, &document);
+	loaded = document_load(&snapshot->arena, path,
+			       &(struct document_options) { .files = &snapshot->files }, *ret_diagnostics,
+			       &document);
 	if (!document)
 		return loaded;
 	return snapshot_compile(snapshot, document, endpoints, *ret_diagnostics);
@@ -328,7 +331,9 @@ result snapshot_parse(str name, str text, struct endpoints *endpoints, struct di
 	result_value parsed;
 
 	*ret_snapshot = snapshot;
-	parsed = document_parse(&snapshot->arena, name, text, NULL, *ret_diagnostics, &document);
+	parsed = document_parse(&snapshot->arena, name, text,
+				&(struct document_options) { .files = &snapshot->files }, *ret_diagnostics,
+				&document);
 	if (!document)
 		return parsed;
 	return snapshot_compile(snapshot, document, endpoints, *ret_diagnostics);

@@ -9,6 +9,7 @@
 
 #include "codec/cidr.h"
 #include "codec/h1.h"
+#include "config/file_list.h"
 #include "policy/chain.h"
 #include "proxy/gateway_config.h"
 #include "upstream/upstream.h"
@@ -34,6 +35,7 @@ struct listener_snapshot {
 
 struct snapshot {
 	struct arena arena;
+	struct file_list files;      /* what it was made of */
 	struct regex_table *regexes; /* of expressions in policies; the router has its own */
 	struct gateway_config config;
 	struct listener_snapshot *listeners;
