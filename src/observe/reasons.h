@@ -49,6 +49,8 @@ X(VALUE_INVALID, "value_invalid", 400, "http_request_error", "",
 X(REWRITE_INVALID, "rewrite_invalid", 400, "http_request_error", "",
   "The path that the request would get is not a valid one.")
 
+X(IP_DENIED, "ip_denied", 403, "http_request_denied", "", "This client is not let in.")
+
 /* The gateway cannot. */
 X(OVERLOADED, "overloaded", 503, "proxy_internal_response", "", "The gateway is at its limits.")
 X(SHUTTING_DOWN, "shutting_down", 503, "proxy_internal_response", "", "The gateway is shutting down.")
