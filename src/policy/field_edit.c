@@ -67,34 +67,67 @@ result field_names_check(struct reader *reader, const struct node *list)
 	return outcome;
 }
 
+static result set_one(const struct field_value *field, const struct view *view, struct http_fields *fields)
+{
+	str value;
+	result_value made = value_expand(&field->value, view, NULL, &value);
+
+	if (!failed(made) && value.len)
+		return http_fields_set(fields, field->id, field->name, value);
+	http_fields_remove_named(fields, field->name);
+	return made;
+}
+
+static result add_one(const struct field_value *field, const struct view *view, struct http_fields *fields)
+{
+	str value;
+
+	TRY(value_expand(&field->value, view, NULL, &value));
+	return value.len ? http_fields_add(fields, field->id, field->name, value) : OK;
+}
+
 result field_values_set(const struct field_values *values, const struct view *view,
 			struct http_fields *fields)
 {
-	for (size_t i = 0; i < values->count; i++) {
-		const struct field_value *field = &values->at[i];
-		str value;
+	result_value first = OK;
 
-		TRY(value_expand(&field->value, view, NULL, &value));
-		if (value.len)
-			TRY(http_fields_set(fields, field->id, field->name, value));
-		else
-			http_fields_remove_named(fields, field->name);
+	for (size_t i = 0; i < values->count; i++) {
+		result_value set = set_one(&values->at[i], view, fields);
+
+		if (!failed(first))
+			first = set;
 	}
-	return OK;
+	return first;
 }
 
 result field_values_add(const struct field_values *values, const struct view *view,
 			struct http_fields *fields)
 {
-	for (size_t i = 0; i < values->count; i++) {
-		const struct field_value *field = &values->at[i];
-		str value;
+	result_value first = OK;
 
-		TRY(value_expand(&field->value, view, NULL, &value));
-		if (value.len)
-			TRY(http_fields_add(fields, field->id, field->name, value));
+	for (size_t i = 0; i < values->count; i++) {
+		result_value added = add_one(&values->at[i], view, fields);
+
+		if (!failed(first))
+			first = added;
 	}
-	return OK;
+	return first;
+}
+
+void field_vary_add(struct http_fields *fields, str name)
+{
+	result_value added;
+
+	for (size_t i = 0; i < fields->count; i++) {
+		const struct http_field *field = &fields->at[i];
+
+		if (field->removed || field->id != HTTP_VARY)
+			continue;
+		if (http_list_has(field->value, name) || http_list_has(field->value, STR("*")))
+			return;
+	}
+	added = http_fields_add(fields, HTTP_VARY, STR("Vary"), name);
+	(void)added;
 }
 
 static bool is_named(str field, str name)

@@ -31,11 +31,17 @@ result field_names_check(struct reader *reader, const struct node *list);
 
 result field_values_set(const struct field_values *values, const struct view *view,
 			struct http_fields *fields);
-/* Whatever had the name is gone, also when the value is empty: then nothing takes its place. */
+/* Whatever had the name is gone, also when the value is empty or cannot be written: then nothing takes its
+ * place. */
 
 result field_values_add(const struct field_values *values, const struct view *view,
 			struct http_fields *fields);
 /* Beside those that are there; an empty one is not added. Both: ERROR_MALFORMED and ERROR_LIMIT as
- * value_expand(), ERROR_LIMIT also when there are too many fields. What came before it was done. */
+ * value_expand(), ERROR_LIMIT also when there are too many fields; the first one, after all the others that
+ * could be written are. */
 
 void field_names_remove(const str_list *names, struct http_fields *fields);
+
+void field_vary_add(struct http_fields *fields, str name);
+/* The answer depends on that field of the request (RFC 9110 section 12.5.5); once is enough. Without room for
+ * another field the answer goes without. */

@@ -3,8 +3,8 @@
  * headers: sets, adds and removes fields of requests and of answers.
  *
  * In this order: remove, set, add. A field that is set is the only one of its name afterwards, and there is
- * none when the value is empty: what a client sent never stands in for what is missing. On answers a value
- * that cannot be written leaves the answer as it is. Refuses a request when a value of it holds a control
+ * none when the value is empty: what a client sent never stands in for what is missing. On answers a field
+ * whose value cannot be written is left out. Refuses a request when a value of it holds a control
  * character; never yields.
  */
 #include "policy/field_edit.h"
@@ -58,12 +58,15 @@ static result headers_compile(struct policy_compile *compile, void *self)
 	return is_good ? OK : error_make(ERROR_INVALID, "the fields are wrong");
 }
 
-/* The order is the manual's. */
+/* The order is the manual's. The first error, when all that can be written is. */
 static result apply(const struct headers_side *side, const struct view *view, struct http_fields *fields)
 {
+	result_value set, added;
+
 	field_names_remove(&side->remove, fields);
-	TRY(field_values_set(&side->set_values, view, fields));
-	return field_values_add(&side->add_values, view, fields);
+	set = field_values_set(&side->set_values, view, fields);
+	added = field_values_add(&side->add_values, view, fields);
+	return failed(set) ? set : added;
 }
 
 static enum verdict headers_request(const void *self, struct view *view)

@@ -72,6 +72,12 @@ static const struct {
 	{ "the request too", RESPONSE("add: { X-Path: '${request.path}' }"), "", "X-Path: /orders/7\n" },
 	{ "a value that must not be is left out", RESPONSE("set: { X-A: '${request.query.bad}' }"), "B: 1\n",
 	  "B: 1\n" },
+	{ "and nothing else is",
+	  RESPONSE("set: { X-A: '${request.query.bad}', X-B: b }, add: { X-C: '${request.query.bad}', X-D: d "
+		   "}"),
+	  "B: 1\n", "B: 1\nX-B: b\nX-D: d\n" },
+	{ "what it was to replace is gone", RESPONSE("set: { Server: '${request.query.bad}' }"),
+	  "Server: x\nB: 1\n", "B: 1\n" },
 	{ "requests only", REQUEST("set: { X-A: b }"), "", "" },
 };
 
