@@ -5,6 +5,7 @@
  */
 #include "observe/access_log.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -24,13 +25,36 @@ struct access_log_ring {
 	struct random random;
 };
 
-struct access_log {
+/* A configuration with its texts. Workers read it whenever they write a line, and never keep it. */
+struct terms {
 	struct access_log_config config;
 	struct arena arena;
+};
+
+struct access_log {
+	_Atomic(struct terms *) terms;
+	struct terms *before; /* a worker may be reading them still */
 	struct log_writer *writer;
 	struct access_log_ring **rings;
 	size_t count;
 };
+
+static struct terms *terms_new(const struct access_log_config *config)
+{
+	struct terms *terms = calloc(1, sizeof *terms);
+
+	ASSERT(terms);
+	arena_init(&terms->arena, NULL, CONFIG_MAX);
+	terms->config = access_log_config_copy(config, &terms->arena);
+	return terms;
+}
+
+static void terms_free(struct terms *terms)
+{
+	if (terms)
+		arena_fini(&terms->arena);
+	free(terms);
+}
 
 static struct access_log_ring *ring_new(struct access_log *log, size_t index)
 {
@@ -50,20 +74,35 @@ result access_log_open(const struct access_log_config *config, struct journal *j
 	result_value opened;
 
 	ASSERT(log);
-	arena_init(&log->arena, NULL, CONFIG_MAX);
-	log->config = access_log_config_copy(config, &log->arena);
-	opened = log_writer_open(&log->config.to, journal, workers, &log->writer);
+	opened = log_writer_open(&config->to, journal, workers, &log->writer);
 	if (failed(opened)) {
-		arena_fini(&log->arena);
 		free(log);
 		return opened;
 	}
+	atomic_init(&log->terms, terms_new(config));
 	log->count = workers;
 	log->rings = calloc(workers, sizeof(struct access_log_ring *));
 	ASSERT(log->rings);
 	for (size_t i = 0; i < workers; i++)
 		log->rings[i] = ring_new(log, i);
 	*ret_log = log;
+	return OK;
+}
+
+static bool is_same_place(const struct log_target *a, const struct log_target *b)
+{
+	return a->destination == b->destination && str_eq(a->path, b->path);
+}
+
+result access_log_configure(struct access_log *log, const struct access_log_config *config)
+{
+	struct terms *now = atomic_load_explicit(&log->terms, memory_order_relaxed);
+
+	if (!is_same_place(&now->config.to, &config->to))
+		TRY(log_writer_redirect(log->writer, &config->to));
+	terms_free(log->before);
+	log->before = now;
+	atomic_store_explicit(&log->terms, terms_new(config), memory_order_release);
 	return OK;
 }
 
@@ -77,7 +116,8 @@ void access_log_close(struct access_log **address)
 	for (size_t i = 0; i < log->count; i++)
 		free(log->rings[i]);
 	free(log->rings);
-	arena_fini(&log->arena);
+	terms_free(log->before);
+	terms_free(atomic_load(&log->terms));
 	free(log);
 	*address = NULL;
 }
@@ -88,9 +128,9 @@ struct access_log_ring *access_log_ring(struct access_log *log, size_t worker)
 	return log->rings[worker];
 }
 
-static bool is_picked(struct access_log_ring *ring)
+static bool is_picked(struct access_log_ring *ring, const struct access_log_config *config)
 {
-	int64_t sample = ring->log->config.sample;
+	int64_t sample = config->sample;
 
 	return sample == 0 || sample == 100 || random_below(&ring->random, 100) < (uint64_t)sample;
 }
@@ -98,13 +138,15 @@ static bool is_picked(struct access_log_ring *ring)
 void access_log_write(struct access_log_ring *ring, const struct exchange_facts *facts)
 {
 	struct access_log *log = ring->log;
+	const struct access_log_config *config =
+		&atomic_load_explicit(&log->terms, memory_order_acquire)->config;
 	struct buf line;
 
-	if (log->config.to.destination == LOG_TO_NOWHERE || !is_picked(ring))
+	if (config->to.destination == LOG_TO_NOWHERE || !is_picked(ring, config))
 		return;
 	line = log_ring_begin(ring->ring);
 	if (line.max >= ROOM_MIN)
-		log_line_put(&ring->clock, &log->config, facts, &line);
+		log_line_put(&ring->clock, config, facts, &line);
 	if (line.max < ROOM_MIN || buf_overflowed(&line)) {
 		log_ring_drop(ring->ring);
 		return;

@@ -22,6 +22,11 @@ result access_log_open(const struct access_log_config *config, struct journal *j
  * access log is off. The configuration is copied; the journal must live until access_log_close().
  * ERROR_SYSTEM, with nothing left behind: the journal has the words. */
 
+result access_log_configure(struct access_log *log, const struct access_log_config *config);
+/* Lines are made as it says from here on; it is copied. One thread at a time, and not again before every
+ * worker has begun a turn of its loop since. ERROR_SYSTEM, and nothing has changed: the journal has the
+ * words. */
+
 void access_log_close(struct access_log **log);
 /* Writes what is left, for two seconds at most, and ends the writer. No worker may write any more. Takes the
  * address, clears it, accepts NULL. */

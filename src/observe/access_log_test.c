@@ -467,6 +467,105 @@ static void a_sample_is_taken_at_random(void **state)
 	desk_free(desk);
 }
 
+/* A worker that goes on writing finds each line whole, in one of the two files. */
+static void another_file_while_lines_are_written(void **state)
+{
+	struct desk *desk = desk_new();
+	struct access_log_ring *ring;
+	uint64_t number = 0;
+	size_t before, after;
+
+	(void)state;
+	desk_open(desk, 1);
+	ring = access_log_ring(desk->log, 0);
+	while (number < 500)
+		write_numbered(ring, ++number);
+	desk->config.to.path = str_of(desk->moved);
+	assert_false(failed(access_log_configure(desk->log, &desk->config)));
+	while (number < 1000 || (count_of(desk_read(desk, desk->moved), "\n") == 0 && number < 1000000))
+		write_numbered(ring, ++number);
+	access_log_close(&desk->log);
+	before = check_lines(desk_read(desk, desk->path));
+	after = check_lines(desk_read(desk, desk->moved));
+	assert_true(after > 0);
+	assert_int_equal(before + after, number);
+	desk_free(desk);
+}
+
+static void another_format_in_the_same_file(void **state)
+{
+	struct desk *desk = desk_new();
+
+	(void)state;
+	desk_open(desk, 1);
+	write_numbered(access_log_ring(desk->log, 0), 1);
+	desk->config.format.kind = LOG_CLF;
+	assert_false(failed(access_log_configure(desk->log, &desk->config)));
+	write_numbered(access_log_ring(desk->log, 0), 2);
+	desk->config.format.kind = LOG_JSON;
+	assert_false(failed(access_log_configure(desk->log, &desk->config)));
+	write_numbered(access_log_ring(desk->log, 0), 3);
+	access_log_close(&desk->log);
+	assert_int_equal(count_of(desk_read(desk, desk->path), "\n"), 3);
+	assert_int_equal(count_of(desk_read(desk, desk->path), "{"), 2);
+	desk_free(desk);
+}
+
+static void off_and_on_again(void **state)
+{
+	struct desk *desk = desk_new();
+
+	(void)state;
+	desk_open(desk, 1);
+	write_numbered(access_log_ring(desk->log, 0), 1);
+	wait_for_lines(desk, desk->path, "\n", 1);
+	desk->config.to.destination = LOG_TO_NOWHERE;
+	assert_false(failed(access_log_configure(desk->log, &desk->config)));
+	write_numbered(access_log_ring(desk->log, 0), 2);
+	desk->config.to.destination = LOG_TO_FILE;
+	assert_false(failed(access_log_configure(desk->log, &desk->config)));
+	write_numbered(access_log_ring(desk->log, 0), 3);
+	wait_for_lines(desk, desk->path, "\n", 2);
+	access_log_close(&desk->log);
+	assert_int_equal(count_of(desk_read(desk, desk->path), "\n"), 2);
+	desk_free(desk);
+}
+
+static void another_file_that_cannot_be_opened(void **state)
+{
+	struct desk *desk = desk_new();
+	struct access_log_config wrong;
+
+	(void)state;
+	desk_open(desk, 1);
+	wrong = desk->config;
+	wrong.to.path = STR("/nowhere/access.log");
+	wrong.format.kind = LOG_CLF;
+	assert_int_equal(access_log_configure(desk->log, &wrong).kind, ERROR_SYSTEM);
+	write_numbered(access_log_ring(desk->log, 0), 1);
+	access_log_close(&desk->log);
+	assert_int_equal(check_lines(desk_read(desk, desk->path)), 1);
+	assert_int_equal(count_of(desk_read(desk, desk->journal_path), "/nowhere/access.log"), 1);
+	desk_free(desk);
+}
+
+/* The thread has not looked between the two: the first of them is never used. */
+static void two_other_files_at_once(void **state)
+{
+	struct desk *desk = desk_new();
+
+	(void)state;
+	desk_open(desk, 1);
+	for (int i = 0; i < 20; i++) {
+		desk->config.to.path = str_of(i % 2 ? desk->path : desk->moved);
+		assert_false(failed(access_log_configure(desk->log, &desk->config)));
+	}
+	write_numbered(access_log_ring(desk->log, 0), 1);
+	access_log_close(&desk->log);
+	assert_int_equal(check_lines(desk_read(desk, desk->path)), 1);
+	desk_free(desk);
+}
+
 static void nothing_to_close(void **state)
 {
 	struct access_log *log = NULL;
@@ -493,6 +592,11 @@ int main(void)
 		cmocka_unit_test(a_file_that_cannot_be_opened),
 		cmocka_unit_test(off_writes_nothing_but_the_journal),
 		cmocka_unit_test(a_sample_is_taken_at_random),
+		cmocka_unit_test(another_file_while_lines_are_written),
+		cmocka_unit_test(another_format_in_the_same_file),
+		cmocka_unit_test(off_and_on_again),
+		cmocka_unit_test(another_file_that_cannot_be_opened),
+		cmocka_unit_test(two_other_files_at_once),
 		cmocka_unit_test(nothing_to_close),
 	};
 

@@ -30,10 +30,10 @@ enum {
 
 struct log_writer {
 	struct journal *journal;
-	struct log_output output;
-	bool has_output;
+	struct log_output output; /* its descriptor is -1 while there is none */
 	pthread_t thread;
 	struct bell bell;
+	_Atomic(struct log_output *) next_output; /* NULL: this one stays */
 	atomic_bool is_stopping, must_reopen;
 	deadline stop_at; /* set before is_stopping */
 
@@ -140,7 +140,7 @@ static bool write_rings(struct log_writer *writer)
 	struct batch batch;
 	bool has_worked = false;
 
-	for (int pass = 0; writer->has_output && pass < PASSES; pass++) {
+	for (int pass = 0; writer->output.fd >= 0 && pass < PASSES; pass++) {
 		size_t written = 0;
 		result_value wrote;
 
@@ -186,6 +186,22 @@ static void reopen(struct log_writer *writer)
 		give_up_line(writer);
 }
 
+/* What waits was meant for the old place: it goes there if that takes it at once. */
+static void redirect(struct log_writer *writer)
+{
+	struct log_output *next = atomic_exchange(&writer->next_output, NULL);
+
+	if (!next)
+		return;
+	write_rings(writer);
+	if (writer->is_in_line)
+		give_up_line(writer);
+	log_output_close(&writer->output);
+	writer->output = *next;
+	writer->is_failing = false;
+	free(next);
+}
+
 /* At most once a second, but for the last time. */
 static void tell_dropped(struct log_writer *writer, bool is_last)
 {
@@ -199,13 +215,19 @@ static void tell_dropped(struct log_writer *writer, bool is_last)
 	writer->tell_after = deadline_after(now, TELL_AGAIN);
 }
 
-/* Also how the thread looks once more before it sleeps. */
+/* Also how the thread looks once more before it sleeps. What waits while there is no output is no work. */
 static bool has_lines(struct log_writer *writer)
 {
 	struct batch batch;
 
 	gather(writer, &batch);
-	return batch.count > 0;
+	return batch.count > 0 && writer->output.fd >= 0;
+}
+
+static bool must_work(struct log_writer *writer)
+{
+	return has_lines(writer) || atomic_load(&writer->must_reopen) || atomic_load(&writer->next_output) ||
+	       atomic_load(&writer->is_stopping);
 }
 
 /* Dozes while there was work lately, then sleeps. After trouble nobody may wake it: trying again costs
@@ -222,8 +244,7 @@ static void rest(struct log_writer *writer, bool has_worked)
 		bell_wait(bell, BELL_DOZING, DOZE);
 	} else {
 		bell_settle(bell, BELL_ASLEEP);
-		if (has_lines(writer) || atomic_load(&writer->must_reopen) ||
-		    atomic_load(&writer->is_stopping))
+		if (must_work(writer))
 			bell_settle(bell, BELL_AWAKE);
 		else
 			bell_wait(bell, BELL_ASLEEP, SLEEP);
@@ -268,6 +289,7 @@ static void *run(void *argument)
 		bool is_stopping = atomic_load(&writer->is_stopping);
 		bool has_worked;
 
+		redirect(writer);
 		if (atomic_exchange(&writer->must_reopen, false))
 			reopen(writer);
 		has_worked = write_rings(writer);
@@ -292,7 +314,10 @@ static result start(struct log_writer *writer)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = pthread_create(&writer->thread, NULL, run, writer);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error ? error_system("cannot start the log's writer", error) : OK;
+	if (!error)
+		return OK;
+	journal_error(writer->journal, "cannot start the log's writer: %s", strerror(error));
+	return error_system("cannot start the log's writer", error);
 }
 
 static struct log_writer *writer_new(struct journal *journal, size_t rings)
@@ -310,8 +335,33 @@ static struct log_writer *writer_new(struct journal *journal, size_t rings)
 	return writer;
 }
 
+/* A place of the lines, or none. */
+static result open_output(struct log_writer *writer, const struct log_target *target,
+			  struct log_output *ret_output)
+{
+	result_value opened = OK;
+
+	*ret_output = (struct log_output) { .fd = -1 };
+	if (target->destination != LOG_TO_NOWHERE)
+		opened = log_output_open(ret_output, target);
+	if (failed(opened)) {
+		journal_error(writer->journal, "%s%s%.*s: %s", opened.why, target->path.len ? " " : "",
+			      STR_ARG(target->path), strerror(opened.sys));
+		log_output_close(ret_output);
+	}
+	return opened;
+}
+
+static void forget_output(struct log_output *output)
+{
+	if (output)
+		log_output_close(output);
+	free(output);
+}
+
 static void writer_free(struct log_writer *writer)
 {
+	forget_output(atomic_load(&writer->next_output));
 	log_output_close(&writer->output);
 	for (size_t i = 0; i < writer->count; i++)
 		log_ring_fini(&writer->rings[i]);
@@ -322,22 +372,33 @@ result log_writer_open(const struct log_target *target, struct journal *journal,
 		       struct log_writer **ret_writer)
 {
 	struct log_writer *writer = writer_new(journal, rings);
-	result_value opened = OK;
+	result_value opened = open_output(writer, target, &writer->output);
 
-	writer->has_output = target->destination != LOG_TO_NOWHERE;
-	if (writer->has_output)
-		opened = log_output_open(&writer->output, target);
 	if (!failed(opened))
 		opened = start(writer);
 	if (failed(opened)) {
-		journal_error(journal, "%s%s%.*s: %s", opened.why, target->path.len ? " " : "",
-			      STR_ARG(target->path), strerror(opened.sys));
 		writer_free(writer);
 		return opened;
 	}
 	if (journal)
 		journal_queue(journal, on_journal_line, writer);
 	*ret_writer = writer;
+	return OK;
+}
+
+result log_writer_redirect(struct log_writer *writer, const struct log_target *target)
+{
+	struct log_output *output = calloc(1, sizeof *output);
+	result_value opened;
+
+	ASSERT(output);
+	opened = open_output(writer, target, output);
+	if (failed(opened)) {
+		free(output);
+		return opened;
+	}
+	forget_output(atomic_exchange(&writer->next_output, output));
+	bell_ring(&writer->bell, true);
 	return OK;
 }
 

@@ -28,5 +28,8 @@ struct log_ring *log_writer_ring(struct log_writer *writer, size_t index);
 void log_writer_tell(struct log_writer *writer, bool is_urgent);
 /* A line was put in a ring. Hardly ever a system call. */
 
+result log_writer_redirect(struct log_writer *writer, const struct log_target *target);
+/* What is written from now on goes there. Says in the journal why it cannot, and nothing has changed then. */
+
 void log_writer_reopen(struct log_writer *writer);
 uint64_t log_writer_dropped(const struct log_writer *writer);
