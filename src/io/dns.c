@@ -8,7 +8,7 @@
  * the entry's condition. The question belongs to the entry, not to the fiber: that may be cancelled or late,
  * and the others still get their answer.
  */
-#include "io/dns.h"
+#include "io/dns_private.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -18,11 +18,7 @@
 #include "base/random.h"
 #include "fiber/condition.h"
 
-enum {
-	NAMES_MAX = 1024,
-	BUCKETS = 1024,
-	NAME_SIZE = 256, /* RFC 1035 section 2.3.4, and a terminator for c-ares */
-};
+enum { NAMES_MAX = 1024 };
 
 #define TTL_MIN (1 * SECOND)
 #define TTL_MAX (60 * SECOND)
@@ -51,16 +47,6 @@ struct dns_entry {
 	uint64_t hash;
 	size_t len;
 	char name[NAME_SIZE];
-};
-
-struct dns {
-	struct fibers *fibers;
-	struct resolver *resolver;
-	struct dns_entry *buckets[BUCKETS];
-	struct dns_entry *newest, *oldest;
-	struct dns_entry *first_answered;
-	size_t count;
-	uint64_t seed;
 };
 
 /* The list by age: each end is either a neighbour's pointer or the cache's own. */
@@ -134,6 +120,16 @@ static struct dns_entry *dns_add(struct dns *dns, const char *name, size_t len, 
 	return entry;
 }
 
+bool dns_name_copy(str name, char ret_name[NAME_SIZE])
+{
+	if (name.len == 0 || name.len >= NAME_SIZE || memchr(name.ptr, 0, name.len))
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		ret_name[i] = ascii_lower(name.ptr[i]);
+	ret_name[name.len] = 0;
+	return true;
+}
+
 /* The entry of a name, a new one if need be. */
 static result dns_entry(struct dns *dns, str name, struct dns_entry **ret_entry)
 {
@@ -141,10 +137,8 @@ static result dns_entry(struct dns *dns, str name, struct dns_entry **ret_entry)
 	struct dns_entry *entry;
 	uint64_t hash;
 
-	if (name.len == 0 || name.len >= sizeof lower || memchr(name.ptr, 0, name.len))
+	if (!dns_name_copy(name, lower))
 		return error_make(ERROR_MISSING, "not a name");
-	for (size_t i = 0; i < name.len; i++)
-		lower[i] = ascii_lower(name.ptr[i]);
 	hash = hash_bytes((str) { lower, name.len }, dns->seed);
 	entry = dns_find(dns, lower, name.len, hash);
 	if (entry) {
@@ -207,6 +201,7 @@ static void dns_on_idle(void *argument)
 		dns->first_answered = entry->next_answered;
 		condition_broadcast(&entry->answered);
 	}
+	dns_questions_on_idle(dns);
 }
 
 /* Failures are fresh for a while too: a name that is not there is not asked for at each request. */

@@ -19,7 +19,7 @@
 
 #include "base/assert.h"
 
-enum { ADDRESSES_MAX = 64, TRIES = 2 };
+enum { TRIES = 2, CLASS_IN = 1, TYPE_SRV = 33 };
 
 #define PATIENCE (2 * SECOND)
 
@@ -44,6 +44,11 @@ struct question {
 	resolver_fn fn;
 	void *argument;
 	size_t max;
+};
+
+struct services_question {
+	resolver_message_fn fn;
+	void *argument;
 };
 
 #define RESOLVER_SOCKET_OF(pointer)                             \
@@ -228,11 +233,14 @@ static duration answer_ttl(const struct ares_addrinfo *info)
 static void resolver_on_answer(void *argument, int status, int timeouts, struct ares_addrinfo *info)
 {
 	struct question question = *(struct question *)argument;
-	struct address at[ADDRESSES_MAX];
-	struct resolver_answer answer = { .status = status_of(status), .at = at };
+	struct resolver_answer answer = { .status = status_of(status) };
+	/* Not on the stack, which may be a fiber's. */
+	struct address *at = calloc(question.max, sizeof *at);
 
+	ASSERT(at);
 	(void)timeouts;
 	free(argument);
+	answer.at = at;
 	if (!failed(answer.status)) {
 		answer.count = answer_collect(info, AF_INET, at, 0, question.max);
 		answer.count = answer_collect(info, AF_INET6, at, answer.count, question.max);
@@ -243,6 +251,7 @@ static void resolver_on_answer(void *argument, int status, int timeouts, struct 
 	if (info)
 		ares_freeaddrinfo(info);
 	question.fn(question.argument, &answer);
+	free(at);
 }
 
 void resolver_ask(struct resolver *resolver, const char *name, size_t max, resolver_fn fn, void *argument)
@@ -252,9 +261,30 @@ void resolver_ask(struct resolver *resolver, const char *name, size_t max, resol
 							  .ai_socktype = SOCK_STREAM };
 	struct question *question = malloc(sizeof *question);
 
-	ASSERT(question && max <= ADDRESSES_MAX);
+	ASSERT(question && max);
 	*question = (struct question) { fn, argument, max };
 	ares_getaddrinfo(resolver->channel, name, NULL, &hints, resolver_on_answer, question);
+	resolver_set_timer(resolver);
+}
+
+static void resolver_on_message(void *argument, int status, int timeouts, unsigned char *message, int len)
+{
+	struct services_question question = *(struct services_question *)argument;
+	str bytes = { (const char *)message, message && len > 0 ? (size_t)len : 0 };
+
+	(void)timeouts;
+	free(argument);
+	question.fn(question.argument, status_of(status), bytes);
+}
+
+void resolver_ask_services(struct resolver *resolver, const char *name, resolver_message_fn fn,
+			   void *argument)
+{
+	struct services_question *question = malloc(sizeof *question);
+
+	ASSERT(question);
+	*question = (struct services_question) { fn, argument };
+	ares_search(resolver->channel, name, CLASS_IN, TYPE_SRV, resolver_on_message, question);
 	resolver_set_timer(resolver);
 }
 

@@ -38,5 +38,12 @@ void resolver_ask(struct resolver *resolver, const char *name, size_t max, resol
 /* fn is called once, with at most max addresses, IPv4 first: from the loop, or before this returns. It must
  * not free the resolver nor run a fiber. */
 
+typedef void (*resolver_message_fn)(void *argument, result_value status, str message);
+
+void resolver_ask_services(struct resolver *resolver, const char *name, resolver_message_fn fn,
+			   void *argument);
+/* The same for SRV records: with the whole message, valid during the call only. It answers the question that
+ * was asked; nothing else of it was looked at. */
+
 void resolver_on_idle(struct resolver *resolver, void (*fn)(void *argument), void *argument);
 /* fn is called from the loop after answers were given, where it may do anything: fibers are woken there. */
