@@ -44,11 +44,14 @@ X(METHOD_NOT_ALLOWED, "method_not_allowed", 405, "http_request_error", "",
 
 /* A policy says so. */
 X(RESPOND, "respond", 200, "", "", "")
+X(REDIRECT, "redirect", 302, "", "", "")
 X(VALUE_INVALID, "value_invalid", 400, "http_request_error", "",
   "A value of the request cannot be passed on: it holds a line end or another control character.")
 X(REWRITE_INVALID, "rewrite_invalid", 400, "http_request_error", "",
   "The path that the request would get is not a valid one.")
 
+X(REDIRECT_INVALID, "redirect_invalid", 400, "http_request_error", "",
+  "The address that the request would be sent to is not a valid one.")
 X(IP_DENIED, "ip_denied", 403, "http_request_denied", "", "This client is not let in.")
 
 /* The gateway cannot. */

@@ -8,5 +8,6 @@ X(request_id,
 X(headers, "Sets, adds and removes fields of requests and answers.")
 X(rewrite, "Changes the path, the host or the query that the upstream gets.")
 X(respond, "Answers by itself.")
+X(redirect, "Sends the client somewhere else.")
 X(ip, "Lets clients in, or keeps them out, by their address.")
 X(security_headers, "Tells browsers to be careful.")

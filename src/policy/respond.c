@@ -106,4 +106,5 @@ const struct policy policy_respond = {
 	.fields = policy_respond_fields,
 	.compile = respond_compile,
 	.on_request = respond_request,
+	.always_answers = true,
 };

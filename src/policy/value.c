@@ -12,24 +12,6 @@
 #include "codec/uri.h"
 #include "policy/value_private.h"
 
-enum what {
-	WHAT_LITERAL,
-	WHAT_GROUP,
-	WHAT_ID,
-	WHAT_METHOD,
-	WHAT_HOST,
-	WHAT_PATH,
-	WHAT_QUERY,
-	WHAT_SCHEME,
-	WHAT_FIELD,
-	WHAT_QUERY_PARAMETER,
-	WHAT_PATH_PARAMETER,
-	WHAT_CLIENT_IP,
-	WHAT_API,
-	WHAT_ROUTE,
-	WHAT_ENDPOINT,
-};
-
 /* Those that end in a dot take a NAME. */
 static const struct value_row {
 	str name;
@@ -418,6 +400,8 @@ static void put_part(struct buf *out, enum value_use use, const struct value_seg
 
 	if (is_verbatim)
 		buf_put(out, text);
+	else if (use == VALUE_URL)
+		value_url_put(out, segment, text);
 	else if (use == VALUE_JSON)
 		put_json_inside(out, text);
 	else

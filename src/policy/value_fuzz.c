@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 2 || !str_cut(str_skip(input, 1), 0, &text, &query))
 		return 0;
 	arena_init(&arena, NULL, 8 * 1024 * 1024);
-	run(&arena, (enum value_use)(data[0] % (VALUE_JSON + 1)), text, query);
+	run(&arena, (enum value_use)(data[0] % (VALUE_URL + 1)), text, query);
 	arena_fini(&arena);
 	return 0;
 }

@@ -1,8 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What compiling a text and compiling JSON share. */
+/* What compiling a text, compiling JSON and filling in URLs share. */
 #pragma once
 
 #include "policy/value.h"
+
+/* Of a segment. */
+enum what {
+	WHAT_LITERAL,
+	WHAT_GROUP,
+	WHAT_ID,
+	WHAT_METHOD,
+	WHAT_HOST,
+	WHAT_PATH,
+	WHAT_QUERY,
+	WHAT_SCHEME,
+	WHAT_FIELD,
+	WHAT_QUERY_PARAMETER,
+	WHAT_PATH_PARAMETER,
+	WHAT_CLIENT_IP,
+	WHAT_API,
+	WHAT_ROUTE,
+	WHAT_ENDPOINT,
+};
 
 /* A value in the making. Literals are gathered in room, as they will stand in the result. */
 struct value_builder {
@@ -22,3 +41,6 @@ result value_builder_text(struct value_builder *builder, const struct node *node
 /* Adds the scalar's text with what is to be filled in. ERROR_INVALID after a report. */
 
 struct value value_builder_end(struct value_builder *builder);
+
+void value_url_put(struct buf *out, const struct value_segment *segment, str text);
+/* A value as a part of a URL: encoded, unless it is a part of one already. */

@@ -74,6 +74,13 @@ static const struct {
 	{ "/x/${request.header.X-Slash}", VALUE_PATH, NULL },
 	{ "/x/${request.header.X-Ref}", VALUE_PATH, "/x/%24%7Brequest.id%7D" },
 
+	{ "https://x.test${request.path}?${request.query.q}", VALUE_URL,
+	  "https://x.test/orders/7%20x?a%2Bb%20c" },
+	{ "/x/${request.query.slash}", VALUE_URL, "/x/a%2Fb" },
+	{ "/x/${request.query.quote}", VALUE_URL, "/x/%22%5C" },
+	{ "/x/${path.id}", VALUE_URL, "/x/7" },
+	{ "/x/${request.query.dots}", VALUE_URL, "/x/.." },
+
 	{ "a b&c", VALUE_QUERY, "a%20b%26c" },
 	{ "x${request.query.slash}", VALUE_QUERY, "xa%2Fb" },
 	{ "${request.path}", VALUE_QUERY, "%2Forders%2F7%20x" },

@@ -95,17 +95,19 @@ static void copy_fields(struct http_response *response, const struct http_fields
 			response->fields.at[response->fields.count++] = from->at[i];
 }
 
-/* A policy that answers says what stands in it, if only nothing; any other answer is a problem. */
-static bool is_problem(const struct exchange *x, enum reason reason)
+/* A policy that answers says what stands in it, if only nothing; any other answer that is an error is a
+ * problem.
+ */
+static bool is_problem(const struct exchange *x, enum reason reason, int status)
 {
-	return !x->view.answer.body.len && reason != REASON_RESPOND;
+	return !x->view.answer.body.len && reason != REASON_RESPOND && status >= 400;
 }
 
 static str body_of(struct exchange *x, enum reason reason, int status)
 {
 	const struct answer *answer = &x->view.answer;
 
-	if (!is_problem(x, reason))
+	if (!is_problem(x, reason, status))
 		return answer->body;
 	return problem_print(x, reason, status, answer->detail.len ? answer->detail : reason_detail(reason));
 }
@@ -120,7 +122,7 @@ static struct http_response make_response(struct exchange *x, enum reason reason
 	response.fields.arena = &x->arena;
 	copy_fields(&response, &answer->fields);
 	*ret_body = body_of(x, reason, response.status);
-	if (is_problem(x, reason))
+	if (is_problem(x, reason, response.status))
 		add(&response, HTTP_CONTENT_TYPE, STR("application/problem+json"));
 	else
 		add(&response, HTTP_CONTENT_TYPE, answer->content_type);

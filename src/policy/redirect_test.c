@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows: what is written, who asks for what, and where the client is sent. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "policy/policy_testing.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define TO(text) "[ redirect: { to: \"" text "\" } ]"
+
+static const struct {
+	const char *what, *policies, *target;
+	int want_status;
+	const char *want;
+} cases[] = {
+	{ "a URL", TO("https://new.test/x"), "GET /a?b=c", 302, "https://new.test/x" },
+	{ "for good", "[ redirect: { to: /x, status: 301 } ]", "GET /", 301, "/x" },
+	{ "for now, with the method", "[ redirect: { to: /x, status: 307 } ]", "POST /", 307, "/x" },
+	{ "for good, with the method", "[ redirect: { to: /x, status: 308 } ]", "POST /", 308, "/x" },
+	{ "a host alone", TO("http://new.test"), "GET /a", 302, "http://new.test" },
+	{ "a port", TO("http://new.test:8080/"), "GET /a", 302, "http://new.test:8080/" },
+	{ "IPv6", TO("http://[2001:db8::1]:8080/"), "GET /a", 302, "http://[2001:db8::1]:8080/" },
+	{ "the same path elsewhere", TO("https://new.test${request.path}"), "GET /a%20b/c", 302,
+	  "https://new.test/a%20b/c" },
+	{ "and the query", TO("https://new.test${request.path}?${request.query}"), "GET /a?b=c&d=%26", 302,
+	  "https://new.test/a?b=c&d=%26" },
+	{ "when there is one", TO("https://new.test${request.path}?${request.query}"), "GET /a", 302,
+	  "https://new.test/a" },
+	{ "an own question mark", TO("/x?from=${request.path}"), "GET /a", 302, "/x?from=/a" },
+	{ "a query with what no URL has", TO("/x?${request.query}"), "GET /a?b=\"<c>\"{}|\\^`", 302,
+	  "/x?b=%22%3Cc%3E%22%7B%7D%7C%5C%5E%60" },
+	{ "over TLS", TO("https://${request.host}${request.path}"), "GET /a", 302, "https://api.test/a" },
+	{ "another port", TO("https://${request.host}:8443/"), "GET /a", 302, "https://api.test:8443/" },
+	{ "its own scheme", TO("${request.scheme}://${request.host}/b"), "GET /a", 302,
+	  "https://api.test/b" },
+	{ "a name before the own host", TO("https://www.${request.host}/b"), "GET /a", 302,
+	  "https://www.api.test/b" },
+	{ "a tenant's host", TO("https://${path.id}.example.com/"), "GET /a", 302, "https://7.example.com/" },
+	{ "a tenant's host and port", TO("https://t-${path.id}.example.com:8443/"), "GET /a", 302,
+	  "https://t-7.example.com:8443/" },
+	{ "a parameter of the path", TO("/v2/${path.id}"), "GET /a", 302, "/v2/7" },
+	{ "the whole path", TO("${request.path}/"), "GET /a", 302, "/a/" },
+	{ "a fragment", TO("/x#${path.id}"), "GET /a", 302, "/x#7" },
+	{ "a value stays in its part", TO("/login?next=${request.query.n}&a=b"),
+	  "GET /a?n=http://evil.test/%3fx%26y%23z", 302,
+	  "/login?next=http%3A%2F%2Fevil.test%2F%3Fx%26y%23z&a=b" },
+	{ "also in a path", TO("/users/${request.query.n}/x"), "GET /a?n=../%2e%2e%2fadmin", 302,
+	  "/users/..%2F..%2Fadmin/x" },
+	{ "a value is not looked at again", TO("/x/${request.header.X-Ref}"), "GET /a", 302,
+	  "/x/%24%7Brequest.id%7D" },
+	{ "letters of any kind", TO("/x/${request.query.n}"), "GET /a?n=%C3%A4", 302, "/x/%C3%A4" },
+};
+
+static void each_row(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct bench *bench = bench_new(cases[i].policies);
+		const struct answer *answer = &bench->view.answer;
+		const char *got;
+
+		assert_string_equal(bench_errors(bench), "");
+		bench_ask(bench, cases[i].target, "X-Ref: ${request.id}\n");
+		assert_int_equal(bench_request(bench), POLICY_ANSWERED);
+		assert_int_equal(answer->reason, REASON_REDIRECT);
+		assert_int_equal(answer->status, cases[i].want_status);
+		assert_int_equal(answer->body.len, 0);
+		got = bench_fields(bench, &answer->fields);
+		if (!str_eq(str_of(got), arena_printf(&bench->exchange, "Location: %s\n", cases[i].want)))
+			fail_msg("%s: got %s", cases[i].what, got);
+		bench_free(&bench);
+	}
+}
+
+static const struct {
+	const char *what, *policies, *target;
+	const char *host; /* of the request; NULL: api.test */
+	enum reason want;
+} refused[] = {
+	{ "a line end", TO("/x/${request.query.n}"), "GET /?n=a%0d%0aSet-Cookie:%20a=b", NULL,
+	  REASON_VALUE_INVALID },
+	{ "NUL", TO("/x/${request.query.n}"), "GET /?n=%00", NULL, REASON_VALUE_INVALID },
+	{ "no host in an old request", TO("https://${request.host}/"), "GET /", "", REASON_REDIRECT_INVALID },
+	{ "a tenant of no name", TO("https://${request.query.t}.example.com/"), "GET /", NULL,
+	  REASON_REDIRECT_INVALID },
+	{ "a tenant with a slash", TO("https://${request.query.t}.example.com/"), "GET /?t=evil.test/", NULL,
+	  REASON_REDIRECT_INVALID },
+	{ "a tenant with a user", TO("https://${request.query.t}.example.com/"), "GET /?t=evil.test:1@", NULL,
+	  REASON_REDIRECT_INVALID },
+	{ "a tenant with a fragment", TO("https://${request.query.t}.example.com/"), "GET /?t=evil.test%23",
+	  NULL, REASON_REDIRECT_INVALID },
+	{ "a path that became a host", TO("/${path.none}${request.path}"), "GET /evil.test/", NULL,
+	  REASON_REDIRECT_INVALID },
+};
+
+static void what_comes_out_wrong_is_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(refused); i++) {
+		struct bench *bench = bench_new(refused[i].policies);
+
+		assert_string_equal(bench_errors(bench), "");
+		bench_ask(bench, refused[i].target, "");
+		if (refused[i].host)
+			bench->view.host = str_of(refused[i].host);
+		assert_int_equal(bench_request(bench), POLICY_ANSWERED);
+		if (bench->view.answer.reason != refused[i].want)
+			fail_msg("%s: %.*s", refused[i].what,
+				 STR_ARG(reason_word(bench->view.answer.reason)));
+		assert_int_equal(bench->view.answer.fields.count, 0);
+		bench_free(&bench);
+	}
+}
+
+static void mistakes_are_reported(void **state)
+{
+	static const char choose[] = "anybody could choose the host",
+			  where[] = "want a path that begins with /";
+	static const struct {
+		const char *policies, *want;
+	} bad[] = {
+		{ "[ redirect: { status: 301 } ]", "to" },
+		{ TO(""), "to" },
+		{ "[ redirect: { to: /x, status: 300 } ]", "status" },
+		{ "[ redirect: { to: /x, status: 303 } ]", "want 301, 302, 307 or 308" },
+		{ "[ redirect: { to: /x, status: 304 } ]", "want 301, 302, 307 or 308" },
+		{ "[ redirect: { to: /x, code: 301 } ]", "code" },
+		{ TO("x"), where },
+		{ TO("?a=b"), where },
+		{ TO("new.test/x"), where },
+		{ TO("ftp://new.test/"), where },
+		{ TO("javascript:alert(1)"), where },
+		{ TO("HTTPS://new.test/"), where },
+		{ TO("${request.query.next}"), where },
+		{ TO("${request.scheme}:/x"), where },
+		{ TO("${request.scheme}"), where },
+		{ TO("//new.test/"), "what follows // for a host" },
+		{ TO("/${request.path}"), "what follows // for a host" },
+		{ TO("https://"), "want a host" },
+		{ TO("https:///x"), "want a host" },
+		{ TO("https://new.test:0/"), "want a host" },
+		{ TO("https://new.test:/x@y"), "" },
+		{ TO("https://user@new.test/"), "want a host" },
+		{ TO("https://new test/"), "must be encoded" },
+		{ TO("/x y"), "must be encoded" },
+		{ TO("/${path.x}\\\\evil.test"), "must be encoded" },
+		{ TO("/x\\u00e4"), "must be encoded" },
+		{ TO("/x\\ny"), "control character" },
+		{ TO("https://${request.query.h}/"), choose },
+		{ TO("https://${request.header.X-Host}${request.path}"), choose },
+		{ TO("https://new.test${request.query.next}"), choose },
+		{ TO("https://new.test:${request.query.port}/"), choose },
+		{ TO("https://${path.tenant}.com/"), choose },
+		{ TO("https://${path.tenant}example.com/"), choose },
+		{ TO("https://${path.tenant}.example.com${path.x}/"), choose },
+		{ TO("https://evil${request.host}/"), choose },
+		{ TO("https://${request.host}.evil/"), choose },
+		{ TO("https://${request.host}:${path.port}/"), choose },
+		{ TO("https://${request.host}:http/"), choose },
+		{ TO("/${upstream.endpoint}"), "known in answers only" },
+		{ TO("/${request.nope}"), "there is no value ${request.nope}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		struct bench *bench = bench_new(bad[i].policies);
+		const char *errors = bench_errors(bench);
+
+		if (!*errors != !*bad[i].want || !strstr(errors, bad[i].want))
+			fail_msg("%s: %s", bad[i].policies, errors);
+		bench_free(&bench);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_row),
+		cmocka_unit_test(what_comes_out_wrong_is_refused),
+		cmocka_unit_test(mistakes_are_reported),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

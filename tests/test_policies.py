@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The policies, each once through the whole gateway: what a client sees, what the service gets, what the log says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from gatehouse import Gateway
+from simple import config, get
+from upstream import OK_ANSWER, Upstream
+from wire import Answer
+
+StartUpstream = Callable[..., Upstream]
+StartGateway = Callable[..., Gateway]
+
+
+def having(endpoint: str, *policies: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """One API that takes everything and has these policies."""
+    return config(endpoint, api={"policies": list(policies)}, **more)
+
+
+def ask(gateway: Gateway, request: bytes) -> Answer:
+    """The answer to one request on a connection of its own."""
+    with gateway.connect() as client:
+        client.send(request)
+        return client.read_answer()
+
+
+def reason_of_last(gateway: Gateway, count: int) -> str | None:
+    """The reason in that line of the log."""
+    reason = gateway.wait_for_log(count)[count - 1].get("reason")
+    assert reason is None or isinstance(reason, str)
+    return reason
+
+
+def test_ip_goes_by_the_client_that_a_trusted_proxy_speaks_for(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service = upstream()
+    rules = {"ip": {"allow": ["127.0.0.0/8", "192.0.2.0/24"], "deny": ["192.0.2.66"]}}
+    running = gateway(having(service.address, rules, listener={"trusted_proxies": ["127.0.0.1"]}))
+    for client, status in (("192.0.2.7", 200), ("192.0.2.66", 403), ("203.0.113.9", 403)):
+        assert ask(running, get(fields=f"X-Forwarded-For: {client}\r\n")).status == status
+    assert ask(running, get()).status == 200
+    assert len(service.requests) == 2
+    assert reason_of_last(running, 3) == "ip_denied"
+
+
+def test_ip_does_not_believe_a_stranger(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service = upstream()
+    running = gateway(having(service.address, {"ip": {"allow": ["192.0.2.0/24"]}}))
+    answer = ask(running, get(fields="X-Forwarded-For: 192.0.2.7\r\n"))
+    assert answer.status == 403
+    assert json.loads(answer.body)["detail"] == "This client is not let in."
+    assert answer.get("proxy-status") == "gatehouse; error=http_request_denied"
+    assert service.requests == []
+
+
+def test_security_headers_are_on_every_answer(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service = upstream(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Frame-Options: ALLOWALL\r\n"
+                       b"Strict-Transport-Security: max-age=1\r\n\r\n")
+    running = gateway(having(service.address, {"security_headers": {"referrer": "off"}},
+                             {"ip": {"deny": ["192.0.2.7"]}}, listener={"trusted_proxies": ["127.0.0.1"]}))
+    for client, status in (("192.0.2.6", 200), ("192.0.2.7", 403)):
+        for scheme, hsts in (("http", None), ("https", "max-age=31536000")):
+            answer = ask(running, get(fields=f"X-Forwarded-For: {client}\r\nX-Forwarded-Proto: {scheme}\r\n"))
+            assert answer.status == status
+            assert answer.get("x-frame-options") == "DENY"
+            assert answer.get("x-content-type-options") == "nosniff"
+            assert answer.get("referrer-policy") is None
+            assert answer.get("strict-transport-security") == hsts
+
+
+def test_redirect_takes_path_and_query_along(gateway: StartGateway) -> None:
+    to = "https://new.example.com${request.path}?${request.query}"
+    running = gateway(having("127.0.0.1:9", {"redirect": {"to": to, "status": 308}}))
+    with running.connect() as client:
+        for target, location in (("/a%20b?c=d", "/a%20b?c=d"), ("/a", "/a"), ("//evil.test/", "/evil.test/")):
+            client.send(get(target))
+            answer = client.read_answer()
+            assert (answer.status, answer.body) == (308, b"")
+            assert answer.get("location") == "https://new.example.com" + location
+            assert answer.get("content-type") is None
+    assert reason_of_last(running, 3) == "redirect"
+
+
+def test_redirect_leads_to_no_host_but_the_configuration_s(gateway: StartGateway) -> None:
+    to = "https://${request.query.shop}.shops.example.com/"
+    running = gateway(having("127.0.0.1:9", {"redirect": {"to": to}}))
+    assert ask(running, get("/?shop=acme")).get("location") == "https://acme.shops.example.com/"
+    for shop in ("evil.test/", "evil.test%2F", "a%0d%0aX-Injected:%20b", "evil.test%23", "me@evil.test%3f", ""):
+        answer = ask(running, get(f"/?shop={shop}"))
+        assert answer.status == 400
+        assert answer.get("location") is None
+        assert answer.get("x-injected") is None
+
+
+def test_a_field_that_cannot_be_written_is_left_out_alone(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service = upstream(OK_ANSWER)
+    changes = {"set": {"X-Bad": "${request.query.q}", "X-Good": "a"}, "add": {"X-Better": "b"}}
+    running = gateway(having(service.address, {"headers": {"response": changes}}))
+    answer = ask(running, get("/?q=a%0d%0ab"))
+    assert answer.status == 200
+    assert answer.get("x-bad") is None
+    assert (answer.get("x-good"), answer.get("x-better")) == ("a", "b")
