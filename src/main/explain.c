@@ -2,40 +2,16 @@
 /*
  * explain: turns the arguments into a request as it would stand on the wire, and has it explained.
  *
- * A head is printed and parsed again, instead of filling in a request, so that what the parser would refuse
- * is refused here too. Standard output gets the explanation, the exit code whether a route was found.
+ * Standard output gets the explanation, the exit code whether a route was found.
  */
 #include <stdio.h>
 
 #include "main/command.h"
 #include "main/load.h"
+#include "main/question.h"
 #include "proxy/explain.h"
 
-enum { EXIT_NO_ROUTE = 3, HEADERS_MAX = 64 };
-
-/* The arguments, taken apart. Slices of argv. */
-struct question {
-	str method, host, target;
-	str headers[HEADERS_MAX];
-	size_t header_count;
-};
-
-/* "http://host/path?query", or a target alone. */
-static void take_url(struct question *question, str url)
-{
-	size_t slash;
-
-	question->target = url;
-	if (!str_starts(url, STR("http://")) && !str_starts(url, STR("https://")))
-		return;
-	url = str_skip(url, str_starts(url, STR("https://")) ? 8 : 7);
-	question->host = url;
-	question->target = STR("/");
-	if (str_find(url, '/', &slash)) {
-		question->host = str_slice(url, 0, slash);
-		question->target = str_skip(url, slash);
-	}
-}
+enum { EXIT_NO_ROUTE = 3 };
 
 /* METHOD URL [-H 'Name: value']... Returns what is wrong, or NULL. */
 static const char *take_arguments(struct question *question, int count, char **arguments)
@@ -43,32 +19,16 @@ static const char *take_arguments(struct question *question, int count, char **a
 	if (count < 2)
 		return "want a method and a URL";
 	question->method = str_of(arguments[0]);
-	take_url(question, str_of(arguments[1]));
+	if (!question_set_url(question, str_of(arguments[1])))
+		return "want a URL: http://host/path, or a path alone";
 	for (int i = 2; i < count; i += 2) {
 		if (strcmp(arguments[i], "-H") != 0)
 			return "after the URL only -H 'Name: value' may follow";
-		if (i + 1 == count || question->header_count == HEADERS_MAX)
+		if (i + 1 == count || question->header_count == QUESTION_HEADERS_MAX)
 			return "-H needs a field: 'Name: value'";
 		question->headers[question->header_count++] = str_of(arguments[i + 1]);
 	}
 	return NULL;
-}
-
-/* As it would stand on the wire, so that the same parser reads it. */
-static str print_head(struct arena *arena, const struct question *question)
-{
-	str head = arena_printf(arena, "%.*s %.*s HTTP/1.1\r\n", STR_ARG(question->method),
-				STR_ARG(question->target));
-	bool has_host = false;
-
-	for (size_t i = 0; i < question->header_count; i++) {
-		head = arena_printf(arena, "%.*s%.*s\r\n", STR_ARG(head), STR_ARG(question->headers[i]));
-		has_host |= str_eq_nocase(str_slice(question->headers[i], 0, 5), STR("host:"));
-	}
-	if (!has_host)
-		head = arena_printf(arena, "%.*sHost: %.*s\r\n", STR_ARG(head),
-				    STR_ARG(question->host.len ? question->host : STR("localhost")));
-	return arena_printf(arena, "%.*s\r\n", STR_ARG(head));
 }
 
 static int explain(str file, const struct question *question)
@@ -77,12 +37,14 @@ static int explain(str file, const struct question *question)
 				     [EXPLAINED_NO_ROUTE] = EXIT_NO_ROUTE,
 				     [EXPLAINED_REFUSED] = EXIT_NO_ROUTE };
 	struct loaded loaded;
+	struct rehearsal_request request = { .is_secure = question->is_secure };
 	struct arena arena;
 	int code = 1;
 
 	arena_init(&arena, NULL, 1 << 24);
+	request.head = question_print(question, false, 0, &arena);
 	if (load(file, &loaded))
-		code = codes[explain_head(loaded.snapshot, print_head(&arena, question), stdout)];
+		code = codes[explain_request(loaded.snapshot, &request, stdout)];
 	unload(&loaded);
 	arena_fini(&arena);
 	return code;

@@ -1,151 +1,125 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * explain: an exchange without a client, run up to the point where it would take a connection.
+ * explain: one rehearsal, told in two parts: what was routed where, before any policy has changed the
+ * request, and what became of it.
  *
- * The worker, door and connection around it are empty but for what admission and policies look at; nothing
- * that runs here parks, so no fiber and no loop are needed. The head is parsed with the limits of the first
- * listener, as it would be on its wire.
+ * The policies run for real: with `respond` or `rewrite` only they know what comes out. Which endpoint it
+ * will be depends on the moment, so all are named, and the URL is that of the first.
  */
 #include "proxy/explain.h"
 
-#include "base/assert.h"
 #include "proxy/admission.h"
+#include "proxy/rehearsal.h"
 
-enum { FIELDS_MAX = 256 };
-
-/* An exchange without a client: what admission and policies see of one, and nothing that could be waited for.
- */
-struct rehearsal {
-	struct worker worker;
-	struct door door;
-	struct connection connection;
-	struct session session;
-	struct exchange exchange;
-	struct http_field fields[FIELDS_MAX];
+struct explanation {
+	const struct snapshot *snapshot;
+	FILE *to;
+	enum explained explained;
 };
 
-static wall_time rehearsal_wall(void *self)
-{
-	(void)self;
-	return time_wall();
-}
-
-static uint64_t rehearsal_random(void *self)
-{
-	return random_next(&((struct rehearsal *)self)->worker.random);
-}
-
-static void rehearsal_init(struct rehearsal *r, const struct snapshot *snapshot)
-{
-	struct exchange *x = &r->exchange;
-	struct address loopback;
-
-	*r = (struct rehearsal) { 0 };
-	random_init(&r->worker.random);
-	r->worker.snapshot = snapshot;
-	r->worker.route_scratch = route_scratch_new();
-	r->worker.effects =
-		(struct effects) { .wall = rehearsal_wall, .random = rehearsal_random, .self = r };
-	r->door = (struct door) { .worker = &r->worker, .snapshot = &snapshot->listeners[0] };
-	r->connection.door = &r->door;
-	r->session = (struct session) { .connection = &r->connection, .worker = &r->worker };
-	ASSERT(address_of_ip(STR("127.0.0.1"), 0, &loopback));
-	connection_set_peer(&r->connection, &loopback);
-	x->session = &r->session;
-	x->worker = &r->worker;
-	arena_init(&x->arena, NULL, 1 << 24);
-	exchange_view_init(x, STR("00000000000000000000000000000000"));
-	x->request.head.fields = (struct http_fields) { .at = r->fields, .max = FIELDS_MAX };
-}
-
-static void rehearsal_fini(struct rehearsal *r)
-{
-	arena_fini(&r->exchange.arena);
-	route_scratch_free(&r->worker.route_scratch);
-}
-
 /* Before there is a path, an API or a policy to tell of. */
-static enum explained refused(FILE *to, str why, int status)
+static void tell_refused(struct explanation *e, str why, int status)
 {
-	fprintf(to, "refused with %d before routing: %.*s\n", status, STR_ARG(why));
-	return EXPLAINED_REFUSED;
+	fprintf(e->to, "refused with %d before routing: %.*s\n", status, STR_ARG(why));
+	e->explained = EXPLAINED_REFUSED;
 }
 
-static void print_route(struct rehearsal *r, FILE *to)
+static void tell_route(struct explanation *e, const struct exchange *x)
 {
-	struct route_request request = admission_question(&r->exchange);
+	struct route_request request = admission_question(x);
 
-	fprintf(to, "host      %.*s\npath      %.*s\n", STR_ARG(request.host), STR_ARG(request.path));
-	router_explain(r->worker.snapshot->router, r->worker.route_scratch, &request, to);
+	fprintf(e->to, "host      %.*s\npath      %.*s\n", STR_ARG(request.host), STR_ARG(request.path));
+	router_explain(e->snapshot->router, x->worker->route_scratch, &request, e->to);
 }
 
-static void print_policies(const struct target *target, FILE *to)
+/* Routing was not reached when something else was wrong before it. */
+static bool is_routed(const struct exchange *x, enum reason reason)
 {
-	fprintf(to, "policies  %s\n", target->chain.count ? "" : "none");
+	if (reason == REASON_PATH_INVALID)
+		return x->has_encoded_slash;
+	return x->path.len &&
+	       (reason == REASON_NONE || reason == REASON_NO_ROUTE || reason == REASON_METHOD_NOT_ALLOWED);
+}
+
+static void on_admitted(void *self, const struct exchange *x, enum reason reason)
+{
+	struct explanation *e = self;
+
+	if (!is_routed(x, reason)) {
+		tell_refused(e, reason_word(reason), reason_status(reason));
+		return;
+	}
+	tell_route(e, x);
+	if (reason == REASON_PATH_INVALID)
+		tell_refused(e, STR("an encoded slash, which this API does not keep (encoded_slashes)"), 400);
+	else
+		e->explained = reason == REASON_NONE ? EXPLAINED_MATCHED : EXPLAINED_NO_ROUTE;
+}
+
+static void tell_policies(struct explanation *e, const struct target *target)
+{
+	fprintf(e->to, "policies  %s\n", target->chain.count ? "" : "none");
 	for (size_t i = 0; i < target->chain.count; i++) {
 		const struct policy_instance *instance = &target->chain.at[i];
 		str kind = str_of(instance->policy->name);
 
-		fprintf(to, "  %zu. %.*s", i + 1, STR_ARG(instance->name));
-		fprintf(to, str_eq(kind, instance->name) ? "\n" : " (%s)\n", instance->policy->name);
+		fprintf(e->to, "  %zu. %.*s", i + 1, STR_ARG(instance->name));
+		fprintf(e->to, str_eq(kind, instance->name) ? "\n" : " (%s)\n", instance->policy->name);
 	}
 }
 
-/* The policies run for real: with `respond` or `rewrite` only they know what comes out. Which endpoint it
- * will be depends on the moment, so all are named, and the URL is that of the first. */
-static void print_outcome(struct rehearsal *r, FILE *to)
+static str first_host(const struct exchange *x, const struct upstream *upstream)
 {
-	struct exchange *x = &r->exchange;
+	if (x->view.upstream_host.len || !upstream->count)
+		return x->view.upstream_host;
+	return upstream->members[0].endpoint->text;
+}
+
+static void tell_upstream(struct explanation *e, const struct exchange *x)
+{
 	const struct upstream *upstream = x->target->upstream;
-	struct view *view = &x->view;
+	const struct view *view = &x->view;
 
-	if (policy_chain_request(&x->target->chain, view) == POLICY_ANSWERED) {
-		int status = view->answer.status ? view->answer.status : reason_status(view->answer.reason);
-
-		fprintf(to, "answer    %d by the gateway itself (%.*s)\n", status,
-			STR_ARG(reason_word(view->answer.reason)));
-		return;
-	}
-	if (!upstream)
-		return;
-	fprintf(to, "upstream  %.*s:", STR_ARG(upstream->name));
+	fprintf(e->to, "upstream  %.*s:", STR_ARG(upstream->name));
 	for (size_t i = 0; i < upstream->count; i++)
-		fprintf(to, " %.*s", STR_ARG(upstream->members[i].endpoint->text));
-	fprintf(to, "\nurl       http://%.*s%.*s%s%.*s\n",
-		STR_ARG(view->upstream_host.len ? view->upstream_host : upstream->members[0].endpoint->text),
+		fprintf(e->to, " %.*s", STR_ARG(upstream->members[i].endpoint->text));
+	fprintf(e->to, "\nurl       http://%.*s%.*s%s%.*s\n", STR_ARG(first_host(x, upstream)),
 		STR_ARG(view->path), view->query.len ? "?" : "", STR_ARG(view->query));
 }
 
-static enum explained explain_parsed(struct rehearsal *r, FILE *to)
+static void on_finished(void *self, const struct exchange *x, const struct exchange_facts *facts)
 {
-	enum reason reason = admission_check(&r->exchange);
+	struct explanation *e = self;
 
-	if (reason != REASON_NONE)
-		return refused(to, reason_word(reason), reason_status(reason));
-	print_route(r, to);
-	reason = admission_route(&r->exchange);
-	if (reason == REASON_PATH_INVALID)
-		return refused(to, STR("an encoded slash, which this API does not keep (encoded_slashes)"),
-			       400);
-	if (reason != REASON_NONE)
-		return EXPLAINED_NO_ROUTE;
-	print_policies(r->exchange.target, to);
-	print_outcome(r, to);
-	return EXPLAINED_MATCHED;
+	if (x->request.error != H1_ERROR_NONE)
+		tell_refused(e, h1_error_text(x->request.error), h1_error_status(x->request.error));
+	if (e->explained != EXPLAINED_MATCHED)
+		return;
+	tell_policies(e, x->target);
+	if (x->attempts)
+		tell_upstream(e, x);
+	else
+		fprintf(e->to, "answer    %d by the gateway itself (%.*s)\n", facts->status,
+			STR_ARG(reason_word(facts->reason)));
 }
 
-enum explained explain_head(const struct snapshot *snapshot, str head, FILE *to)
+enum explained explain_request(const struct snapshot *snapshot, const struct rehearsal_request *request,
+			       FILE *to)
 {
-	struct rehearsal r;
-	struct h1_parser parser = { 0 };
-	enum explained explained;
+	struct explanation e = { .snapshot = snapshot, .to = to, .explained = EXPLAINED_REFUSED };
+	struct rehearsal_options options = { .snapshot = snapshot,
+					     .clock = time_wall(),
+					     .admitted = on_admitted,
+					     .finished = on_finished,
+					     .self = &e };
+	struct rehearsal *rehearsal;
+	struct rehearsed rehearsed;
+	result_value ran = rehearsal_new(&options, &rehearsal);
 
-	rehearsal_init(&r, snapshot);
-	if (h1_request_parse(&parser, head, &r.door.snapshot->h1, &r.exchange.request.head,
-			     &r.exchange.request.head_len) == H1_DONE)
-		explained = explain_parsed(&r, to);
-	else
-		explained = refused(to, h1_error_text(parser.error), h1_error_status(parser.error));
-	rehearsal_fini(&r);
-	return explained;
+	if (!failed(ran))
+		ran = rehearsal_run(rehearsal, request, &rehearsed);
+	if (failed(ran))
+		fprintf(to, "cannot be rehearsed: %s\n", ran.why);
+	rehearsal_free(&rehearsal);
+	return e.explained;
 }

@@ -81,7 +81,7 @@ static result open_door(struct worker *worker, struct door *door, const struct w
 
 static result open_doors(struct worker *worker, const struct worker_options *options)
 {
-	size_t count = options->snapshot->listener_count;
+	size_t count = options->fds ? options->snapshot->listener_count : 0;
 
 	worker->doors = ARENA_ARRAY(&worker->arena, struct door, count);
 	for (; worker->door_count < count; worker->door_count++)

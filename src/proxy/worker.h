@@ -75,7 +75,7 @@ struct worker {
 
 struct worker_options {
 	const struct snapshot *snapshot;
-	const int *fds; /* one listening socket for each of the snapshot's listeners */
+	const int *fds; /* one listening socket for each of the snapshot's listeners; NULL: none is opened */
 	const struct address *bound;
 	struct journal *journal;
 	struct access_log_ring *access;

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rehearsal: a client and stand-ins around a worker, all on one thread.
+ *
+ * The client is one end of a socket pair whose other end is a connection of the worker's, as if a door had
+ * accepted it. Turning the loop until both are done is all that running takes. Real time passes only for
+ * what the gateway itself times; a bound on it ends an exchange that hangs, which would be a mistake here.
+ */
+#include "proxy/rehearsal.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "http/h1_client.h"
+
+static const duration patience = 10 * SECOND;
+static const size_t arena_max = (size_t)64 << 20;
+
+static const struct h1_limits answer_limits = { .request_line = 64 * 1024,
+						.field = 2 * 1024 * 1024,
+						.name = 64 * 1024,
+						.head = 4 * 1024 * 1024,
+						.fields = STAND_IN_FIELDS_MAX };
+static const struct h1_chunked_limits chunked_limits = {
+	.extension = 4096, .trailers = { .field = 8192, .name = 256, .head = 16384, .fields = 32 }
+};
+
+struct rehearsal {
+	struct rehearsal_options options;
+	struct worker *worker;
+	struct door door;
+	struct exchange_observer observer;
+	struct effects effects;
+	wall_time clock;
+
+	/* The run at hand. */
+	struct arena arena;
+	struct stand_ins stand_ins;
+	const struct exchange *exchange; /* under way and routed; NULL otherwise */
+	struct rehearsed rehearsed;
+	struct rehearsal_request request;
+	bool is_heard; /* the client has its answer, or knows that there is none */
+};
+
+/* The rehearsal's end of the client's connection. */
+struct client {
+	struct socket socket; /* first */
+	struct rehearsal *rehearsal;
+};
+
+/* ---- effects ---- */
+
+static wall_time rehearsal_wall(void *self)
+{
+	return ((struct rehearsal *)self)->clock;
+}
+
+static uint64_t rehearsal_random(void *self)
+{
+	return random_next(&((struct rehearsal *)self)->worker->random);
+}
+
+static result rehearsal_sleep(void *self, struct view *view, duration time)
+{
+	(void)self;
+	(void)view;
+	(void)time;
+	return OK;
+}
+
+static void rehearsal_decided(void *self, const struct view *view, const struct policy_instance *instance,
+			      enum decision decision)
+{
+	struct rehearsal *r = self;
+
+	(void)view;
+	if (r->options.decided)
+		r->options.decided(r->options.self, instance, decision);
+}
+
+/* ---- what is heard of the exchange ---- */
+
+static void on_admitted(void *self, const struct exchange *x, enum reason reason)
+{
+	struct rehearsal *r = self;
+
+	r->exchange = x;
+	if (r->options.admitted)
+		r->options.admitted(r->options.self, x, reason);
+}
+
+static void on_finished(void *self, const struct exchange *x, const struct exchange_facts *facts)
+{
+	struct rehearsal *r = self;
+	struct rehearsed *rehearsed = &r->rehearsed;
+
+	r->exchange = NULL;
+	rehearsed->reason = facts->reason;
+	rehearsed->target = x->target;
+	rehearsed->api = arena_str(&r->arena, facts->api);
+	rehearsed->route = arena_str(&r->arena, facts->route);
+	rehearsed->upstream = arena_str(&r->arena, facts->upstream);
+	if (r->options.finished)
+		r->options.finished(r->options.self, x, facts);
+}
+
+static bool serves(const struct upstream *upstream, const struct endpoint *endpoint)
+{
+	for (size_t i = 0; upstream && i < upstream->count; i++)
+		if (upstream->members[i].endpoint == endpoint)
+			return true;
+	return false;
+}
+
+/* An endpoint may serve several upstreams: the exchange's own comes first. What belongs to none is called by
+ * its address. */
+static str upstream_of(const struct rehearsal *r, const struct endpoint *endpoint)
+{
+	const struct snapshot *snapshot = r->options.snapshot;
+
+	if (r->exchange && r->exchange->target && serves(r->exchange->target->upstream, endpoint))
+		return r->exchange->target->upstream->name;
+	for (size_t i = 0; i < snapshot->upstream_count; i++)
+		if (serves(snapshot->upstreams[i], endpoint))
+			return snapshot->upstreams[i]->name;
+	return endpoint->text;
+}
+
+static const struct stand_in *find_stand_in(void *owner, const struct endpoint *endpoint, str *ret_upstream)
+{
+	struct rehearsal *r = owner;
+
+	*ret_upstream = upstream_of(r, endpoint);
+	return r->options.stand_in ? r->options.stand_in(r->options.self, *ret_upstream) : NULL;
+}
+
+/* ---- from beginning to end ---- */
+
+static void door_init(struct rehearsal *r)
+{
+	struct door *door = &r->door;
+	struct buf port = buf_over(door->port, sizeof door->port);
+
+	door->worker = r->worker;
+	door->snapshot = &r->options.snapshot->listeners[0];
+	door->bound = door->snapshot->address;
+	door->max_connections = SIZE_MAX;
+	buf_put_u64(&port, address_port(&door->bound));
+	door->port_len = port.len;
+}
+
+static void worker_prepare(struct rehearsal *r)
+{
+	struct worker *worker = r->worker;
+	struct pool_connector connector = stand_ins_connector(&r->stand_ins);
+
+	r->observer = (struct exchange_observer) { on_admitted, on_finished, r };
+	worker->observer = &r->observer;
+	worker->effects = (struct effects) { .wall = rehearsal_wall,
+					     .random = rehearsal_random,
+					     .sleep = rehearsal_sleep,
+					     .decided = rehearsal_decided,
+					     .self = r };
+	if (r->options.seed)
+		worker->random = (struct random) { .a = r->options.seed | 1, .b = ~r->options.seed };
+	r->stand_ins = (struct stand_ins) {
+		.fibers = worker->fibers, .arena = &r->arena, .find = find_stand_in, .owner = r
+	};
+	pool_set_connector(worker->pool, &connector);
+}
+
+result rehearsal_new(const struct rehearsal_options *options, struct rehearsal **ret_rehearsal)
+{
+	struct rehearsal *r = calloc(1, sizeof *r);
+	struct worker_options worker = { .snapshot = options->snapshot, .workers = 1 };
+	result_value made;
+
+	ASSERT(r);
+	r->options = *options;
+	r->clock = options->clock;
+	arena_init(&r->arena, NULL, arena_max);
+	made = worker_new(&worker, &r->worker);
+	if (failed(made)) {
+		rehearsal_free(&r);
+	} else {
+		door_init(r);
+		worker_prepare(r);
+	}
+	*ret_rehearsal = r;
+	return made;
+}
+
+void rehearsal_free(struct rehearsal **address)
+{
+	struct rehearsal *r = *address;
+
+	if (!r)
+		return;
+	if (r->worker) {
+		worker_stop(r->worker);
+		worker_run(r->worker);
+	}
+	worker_free(&r->worker);
+	arena_fini(&r->arena);
+	free(r);
+	*address = NULL;
+}
+
+void rehearsal_advance(struct rehearsal *r, duration time)
+{
+	r->clock += time;
+}
+
+/* ---- the client ---- */
+
+static void client_release(struct socket *socket)
+{
+	free(socket);
+}
+
+static enum http_method method_of(str head)
+{
+	str method = head, rest;
+
+	return str_cut(head, ' ', &method, &rest) ? http_method_find(method) : HTTP_OTHER_METHOD;
+}
+
+/* Its last head, behind the interim ones, and its body. */
+static result client_hear(struct client *client, struct intake *in, deadline until)
+{
+	struct rehearsal *r = client->rehearsal;
+	struct http_response *answer = &r->rehearsed.answer;
+	struct h1_client wire = { .stream = &client->socket.stream,
+				  .in = in,
+				  .limits = &answer_limits,
+				  .shared_fields = r->stand_ins.fields };
+	struct h1_source body;
+
+	do
+		TRY(h1_client_read(&wire, &r->arena, method_of(client->rehearsal->request.head), until,
+				   answer));
+	while (answer->status < 200);
+	r->rehearsed.is_answered = true;
+	h1_source_init(&body, wire.stream, in, answer->framing, answer->length);
+	h1_source_allow(&body, UINT64_MAX, &chunked_limits, &r->arena);
+	return stand_in_read_body(&body.source, &r->arena, until, &r->rehearsed.body);
+}
+
+/* A gateway that refuses a request may not read all of it: what came of it is in the answer. */
+static void client_run(struct fiber *self, void *argument)
+{
+	struct client *client = argument;
+	struct rehearsal *r = client->rehearsal;
+	deadline until = deadline_after(loop_now(r->worker->loop), patience);
+	struct intake in;
+	result_value said;
+
+	(void)self;
+	intake_init(&in, &r->worker->scratch);
+	said = stream_send_all(&client->socket.stream, client->rehearsal->request.head, until);
+	if (!failed(said) && client->rehearsal->request.body.len)
+		said = stream_send_all(&client->socket.stream, client->rehearsal->request.body, until);
+	said = client_hear(client, &in, until);
+	(void)said; /* that it has no answer is seen */
+	intake_fini(&in);
+	stream_close(&client->socket.stream);
+	r->is_heard = true;
+}
+
+static result client_start(struct rehearsal *r, int fd)
+{
+	struct client *client = calloc(1, sizeof *client);
+	result_value started;
+
+	ASSERT(client);
+	started = socket_open(&client->socket, r->worker->fibers, fd);
+	if (failed(started)) {
+		close(fd);
+		free(client);
+		return started;
+	}
+	client->socket.release = client_release;
+	client->rehearsal = r;
+	started = fiber_start(r->worker->fibers, client_run, client);
+	if (failed(started))
+		stream_close(&client->socket.stream);
+	return started;
+}
+
+/* As if it had been accepted; nobody introduces a client that is here already. */
+static result client_enter(struct rehearsal *r, const struct address *peer)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds))
+		return error_make(ERROR_LIMIT, "no descriptor for the client");
+	connection_open(&r->door, fds[0], peer);
+	if (!r->worker->connections) {
+		close(fds[1]);
+		return error_make(ERROR_LIMIT, "the client's connection could not be opened");
+	}
+	r->worker->connections->is_secure = r->request.is_secure;
+	r->worker->connections->is_introduced = true;
+	return client_start(r, fds[1]);
+}
+
+/* The request is copied: a fiber that hangs may read it after the run was given up. */
+static void run_begin(struct rehearsal *r, const struct rehearsal_request *request)
+{
+	arena_fini(&r->arena);
+	r->request = *request;
+	r->request.head = arena_str(&r->arena, request->head);
+	r->request.body = arena_str(&r->arena, request->body);
+	r->rehearsed = (struct rehearsed) { 0 };
+	r->stand_ins.last = NULL;
+	r->exchange = NULL;
+	r->is_heard = false;
+}
+
+static bool is_over(const struct rehearsal *r)
+{
+	return r->is_heard && r->worker->connection_count == 0 && fibers_alive(r->worker->fibers) == 0;
+}
+
+result rehearsal_run(struct rehearsal *r, const struct rehearsal_request *request,
+		     struct rehearsed *ret_rehearsed)
+{
+	str ip = request->client_ip.len ? request->client_ip : STR("127.0.0.1");
+	deadline until = deadline_after(time_monotonic(), patience);
+	struct address peer;
+
+	run_begin(r, request);
+	if (!address_of_ip(ip, 40000, &peer))
+		return error_make(ERROR_INVALID, "the client's address is none");
+	TRY(client_enter(r, &peer));
+	while (!is_over(r)) {
+		if (time_monotonic() > until)
+			return error_make(ERROR_TIMEOUT, "the exchange did not end");
+		loop_turn(r->worker->loop, deadline_after(time_monotonic(), 10 * MILLISECOND));
+	}
+	r->rehearsed.forwarded = r->stand_ins.last;
+	while (r->rehearsed.forwarded && !str_eq(r->rehearsed.forwarded->upstream, r->rehearsed.upstream))
+		r->rehearsed.forwarded = r->rehearsed.forwarded->earlier;
+	*ret_rehearsed = r->rehearsed;
+	return OK;
+}
