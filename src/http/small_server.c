@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * small_server: accept, read, serve, again; and how connections end.
+ *
+ * An answer that the client must be able to read although it is still sending (a body that nobody wanted, a
+ * head that was refused) is followed by a lingering close. Whatever else goes wrong just closes.
+ */
+#include "http/small_server.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+
+enum { ARENA_MAX = 4 * 1024 * 1024 };
+
+static const struct h1_chunked_limits chunked_limits = {
+	.extension = 4096, .trailers = { .field = 8192, .name = 256, .head = 16384, .fields = 32 }
+};
+static const duration linger = SECOND;
+
+struct small_server {
+	struct small_server_options options;
+	struct loop *loop;
+	struct scratch *scratch;
+	struct listener listener;
+	struct http_field *fields;            /* of the head that is being parsed */
+	struct small_connection *connections; /* newest first */
+	size_t count;
+	bool is_finishing;
+};
+
+struct small_connection {
+	struct socket socket; /* first */
+	struct small_server *server;
+	struct fiber *fiber; /* NULL until it runs */
+	struct small_connection *next, **link;
+	struct intake in;
+	struct h1_server wire;
+	struct h1_source body;
+	struct piece piece; /* that the last small_exchange_read() gave */
+	deadline until;     /* for the request under way */
+	bool is_waiting;    /* for a request, of which nothing has come */
+	bool must_linger;
+};
+
+static void connection_release(struct socket *socket)
+{
+	free(socket);
+}
+
+static deadline patience_of(const struct small_connection *connection)
+{
+	const struct small_server *server = connection->server;
+
+	return deadline_min(connection->until,
+			    deadline_after(loop_now(server->loop), server->options.patience));
+}
+
+deadline small_exchange_patience(const struct small_exchange *exchange)
+{
+	return patience_of(exchange->connection);
+}
+
+result small_exchange_read(struct small_exchange *exchange, struct piece *ret_piece)
+{
+	struct small_connection *connection = exchange->connection;
+	struct http_response leave = { .status = 100 };
+	const struct http_request *request = exchange->request;
+
+	if (request->framing == HTTP_LENGTH && request->length > connection->server->options.body)
+		return error_make(ERROR_LIMIT, "the body is too large");
+	if (request->expects_continue && !connection->in.len)
+		TRY(h1_server_interim(&connection->wire, exchange->arena, &leave, patience_of(connection)));
+	exchange->request->expects_continue = false;
+	body_consume(&connection->body.source, connection->piece.bytes.len);
+	connection->piece = (struct piece) { 0 };
+	TRY(body_peek(&connection->body.source, patience_of(connection), ret_piece));
+	connection->piece = *ret_piece;
+	return OK;
+}
+
+/* Where the next request begins is known only when all of this one's body was read. */
+void small_exchange_begin(struct small_exchange *exchange, struct http_response *response)
+{
+	struct small_connection *connection = exchange->connection;
+
+	body_consume(&connection->body.source, connection->piece.bytes.len);
+	connection->piece = (struct piece) { 0 };
+	if (response->framing == HTTP_CHUNKED)
+		response->framing = h1_server_framing(exchange->request, response);
+	connection->must_linger = !h1_source_is_whole(&connection->body);
+	exchange->keep_alive = exchange->request->keep_alive && response->framing != HTTP_UNTIL_CLOSE &&
+			       !connection->must_linger && !connection->server->is_finishing;
+	exchange->has_begun = true;
+	response->keep_alive = exchange->keep_alive;
+	h1_server_respond(&connection->wire, exchange->arena, exchange->request, response, &exchange->sink);
+}
+
+result small_exchange_send(struct small_exchange *exchange, str bytes, bool is_last)
+{
+	struct body_sink *sink = &exchange->sink.sink;
+
+	while (is_last ? !sink->is_done : bytes.len > 0) {
+		struct piece piece = { .bytes = bytes, .is_last = is_last };
+		size_t used;
+
+		TRY(sink_send(sink, piece, small_exchange_patience(exchange), &used));
+		bytes = str_skip(bytes, used);
+	}
+	return is_last ? OK : sink_flush(sink, small_exchange_patience(exchange));
+}
+
+result small_exchange_answer(struct small_exchange *exchange, struct http_response *response, str body)
+{
+	response->framing = http_status_has_no_body(response->status) ? HTTP_NO_BODY : HTTP_LENGTH;
+	response->length = body.len;
+	small_exchange_begin(exchange, response);
+	return small_exchange_send(exchange, body, true);
+}
+
+/* A head that breaks the rules is told so, and nothing behind it is looked at. */
+static result refuse(struct small_exchange *exchange, const struct h1_request *head)
+{
+	struct http_response response = { .status = h1_error_status(head->error) };
+
+	h1_source_init(exchange->body, exchange->connection->wire.stream, &exchange->connection->in,
+		       HTTP_UNTIL_CLOSE, 0);
+	return small_exchange_answer(exchange, &response, (str) { 0 });
+}
+
+static void read_body_begin(struct small_connection *connection, const struct http_request *request,
+			    struct arena *arena)
+{
+	h1_source_init(&connection->body, connection->wire.stream, &connection->in, request->framing,
+		       request->length);
+	h1_source_allow(&connection->body, connection->server->options.body, &chunked_limits, arena);
+	connection->piece = (struct piece) { 0 };
+}
+
+/* One request. *ret_keep: whether another may follow. */
+static result serve_one(struct small_connection *connection, struct arena *arena, bool *ret_keep)
+{
+	struct small_server *server = connection->server;
+	struct h1_request head = { 0 };
+	struct small_exchange exchange = {
+		.owner = server->options.owner,
+		.fiber = connection->fiber,
+		.arena = arena,
+		.request = &head.head,
+		.body = &connection->body,
+		.connection = connection,
+	};
+	result_value read;
+
+	*ret_keep = false;
+	connection->is_waiting = !connection->in.len;
+	connection->until = DEADLINE_NEVER;
+	read = h1_server_read(&connection->wire, arena, patience_of(connection), &head);
+	connection->is_waiting = false;
+	connection->until = deadline_after(loop_now(server->loop), server->options.whole);
+	if (read.kind == ERROR_MALFORMED)
+		return refuse(&exchange, &head);
+	TRY(read);
+	read_body_begin(connection, &head.head, arena);
+	TRY(server->options.serve(&exchange));
+	ASSERT(exchange.has_begun);
+	*ret_keep = exchange.keep_alive;
+	return OK;
+}
+
+static void connection_leave(struct small_connection *connection, bool must_linger)
+{
+	struct small_server *server = connection->server;
+
+	*connection->link = connection->next;
+	if (connection->next)
+		connection->next->link = connection->link;
+	server->count--;
+	if (must_linger)
+		socket_linger_close(&connection->socket, deadline_after(loop_now(server->loop), linger));
+	else
+		stream_close(&connection->socket.stream);
+}
+
+static void connection_run(struct fiber *self, void *argument)
+{
+	struct small_connection *connection = argument;
+	struct small_server *server = connection->server;
+	result_value served = OK;
+	bool keep = true;
+
+	connection->fiber = self;
+	intake_init(&connection->in, server->scratch);
+	connection->wire = (struct h1_server) { .stream = &connection->socket.stream,
+						.in = &connection->in,
+						.limits = server->options.limits,
+						.shared_fields = server->fields };
+	while (keep && !server->is_finishing) {
+		struct arena arena;
+
+		arena_init(&arena, server->options.blocks, ARENA_MAX);
+		served = serve_one(connection, &arena, &keep);
+		arena_fini(&arena);
+	}
+	intake_fini(&connection->in);
+	connection_leave(connection, !failed(served) && connection->must_linger);
+}
+
+/* The one that has waited longest for a request makes room. False when all are at work. */
+static bool make_room(struct small_server *server)
+{
+	struct small_connection *oldest = NULL;
+
+	for (struct small_connection *connection = server->connections; connection;
+	     connection = connection->next)
+		if (connection->is_waiting)
+			oldest = connection;
+	if (!oldest)
+		return false;
+	oldest->is_waiting = false;
+	fiber_cancel(oldest->fiber);
+	return true;
+}
+
+static void connection_enter(struct small_server *server, struct small_connection *connection)
+{
+	connection->socket.release = connection_release;
+	connection->server = server;
+	connection->next = server->connections;
+	if (connection->next)
+		connection->next->link = &connection->next;
+	connection->link = &server->connections;
+	server->connections = connection;
+	server->count++;
+}
+
+static void on_accept(struct listener *listener, int fd, const struct address *peer)
+{
+	struct small_server *server = listener->owner;
+	struct small_connection *connection = calloc(1, sizeof *connection);
+
+	(void)peer;
+	ASSERT(connection);
+	if ((server->count >= server->options.connections && !make_room(server)) ||
+	    failed(socket_open(&connection->socket, server->options.fibers, fd))) {
+		free(connection);
+		close(fd);
+		return;
+	}
+	connection_enter(server, connection);
+	if (failed(fiber_start(server->options.fibers, connection_run, connection)))
+		connection_leave(connection, false);
+}
+
+static void on_trouble(struct listener *listener, result_value why)
+{
+	(void)listener;
+	(void)why; /* it has paused, and goes on by itself */
+}
+
+result small_server_open(const struct small_server_options *options, int fd, struct small_server **ret_server)
+{
+	struct small_server *server = calloc(1, sizeof *server);
+	result_value opened;
+
+	ASSERT(server);
+	server->options = *options;
+	server->loop = fibers_loop(options->fibers);
+	server->scratch = fibers_scratch(options->fibers);
+	server->fields = calloc(options->limits->fields, sizeof *server->fields);
+	ASSERT(server->fields);
+	*ret_server = server;
+	opened = listener_open(&server->listener, server->loop, fd, on_accept, on_trouble, server);
+	if (failed(opened)) {
+		server->is_finishing = true;
+		small_server_free(ret_server);
+	}
+	return opened;
+}
+
+static void end_connections(struct small_server *server, bool all)
+{
+	struct small_connection *next;
+
+	for (struct small_connection *connection = server->connections; connection; connection = next) {
+		next = connection->next;
+		if ((all || connection->is_waiting) && connection->fiber)
+			fiber_cancel(connection->fiber);
+	}
+}
+
+void small_server_finish(struct small_server *server)
+{
+	if (!server->is_finishing)
+		listener_close(&server->listener);
+	server->is_finishing = true;
+	end_connections(server, false);
+}
+
+void small_server_cut(struct small_server *server)
+{
+	small_server_finish(server);
+	end_connections(server, true);
+}
+
+size_t small_server_connections(const struct small_server *server)
+{
+	return server->count;
+}
+
+static void release(void *memory)
+{
+	free(memory);
+}
+
+/* The listener's memory must outlive the turn in which it was closed. */
+void small_server_free(struct small_server **address)
+{
+	struct small_server *server = *address;
+
+	if (!server)
+		return;
+	*address = NULL;
+	ASSERT(server->is_finishing && !server->count);
+	free(server->fields);
+	loop_retire(server->loop, server, release);
+}
