@@ -9,14 +9,18 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 
 #include <ares.h>
+#include <brotli/encode.h>
 #include <libfyaml.h>
 #include <pcre2.h>
 #include <stdio.h>
+#include <zlib.h>
+#include <zstd.h>
 
 #include "main/command.h"
 
 static int version_run(const struct command *command, int count, char **arguments)
 {
+	unsigned brotli = BrotliEncoderVersion(); /* hexadecimal: one digit, three, three */
 	char pcre2[64] = "";
 
 	if (count)
@@ -24,8 +28,9 @@ static int version_run(const struct command *command, int count, char **argument
 	pcre2_config(PCRE2_CONFIG_VERSION, pcre2);
 	printf("gatehouse %s (%s, %s)\n", GATEHOUSE_VERSION, GATEHOUSE_BUILD, __VERSION__);
 	printf("features: HTTP/1.1\n");
-	printf("libraries: libfyaml %s, c-ares %s, PCRE2 %s\n", fy_library_version(), ares_version(NULL),
-	       pcre2);
+	printf("libraries: libfyaml %s, c-ares %s, PCRE2 %s, zlib %s, brotli %u.%u.%u, zstd %s\n",
+	       fy_library_version(), ares_version(NULL), pcre2, zlibVersion(), brotli >> 24,
+	       brotli >> 12 & 0xfff, brotli & 0xfff, ZSTD_versionString());
 	return 0;
 }
 
