@@ -127,6 +127,16 @@ struct field {
 		.name = key, FIELD_(S, m, uint64_t, FIELD_T_SIZE), .standard = def, .min = lo, .max = hi, \
 		.doc = text                                                                               \
 	}
+#define FIELD_DURATION_REQUIRED(S, m, key, lo, hi, text)                                               \
+	{                                                                                              \
+		.name = key, FIELD_(S, m, duration, FIELD_T_DURATION), .is_required = true, .min = lo, \
+		.max = hi, .doc = text                                                                 \
+	}
+#define FIELD_SIZE_REQUIRED(S, m, key, lo, hi, text)                                               \
+	{                                                                                          \
+		.name = key, FIELD_(S, m, uint64_t, FIELD_T_SIZE), .is_required = true, .min = lo, \
+		.max = hi, .doc = text                                                             \
+	}
 /* lo and hi bound what is given; nothing at all is an empty list, whatever lo is. */
 #define FIELD_STRS(S, m, key, lo, hi, text)                                                          \
 	{                                                                                            \
@@ -173,6 +183,11 @@ struct field {
 #define FIELD_CUSTOM(S, m, key, C, its_form, text)                                          \
 	{                                                                                   \
 		.name = key, FIELD_(S, m, C, FIELD_T_CUSTOM), .form = its_form, .doc = text \
+	}
+#define FIELD_CUSTOM_REQUIRED(S, m, key, C, its_form, text)                                          \
+	{                                                                                            \
+		.name = key, FIELD_(S, m, C, FIELD_T_CUSTOM), .is_required = true, .form = its_form, \
+		.doc = text                                                                          \
 	}
 /* The default is a scalar, and read by the form. */
 #define FIELD_CUSTOM_DEFAULT(S, m, key, C, its_form, def, text)                                              \

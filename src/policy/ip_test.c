@@ -61,7 +61,7 @@ static void mistakes_are_reported(void **state)
 		const char *policies, *want;
 	} bad[] = {
 		{ "[ ip: {} ]", "want `allow`, `deny` or both" },
-		{ "[ ip: ]", "want `allow`, `deny` or both" },
+		{ "[ ip: ]", "policies[0].ip: want `allow`, `deny` or both" },
 		{ IP("allow: []"), "allow" },
 		{ IP("deny: []"), "deny" },
 		{ IP("allow: 10.0.0.0/8"), "allow" },

@@ -50,14 +50,21 @@ const struct node *policy_item_kind(struct reader *reader, const struct node *it
 	return kinds == 1 ? kind : not_one_kind(reader, item);
 }
 
-/* Options are a map, or nothing at all. */
+/* Options are a map, or nothing at all, which is an empty one. NULL after a report. */
 static const struct node *options_of(struct reader *reader, const struct node *node)
 {
+	struct node *empty;
+
 	if (node->kind == NODE_MAP)
 		return node;
-	if (node->kind != NODE_NULL)
+	if (node->kind != NODE_NULL) {
 		diagnostic_error(reader->diagnostics, node, "want the policy's options as a map, or {}");
-	return NULL;
+		return NULL;
+	}
+	empty = ARENA_NEW(reader->arena, struct node);
+	*empty = *node;
+	empty->kind = NODE_MAP;
+	return empty;
 }
 
 /* `report: false` beside a `use` does not take back what the named policy says. */
@@ -85,6 +92,8 @@ struct policy_instance *policy_item_compile(const struct policy_compile *with, c
 	}
 	self = arena_alloc(reader->arena, policy->size);
 	compile.node = options_of(reader, kind);
+	if (!compile.node)
+		return NULL;
 	fields_read(reader, compile.node, policy->fields, self);
 	*instance = (struct policy_instance) { .policy = policy, .self = self, .name = str_of(policy->name) };
 	read_siblings(reader, item, instance);

@@ -122,7 +122,10 @@ static void mistakes_are_reported(void **state)
 	static const struct {
 		const char *policies, *want;
 	} bad[] = {
-		{ "[ redirect: { status: 301 } ]", "to" },
+		{ "[ redirect: { status: 301 } ]", "the key \"to\" is missing" },
+		{ "[ redirect: {} ]", "the key \"to\" is missing" },
+		{ "[ redirect: ]", "the key \"to\" is missing" },
+		{ "[ redirect: /x ]", "want the policy's options as a map" },
 		{ TO(""), "to" },
 		{ "[ redirect: { to: /x, status: 300 } ]", "status" },
 		{ "[ redirect: { to: /x, status: 303 } ]", "want 301, 302, 307 or 308" },
