@@ -44,3 +44,7 @@ enum { TIME_RFC3339_LEN = 27 };
 
 size_t time_print_rfc3339(wall_time t, char out[TIME_RFC3339_LEN]);
 /* "2026-01-02T03:04:05.678901Z", always TIME_RFC3339_LEN bytes, not terminated. Years 1970 to 9999. */
+
+bool time_parse_rfc3339(str text, wall_time *ret_time);
+/* "2026-01-02T03:04:05Z", with a fraction of up to nine digits and "+01:00" instead of Z where there are.
+ * False for what is no such time, before 1970 or after 2261. */
