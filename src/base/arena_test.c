@@ -53,6 +53,40 @@ static void holds_what_is_larger_than_a_block(void **state)
 	arena_fini(&arena);
 }
 
+static size_t count_blocks(const struct arena *arena)
+{
+	size_t count = 0;
+
+	for (const struct block *block = arena->blocks; block; block = block->next)
+		count++;
+	return count;
+}
+
+static void a_large_one_has_few_blocks(void **state)
+{
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, NULL, SIZE_MAX / 2);
+	for (size_t i = 0; i < 100 * 1024; i++)
+		memset(arena_raw(&arena, 1000), 1, 1000);
+	assert_true(count_blocks(&arena) < 20);
+	assert_true(arena.used < 300 * 1024 * 1024);
+	arena_fini(&arena);
+}
+
+static void grows_no_further_than_its_maximum(void **state)
+{
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, NULL, MAX);
+	while (arena_left(&arena) >= 1000)
+		memset(arena_bytes(&arena, 1000), 1, 1000);
+	assert_true(arena.used <= MAX);
+	arena_fini(&arena);
+}
+
 static void gives_its_blocks_back(void **state)
 {
 	struct block_pool pool;
@@ -165,6 +199,8 @@ int main(void)
 		cmocka_unit_test(memory_is_zeroed_and_aligned),
 		cmocka_unit_test(pieces_never_overlap),
 		cmocka_unit_test(holds_what_is_larger_than_a_block),
+		cmocka_unit_test(a_large_one_has_few_blocks),
+		cmocka_unit_test(grows_no_further_than_its_maximum),
 		cmocka_unit_test(gives_its_blocks_back),
 		cmocka_unit_test(tells_what_is_left),
 		cmocka_unit_test(an_exchange_is_not_the_end_of_all),

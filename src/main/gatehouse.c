@@ -5,6 +5,7 @@
  * All commands stand in one array, in the order in which the help shows them. A name that is not there gets
  * the nearest one as a suggestion, and exit code 2.
  */
+#include <malloc.h>
 #include <stdio.h>
 
 #include "main/command.h"
@@ -15,6 +16,10 @@ static const struct command *const commands[] = {
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
+
+/* What is larger than this goes back to the system when it is freed: a configuration that was replaced, for
+ * one. Left alone, malloc learns to keep it. */
+enum { MAPPED_FROM = 1 << 20 };
 
 static int print_usage(FILE *to, int code)
 {
@@ -71,6 +76,7 @@ int main(int count, char **arguments)
 	const struct command *command;
 	const char *name = count > 1 ? arguments[1] : "";
 
+	mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
 	if (count < 2)
 		return print_usage(stderr, 2);
 	if (is_help(name) || strcmp(name, "help") == 0)
