@@ -146,6 +146,10 @@ const struct field gateway_fields[] = {
 		  "What is served, and how."),
 	FIELD_OBJECT(struct gateway_config, log, "log", struct log_config, log_fields,
 		     "What is written down."),
+	FIELD_OBJECT(struct gateway_config, metrics, "metrics", struct metrics_config, metrics_fields,
+		     "What is counted."),
+	FIELD_OBJECT(struct gateway_config, admin, "admin", struct admin_config, admin_fields,
+		     "Where the gateway itself is looked after; never a way for clients."),
 	FIELD_CUSTOM(struct gateway_config, workers, "workers", int64_t, &workers_form,
 		     "Threads that serve."),
 	FIELD_END

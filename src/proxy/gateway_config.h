@@ -8,6 +8,7 @@
 #pragma once
 
 #include "observe/access_log.h"
+#include "proxy/admin_config.h"
 #include "route/route.h"
 #include "upstream/upstream_config.h"
 
@@ -80,6 +81,8 @@ struct gateway_config {
 		size_t len;
 	} apis;
 	struct log_config log;
+	struct metrics_config metrics;
+	struct admin_config admin;
 	int64_t workers; /* 0: one for each core */
 };
 

@@ -280,6 +280,8 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	};
 
 	fields_read(&c.reader, document_root(document), gateway_fields, &snapshot->config);
+	snapshot->root = document_root(document);
+	admin_compile(&c.reader, &snapshot->config, &snapshot->admin);
 	compile_listeners(&c);
 	compile_upstreams(&c);
 	policy_names_compile(&c.names,

@@ -43,6 +43,8 @@ struct snapshot {
 	struct upstream **upstreams; /* by their index, which workers' turns share */
 	size_t upstream_count;
 	struct router *router;
+	struct admin_place admin;
+	const struct node *root; /* the configuration as it was read */
 	uint64_t generation; /* from 1; each reload is one more */
 };
 

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admin_config: the rows of `admin` and `metrics`, and what must hold for the address.
+ *
+ * Whoever can reach the admin address can read the configuration and take endpoints out. So it must be one
+ * that only this machine reaches, and the gateway itself must not be the way to it: an endpoint there would
+ * hand it to every client. Names that lead there by DNS cannot be seen here; admin/guard.c refuses what was
+ * forwarded.
+ */
+#include "proxy/admin_config.h"
+
+#include "codec/cidr.h"
+#include "proxy/gateway_config.h"
+
+#define TOKEN_PREFIX "sha256:"
+
+const struct field admin_fields[] = { FIELD_STR(
+					      struct admin_config, address, "address", NULL,
+					      "A loopback address with a port, such as `127.0.0.1:9901`, or "
+					      "`unix:/path`; port 0 takes a free "
+					      "one and prints it at start. None: there is no admin address."),
+				      FIELD_STR(struct admin_config, token, "token", NULL,
+						"`sha256:` and the hexadecimal SHA-256 of the token that "
+						"clients must send as `Authorization: "
+						"Bearer TOKEN`; not asked for by `/healthz` and `/readyz`."),
+				      FIELD_END };
+
+const struct field metrics_fields[] = { FIELD_BOOL(
+						struct metrics_config, enabled, "enabled", "true",
+						"Whether requests are counted, and `/metrics` of the admin "
+						"address tells."),
+					FIELD_END };
+
+/* Every spelling of "this machine", also by what binds or connects to any address. */
+static bool is_loopback(str host)
+{
+	static const str blocks[] = { STR_INIT("127.0.0.0/8"), STR_INIT("::1") };
+	struct cidr cidr;
+	struct ip ip;
+
+	for (size_t i = 0; ip_parse(host, &ip) && i < sizeof blocks / sizeof *blocks; i++)
+		if (cidr_parse(blocks[i], &cidr) && cidr_has(&cidr, ip))
+			return true;
+	return false;
+}
+
+static bool is_any(str host)
+{
+	struct ip ip, v4, v6;
+
+	return str_is_empty(host) || (ip_parse(host, &ip) && ip_parse(STR("0.0.0.0"), &v4) &&
+				      ip_parse(STR("::"), &v6) && (ip_eq(ip, v4) || ip_eq(ip, v6)));
+}
+
+static bool is_localhost(str host)
+{
+	static const str suffix = STR_INIT(".localhost");
+
+	if (str_ends(host, STR(".")))
+		host.len--;
+	return str_eq_nocase(host, STR("localhost")) ||
+	       (host.len > suffix.len && str_eq_nocase(str_skip(host, host.len - suffix.len), suffix));
+}
+
+/* Whether connecting to there may end at the admin address: which of the loopback's many addresses it is
+ * makes no difference to whoever reads the configuration. */
+static bool leads_to(str there, const struct address_text *admin)
+{
+	struct address_text text;
+
+	if (failed(address_text_parse(there, &text)) || text.is_local != admin->is_local)
+		return false;
+	if (text.is_local)
+		return str_eq(text.host, admin->host);
+	return text.port == admin->port && admin->port &&
+	       (is_loopback(text.host) || is_any(text.host) || is_localhost(text.host));
+}
+
+static void check_listeners(struct reader *reader, const struct gateway_config *config,
+			    const struct address_text *admin)
+{
+	for (size_t i = 0; i < config->listeners.len; i++) {
+		const struct listener_config *listener = &config->listeners.at[i];
+
+		if (leads_to(listener->address, admin))
+			diagnostic_error(reader->diagnostics, node_find(listener->entry.node, STR("address")),
+					 "this is the admin address");
+	}
+}
+
+static void check_upstreams(struct reader *reader, const struct gateway_config *config,
+			    const struct address_text *admin)
+{
+	for (size_t i = 0; i < config->upstreams.len; i++) {
+		const struct upstream_config *upstream = &config->upstreams.at[i];
+
+		for (size_t j = 0; j < upstream->endpoints.len; j++)
+			if (leads_to(upstream->endpoints.at[j].address, admin))
+				diagnostic_error(
+					reader->diagnostics, upstream->endpoints.at[j].entry.node,
+					"this leads to the admin address, which no client may reach");
+	}
+}
+
+static bool digit_of(char c, uint8_t *ret_digit)
+{
+	size_t at;
+	bool is_digit = str_find(STR("0123456789abcdef"), ascii_lower(c), &at);
+
+	if (is_digit)
+		*ret_digit = (uint8_t)at;
+	return is_digit;
+}
+
+static bool parse_token(str text, uint8_t ret_digest[ADMIN_DIGEST_LEN])
+{
+	str digits = str_skip(text, sizeof TOKEN_PREFIX - 1);
+
+	if (!str_starts(text, STR(TOKEN_PREFIX)) || digits.len != (size_t)2 * ADMIN_DIGEST_LEN)
+		return false;
+	for (size_t i = 0; i < ADMIN_DIGEST_LEN; i++) {
+		uint8_t high, low;
+
+		if (!digit_of(digits.ptr[2 * i], &high) || !digit_of(digits.ptr[2 * i + 1], &low))
+			return false;
+		ret_digest[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}
+
+/* The token itself is not quoted: what is wrong with it may be that it is the secret. */
+static void compile_token(struct reader *reader, const struct node *node, str token,
+			  struct admin_place *place)
+{
+	place->has_token = !str_is_empty(token);
+	if (node_find(node, STR("token")) && !parse_token(token, place->token))
+		diagnostic_error_key(reader->diagnostics, node_find(node, STR("token")),
+				     "want \"" TOKEN_PREFIX
+				     "\" and 64 hexadecimal digits: the hash, never the token itself");
+}
+
+static void compile_address(struct reader *reader, const struct gateway_config *config,
+			    const struct node *node, struct admin_place *place)
+{
+	struct diagnostics *diagnostics = reader->diagnostics;
+	struct address_text text;
+	result_value parsed = address_text_parse(config->admin.address, &text);
+
+	if (failed(parsed))
+		diagnostic_error(diagnostics, node, "%s, read %.*s", parsed.why,
+				 STR_ARG(diagnostic_read(diagnostics, node)));
+	else if (!text.is_local && !is_loopback(text.host))
+		diagnostic_error(
+			diagnostics, node,
+			"others could reach this, which needs TLS and a token, and there is no TLS here yet; "
+			"use 127.0.0.1:PORT or unix:/path");
+	else if (!address_of_text(&text, &place->address))
+		diagnostic_error(diagnostics, node,
+				 "want 127.0.0.1:PORT, [::1]:PORT or unix:/path, read %.*s",
+				 STR_ARG(diagnostic_read(diagnostics, node)));
+	else
+		place->is_open = true;
+	if (!place->is_open)
+		return;
+	check_listeners(reader, config, &text);
+	check_upstreams(reader, config, &text);
+}
+
+void admin_compile(struct reader *reader, const struct gateway_config *config, struct admin_place *ret_place)
+{
+	const struct node *node = node_find(document_root(reader->document), STR("admin"));
+	const struct node *address = node_find(node, STR("address"));
+
+	*ret_place = (struct admin_place) { 0 };
+	if (!node)
+		return;
+	compile_token(reader, node, config->admin.token, ret_place);
+	if (address)
+		compile_address(reader, config, address, ret_place);
+	else
+		diagnostic_error_key(reader->diagnostics, node, "needs an address");
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admin_config: where the gateway is administered, and that nothing else gets there.
+ *
+ * Here and not in the room admin, because a configuration is checked as a whole: no listener may share the
+ * address, and no upstream lead to it.
+ */
+#pragma once
+
+#include "config/field.h"
+#include "io/address.h"
+
+struct gateway_config;
+
+struct admin_config {
+	str address; /* empty: there is none */
+	str token;
+};
+
+struct metrics_config {
+	bool enabled;
+};
+
+extern const struct field admin_fields[];
+extern const struct field metrics_fields[];
+
+enum { ADMIN_DIGEST_LEN = 32 };
+
+/* Compiled. */
+struct admin_place {
+	bool is_open; /* there is such an address */
+	bool has_token;
+	struct address address;
+	uint8_t token[ADMIN_DIGEST_LEN]; /* SHA-256 of it */
+};
+
+void admin_compile(struct reader *reader, const struct gateway_config *config, struct admin_place *ret_place);
+/* Reports what is wrong: an address that others can reach, a token that is none, a listener or an endpoint at
+ * the same place. The listeners and upstreams need not be right themselves. */
