@@ -95,7 +95,9 @@ struct policy_instance *policy_item_compile(const struct policy_compile *with, c
 	if (!compile.node)
 		return NULL;
 	fields_read(reader, compile.node, policy->fields, self);
-	*instance = (struct policy_instance) { .policy = policy, .self = self, .name = str_of(policy->name) };
+	*instance = (struct policy_instance) {
+		.policy = policy, .self = self, .options = compile.node, .name = str_of(policy->name)
+	};
 	read_siblings(reader, item, instance);
 	if (policy->compile && failed(policy->compile(&compile, self)))
 		return NULL; /* reported */

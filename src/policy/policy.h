@@ -60,6 +60,7 @@ struct policy {
 struct policy_instance {
 	const struct policy *policy;
 	const void *self;
+	const struct node *options;    /* as they are written; NULL: none are */
 	str name;                      /* of `policies:` when it came by `use`; else the kind's */
 	const struct expression *when; /* NULL: every request */
 	bool is_report;                /* `report: true`: what it would answer is written down only */

@@ -265,6 +265,8 @@ static void compile_apis(struct compiling *c)
 	c->rules = ARENA_ARRAY(c->reader.arena, struct route_rule, rules);
 	for (size_t i = 0; i < config->apis.len; i++)
 		compile_api(c, &config->apis.at[i]);
+	c->snapshot->rules = c->rules;
+	c->snapshot->rule_count = c->rule_count;
 	compiled = router_compile(c->reader.arena, c->reader.diagnostics, c->rules, c->rule_count,
 				  &c->snapshot->router);
 	ASSERT(!failed(compiled) || diagnostics_errors(c->reader.diagnostics));

@@ -40,6 +40,8 @@ struct snapshot {
 	struct gateway_config config;
 	struct listener_snapshot *listeners;
 	size_t listener_count;
+	const struct route_rule *rules; /* of the router, in the order of the file */
+	size_t rule_count;
 	struct upstream **upstreams; /* by their index, which workers' turns share */
 	size_t upstream_count;
 	struct router *router;
