@@ -30,6 +30,7 @@ struct seat {
 
 struct gateway {
 	struct snapshot *snapshot;
+	struct edition *edition; /* what is in force */
 	struct journal *journal;
 	const struct gateway_options *options;
 	struct access_log *access;
@@ -175,7 +176,7 @@ static void seat_prepare(struct gateway *gateway, size_t index)
 
 	seat->gateway = gateway;
 	seat->options = (struct worker_options) {
-		.snapshot = gateway->snapshot,
+		.edition = gateway->edition,
 		.fds = seat->fds,
 		.bound = gateway->bound,
 		.journal = gateway->journal,
@@ -216,6 +217,7 @@ static struct gateway *gateway_new(struct snapshot *snapshot, const struct gatew
 
 	ASSERT(gateway);
 	gateway->snapshot = snapshot;
+	gateway->edition = edition_new(snapshot, NULL, NULL);
 	gateway->options = options;
 	gateway->journal = options->control->journal;
 	gateway->seat_count = worker_count(snapshot);
@@ -308,6 +310,7 @@ void gateway_free(struct gateway **address)
 	pthread_mutex_destroy(&gateway->lock);
 	free(gateway->seats);
 	free(gateway->bound);
+	edition_release(&gateway->edition);
 	free(gateway);
 	*address = NULL;
 }

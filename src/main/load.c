@@ -22,8 +22,8 @@ bool load(str file, struct loaded *ret_loaded)
 	struct diagnostics *diagnostics;
 	result_value loaded;
 
-	ret_loaded->endpoints = endpoints_new();
-	loaded = snapshot_load(file, ret_loaded->endpoints, &diagnostics, &ret_loaded->snapshot);
+	identities_init(&ret_loaded->identities);
+	loaded = snapshot_load(file, &ret_loaded->identities, &diagnostics, &ret_loaded->snapshot);
 	return report(loaded, diagnostics);
 }
 
@@ -32,13 +32,13 @@ bool load_text(str name, str text, struct loaded *ret_loaded)
 	struct diagnostics *diagnostics;
 	result_value loaded;
 
-	ret_loaded->endpoints = endpoints_new();
-	loaded = snapshot_parse(name, text, ret_loaded->endpoints, &diagnostics, &ret_loaded->snapshot);
+	identities_init(&ret_loaded->identities);
+	loaded = snapshot_parse(name, text, &ret_loaded->identities, &diagnostics, &ret_loaded->snapshot);
 	return report(loaded, diagnostics);
 }
 
 void unload(struct loaded *loaded)
 {
-	snapshot_free(&loaded->snapshot);
-	endpoints_free(&loaded->endpoints);
+	snapshot_unref(&loaded->snapshot);
+	identities_fini(&loaded->identities);
 }

@@ -11,7 +11,7 @@
 
 struct loaded {
 	struct snapshot *snapshot;
-	struct endpoints *endpoints;
+	struct identities identities;
 };
 
 bool load(str file, struct loaded *ret_loaded);

@@ -80,7 +80,7 @@ static void believe_client(struct exchange *x, struct ip client)
 /* A Unix socket's peer is whoever may open the path: nobody's address, and never a trusted one. */
 static void believe_proxies(struct exchange *x)
 {
-	const struct listener_snapshot *listener = x->session->connection->door->snapshot;
+	const struct listener_snapshot *listener = x->listener;
 	const struct http_fields *fields = &x->request.head.fields;
 	struct ip peer;
 
@@ -153,7 +153,7 @@ enum reason admission_check(struct exchange *x)
 		x->keep_alive = false;
 		return reason;
 	}
-	if (x->session->connection->door->snapshot->trusted_count)
+	if (x->listener->trusted_count)
 		believe_proxies(x);
 	remove_what_ends_here(&x->request.head.fields);
 	if (head->framing == HTTP_LENGTH && head->length > x->body.max)
@@ -191,7 +191,7 @@ enum reason admission_route(struct exchange *x)
 	struct route_match *match = &x->worker->match;
 	struct route_request request = admission_question(x);
 
-	router_match(x->worker->snapshot->router, x->worker->route_scratch, &request, match);
+	router_match(x->generation->snapshot->router, x->worker->route_scratch, &request, match);
 	x->allowed = match->allowed;
 	x->allowed_other = match->allowed_other;
 	if (match->outcome != ROUTE_FOUND && x->has_encoded_slash)

@@ -69,9 +69,11 @@ static enum reason connect_endpoint(struct forward *f)
 	deadline until =
 		deadline_min(x->until, deadline_after(exchange_now(x), x->target->timeouts->connect));
 	bool is_repeatable = http_method_is_idempotent(x->request.head.method) && f->stale_tries == 0;
+	struct upstream_choosing choosing = { &x->generation->turns[f->upstream->index],
+					      &x->generation->arena, &x->worker->random };
 	result_value taken;
 
-	f->endpoint = upstream_pick(f->upstream, f->turns, &x->worker->random, &f->tried);
+	f->endpoint = upstream_pick(f->upstream, f->roster, &choosing, &f->tried);
 	if (!f->endpoint)
 		return fail(f, FAILURE_FINAL, REASON_NO_ENDPOINT);
 	begin_load(f);

@@ -206,7 +206,7 @@ static bool is_idle(struct house *house)
 	if (!house->snapshot->upstream_count)
 		return true;
 	upstream = house->snapshot->upstreams[0];
-	return atomic_load(&upstream->members[0].endpoint->active) == 0;
+	return atomic_load(&upstream->roster->members[0].endpoint->active) == 0;
 }
 
 static bool is_large(size_t i)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "proxy/door.h"
 #include "proxy/exchange.h"
 #include "proxy/introduction.h"
 
@@ -44,8 +45,8 @@ static void connection_leave(struct connection *connection)
 	*connection->link = connection->next;
 	if (connection->next)
 		connection->next->link = connection->link;
-	connection->door->connections--;
 	worker->connection_count--;
+	door_leave(connection->door);
 	if (worker->is_draining && worker->connection_count == 0)
 		loop_stop(worker->loop);
 }
@@ -105,8 +106,6 @@ static void session_begin(struct session *session, struct fiber *fiber, struct c
 	session->server = (struct h1_server) {
 		.stream = &connection->socket.stream,
 		.in = &session->in,
-		.limits = &connection->door->snapshot->h1,
-		.shared_fields = worker->request_fields,
 	};
 	connection->fiber = fiber;
 	socket_set_watch(&connection->socket, on_client_busy);
@@ -153,7 +152,7 @@ static void connection_run(struct fiber *self, void *argument)
 	end = serve(&session);
 	intake_fini(&session.in);
 	connection->fiber = NULL;
-	if (end == EXCHANGE_KEEP && !session.worker->is_draining)
+	if (end == EXCHANGE_KEEP && !connection->door->is_closing)
 		wait_for_request(connection, connection_limits(connection)->idle_timeout);
 	else if (end == EXCHANGE_LINGER)
 		connection_linger(connection);
@@ -193,13 +192,13 @@ static void connection_enter(struct connection *connection, struct door *door, c
 	connection->is_introduced = !door->snapshot->config->proxy_protocol;
 	connection_set_peer(connection, peer);
 	connection->idle.on_due = on_idle_too_long;
-	connection->next = worker->connections;
+	connection->next = door->connections;
 	if (connection->next)
 		connection->next->link = &connection->next;
-	connection->link = &worker->connections;
-	worker->connections = connection;
+	connection->link = &door->connections;
+	door->connections = connection;
+	door->connection_count++;
 	worker->connection_count++;
-	door->connections++;
 }
 
 void connection_open(struct door *door, int fd, const struct address *peer)
@@ -208,7 +207,7 @@ void connection_open(struct door *door, int fd, const struct address *peer)
 	struct connection *connection = NULL;
 	result_value opened = error_make(ERROR_LIMIT, "the listener's bound on connections is reached");
 
-	if (door->connections < door->max_connections) {
+	if (door->connection_count < door->max_connections) {
 		connection = calloc(1, sizeof *connection);
 		ASSERT(connection);
 		opened = socket_open(&connection->socket, worker->fibers, fd);
@@ -225,32 +224,33 @@ void connection_open(struct door *door, int fd, const struct address *peer)
 	wait_for_request(connection, connection_limits(connection)->header_timeout);
 }
 
-void connections_drain(struct worker *worker)
+static void send_away(struct connection *connection)
 {
-	struct connection *next;
-
-	for (struct connection *connection = worker->connections; connection; connection = next) {
-		next = connection->next;
-		if (connection->fiber)
-			continue;
-		if (socket_peek_stale(&connection->socket))
-			on_client_ready(
-				&connection->socket); /* a request has come that nobody has read yet */
-		else if (connection->requests == 0)
-			wait_for_request(connection,
-					 SECOND); /* it was let in a moment ago, to say something */
-		else
-			connection_close(connection);
-	}
-	if (worker->connection_count == 0)
-		loop_stop(worker->loop);
+	if (socket_peek_stale(&connection->socket))
+		on_client_ready(&connection->socket); /* a request has come that nobody has read yet */
+	else if (connection->requests == 0)
+		wait_for_request(connection, SECOND); /* it was let in a moment ago, to say something */
+	else
+		connection_close(connection);
 }
 
-static void cancel_all(struct worker *worker)
+/* The door goes with its last connection, so it is not looked at after that. */
+void connections_send_away(struct door *door)
 {
 	struct connection *next;
 
-	for (struct connection *connection = worker->connections; connection; connection = next) {
+	for (struct connection *connection = door->connections; connection; connection = next) {
+		next = connection->next;
+		if (!connection->fiber)
+			send_away(connection);
+	}
+}
+
+static void cancel_all(struct door *door)
+{
+	struct connection *next;
+
+	for (struct connection *connection = door->connections; connection; connection = next) {
 		next = connection->next;
 		if (connection->fiber)
 			fiber_cancel(connection->fiber);
@@ -259,12 +259,24 @@ static void cancel_all(struct worker *worker)
 	}
 }
 
+static void cancel_everywhere(struct worker *worker)
+{
+	struct door *next;
+
+	for (size_t i = 0; i < worker->door_count; i++)
+		cancel_all(worker->doors[i]);
+	for (struct door *door = worker->closing; door; door = next) {
+		next = door->next;
+		cancel_all(door);
+	}
+}
+
 /* Cancelled fibers unwind in the loop, and may take a connection or start an upload on their way: again until
  * none is left. */
 void connections_cut(struct worker *worker)
 {
-	while (worker->connections || fibers_alive(worker->fibers)) {
-		cancel_all(worker);
+	while (worker->connection_count || fibers_alive(worker->fibers)) {
+		cancel_everywhere(worker);
 		loop_turn(worker->loop, deadline_after(time_monotonic(), 10 * MILLISECOND));
 	}
 }

@@ -5,7 +5,7 @@
  * While it waits for a request it is this struct and nothing else: no fiber, no buffer. The first bytes
  * take a fiber, which serves requests until none is waiting, and gives the connection back to the loop.
  *
- * It belongs to its worker, is in the worker's list from accept to close, and is freed by the loop after
+ * It belongs to its worker, is in its door's list from accept to close, and is freed by the loop after
  * its socket is closed. One of two has it at any time: the loop (watch and timer set, fiber NULL) or its
  * fiber.
  */
@@ -22,7 +22,7 @@ struct exchange;
 struct connection {
 	struct socket socket; /* first */
 	struct timer idle;
-	struct connection *next, **link; /* among the worker's */
+	struct connection *next, **link; /* among its door's */
 	struct door *door;
 	struct fiber *fiber;       /* at work on it; NULL: idle */
 	struct exchange *exchange; /* under way; told when the client goes */
@@ -55,8 +55,9 @@ void connection_open(struct door *door, int fd, const struct address *peer);
 void connection_set_peer(struct connection *connection, const struct address *peer);
 /* Who is at the other end, as an address and as text. */
 
-void connections_drain(struct worker *worker);
-/* Closes what is idle; when the last connection is gone the worker's loop stops. */
+void connections_send_away(struct door *door);
+/* The door is closing: closes what is idle, and not about to say something. The door may be gone afterwards.
+ */
 
 void connections_cut(struct worker *worker);
 /* Ends every connection now: cancels what is under way, and turns the loop until all have unwound. */

@@ -52,18 +52,30 @@ void exchange_view_init(struct exchange *x, str request_id)
 	};
 }
 
+void exchange_attach(struct exchange *x, struct session *session)
+{
+	const struct door *door = session->connection->door;
+
+	x->session = session;
+	x->worker = session->worker;
+	x->generation = door->generation;
+	x->listener = door->snapshot;
+	generation_enter(x->generation);
+}
+
 static void exchange_begin(struct exchange *x, struct session *session)
 {
 	struct worker *worker = session->worker;
 	struct connection *connection = session->connection;
 
 	*x = (struct exchange) {
-		.session = session,
-		.worker = worker,
 		.began = loop_now(worker->loop),
 		.began_wall = loop_wall(worker->loop),
 		.until = DEADLINE_NEVER,
 	};
+	exchange_attach(x, session);
+	session->server.limits = &x->listener->h1;
+	session->server.shared_fields = x->generation->request_fields;
 	arena_init(&x->arena, &worker->blocks, ARENA_MAX);
 	exchange_view_init(x, request_id_make(x));
 	connection->exchange = x;
@@ -161,7 +173,7 @@ static void write_log(struct exchange *x, enum reason reason)
 		.request_id = x->view.request_id,
 		.client_ip = x->view.client_ip,
 		.client_port = address_port(&connection->peer),
-		.listener = connection->door->snapshot->name,
+		.listener = x->listener->name,
 		.protocol = request->version == HTTP_1_0 ? STR("HTTP/1.0") : STR("HTTP/1.1"),
 		.method = request->method_text,
 		.host = x->view.host,
@@ -178,7 +190,7 @@ static void write_log(struct exchange *x, enum reason reason)
 		.user_agent = agent ? agent->value : (str) { 0 },
 		.referer = referer ? referer->value : (str) { 0 },
 		.endpoint = x->view.endpoint,
-		.generation = x->worker->snapshot->generation,
+		.generation = x->generation->snapshot->generation,
 	};
 
 	if (x->target) {
@@ -225,6 +237,7 @@ static enum exchange_end exchange_finish(struct exchange *x)
 
 	x->session->connection->exchange = NULL;
 	arena_fini(&x->arena);
+	generation_leave(x->generation);
 	return end;
 }
 

@@ -26,6 +26,8 @@ struct exchange {
 	struct view view;
 	struct session *session;
 	struct worker *worker;
+	struct generation *generation;            /* under which it began: what holds until its end */
+	const struct listener_snapshot *listener; /* of that generation */
 	struct arena arena;
 	deadline began; /* when its first bytes could be read */
 	wall_time began_wall;
@@ -54,9 +56,12 @@ enum exchange_end exchange_run(struct session *session);
 /* Yields. Reads one request and deals with it. Cannot fail: what went wrong was answered and logged, and the
  * verdict on the connection is what is left. */
 
+void exchange_attach(struct exchange *x, struct session *session);
+/* To a session, its worker and the generation that its door has at this moment, as one of its users. */
+
 void exchange_view_init(struct exchange *x, str request_id);
 /* What policies see of an exchange of which nothing has been read: for exchange_run(), and for a rehearsal of
- * one. x->session and x->worker are set. */
+ * one. exchange_attach() went before. */
 
 void exchange_client_gone(struct exchange *exchange);
 /* From the loop: the client has hung up. What is under way is cancelled. */
@@ -69,7 +74,7 @@ static inline deadline exchange_now(const struct exchange *x)
 static inline const struct listener_limits *exchange_limits(const struct exchange *x)
 /* What the listener allows this client. */
 {
-	return connection_limits(x->session->connection);
+	return &x->listener->config->limits;
 }
 
 static inline deadline exchange_patience(const struct exchange *x)

@@ -68,22 +68,23 @@ static void tell_policies(struct explanation *e, const struct target *target)
 	}
 }
 
-static str first_host(const struct exchange *x, const struct upstream *upstream)
+static str first_host(const struct exchange *x, const struct roster *roster)
 {
-	if (x->view.upstream_host.len || !upstream->count)
+	if (x->view.upstream_host.len || !roster->count)
 		return x->view.upstream_host;
-	return upstream->members[0].endpoint->text;
+	return roster->members[0].endpoint->text;
 }
 
 static void tell_upstream(struct explanation *e, const struct exchange *x)
 {
 	const struct upstream *upstream = x->target->upstream;
+	const struct roster *roster = generation_roster(x->generation, upstream);
 	const struct view *view = &x->view;
 
 	fprintf(e->to, "upstream  %.*s:", STR_ARG(upstream->name));
-	for (size_t i = 0; i < upstream->count; i++)
-		fprintf(e->to, " %.*s", STR_ARG(upstream->members[i].endpoint->text));
-	fprintf(e->to, "\nurl       http://%.*s%.*s%s%.*s\n", STR_ARG(first_host(x, upstream)),
+	for (size_t i = 0; i < roster->count; i++)
+		fprintf(e->to, " %.*s", STR_ARG(roster->members[i].endpoint->text));
+	fprintf(e->to, "\nurl       http://%.*s%.*s%s%.*s\n", STR_ARG(first_host(x, roster)),
 		STR_ARG(view->path), view->query.len ? "?" : "", STR_ARG(view->query));
 }
 
@@ -103,8 +104,7 @@ static void on_finished(void *self, const struct exchange *x, const struct excha
 			STR_ARG(reason_word(facts->reason)));
 }
 
-enum explained explain_request(const struct snapshot *snapshot, const struct rehearsal_request *request,
-			       FILE *to)
+enum explained explain_request(struct snapshot *snapshot, const struct rehearsal_request *request, FILE *to)
 {
 	struct explanation e = { .snapshot = snapshot, .to = to, .explained = EXPLAINED_REFUSED };
 	struct rehearsal_options options = { .snapshot = snapshot,

@@ -13,6 +13,5 @@
 
 enum explained { EXPLAINED_MATCHED, EXPLAINED_NO_ROUTE, EXPLAINED_REFUSED };
 
-enum explained explain_request(const struct snapshot *snapshot, const struct rehearsal_request *request,
-			       FILE *to);
+enum explained explain_request(struct snapshot *snapshot, const struct rehearsal_request *request, FILE *to);
 /* EXPLAINED_REFUSED when it is no request that could be routed. */

@@ -74,7 +74,7 @@ static const struct {
 	  { "refused with 505 before routing: " } },
 };
 
-static void check_row(const struct snapshot *snapshot, size_t i)
+static void check_row(struct snapshot *snapshot, size_t i)
 {
 	char *text;
 	size_t len;
@@ -97,17 +97,18 @@ static void check_row(const struct snapshot *snapshot, size_t i)
 
 static void a_request_is_explained(void **state)
 {
-	struct endpoints *endpoints = endpoints_new();
+	struct identities identities;
 	struct diagnostics *diagnostics;
 	struct snapshot *snapshot;
 
 	(void)state;
+	identities_init(&identities);
 	assert_false(failed(
-		snapshot_parse(STR("t.yaml"), STR(CONFIGURATION), endpoints, &diagnostics, &snapshot)));
+		snapshot_parse(STR("t.yaml"), STR(CONFIGURATION), &identities, &diagnostics, &snapshot)));
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
 		check_row(snapshot, i);
-	snapshot_free(&snapshot);
-	endpoints_free(&endpoints);
+	snapshot_unref(&snapshot);
+	identities_fini(&identities);
 }
 
 int main(void)

@@ -69,7 +69,7 @@ static bool is_within_bounds(struct forward *f)
 		return false;
 	if (f->failure == FAILURE_SILENT && f->connection->is_reused)
 		return true;
-	return upstream_retry_spend(f->upstream, f->turns);
+	return upstream_retry_spend(f->upstream);
 }
 
 /* Without a replay only a body of which nothing was read is whole still. */
@@ -123,10 +123,10 @@ static void forward_begin(struct forward *f, struct exchange *x)
 	uint64_t replay = exchange_limits(x)->replay;
 
 	*f = (struct forward) { .exchange = x, .upstream = x->target->upstream, .body = &x->body.source };
-	f->turns = &x->worker->turns[f->upstream->index];
+	f->roster = generation_roster(x->generation, f->upstream);
 	if (x->target->timeouts->total)
 		x->until = deadline_after(x->began, x->target->timeouts->total);
-	upstream_retry_earn(f->upstream, f->turns);
+	upstream_retry_earn(f->upstream);
 	f->is_replayable = request->framing != HTTP_NO_BODY && may_repeat(f) &&
 			   (request->framing == HTTP_CHUNKED || request->length <= replay);
 	if (f->is_replayable) {

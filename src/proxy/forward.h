@@ -25,8 +25,8 @@ enum failure {
 struct forward {
 	struct exchange *exchange;
 	const struct upstream *upstream;
-	struct upstream_turns *turns;
-	str head; /* as it is sent, each time */
+	const struct roster *roster; /* who serves it in this exchange's generation */
+	str head;                    /* as it is sent, each time */
 	struct body_source *body;
 	struct replay_source replay; /* body, where it may be sent again */
 	bool is_replayable;

@@ -47,7 +47,7 @@ static bool may_keep_client(const struct forward *f, enum http_framing framing)
 {
 	const struct exchange *x = f->exchange;
 
-	return x->keep_alive && framing != HTTP_UNTIL_CLOSE && !x->worker->is_draining &&
+	return x->keep_alive && framing != HTTP_UNTIL_CLOSE && !x->session->connection->door->is_closing &&
 	       upload_is_complete(&f->upload);
 }
 

@@ -79,11 +79,12 @@ static void put_forwarded_for(struct exchange *x, struct buf *out)
 /* For an HTTP/1.0 client that named no host: HTTP/1.1 needs one (RFC 9112 section 3.2). */
 static str any_host(const struct exchange *x)
 {
-	const struct endpoint *endpoint = x->target->upstream->members[0].endpoint;
+	const struct roster *roster = generation_roster(x->generation, x->target->upstream);
+	str host = roster->count ? roster->members[0].endpoint->host : (str) { 0 };
 
 	if (x->view.host.len)
 		return x->view.host;
-	return endpoint->host.len && endpoint->host.ptr[0] != '/' ? endpoint->host : STR("localhost");
+	return host.len && host.ptr[0] != '/' ? host : STR("localhost");
 }
 
 static void put_host(struct exchange *x, struct buf *out)

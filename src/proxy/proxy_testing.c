@@ -11,11 +11,12 @@
 
 static const duration patience = 10 * SECOND; /* less than any timeout that could end a test instead */
 
-static struct snapshot *snapshot_of(const char *text, struct endpoints *endpoints)
+static struct snapshot *snapshot_of(const char *text, struct identities *identities)
 {
 	struct diagnostics *diagnostics;
 	struct snapshot *snapshot;
-	result_value parsed = snapshot_parse(STR("t.yaml"), str_of(text), endpoints, &diagnostics, &snapshot);
+	result_value parsed =
+		snapshot_parse(STR("t.yaml"), str_of(text), identities, &diagnostics, &snapshot);
 
 	if (failed(parsed))
 		diagnostics_print(diagnostics, stderr);
@@ -39,12 +40,18 @@ static uint64_t desk_random(void *self)
 
 void desk_open(struct desk *desk, const char *configuration)
 {
-	*desk = (struct desk) { .endpoints = endpoints_new() };
-	desk->snapshot = snapshot_of(configuration, desk->endpoints);
-	desk->worker.snapshot = desk->snapshot;
+	struct edition *edition;
+
+	*desk = (struct desk) { 0 };
+	identities_init(&desk->identities);
+	desk->snapshot = snapshot_of(configuration, &desk->identities);
+	edition = edition_new(desk->snapshot, NULL, NULL);
+	desk->worker.generation = generation_new(edition);
+	edition_release(&edition);
 	desk->worker.route_scratch = route_scratch_new();
 	desk->worker.effects = (struct effects) { .wall = desk_wall, .random = desk_random, .self = desk };
 	desk->door = (struct door) { .worker = &desk->worker,
+				     .generation = desk->worker.generation,
 				     .snapshot = &desk->snapshot->listeners[0],
 				     .port = "8080",
 				     .port_len = 4 };
@@ -57,8 +64,9 @@ void desk_close(struct desk *desk)
 {
 	arena_fini(&desk->exchange.arena);
 	route_scratch_free(&desk->worker.route_scratch);
-	snapshot_free(&desk->snapshot);
-	endpoints_free(&desk->endpoints);
+	generation_leave(desk->worker.generation);
+	snapshot_unref(&desk->snapshot);
+	identities_fini(&desk->identities);
 }
 
 static void desk_set_peer(struct desk *desk, str peer)
@@ -79,7 +87,11 @@ void desk_ask(struct desk *desk, const char *head, const char *peer)
 	enum h1_state parsed;
 
 	arena_fini(&x->arena);
-	*x = (struct exchange) { .session = &desk->session, .worker = &desk->worker, .keep_alive = true };
+	*x = (struct exchange) { .session = &desk->session,
+				 .worker = &desk->worker,
+				 .generation = desk->worker.generation,
+				 .listener = desk->door.snapshot,
+				 .keep_alive = true };
 	arena_init(&x->arena, NULL, 1 << 24);
 	desk_set_peer(desk, str_of(peer));
 	x->body.max = desk->door.snapshot->config->limits.body;
@@ -245,7 +257,8 @@ static void house_start(struct house *house)
 	house->journal = journal_new((enum journal_level)house->snapshot->config.log.level);
 	started = access_log_open(&house->snapshot->config.log.access, house->journal, 1, &house->access);
 	ASSERT(!failed(started));
-	options = (struct worker_options) { .snapshot = house->snapshot,
+	house->edition = edition_new(house->snapshot, NULL, NULL);
+	options = (struct worker_options) { .edition = house->edition,
 					    .fds = &fd,
 					    .bound = &house->bound,
 					    .journal = house->journal,
@@ -261,7 +274,8 @@ void house_open(struct house *house, const char *configuration, const struct pla
 	unsigned port;
 	int fd;
 
-	*house = (struct house) { .endpoints = endpoints_new(), .play = *play, .client.fd = -1 };
+	*house = (struct house) { .play = *play, .client.fd = -1 };
+	identities_init(&house->identities);
 	house->upstream = house_listen(&port);
 	snprintf(house->log_path, sizeof house->log_path, "/tmp/house_log.XXXXXX");
 	fd = mkstemp(house->log_path);
@@ -269,7 +283,7 @@ void house_open(struct house *house, const char *configuration, const struct pla
 	close(fd);
 	arena_init(&arena, NULL, 1 << 20);
 	house->snapshot =
-		snapshot_of(configure(&arena, configuration, port, house->log_path).ptr, house->endpoints);
+		snapshot_of(configure(&arena, configuration, port, house->log_path).ptr, &house->identities);
 	arena_fini(&arena);
 	house_start(house);
 }
@@ -378,8 +392,9 @@ void house_close(struct house *house)
 	unlink(house->log_path);
 	if (house->upstream >= 0)
 		close(house->upstream);
-	snapshot_free(&house->snapshot);
-	endpoints_free(&house->endpoints);
+	edition_release(&house->edition);
+	snapshot_unref(&house->snapshot);
+	identities_fini(&house->identities);
 }
 
 void house_free(struct house *house)

@@ -13,7 +13,7 @@ enum { DESK_FIELDS_MAX = 64, DESK_TEXT_MAX = 8192 };
 
 /* What admission, routing and printing see of a request, and nothing that could be waited for. */
 struct desk {
-	struct endpoints *endpoints;
+	struct identities identities;
 	struct snapshot *snapshot;
 	struct worker worker;
 	struct door door;
@@ -56,8 +56,9 @@ struct peer {
 };
 
 struct house {
-	struct endpoints *endpoints;
+	struct identities identities;
 	struct snapshot *snapshot;
+	struct edition *edition;
 	struct journal *journal;
 	struct access_log *access;
 	struct worker *worker;

@@ -30,7 +30,7 @@ static const struct h1_chunked_limits chunked_limits = {
 struct rehearsal {
 	struct rehearsal_options options;
 	struct worker *worker;
-	struct door door;
+	struct edition *edition;
 	struct exchange_observer observer;
 	struct effects effects;
 	wall_time clock;
@@ -106,10 +106,13 @@ static void on_finished(void *self, const struct exchange *x, const struct excha
 		r->options.finished(r->options.self, x, facts);
 }
 
-static bool serves(const struct upstream *upstream, const struct endpoint *endpoint)
+static bool serves(const struct rehearsal *r, const struct upstream *upstream,
+		   const struct endpoint *endpoint)
 {
-	for (size_t i = 0; upstream && i < upstream->count; i++)
-		if (upstream->members[i].endpoint == endpoint)
+	const struct roster *roster = upstream ? edition_roster(r->edition, upstream) : NULL;
+
+	for (size_t i = 0; roster && i < roster->count; i++)
+		if (roster->members[i].endpoint == endpoint)
 			return true;
 	return false;
 }
@@ -120,10 +123,10 @@ static str upstream_of(const struct rehearsal *r, const struct endpoint *endpoin
 {
 	const struct snapshot *snapshot = r->options.snapshot;
 
-	if (r->exchange && r->exchange->target && serves(r->exchange->target->upstream, endpoint))
+	if (r->exchange && r->exchange->target && serves(r, r->exchange->target->upstream, endpoint))
 		return r->exchange->target->upstream->name;
 	for (size_t i = 0; i < snapshot->upstream_count; i++)
-		if (serves(snapshot->upstreams[i], endpoint))
+		if (serves(r, snapshot->upstreams[i], endpoint))
 			return snapshot->upstreams[i]->name;
 	return endpoint->text;
 }
@@ -137,19 +140,6 @@ static const struct stand_in *find_stand_in(void *owner, const struct endpoint *
 }
 
 /* ---- from beginning to end ---- */
-
-static void door_init(struct rehearsal *r)
-{
-	struct door *door = &r->door;
-	struct buf port = buf_over(door->port, sizeof door->port);
-
-	door->worker = r->worker;
-	door->snapshot = &r->options.snapshot->listeners[0];
-	door->bound = door->snapshot->address;
-	door->max_connections = SIZE_MAX;
-	buf_put_u64(&port, address_port(&door->bound));
-	door->port_len = port.len;
-}
 
 static void worker_prepare(struct rehearsal *r)
 {
@@ -174,20 +164,19 @@ static void worker_prepare(struct rehearsal *r)
 result rehearsal_new(const struct rehearsal_options *options, struct rehearsal **ret_rehearsal)
 {
 	struct rehearsal *r = calloc(1, sizeof *r);
-	struct worker_options worker = { .snapshot = options->snapshot, .workers = 1 };
+	struct worker_options worker = { .workers = 1 };
 	result_value made;
 
 	ASSERT(r);
 	r->options = *options;
 	r->clock = options->clock;
 	arena_init(&r->arena, NULL, arena_max);
+	worker.edition = r->edition = edition_new(options->snapshot, NULL, NULL);
 	made = worker_new(&worker, &r->worker);
-	if (failed(made)) {
+	if (failed(made))
 		rehearsal_free(&r);
-	} else {
-		door_init(r);
+	else
 		worker_prepare(r);
-	}
 	*ret_rehearsal = r;
 	return made;
 }
@@ -203,6 +192,7 @@ void rehearsal_free(struct rehearsal **address)
 		worker_run(r->worker);
 	}
 	worker_free(&r->worker);
+	edition_release(&r->edition);
 	arena_fini(&r->arena);
 	free(r);
 	*address = NULL;
@@ -292,17 +282,18 @@ static result client_start(struct rehearsal *r, int fd)
 /* As if it had been accepted; nobody introduces a client that is here already. */
 static result client_enter(struct rehearsal *r, const struct address *peer)
 {
+	struct door *door = r->worker->doors[0];
 	int fds[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds))
 		return error_make(ERROR_LIMIT, "no descriptor for the client");
-	connection_open(&r->door, fds[0], peer);
-	if (!r->worker->connections) {
+	connection_open(door, fds[0], peer);
+	if (!door->connections) {
 		close(fds[1]);
 		return error_make(ERROR_LIMIT, "the client's connection could not be opened");
 	}
-	r->worker->connections->is_secure = r->request.is_secure;
-	r->worker->connections->is_introduced = true;
+	door->connections->is_secure = r->request.is_secure;
+	door->connections->is_introduced = true;
 	return client_start(r, fds[1]);
 }
 

@@ -15,7 +15,7 @@
 struct rehearsal;
 
 struct rehearsal_options {
-	const struct snapshot *snapshot;
+	struct snapshot *snapshot;
 	wall_time clock; /* what the time is, until rehearsal_advance() */
 	uint64_t seed;   /* of all random numbers; 0: another one each time */
 

@@ -21,7 +21,7 @@
 	"  hello: { path: /hello, policies: [respond: { status: 418, body: tea }] }\n"
 
 struct scene {
-	struct endpoints *endpoints;
+	struct identities identities;
 	struct snapshot *snapshot;
 	struct rehearsal *rehearsal;
 	struct stand_in answers; /* of the upstream u */
@@ -69,9 +69,10 @@ static void scene_open(struct scene *scene)
 					     .decided = on_decided,
 					     .self = scene };
 
-	*scene = (struct scene) { .endpoints = endpoints_new() };
-	assert_false(failed(snapshot_parse(STR("t.yaml"), STR(CONFIGURATION), scene->endpoints, &diagnostics,
-					   &scene->snapshot)));
+	*scene = (struct scene) { 0 };
+	identities_init(&scene->identities);
+	assert_false(failed(snapshot_parse(STR("t.yaml"), STR(CONFIGURATION), &scene->identities,
+					   &diagnostics, &scene->snapshot)));
 	options.snapshot = scene->snapshot;
 	assert_false(failed(rehearsal_new(&options, &scene->rehearsal)));
 }
@@ -80,8 +81,8 @@ static void scene_close(struct scene *scene)
 {
 	rehearsal_free(&scene->rehearsal);
 	assert_null(scene->rehearsal);
-	snapshot_free(&scene->snapshot);
-	endpoints_free(&scene->endpoints);
+	snapshot_unref(&scene->snapshot);
+	identities_fini(&scene->identities);
 }
 
 static struct rehearsed ask(struct scene *scene, const char *head, const char *body)

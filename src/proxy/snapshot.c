@@ -19,7 +19,7 @@
 struct compiling {
 	struct snapshot *snapshot;
 	struct reader reader;
-	struct endpoints *endpoints;
+	const struct upstream_identities upstream_identities;
 	struct policy_names names;
 	struct map upstreams;
 	struct route_rule *rules;
@@ -102,7 +102,8 @@ static void compile_upstreams(struct compiling *c)
 	for (size_t i = 0; i < config->upstreams.len; i++) {
 		struct upstream *upstream;
 		const struct upstream_config *of = &config->upstreams.at[i];
-		result_value compiled = upstream_compile(&c->reader, c->endpoints, of, i, &upstream);
+		result_value compiled =
+			upstream_compile(&c->reader, &c->upstream_identities, of, i, &upstream);
 
 		if (failed(compiled))
 			continue; /* reported; the rest is checked all the same */
@@ -273,12 +274,12 @@ static void compile_apis(struct compiling *c)
 }
 
 static result snapshot_compile(struct snapshot *snapshot, const struct document *document,
-			       struct endpoints *endpoints, struct diagnostics *diagnostics)
+			       struct identities *identities, struct diagnostics *diagnostics)
 {
 	struct compiling c = {
 		.snapshot = snapshot,
 		.reader = { .arena = &snapshot->arena, .diagnostics = diagnostics, .document = document },
-		.endpoints = endpoints,
+		.upstream_identities = { identities->endpoints, identities->upstream_states },
 	};
 
 	fields_read(&c.reader, document_root(document), gateway_fields, &snapshot->config);
@@ -303,6 +304,7 @@ static struct snapshot *snapshot_new(struct diagnostics **ret_diagnostics)
 
 	ASSERT(snapshot);
 	snapshot->generation = 1;
+	atomic_init(&snapshot->references, 1);
 	arena_init(&snapshot->arena, NULL, SIZE_MAX / 2);
 	file_list_init(&snapshot->files, &snapshot->arena);
 	snapshot->regexes = ARENA_NEW(&snapshot->arena, struct regex_table);
@@ -311,7 +313,7 @@ static struct snapshot *snapshot_new(struct diagnostics **ret_diagnostics)
 	return snapshot;
 }
 
-result snapshot_load(str path, struct endpoints *endpoints, struct diagnostics **ret_diagnostics,
+result snapshot_load(str path, struct identities *identities, struct diagnostics **ret_diagnostics,
 		     struct snapshot **ret_snapshot)
 {
 	struct snapshot *snapshot = snapshot_new(ret_diagnostics);
@@ -324,10 +326,10 @@ result snapshot_load(str path, struct endpoints *endpoints, struct diagnostics *
 			       &document);
 	if (!document)
 		return loaded;
-	return snapshot_compile(snapshot, document, endpoints, *ret_diagnostics);
+	return snapshot_compile(snapshot, document, identities, *ret_diagnostics);
 }
 
-result snapshot_parse(str name, str text, struct endpoints *endpoints, struct diagnostics **ret_diagnostics,
+result snapshot_parse(str name, str text, struct identities *identities, struct diagnostics **ret_diagnostics,
 		      struct snapshot **ret_snapshot)
 {
 	struct snapshot *snapshot = snapshot_new(ret_diagnostics);
@@ -340,19 +342,31 @@ result snapshot_parse(str name, str text, struct endpoints *endpoints, struct di
 				&document);
 	if (!document)
 		return parsed;
-	return snapshot_compile(snapshot, document, endpoints, *ret_diagnostics);
+	return snapshot_compile(snapshot, document, identities, *ret_diagnostics);
 }
 
-void snapshot_free(struct snapshot **address)
+struct snapshot *snapshot_ref(struct snapshot *snapshot)
 {
-	struct snapshot *snapshot = *address;
+	atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);
+	return snapshot;
+}
 
-	if (!snapshot)
-		return;
+static void snapshot_free(struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->upstream_count; i++)
+		upstream_fini(snapshot->upstreams[i]);
 	if (snapshot->router)
 		router_free(&snapshot->router);
 	regex_table_fini(snapshot->regexes);
 	arena_fini(&snapshot->arena);
 	free(snapshot);
+}
+
+void snapshot_unref(struct snapshot **address)
+{
+	struct snapshot *snapshot = *address;
+
 	*address = NULL;
+	if (snapshot && atomic_fetch_sub_explicit(&snapshot->references, 1, memory_order_acq_rel) == 1)
+		snapshot_free(snapshot);
 }

@@ -12,7 +12,7 @@
 #include "config/file_list.h"
 #include "policy/chain.h"
 #include "proxy/gateway_config.h"
-#include "upstream/upstream.h"
+#include "proxy/identities.h"
 
 /* What a matched request gets: an API's own rule, or one of its routes. */
 struct target {
@@ -48,16 +48,19 @@ struct snapshot {
 	struct admin_place admin;
 	const struct node *root; /* the configuration as it was read */
 	uint64_t generation; /* from 1; each reload is one more */
+	_Atomic uint32_t references;
 };
 
-result snapshot_load(str path, struct endpoints *endpoints, struct diagnostics **ret_diagnostics,
+result snapshot_load(str path, struct identities *identities, struct diagnostics **ret_diagnostics,
 		     struct snapshot **ret_snapshot);
 /* Reads, checks and compiles. The diagnostics live in the snapshot's arena and are there also when it failed
- * with ERROR_INVALID; free the snapshot in either case. */
+ * with ERROR_INVALID; let go of the snapshot in either case. */
 
-result snapshot_parse(str name, str text, struct endpoints *endpoints, struct diagnostics **ret_diagnostics,
+result snapshot_parse(str name, str text, struct identities *identities, struct diagnostics **ret_diagnostics,
 		      struct snapshot **ret_snapshot);
 /* The same for a text, called name in diagnostics. */
 
-void snapshot_free(struct snapshot **snapshot);
-/* When no exchange runs under it. Clears the address, accepts NULL. */
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+void snapshot_unref(struct snapshot **snapshot);
+/* From any thread. The last one frees it, and with it what only it referred to. Clears the address, accepts
+ * NULL. */

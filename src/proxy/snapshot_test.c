@@ -9,7 +9,7 @@
 #include "proxy/snapshot.h"
 
 struct bench {
-	struct endpoints *endpoints;
+	struct identities identities;
 	struct snapshot *snapshot;
 	struct diagnostics *diagnostics;
 	result_value compiled;
@@ -36,8 +36,9 @@ static void bench_open(struct bench *bench, const char *text)
 {
 	FILE *to;
 
-	*bench = (struct bench) { .endpoints = endpoints_new() };
-	bench->compiled = snapshot_parse(STR("t.yaml"), str_of(text), bench->endpoints, &bench->diagnostics,
+	*bench = (struct bench) { 0 };
+	identities_init(&bench->identities);
+	bench->compiled = snapshot_parse(STR("t.yaml"), str_of(text), &bench->identities, &bench->diagnostics,
 					 &bench->snapshot);
 	to = open_memstream(&bench->printed, &bench->printed_len);
 	diagnostics_print(bench->diagnostics, to);
@@ -48,10 +49,10 @@ static void bench_open(struct bench *bench, const char *text)
 static void bench_close(struct bench *bench)
 {
 	free(bench->printed);
-	snapshot_free(&bench->snapshot);
+	snapshot_unref(&bench->snapshot);
 	assert_null(bench->snapshot);
-	snapshot_free(&bench->snapshot);
-	endpoints_free(&bench->endpoints);
+	snapshot_unref(&bench->snapshot);
+	identities_fini(&bench->identities);
 }
 
 /* The target of a request; NULL without one. */
@@ -282,34 +283,34 @@ static void routes_inherit_their_policies(void **state)
 static void the_same_address_may_stand_in_two_snapshots(void **state)
 {
 	struct bench first, second;
-	struct endpoints *own;
+	struct snapshot *again;
+	struct diagnostics *diagnostics;
 
 	(void)state;
 	bench_open(&first, LISTENER UPSTREAMS "apis: { x: { upstream: orders } }\n");
 	bench_open(&second, LISTENER);
-	own = second.endpoints;
-	snapshot_free(&second.snapshot);
-	second.endpoints = first.endpoints;
 	assert_false(
 		failed(snapshot_parse(STR("t"), STR(LISTENER UPSTREAMS "apis: { y: { upstream: users } }\n"),
-				      first.endpoints, &second.diagnostics, &second.snapshot)));
-	assert_ptr_equal(first.snapshot->upstreams[0]->members[0].endpoint,
-			 second.snapshot->upstreams[0]->members[0].endpoint);
-	second.endpoints = own;
+				      &first.identities, &diagnostics, &again)));
+	assert_ptr_equal(first.snapshot->upstreams[0]->roster->members[0].endpoint,
+			 again->upstreams[0]->roster->members[0].endpoint);
+	assert_ptr_equal(first.snapshot->upstreams[0]->state, again->upstreams[0]->state);
+	snapshot_unref(&again);
 	bench_close(&second);
 	bench_close(&first);
 }
 
 static void a_file_that_is_not_there_is_told(void **state)
 {
-	struct endpoints *endpoints = endpoints_new();
+	struct identities identities;
 	struct diagnostics *diagnostics;
 	struct snapshot *snapshot;
 
 	(void)state;
-	assert_true(failed(snapshot_load(STR("/no/such/file.yaml"), endpoints, &diagnostics, &snapshot)));
-	snapshot_free(&snapshot);
-	endpoints_free(&endpoints);
+	identities_init(&identities);
+	assert_true(failed(snapshot_load(STR("/no/such/file.yaml"), &identities, &diagnostics, &snapshot)));
+	snapshot_unref(&snapshot);
+	identities_fini(&identities);
 }
 
 int main(void)

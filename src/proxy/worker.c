@@ -3,15 +3,17 @@
  * worker: built from the bottom up, torn down from the top down.
  *
  * Each part may use those below it until it is gone itself. A worker that could not be built is taken apart
- * by the same function, so every part may be missing. Draining and stopping only leave word with the loop;
- * what they mean is done on the worker's own thread.
+ * by the same function, so every part may be missing. Draining, stopping and changes only leave word with the
+ * loop; what they mean is done on the worker's own thread.
  */
 #include "proxy/worker.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "proxy/connection.h"
+#include "proxy/door.h"
 
 enum {
 	BLOCKS_KEPT = 4096,
@@ -30,65 +32,6 @@ static uint64_t live_random(void *self)
 	return random_next(&((struct worker *)self)->random);
 }
 
-static void on_trouble(struct listener *listener, result_value why)
-{
-	struct door *door = listener->owner;
-
-	journal_warn(door->worker->journal, "listener %.*s: accepts paused: %s: %s",
-		     STR_ARG(door->snapshot->name), why.why,
-		     why.sys ? strerror(why.sys) : error_name(why.kind));
-}
-
-static void on_accept(struct listener *listener, int fd, const struct address *peer)
-{
-	connection_open(listener->owner, fd, peer);
-}
-
-static size_t most_fields(const struct snapshot *snapshot)
-{
-	size_t most = 0;
-
-	for (size_t i = 0; i < snapshot->listener_count; i++)
-		if (snapshot->listeners[i].h1.fields > most)
-			most = snapshot->listeners[i].h1.fields;
-	return most;
-}
-
-static void prepare_snapshot(struct worker *worker, const struct snapshot *snapshot)
-{
-	worker->snapshot = snapshot;
-	worker->turns = ARENA_ARRAY(&worker->arena, struct upstream_turns, snapshot->upstream_count);
-	for (size_t i = 0; i < snapshot->upstream_count; i++)
-		upstream_turns_init(&worker->turns[i], snapshot->upstreams[i], &worker->arena);
-	worker->request_fields = ARENA_ARRAY(&worker->arena, struct http_field, most_fields(snapshot));
-	worker->response_fields = ARENA_ARRAY(&worker->arena, struct http_field, RESPONSE_FIELDS_MAX);
-}
-
-static result open_door(struct worker *worker, struct door *door, const struct worker_options *options,
-			size_t index)
-{
-	struct buf port = buf_over(door->port, sizeof door->port);
-
-	door->worker = worker;
-	door->snapshot = &options->snapshot->listeners[index];
-	door->bound = options->bound[index];
-	buf_put_u64(&port, address_port(&door->bound));
-	door->port_len = port.len;
-	door->max_connections = ((size_t)door->snapshot->config->limits.connections + options->workers - 1) /
-				options->workers;
-	return listener_open(&door->listener, worker->loop, options->fds[index], on_accept, on_trouble, door);
-}
-
-static result open_doors(struct worker *worker, const struct worker_options *options)
-{
-	size_t count = options->fds ? options->snapshot->listener_count : 0;
-
-	worker->doors = ARENA_ARRAY(&worker->arena, struct door, count);
-	for (; worker->door_count < count; worker->door_count++)
-		TRY(open_door(worker, &worker->doors[worker->door_count], options, worker->door_count));
-	return OK;
-}
-
 static result worker_build(struct worker *worker, const struct worker_options *options)
 {
 	struct fibers_options fibers = { .max = FIBERS_MAX, .guard = options->guard };
@@ -97,7 +40,7 @@ static result worker_build(struct worker *worker, const struct worker_options *o
 	TRY(fibers_new(worker->loop, &worker->scratch, &fibers, &worker->fibers));
 	TRY(dns_new(worker->fibers, &worker->dns));
 	worker->pool = pool_new(worker->fibers, worker->dns);
-	return open_doors(worker, options);
+	return doors_open(worker, options);
 }
 
 result worker_new(const struct worker_options *options, struct worker **ret_worker)
@@ -114,7 +57,9 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 	worker->journal = options->journal;
 	worker->access = options->access;
 	worker->route_scratch = route_scratch_new();
-	prepare_snapshot(worker, options->snapshot);
+	worker->workers = options->workers;
+	worker->response_fields = ARENA_ARRAY(&worker->arena, struct http_field, RESPONSE_FIELDS_MAX);
+	worker->generation = generation_new(options->edition);
 	built = worker_build(worker, options);
 	if (failed(built))
 		worker_free(&worker);
@@ -128,19 +73,122 @@ void worker_run(struct worker *worker)
 	connections_cut(worker);
 }
 
-static void close_doors(struct worker *worker)
+/* A change on its way to the worker: the arrays follow it. */
+struct worker_order {
+	struct worker_order *next;
+	struct worker_change change;
+	size_t listeners;
+	int *fds;
+	struct address *bound;
+	size_t *from;
+};
+
+static struct worker_order *order_new(const struct worker_change *change)
 {
-	for (size_t i = 0; i < worker->door_count; i++)
-		listener_close(&worker->doors[i].listener);
-	worker->door_count = 0;
+	size_t count = change->edition->snapshot->listener_count;
+	struct worker_order *order = calloc(1, sizeof *order);
+
+	ASSERT(order);
+	order->change = *change;
+	order->listeners = count;
+	order->fds = calloc(count + 1, sizeof *order->fds);
+	order->bound = calloc(count + 1, sizeof *order->bound);
+	order->from = calloc(count + 1, sizeof *order->from);
+	ASSERT(order->fds && order->bound && order->from);
+	for (size_t i = 0; i < count; i++) {
+		order->fds[i] = change->fds[i];
+		if (change->fds[i] >= 0)
+			order->bound[i] = change->bound[i];
+		else
+			order->from[i] = change->from[i];
+	}
+	order->change.fds = order->fds;
+	order->change.bound = order->bound;
+	order->change.from = order->from;
+	edition_hold(change->edition);
+	return order;
 }
 
-/* Who is in the queue already is let in. */
-static void finish_doors(struct worker *worker)
+static void order_free(struct worker_order *order)
 {
-	for (size_t i = 0; i < worker->door_count; i++)
-		listener_finish(&worker->doors[i].listener);
-	worker->door_count = 0;
+	edition_release(&order->change.edition);
+	free(order->fds);
+	free(order->bound);
+	free(order->from);
+	free(order);
+}
+
+/* For a worker that takes no more changes. */
+static void order_refuse(struct worker_order *order)
+{
+	for (size_t i = 0; i < order->listeners; i++)
+		if (order->fds[i] >= 0)
+			close(order->fds[i]);
+}
+
+static void order_apply(struct worker *worker, struct worker_order *order)
+{
+	struct generation *old = worker->generation;
+
+	if (worker->is_draining) {
+		order_refuse(order);
+	} else {
+		worker->generation = generation_new(order->change.edition);
+		doors_change(worker, &order->change);
+		generation_leave(old);
+	}
+	if (order->change.on_applied)
+		order->change.on_applied(order->change.owner);
+}
+
+/* What is waiting, in the order in which it came. */
+static struct worker_order *orders_take(struct worker *worker)
+{
+	struct worker_order *newest = atomic_exchange_explicit(&worker->orders, NULL, memory_order_acquire);
+	struct worker_order *first = NULL;
+
+	while (newest) {
+		struct worker_order *next = newest->next;
+
+		newest->next = first;
+		first = newest;
+		newest = next;
+	}
+	return first;
+}
+
+static void orders_apply(void *argument)
+{
+	struct worker *worker = argument;
+	struct worker_order *order, *next;
+
+	for (order = orders_take(worker); order; order = next) {
+		next = order->next;
+		order_apply(worker, order);
+		order_free(order);
+	}
+}
+
+static void orders_drop(struct worker *worker)
+{
+	struct worker_order *order, *next;
+
+	for (order = orders_take(worker); order; order = next) {
+		next = order->next;
+		order_refuse(order);
+		order_free(order);
+	}
+}
+
+void worker_apply(struct worker *worker, const struct worker_change *change)
+{
+	struct worker_order *order = order_new(change);
+
+	order->next = atomic_load_explicit(&worker->orders, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&worker->orders, &order->next, order,
+						      memory_order_release, memory_order_relaxed))
+		continue;
+	ASSERT(!failed(loop_post(worker->loop, orders_apply, worker)));
 }
 
 void worker_free(struct worker **address)
@@ -149,12 +197,15 @@ void worker_free(struct worker **address)
 
 	if (!worker)
 		return;
-	close_doors(worker);
+	orders_drop(worker);
+	doors_close(worker);
 	pool_free(&worker->pool);
 	dns_free(&worker->dns);
 	fibers_free(&worker->fibers);
 	if (worker->loop)
 		loop_free(&worker->loop);
+	if (worker->generation)
+		generation_leave(worker->generation);
 	route_scratch_free(&worker->route_scratch);
 	arena_fini(&worker->arena);
 	scratch_fini(&worker->scratch);
@@ -168,8 +219,9 @@ static void drain_now(void *argument)
 	struct worker *worker = argument;
 
 	worker->is_draining = true;
-	finish_doors(worker);
-	connections_drain(worker);
+	doors_finish(worker);
+	if (worker->connection_count == 0)
+		loop_stop(worker->loop);
 }
 
 void worker_drain(struct worker *worker)

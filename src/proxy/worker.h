@@ -3,8 +3,11 @@
  * worker: one thread that serves: its loop, its listening sockets, its buffers and its pools.
  *
  * Nothing of it is touched by another thread but through loop_post(). Everything that a request needs hangs
- * here or on the snapshot, so that a request takes no lock and workers do not slow each other down. What
+ * here or on its generation, so that a request takes no lock and workers do not slow each other down. What
  * workers share (endpoints' load, the log's writer) is atomic or a ring of their own.
+ *
+ * What is in force changes by worker_apply(): requests under way keep the generation they began with, those
+ * that begin have the new one, and connections notice nothing unless their listener is gone.
  */
 #pragma once
 
@@ -14,7 +17,7 @@
 #include "io/dns.h"
 #include "io/listener.h"
 #include "observe/access_log.h"
-#include "proxy/snapshot.h"
+#include "proxy/generation.h"
 #include "upstream/pool.h"
 
 struct connection;
@@ -37,11 +40,17 @@ enum { RESPONSE_FIELDS_MAX = 256 };
 struct door {
 	struct listener listener;
 	struct worker *worker;
-	const struct listener_snapshot *snapshot;
+	/* The worker's newest; of a door that is closing, the last one that had it. */
+	struct generation *generation;
+	const struct listener_snapshot *snapshot; /* of that generation */
 	struct address bound; /* where it listens, with the port that the system chose if it did */
 	char port[8];         /* of bound, printed once for X-Forwarded-Port */
 	size_t port_len;
-	size_t connections, max_connections; /* max: this worker's share of the listener's bound */
+	struct connection *connections; /* all of them */
+	size_t connection_count;
+	size_t max_connections; /* this worker's share of the listener's bound */
+	bool is_closing;        /* no more accepts; each connection closes after the answer under way */
+	struct door *next;      /* among those that are closing */
 };
 
 struct worker {
@@ -57,25 +66,41 @@ struct worker {
 	struct access_log_ring *access;           /* this worker's own */
 	const struct exchange_observer *observer; /* NULL: live traffic, which goes to the access log */
 
-	const struct snapshot *snapshot;
-	struct arena arena;           /* lives as long as the worker */
-	struct upstream_turns *turns; /* by the upstream's index */
+	struct generation *generation; /* the newest; of an exchange, its own */
+	struct arena arena;            /* lives as long as the worker */
 	struct route_scratch *route_scratch;
 	struct route_match match; /* of the request being routed; valid until the next yield */
-	/* Shared by all heads that are being parsed, each until it waits: as many as any listener allows, and
-	 * RESPONSE_FIELDS_MAX. */
-	struct http_field *request_fields, *response_fields;
+	/* Shared by all heads of answers that are being parsed, each until it waits: RESPONSE_FIELDS_MAX. */
+	struct http_field *response_fields;
 
-	struct door *doors;
+	struct door **doors; /* by the listener's index in the newest snapshot */
 	size_t door_count;
-	struct connection *connections; /* all of them */
-	size_t connection_count;
+	struct door *closing;    /* doors without a listener */
+	size_t connection_count; /* of all doors */
+	size_t workers;          /* how many share the listeners' bounds */
 	bool is_draining;
+	struct worker_order *_Atomic orders; /* changes that are still to be applied, newest first */
+};
+
+/* What worker_apply() brings. */
+struct worker_change {
+	struct edition *edition;
+	/* One of each for each listener of the edition's snapshot: a new listening socket, which is the
+	 * worker's from here on, and where it is bound; or -1, and the listener's index in the edition
+	 * before, whose socket goes on. */
+	const int *fds;
+	const struct address *bound;
+	const size_t *from;
+	void (*on_applied)(
+		void *owner); /* on the worker's thread, when requests that begin have it; may be NULL */
+	void *owner;
 };
 
 struct worker_options {
-	const struct snapshot *snapshot;
-	const int *fds; /* one listening socket for each of the snapshot's listeners; NULL: none is opened */
+	struct edition *edition;
+	/* One listening socket for each of the snapshot's listeners, and where it is bound; NULL: none is
+	 * opened, and the doors are there all the same. */
+	const int *fds;
 	const struct address *bound;
 	struct journal *journal;
 	struct access_log_ring *access;
@@ -84,13 +109,19 @@ struct worker_options {
 };
 
 result worker_new(const struct worker_options *options, struct worker **ret_worker);
-/* On the thread that will run it. The descriptors belong to it when it returns OK. */
+/* On the thread that will run it. The descriptors belong to it when it returns OK. It holds the edition as
+ * long as a request needs it. */
 
 void worker_run(struct worker *worker);
 /* Serves until it has drained or was stopped. */
 
 void worker_free(struct worker **worker);
 /* Closes what is open. On the same thread. */
+
+void worker_apply(struct worker *worker, const struct worker_change *change);
+/* From any thread; cannot fail, and does not wait. The change is copied, and the edition held. Changes are
+ * applied in the order in which they were told. A listener that does not go on is closed: who waits in its
+ * queue is let in, idle connections close, requests in flight finish with Connection: close. */
 
 void worker_drain(struct worker *worker);
 /* From any thread: no more accepts, idle connections close, requests in flight finish with Connection: close,

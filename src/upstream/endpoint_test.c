@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The registry of endpoints: one text is one endpoint, for all threads and for the life of the process.
+ * The registry of endpoints: one text is one endpoint, for all threads and as long as somebody has it.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -36,8 +36,10 @@ static void a_text_is_taken_apart(void **state)
 		assert_text(endpoint->host, good_rows[i].host);
 		assert_int_equal(endpoint->port, good_rows[i].port);
 		assert_row(endpoint->is_named == good_rows[i].is_named, i, good_rows[i].text);
-		assert_int_equal(endpoint->number, i);
 		assert_int_equal(endpoint->active, 0);
+		assert_false(endpoint_is_drained(endpoint));
+		endpoint_unref(&endpoint);
+		assert_null(endpoint);
 	}
 	endpoints_free(&endpoints);
 	assert_null(endpoints);
@@ -85,7 +87,9 @@ static void a_malformed_text_is_refused_each_time(void **state)
 		assert_null(endpoint);
 	}
 	assert_int_equal(endpoints_get(endpoints, STR("a:1"), &endpoint).kind, ERROR_NONE);
-	assert_int_equal(endpoint->number, 0);
+	assert_int_equal(endpoint_number(endpoint), 0);
+	assert_int_equal(endpoints_count(endpoints), 1);
+	endpoint_unref(&endpoint);
 	endpoints_free(&endpoints);
 }
 
@@ -103,31 +107,68 @@ static void one_text_is_one_endpoint(void **state)
 	assert_ptr_not_equal(first, other);
 	assert_int_equal(endpoints_get(endpoints, STR("orders:80"), &again).kind, ERROR_NONE);
 	assert_ptr_equal(first, again);
+	assert_int_equal(endpoints_count(endpoints), 2);
+	endpoint_unref(&first);
+	assert_int_equal(endpoints_count(endpoints), 2);
+	endpoint_unref(&again);
+	assert_int_equal(endpoints_count(endpoints), 1);
+	endpoint_unref(&other);
+	endpoint_unref(&other); /* of nothing */
 	endpoints_free(&endpoints);
+}
+
+static struct endpoint *get(struct endpoints *endpoints, unsigned number)
+{
+	struct endpoint *endpoint;
+	char text[32];
+	int len = snprintf(text, sizeof text, "h%u:80", number);
+	result_value got = endpoints_get(endpoints, (str) { text, (size_t)len }, &endpoint);
+
+	if (failed(got))
+		fail_msg("%s: %s", text, got.why);
+	return endpoint;
 }
 
 static void there_is_a_bound(void **state)
 {
 	struct endpoints *endpoints = endpoints_new();
-	struct endpoint *endpoint;
-	char text[32];
+	struct endpoint **all = calloc(ENDPOINTS_MAX, sizeof(struct endpoint *)), *endpoint;
 	result_value got;
 
 	(void)state;
-	for (unsigned i = 0; i < ENDPOINTS_MAX; i++) {
-		int len = snprintf(text, sizeof text, "h%u:80", i);
-
-		got = endpoints_get(endpoints, (str) { text, (size_t)len }, &endpoint);
-		if (failed(got))
-			fail_msg("%u: %s", i, got.why);
-	}
-	assert_int_equal(endpoint->number, ENDPOINTS_MAX - 1);
+	for (unsigned i = 0; i < ENDPOINTS_MAX; i++)
+		all[i] = get(endpoints, i);
+	assert_int_equal(endpoint_number(all[ENDPOINTS_MAX - 1]), ENDPOINTS_MAX - 1);
 	got = endpoints_get(endpoints, STR("one-more:80"), &endpoint);
 	assert_int_equal(got.kind, ERROR_LIMIT);
 	assert_string_equal(got.why, "more than 65536 endpoints");
 	assert_null(endpoint);
-	assert_int_equal(endpoints_get(endpoints, STR("h77:80"), &endpoint).kind, ERROR_NONE);
-	assert_int_equal(endpoint->number, 77);
+	endpoint = get(endpoints, 77); /* what is there is found */
+	assert_ptr_equal(endpoint, all[77]);
+	endpoint_unref(&endpoint);
+	endpoint_unref(&all[77]);
+	assert_int_equal(endpoints_get(endpoints, STR("one-more:80"), &all[77]).kind, ERROR_NONE);
+	assert_int_equal(endpoint_number(all[77]), 77); /* the place that was free */
+	for (unsigned i = 0; i < ENDPOINTS_MAX; i++)
+		endpoint_unref(&all[i]);
+	endpoints_free(&endpoints);
+	free(all);
+}
+
+/* However many there have ever been. */
+static void numbers_stay_small(void **state)
+{
+	struct endpoints *endpoints = endpoints_new();
+	struct endpoint *kept = get(endpoints, 0);
+
+	(void)state;
+	for (unsigned i = 1; i < 3 * ENDPOINTS_MAX; i++) {
+		struct endpoint *endpoint = get(endpoints, i);
+
+		assert_int_equal(endpoint_number(endpoint), 1);
+		endpoint_unref(&endpoint);
+	}
+	endpoint_unref(&kept);
 	endpoints_free(&endpoints);
 }
 
@@ -172,6 +213,44 @@ static void threads_agree(void **state)
 	for (unsigned i = 0; i < TEXTS; i++)
 		for (unsigned t = 1; t < THREADS; t++)
 			assert_ptr_equal(askers[t].got[i], askers[0].got[i]);
+	for (unsigned i = 0; i < TEXTS; i++)
+		for (unsigned t = 0; t < THREADS; t++)
+			endpoint_unref(&askers[t].got[i]);
+	endpoints_free(&endpoints);
+}
+
+/* Finds, holds and lets go as fast as it can: so that finding meets the last letting go. */
+static void *come_and_go(void *argument)
+{
+	struct endpoints *endpoints = argument;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		struct endpoint *endpoint, *again;
+
+		if (failed(endpoints_get(endpoints, i % 3 ? STR("a:1") : STR("b:1"), &endpoint)))
+			return endpoints;
+		again = endpoint_ref(endpoint);
+		endpoint_unref(&endpoint);
+		endpoint_unref(&again);
+	}
+	return NULL;
+}
+
+static void threads_come_and_go(void **state)
+{
+	struct endpoints *endpoints = endpoints_new();
+	pthread_t threads[THREADS];
+
+	(void)state;
+	for (unsigned i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, come_and_go, endpoints), 0);
+	for (unsigned i = 0; i < THREADS; i++) {
+		void *failure;
+
+		pthread_join(threads[i], &failure);
+		assert_null(failure);
+	}
+	assert_int_equal(endpoints_count(endpoints), 0);
 	endpoints_free(&endpoints);
 }
 
@@ -182,7 +261,9 @@ int main(void)
 		cmocka_unit_test(a_malformed_text_is_refused_each_time),
 		cmocka_unit_test(one_text_is_one_endpoint),
 		cmocka_unit_test(there_is_a_bound),
+		cmocka_unit_test(numbers_stay_small),
 		cmocka_unit_test(threads_agree),
+		cmocka_unit_test(threads_come_and_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

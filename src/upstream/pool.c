@@ -15,6 +15,8 @@
 
 enum { FIRST_ENDPOINTS = 16 };
 
+#define SWEEP_EVERY SECOND
+
 struct idle_list {
 	struct pool_connection *first;
 	int64_t count;
@@ -26,6 +28,8 @@ struct pool {
 	struct pool_connector connector; /* without a function: DNS and TCP */
 	struct idle_list *idle;          /* by the endpoint's number */
 	size_t endpoints;
+	struct timer sweep;
+	bool is_sweeping;
 };
 
 struct pool *pool_new(struct fibers *fibers, struct dns *dns)
@@ -43,15 +47,16 @@ void pool_set_connector(struct pool *pool, const struct pool_connector *connecto
 	pool->connector = *connector;
 }
 
-/* Numbers only grow, and a reload may bring new ones: the table grows with them. Moving it moves the heads of
- * the lists, which the first of each points back to. */
+/* A reload may bring higher numbers: the table grows with them. Moving it moves the heads of the lists, which
+ * the first of each points back to. A number goes to another endpoint only when no connection has the old
+ * one, so its list is empty then. */
 static struct idle_list *idle_of(struct pool *pool, const struct endpoint *endpoint)
 {
 	size_t wanted = pool->endpoints ? pool->endpoints : FIRST_ENDPOINTS;
 
-	if (endpoint->number < pool->endpoints)
-		return &pool->idle[endpoint->number];
-	while (wanted <= endpoint->number)
+	if (endpoint_number(endpoint) < pool->endpoints)
+		return &pool->idle[endpoint_number(endpoint)];
+	while (wanted <= endpoint_number(endpoint))
 		wanted *= 2;
 	pool->idle = realloc(pool->idle, wanted * sizeof *pool->idle);
 	ASSERT(pool->idle);
@@ -60,7 +65,7 @@ static struct idle_list *idle_of(struct pool *pool, const struct endpoint *endpo
 		if (pool->idle[i].first)
 			pool->idle[i].first->link = &pool->idle[i].first;
 	pool->endpoints = wanted;
-	return &pool->idle[endpoint->number];
+	return &pool->idle[endpoint_number(endpoint)];
 }
 
 static struct pool_connection *connection_of(struct socket *socket)
@@ -86,6 +91,7 @@ static void connection_unlink(struct pool_connection *connection)
 
 static void connection_close(struct pool_connection *connection)
 {
+	endpoint_unref(&connection->endpoint);
 	timer_clear(&connection->idle);
 	intake_fini(&connection->in);
 	stream_close(&connection->socket.stream);
@@ -108,6 +114,38 @@ static void on_idle_too_long(struct timer *timer)
 	close_idle((struct pool_connection *)((char *)timer - offsetof(struct pool_connection, idle)));
 }
 
+/* Those that no roster names any more are of no use to anybody, and hold the endpoint. */
+static size_t sweep_list(struct idle_list *idle)
+{
+	while (idle->first &&
+	       (!endpoint_is_listed(idle->first->endpoint) || endpoint_is_drained(idle->first->endpoint)))
+		close_idle(idle->first);
+	return (size_t)idle->count;
+}
+
+static void on_sweep(struct timer *timer);
+
+static void sweep_later(struct pool *pool)
+{
+	struct loop *loop = fibers_loop(pool->fibers);
+
+	pool->is_sweeping = true;
+	pool->sweep.on_due = on_sweep;
+	timer_set(loop, &pool->sweep, deadline_after(loop_now(loop), SWEEP_EVERY));
+}
+
+static void on_sweep(struct timer *timer)
+{
+	struct pool *pool = (struct pool *)((char *)timer - offsetof(struct pool, sweep));
+	size_t kept = 0;
+
+	for (size_t i = 0; i < pool->endpoints; i++)
+		kept += sweep_list(&pool->idle[i]);
+	pool->is_sweeping = false;
+	if (kept)
+		sweep_later(pool);
+}
+
 void pool_free(struct pool **address)
 {
 	struct pool *pool = *address;
@@ -117,6 +155,7 @@ void pool_free(struct pool **address)
 	for (size_t i = 0; i < pool->endpoints; i++)
 		while (pool->idle[i].first)
 			close_idle(pool->idle[i].first);
+	timer_clear(&pool->sweep);
 	free(pool->idle);
 	free(pool);
 	*address = NULL;
@@ -195,7 +234,7 @@ static result connect_new(struct pool *pool, struct endpoint *endpoint, deadline
 	}
 	connection->socket.release = connection_release;
 	connection->pool = pool;
-	connection->endpoint = endpoint;
+	connection->endpoint = endpoint_ref(endpoint);
 	intake_init(&connection->in, fibers_scratch(pool->fibers));
 	return OK;
 }
@@ -248,6 +287,8 @@ void pool_give(struct pool_connection **address, const struct upstream_connectio
 	connection->link = &idle->first;
 	idle->first = connection;
 	idle->count++;
+	if (!connection->pool->is_sweeping)
+		sweep_later(connection->pool);
 	socket_set_watch(&connection->socket, on_stale);
 	connection->idle.on_due = on_idle_too_long;
 	timer_set(loop, &connection->idle, deadline_after(loop_now(loop), idle_timeout));
@@ -263,5 +304,7 @@ void pool_drop(struct pool_connection **address)
 
 size_t pool_idle_count(const struct pool *pool, const struct endpoint *endpoint)
 {
-	return endpoint->number < pool->endpoints ? (size_t)pool->idle[endpoint->number].count : 0;
+	return endpoint_number(endpoint) < pool->endpoints
+		       ? (size_t)pool->idle[endpoint_number(endpoint)].count
+		       : 0;
 }

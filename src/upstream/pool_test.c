@@ -13,6 +13,8 @@
 #include "fiber/testing.h"
 #include "upstream/pool.h"
 
+enum { ROSTER_MAX = 128 };
+
 static const struct upstream_connections keep_two = { .idle = 2, .idle_timeout = MINUTE };
 
 struct scene {
@@ -21,6 +23,7 @@ struct scene {
 	struct pool *pool;
 	struct endpoints *endpoints;
 	struct endpoint *endpoint;
+	struct roster *roster;
 	int listener;
 	/* What the fiber does, and what came of it. */
 	bool is_repeatable, is_new;
@@ -40,6 +43,22 @@ static int listen_at(const struct sockaddr *at, socklen_t len, int backlog)
 	return fd;
 }
 
+/* A roster has it and those before, until the scene is over. */
+static void list(struct scene *scene, struct endpoint *endpoint)
+{
+	struct roster_member members[ROSTER_MAX];
+	size_t count = scene->roster ? scene->roster->count : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		members[i] = scene->roster->members[i];
+		endpoint_ref(members[i].endpoint);
+	}
+	assert_true(count < ROSTER_MAX);
+	members[count] = (struct roster_member) { .endpoint = endpoint, .weight = 1 };
+	roster_unref(&scene->roster);
+	scene->roster = roster_new(members, count + 1);
+}
+
 static struct endpoint *endpoint_at(struct scene *scene, const char *host, unsigned port)
 {
 	struct endpoint *endpoint;
@@ -48,6 +67,7 @@ static struct endpoint *endpoint_at(struct scene *scene, const char *host, unsig
 
 	assert_int_equal(endpoints_get(scene->endpoints, (str) { text, (size_t)len }, &endpoint).kind,
 			 ERROR_NONE);
+	list(scene, endpoint);
 	return endpoint;
 }
 
@@ -85,6 +105,8 @@ static void scene_close(struct scene *scene)
 	assert_int_equal(scene->world.pool.in_use, 0);
 	close(scene->listener);
 	world_close(&scene->world);
+	roster_unref(&scene->roster);
+	assert_int_equal(endpoints_count(scene->endpoints), 0);
 	endpoints_free(&scene->endpoints);
 }
 
@@ -472,6 +494,7 @@ static void fill_backlog(struct scene *scene, const char *path, int *waiting)
 	assert_int_equal(connect(*waiting, (struct sockaddr *)&at, sizeof at), 0);
 	assert_int_equal(endpoints_get(scene->endpoints, (str) { text, (size_t)len }, &endpoint).kind,
 			 ERROR_NONE);
+	list(scene, endpoint);
 	scene->endpoint = endpoint;
 }
 

@@ -3,20 +3,15 @@
  * upstream: compiling a group, choosing a member of it, and the budget of tries.
  *
  * A request that is tried again asks for another member than before; only when none is left does it meet
- * one twice, because a struggling upstream with one endpoint must still get its second try. The budget is
- * earned by requests and spent by retries, so that retries stay a share of the traffic: an upstream that
- * fails everything is not asked for everything twice.
+ * one twice, because a struggling upstream with one endpoint must still get its second try.
  */
 #include "upstream/upstream.h"
 
-enum {
-	RETRY_PRICE = 100,                  /* hundredths of a retry */
-	RETRY_SAVED_MAX = 10 * RETRY_PRICE, /* a few are always allowed, and no more are saved up */
-	DEFAULT_RETRY_ON = 1 << RETRY_CONNECT | 1 << RETRY_RESET,
-};
+enum { DEFAULT_RETRY_ON = 1 << RETRY_CONNECT | 1 << RETRY_RESET };
 
+/* Reports an endpoint that makes no sense; nothing is taken then. */
 static bool member_compile(struct reader *reader, struct endpoints *endpoints,
-			   const struct endpoint_config *config, struct upstream_member *member)
+			   const struct endpoint_config *config, struct roster_member *member)
 {
 	result_value got = endpoints_get(endpoints, config->address, &member->endpoint);
 
@@ -28,36 +23,75 @@ static bool member_compile(struct reader *reader, struct endpoints *endpoints,
 	return !failed(got);
 }
 
-result upstream_compile(struct reader *reader, struct endpoints *endpoints,
-			const struct upstream_config *config, size_t index, struct upstream **ret_upstream)
+/* NULL when an endpoint is wrong: all of them are looked at first. */
+static struct roster *roster_compile(struct reader *reader, struct endpoints *endpoints,
+				     const struct upstream_config *config)
 {
-	struct upstream *upstream = ARENA_NEW(reader->arena, struct upstream);
-	uint64_t weights = 0;
+	size_t count = config->endpoints.len;
+	struct roster_member *members = ARENA_ARRAY(reader->arena, struct roster_member, count);
 	bool is_good = true;
 
-	*upstream = (struct upstream) { .name = config->entry.name, .config = config, .index = index };
-	upstream->count = config->endpoints.len;
-	upstream->members = ARENA_ARRAY(reader->arena, struct upstream_member, upstream->count);
-	for (size_t i = 0; i < upstream->count; i++) {
-		is_good &= member_compile(reader, endpoints, &config->endpoints.at[i], &upstream->members[i]);
-		weights += upstream->members[i].weight;
-	}
+	for (size_t i = 0; i < count; i++)
+		is_good &= member_compile(reader, endpoints, &config->endpoints.at[i], &members[i]);
+	if (is_good)
+		return roster_new(members, count);
+	for (size_t i = 0; i < count; i++)
+		endpoint_unref(&members[i].endpoint);
+	return NULL;
+}
+
+static bool has_weight(const struct upstream_config *config)
+{
+	for (size_t i = 0; i < config->endpoints.len; i++)
+		if (config->endpoints.at[i].weight)
+			return true;
+	return false;
+}
+
+/* An empty list is reported by its table. */
+static bool check_endpoints(struct reader *reader, const struct upstream_config *config)
+{
 	if (!node_find(config->entry.node, STR("endpoints")))
 		diagnostic_error_key(reader->diagnostics, config->entry.node,
 				     "the key \"endpoints\" is missing");
-	is_good &= upstream->count > 0; /* an empty list is reported by its table */
-	if (upstream->count && weights == 0) {
+	if (config->endpoints.len && !has_weight(config)) {
 		diagnostic_error(reader->diagnostics, config->entry.node, "no endpoint has a weight above 0");
-		is_good = false;
+		return false;
 	}
-	*ret_upstream = upstream;
-	return is_good ? OK : error_make(ERROR_INVALID, "an upstream is wrong");
+	return config->endpoints.len > 0;
 }
 
-void upstream_turns_init(struct upstream_turns *turns, const struct upstream *upstream, struct arena *arena)
+result upstream_compile(struct reader *reader, const struct upstream_identities *identities,
+			const struct upstream_config *config, size_t index, struct upstream **ret_upstream)
 {
-	turns->credit = ARENA_ARRAY(arena, int64_t, upstream->count);
-	turns->retry_tokens = RETRY_SAVED_MAX;
+	struct roster *roster = roster_compile(reader, identities->endpoints, config);
+
+	*ret_upstream = NULL;
+	if (!check_endpoints(reader, config) || !roster) {
+		roster_unref(&roster);
+		return error_make(ERROR_INVALID, "an upstream is wrong");
+	}
+	*ret_upstream = ARENA_NEW(reader->arena, struct upstream);
+	**ret_upstream =
+		(struct upstream) { .name = config->entry.name,
+				    .config = config,
+				    .roster = roster,
+				    .state = upstream_states_get(identities->states, config->entry.name),
+				    .index = index };
+	return OK;
+}
+
+void upstream_fini(struct upstream *upstream)
+{
+	if (!upstream)
+		return;
+	roster_unref(&upstream->roster);
+	upstream_state_unref(&upstream->state);
+}
+
+struct roster *upstream_roster(const struct upstream *upstream)
+{
+	return roster_ref(upstream->roster);
 }
 
 static bool was_tried(const struct upstream_tried *tried, const struct endpoint *endpoint)
@@ -71,41 +105,47 @@ static bool was_tried(const struct upstream_tried *tried, const struct endpoint 
 /* Which members may be picked: untried ones first, then untried backups, then anyone. */
 enum stage { STAGE_UNTRIED, STAGE_UNTRIED_BACKUP, STAGE_ANY, STAGES };
 
-static bool may_pick(const struct upstream_member *member, const struct upstream_tried *tried,
-		     enum stage stage)
+static bool may_pick(const struct roster_member *member, const struct upstream_tried *tried, enum stage stage)
 {
-	if (member->weight == 0)
+	if (member->weight == 0 || endpoint_is_drained(member->endpoint))
 		return false;
 	if (stage == STAGE_ANY)
 		return true;
 	return member->is_backup == (stage == STAGE_UNTRIED_BACKUP) && !was_tried(tried, member->endpoint);
 }
 
+static void turns_begin(const struct upstream_choosing *choosing, size_t count)
+{
+	choosing->turns->credit = ARENA_ARRAY(choosing->arena, int64_t, count);
+	choosing->turns->first = random_below(choosing->random, count);
+}
+
 /* Smooth weighted round robin: everyone earns its weight, the richest is chosen and pays for all. */
-static struct endpoint *pick_in_turn(const struct upstream *upstream, struct upstream_turns *turns,
+static struct endpoint *pick_in_turn(const struct roster *roster, const struct upstream_choosing *choosing,
 				     const struct upstream_tried *tried, enum stage stage)
 {
+	struct upstream_turns *turns = choosing->turns;
+	size_t best = roster->count;
 	int64_t total = 0;
-	size_t best = upstream->count;
 
-	for (size_t i = 0; i < upstream->count; i++) {
-		const struct upstream_member *member = &upstream->members[i];
-
-		if (!may_pick(member, tried, stage))
+	if (!turns->credit)
+		turns_begin(choosing, roster->count);
+	for (size_t n = 0, i = turns->first; n < roster->count; n++, i = i + 1 < roster->count ? i + 1 : 0) {
+		if (!may_pick(&roster->members[i], tried, stage))
 			continue;
-		turns->credit[i] += member->weight;
-		total += member->weight;
-		if (best == upstream->count || turns->credit[i] > turns->credit[best])
+		turns->credit[i] += roster->members[i].weight;
+		total += roster->members[i].weight;
+		if (best == roster->count || turns->credit[i] > turns->credit[best])
 			best = i;
 	}
-	if (best == upstream->count)
+	if (best == roster->count)
 		return NULL;
 	turns->credit[best] -= total;
-	return upstream->members[best].endpoint;
+	return roster->members[best].endpoint;
 }
 
 /* Whether a is busier than b, each by its weight. */
-static bool is_busier(const struct upstream_member *a, const struct upstream_member *b)
+static bool is_busier(const struct roster_member *a, const struct roster_member *b)
 {
 	uint64_t load_a = atomic_load_explicit(&a->endpoint->active, memory_order_relaxed) + 1;
 	uint64_t load_b = atomic_load_explicit(&b->endpoint->active, memory_order_relaxed) + 1;
@@ -114,14 +154,14 @@ static bool is_busier(const struct upstream_member *a, const struct upstream_mem
 }
 
 /* The least busy by weight; the search begins at a random member, so that equals share. */
-static struct endpoint *pick_least_busy(const struct upstream *upstream, struct random *random,
+static struct endpoint *pick_least_busy(const struct roster *roster, struct random *random,
 					const struct upstream_tried *tried, enum stage stage)
 {
-	size_t from = random_below(random, upstream->count);
-	const struct upstream_member *best = NULL;
+	size_t from = random_below(random, roster->count);
+	const struct roster_member *best = NULL;
 
-	for (size_t i = 0; i < upstream->count; i++) {
-		const struct upstream_member *member = &upstream->members[(from + i) % upstream->count];
+	for (size_t i = 0; i < roster->count; i++) {
+		const struct roster_member *member = &roster->members[(from + i) % roster->count];
 
 		if (may_pick(member, tried, stage) && (!best || is_busier(best, member)))
 			best = member;
@@ -129,35 +169,35 @@ static struct endpoint *pick_least_busy(const struct upstream *upstream, struct 
 	return best ? best->endpoint : NULL;
 }
 
-struct endpoint *upstream_pick(const struct upstream *upstream, struct upstream_turns *turns,
-			       struct random *random, const struct upstream_tried *tried)
+static struct endpoint *pick_only(const struct roster_member *member)
+{
+	return endpoint_is_drained(member->endpoint) || member->weight == 0 ? NULL : member->endpoint;
+}
+
+struct endpoint *upstream_pick(const struct upstream *upstream, const struct roster *roster,
+			       const struct upstream_choosing *choosing, const struct upstream_tried *tried)
 {
 	struct endpoint *picked = NULL;
 
-	if (upstream->count == 1)
-		return upstream->members[0].endpoint;
+	if (roster->count <= 1)
+		return roster->count ? pick_only(&roster->members[0]) : NULL;
 	for (enum stage stage = STAGE_UNTRIED; stage < STAGES && !picked; stage++) {
 		if (upstream->config->balance == BALANCE_LEAST_REQUESTS)
-			picked = pick_least_busy(upstream, random, tried, stage);
+			picked = pick_least_busy(roster, choosing->random, tried, stage);
 		else
-			picked = pick_in_turn(upstream, turns, tried, stage);
+			picked = pick_in_turn(roster, choosing, tried, stage);
 	}
 	return picked;
 }
 
-void upstream_retry_earn(const struct upstream *upstream, struct upstream_turns *turns)
+void upstream_retry_earn(const struct upstream *upstream)
 {
-	int64_t tokens = turns->retry_tokens + upstream->config->retries.budget;
-
-	turns->retry_tokens = tokens < RETRY_SAVED_MAX ? tokens : RETRY_SAVED_MAX;
+	upstream_state_earn(upstream->state, (uint32_t)upstream->config->retries.budget);
 }
 
-bool upstream_retry_spend(const struct upstream *upstream, struct upstream_turns *turns)
+bool upstream_retry_spend(const struct upstream *upstream)
 {
-	if (upstream->config->retries.budget == 0 || turns->retry_tokens < RETRY_PRICE)
-		return false;
-	turns->retry_tokens -= RETRY_PRICE;
-	return true;
+	return upstream->config->retries.budget && upstream_state_spend(upstream->state);
 }
 
 bool upstream_retries_on(const struct upstream *upstream, enum retry_cause cause)

@@ -3,42 +3,47 @@
  * upstream: a named group of endpoints that serve the same, as a snapshot holds it; and the choice of one
  * of them.
  *
- * Immutable. What changes with every request (the turn of round_robin, the retry budget) is each worker's
- * own, in struct upstream_turns; the load of an endpoint is shared and atomic. Choosing never waits and
- * never connects: whether the chosen one can be reached shows itself in the attempt.
+ * Immutable. Who serves it is a roster, the turn of round_robin each worker's own (struct upstream_turns);
+ * the load of an endpoint and the retry budget are shared and atomic. Choosing never waits and never
+ * connects: whether the chosen one can be reached shows itself in the attempt.
  */
 #pragma once
 
 #include "base/random.h"
-#include "upstream/endpoint.h"
+#include "upstream/roster.h"
 #include "upstream/upstream_config.h"
-
-struct upstream_member {
-	struct endpoint *endpoint;
-	uint32_t weight;
-	bool is_backup;
-};
+#include "upstream/upstream_state.h"
 
 struct upstream {
 	str name;
 	const struct upstream_config *config;
-	struct upstream_member *members;
-	size_t count;
+	struct roster *roster; /* of fixed endpoints */
+	struct upstream_state *state;
 	size_t index; /* among the snapshot's upstreams */
 };
 
-result upstream_compile(struct reader *reader, struct endpoints *endpoints,
-			const struct upstream_config *config, size_t index, struct upstream **ret_upstream);
-/* Reports bad addresses and an upstream without endpoints or in which none has a weight. */
-
-/* One worker's changing half of an upstream. */
-struct upstream_turns {
-	int64_t *credit;      /* round_robin: one for each member */
-	int64_t retry_tokens; /* in hundredths of a retry */
+/* What an upstream finds by name; the process's. */
+struct upstream_identities {
+	struct endpoints *endpoints;
+	struct upstream_states *states;
 };
 
-void upstream_turns_init(struct upstream_turns *turns, const struct upstream *upstream, struct arena *arena);
-/* Begins with a full budget, so that the first failures after a start can be retried. */
+result upstream_compile(struct reader *reader, const struct upstream_identities *identities,
+			const struct upstream_config *config, size_t index, struct upstream **ret_upstream);
+/* Reports bad addresses and an upstream without endpoints or in which none has a weight. In the reader's
+ * arena; what it refers to is let go by upstream_fini(). NULL when it failed. */
+
+void upstream_fini(struct upstream *upstream);
+/* Lets go of roster and state. Accepts NULL. */
+
+struct roster *upstream_roster(const struct upstream *upstream);
+/* Who serves it at this moment. A reference, the caller's. */
+
+/* One worker's changing half of an upstream and its roster. All zero is where it begins. */
+struct upstream_turns {
+	int64_t *credit; /* round_robin: one for each member; NULL: nobody has been chosen yet */
+	size_t first;    /* where the search begins, so that each worker and each reload begins elsewhere */
+};
 
 /* Which members this request has tried: those are asked again only when no other is left. */
 enum { UPSTREAM_TRIED_MAX = 10 };
@@ -48,15 +53,22 @@ struct upstream_tried {
 	size_t count;
 };
 
-struct endpoint *upstream_pick(const struct upstream *upstream, struct upstream_turns *turns,
-			       struct random *random, const struct upstream_tried *tried);
-/* By the upstream's balance; backups only when every other member was tried. NULL when no member has a
- * weight. */
+/* What choosing changes; the worker's. */
+struct upstream_choosing {
+	struct upstream_turns *turns;
+	struct arena *arena; /* of the turns: their credit is made at the first choice */
+	struct random *random;
+};
 
-void upstream_retry_earn(const struct upstream *upstream, struct upstream_turns *turns);
+struct endpoint *upstream_pick(const struct upstream *upstream, const struct roster *roster,
+			       const struct upstream_choosing *choosing, const struct upstream_tried *tried);
+/* By the upstream's balance; backups only when every other member was tried. NULL when no member has a
+ * weight and is not drained. */
+
+void upstream_retry_earn(const struct upstream *upstream);
 /* A request begins: it earns its percentage of a retry. */
 
-bool upstream_retry_spend(const struct upstream *upstream, struct upstream_turns *turns);
+bool upstream_retry_spend(const struct upstream *upstream);
 /* Takes one retry off the budget; false, and nothing taken, when it is used up. */
 
 bool upstream_retries_on(const struct upstream *upstream, enum retry_cause cause);

@@ -14,7 +14,7 @@ struct bench {
 	struct diagnostics *diagnostics;
 	struct document *document;
 	struct upstream_config config;
-	struct endpoints *endpoints;
+	struct upstream_identities identities;
 	struct upstream *upstream;
 	result_value compiled;
 	char *printed;
@@ -26,7 +26,7 @@ static void bench_compile(struct bench *bench, const char *text)
 	struct reader reader;
 	FILE *to;
 
-	*bench = (struct bench) { .endpoints = endpoints_new() };
+	*bench = (struct bench) { .identities = { endpoints_new(), upstream_states_new() } };
 	arena_init(&bench->arena, NULL, ARENA_MAX);
 	bench->diagnostics = diagnostics_new(&bench->arena);
 	assert_int_equal(document_parse(&bench->arena, STR("t.yaml"), str_of(text), NULL, bench->diagnostics,
@@ -38,7 +38,7 @@ static void bench_compile(struct bench *bench, const char *text)
 				   .document = bench->document };
 	fields_read(&reader, document_root(bench->document), upstream_fields, &bench->config);
 	bench->config.entry = (struct entry) { STR("orders"), document_root(bench->document) };
-	bench->compiled = upstream_compile(&reader, bench->endpoints, &bench->config, 3, &bench->upstream);
+	bench->compiled = upstream_compile(&reader, &bench->identities, &bench->config, 3, &bench->upstream);
 	to = open_memstream(&bench->printed, &bench->printed_len);
 	diagnostics_print(bench->diagnostics, to);
 	fclose(to);
@@ -63,7 +63,11 @@ static const char *messages(struct bench *bench)
 static void bench_close(struct bench *bench)
 {
 	free(bench->printed);
-	endpoints_free(&bench->endpoints);
+	upstream_fini(bench->upstream);
+	/* Nothing is held any more, also where compiling has failed half-way. */
+	assert_int_equal(endpoints_count(bench->identities.endpoints), 0);
+	endpoints_free(&bench->identities.endpoints);
+	upstream_states_free(&bench->identities.states);
 	arena_fini(&bench->arena);
 }
 
@@ -80,9 +84,9 @@ static void what_is_not_said_has_its_default(void **state)
 	assert_false(failed(bench.compiled));
 	assert_text(bench.upstream->name, "orders");
 	assert_int_equal(bench.upstream->index, 3);
-	assert_int_equal(bench.upstream->count, 1);
-	assert_int_equal(bench.upstream->members[0].weight, 1);
-	assert_false(bench.upstream->members[0].is_backup);
+	assert_int_equal(bench.upstream->roster->count, 1);
+	assert_int_equal(bench.upstream->roster->members[0].weight, 1);
+	assert_false(bench.upstream->roster->members[0].is_backup);
 	assert_int_equal(config->balance, BALANCE_ROUND_ROBIN);
 	assert_int_equal(config->retries.attempts, 2);
 	assert_int_equal(config->retries.on, 0);
@@ -112,11 +116,11 @@ static void everything_can_be_said(void **state)
 		      "timeouts: { connect: 1ms, response: 2s, idle: 3m, total: 4h }\n"
 		      "connections: { idle: 0, idle_timeout: 0s }\n");
 	assert_string_equal(bench.printed, "");
-	assert_int_equal(bench.upstream->count, 3);
-	assert_int_equal(bench.upstream->members[1].weight, 9);
-	assert_text(bench.upstream->members[1].endpoint->text, "[::1]:2");
-	assert_true(bench.upstream->members[2].is_backup);
-	assert_int_equal(bench.upstream->members[2].weight, 0);
+	assert_int_equal(bench.upstream->roster->count, 3);
+	assert_int_equal(bench.upstream->roster->members[1].weight, 9);
+	assert_text(bench.upstream->roster->members[1].endpoint->text, "[::1]:2");
+	assert_true(bench.upstream->roster->members[2].is_backup);
+	assert_int_equal(bench.upstream->roster->members[2].weight, 0);
 	assert_int_equal(bench.config.balance, BALANCE_LEAST_REQUESTS);
 	assert_int_equal(bench.config.retries.on, 1 << RETRY_CONNECT | 1 << RETRY_502 | 1 << RETRY_TIMEOUT);
 	assert_int_equal(bench.config.timeouts.total, 4 * HOUR);
@@ -173,8 +177,10 @@ static void an_address_is_shared(void **state)
 
 	(void)state;
 	bench_compile(&bench, "endpoints: [\"a:1\", \"b:1\", \"a:1\"]\n");
-	assert_ptr_equal(bench.upstream->members[0].endpoint, bench.upstream->members[2].endpoint);
-	assert_ptr_not_equal(bench.upstream->members[0].endpoint, bench.upstream->members[1].endpoint);
+	assert_ptr_equal(bench.upstream->roster->members[0].endpoint,
+			 bench.upstream->roster->members[2].endpoint);
+	assert_ptr_not_equal(bench.upstream->roster->members[0].endpoint,
+			     bench.upstream->roster->members[1].endpoint);
 	bench_close(&bench);
 }
 

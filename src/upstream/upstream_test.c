@@ -11,8 +11,9 @@ enum { MEMBERS_MAX = 8, PICKS_MAX = 64 };
 struct bench {
 	struct arena arena;
 	struct endpoint endpoints[MEMBERS_MAX];
-	struct upstream_member members[MEMBERS_MAX];
+	struct roster *roster;
 	struct upstream_config config;
+	struct upstream_states *states;
 	struct upstream upstream;
 	struct upstream_turns turns;
 	struct random random;
@@ -22,32 +23,45 @@ struct bench {
 /* Members "a", "b", ... of these weights; a capital in `kinds` is a backup. */
 static void bench_open(struct bench *bench, enum balance balance, const char *kinds, const uint32_t *weights)
 {
+	struct roster_member members[MEMBERS_MAX];
+
 	*bench = (struct bench) { .random = { 1, 2 } };
 	arena_init(&bench->arena, NULL, 1 << 20);
 	bench->config.balance = balance;
+	bench->states = upstream_states_new();
 	bench->upstream = (struct upstream) { .config = &bench->config,
-					      .members = bench->members,
-					      .count = strlen(kinds) };
-	for (size_t i = 0; i < bench->upstream.count; i++) {
-		bench->endpoints[i].number = (unsigned)i;
-		bench->members[i] = (struct upstream_member) { .endpoint = &bench->endpoints[i],
-							       .weight = weights[i],
-							       .is_backup = kinds[i] < 'a' };
+					      .state = upstream_states_get(bench->states, STR("u")) };
+	for (size_t i = 0; i < strlen(kinds); i++) {
+		atomic_init(&bench->endpoints[i].registered.references, 2); /* it is not to be freed */
+		members[i] = (struct roster_member) { .endpoint = &bench->endpoints[i],
+						      .weight = weights[i],
+						      .is_backup = kinds[i] < 'a' };
 	}
-	upstream_turns_init(&bench->turns, &bench->upstream, &bench->arena);
+	bench->roster = roster_new(members, strlen(kinds));
+	/* Begun at the first, so that the order can be told. */
+	bench->turns.credit = ARENA_ARRAY(&bench->arena, int64_t, MEMBERS_MAX);
 }
 
 static void bench_close(struct bench *bench)
 {
+	roster_unref(&bench->roster);
+	upstream_state_unref(&bench->upstream.state);
+	upstream_states_free(&bench->states);
 	arena_fini(&bench->arena);
+}
+
+static struct endpoint *pick_endpoint(struct bench *bench)
+{
+	struct upstream_choosing choosing = { &bench->turns, &bench->arena, &bench->random };
+
+	return upstream_pick(&bench->upstream, bench->roster, &choosing, &bench->tried);
 }
 
 static char pick(struct bench *bench)
 {
-	struct endpoint *picked =
-		upstream_pick(&bench->upstream, &bench->turns, &bench->random, &bench->tried);
+	struct endpoint *picked = pick_endpoint(bench);
 
-	return picked ? (char)('a' + picked->number) : '-';
+	return picked ? (char)('a' + (picked - bench->endpoints)) : '-';
 }
 
 static void try(struct bench *bench, const char *names)
@@ -153,7 +167,7 @@ static void the_least_busy_is_picked(void **state)
 		struct bench bench;
 
 		bench_open(&bench, BALANCE_LEAST_REQUESTS, load_rows[i].kinds, load_rows[i].weights);
-		for (size_t m = 0; m < bench.upstream.count; m++)
+		for (size_t m = 0; m < bench.roster->count; m++)
 			atomic_store(&bench.endpoints[m].active, load_rows[i].active[m]);
 		for (unsigned again = 0; again < 20; again++)
 			assert_row(pick(&bench) == load_rows[i].want, i, load_rows[i].name);
@@ -184,9 +198,7 @@ static void load_settles_by_weight(void **state)
 	(void)state;
 	bench_open(&bench, BALANCE_LEAST_REQUESTS, "abc", (uint32_t[]) { 1, 2, 5 });
 	for (unsigned i = 0; i < 80; i++)
-		atomic_fetch_add(
-			&upstream_pick(&bench.upstream, &bench.turns, &bench.random, &bench.tried)->active,
-			1);
+		atomic_fetch_add(&pick_endpoint(&bench)->active, 1);
 	assert_in_range(bench.endpoints[0].active, 9, 11);
 	assert_in_range(bench.endpoints[1].active, 19, 21);
 	assert_in_range(bench.endpoints[2].active, 49, 51);
@@ -250,13 +262,75 @@ static void who_was_left_out_does_not_catch_up(void **state)
 	bench_close(&bench);
 }
 
+/* Each worker begins anew with each reload: not all of them with the same member. */
+static void the_first_turn_is_anyones(void **state)
+{
+	unsigned counts[4] = { 0 };
+	struct bench bench;
+
+	(void)state;
+	bench_open(&bench, BALANCE_ROUND_ROBIN, "abcd", (uint32_t[]) { 1, 1, 1, 1 });
+	for (unsigned i = 0; i < 2000; i++) {
+		bool seen[4] = { false };
+
+		bench.turns = (struct upstream_turns) { 0 };
+		for (unsigned n = 0; n < 4; n++) {
+			char picked = pick(&bench);
+
+			counts[picked - 'a'] += n == 0;
+			assert_false(seen[picked - 'a']);
+			seen[picked - 'a'] = true;
+		}
+		arena_fini(&bench.arena);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		assert_in_range(counts[i], 400, 600);
+	bench_close(&bench);
+}
+
+/* ---- drained by the operator ---- */
+
+static const struct {
+	const char *name, *kinds;
+	uint32_t weights[MEMBERS_MAX];
+	const char *drained, *tried, *may; /* one of these is picked */
+} drained_rows[] = {
+	{ "the only one", "a", { 1 }, "a", "", "-" },
+	{ "one of two", "ab", { 1, 1 }, "a", "", "b" },
+	{ "all", "abc", { 1, 1, 1 }, "abc", "", "-" },
+	{ "also where the other was tried", "ab", { 1, 1 }, "a", "b", "b" },
+	{ "a backup stands in", "aB", { 1, 1 }, "a", "", "b" },
+	{ "a drained backup does not", "aB", { 1, 1 }, "ab", "", "-" },
+	{ "the others share", "abc", { 1, 1, 1 }, "b", "", "ac" },
+};
+
+static void a_drained_one_is_never_picked(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(drained_rows); i++) {
+		for (enum balance balance = BALANCE_ROUND_ROBIN; balance <= BALANCE_LEAST_REQUESTS;
+		     balance++) {
+			struct bench bench;
+
+			bench_open(&bench, balance, drained_rows[i].kinds, drained_rows[i].weights);
+			for (const char *at = drained_rows[i].drained; *at; at++)
+				atomic_store(&bench.endpoints[*at - 'a'].is_drained, true);
+			try(&bench, drained_rows[i].tried);
+			for (unsigned again = 0; again < 20; again++)
+				assert_row(strchr(drained_rows[i].may, pick(&bench)), i,
+					   drained_rows[i].name);
+			bench_close(&bench);
+		}
+	}
+}
+
 /* ---- the retry budget ---- */
 
 static unsigned spend_all(struct bench *bench)
 {
 	unsigned spent = 0;
 
-	while (upstream_retry_spend(&bench->upstream, &bench->turns))
+	while (upstream_retry_spend(&bench->upstream))
 		spent++;
 	return spent;
 }
@@ -287,7 +361,7 @@ static void retries_are_earned_by_requests(void **state)
 		bench.config.retries.budget = budget_rows[i].budget;
 		assert_row(spend_all(&bench) == (budget_rows[i].budget ? 10 : 0), i, "a few at first");
 		for (unsigned n = 0; n < budget_rows[i].requests; n++)
-			upstream_retry_earn(&bench.upstream, &bench.turns);
+			upstream_retry_earn(&bench.upstream);
 		assert_row(spend_all(&bench) == budget_rows[i].want, i, budget_rows[i].name);
 		bench_close(&bench);
 	}
@@ -304,9 +378,9 @@ static void retries_stay_within_their_percentage(void **state)
 	bench_open(&bench, BALANCE_ROUND_ROBIN, "a", (uint32_t[]) { 1 });
 	bench.config.retries.budget = 20;
 	for (unsigned n = 0; n < 10000; n++) {
-		upstream_retry_earn(&bench.upstream, &bench.turns);
+		upstream_retry_earn(&bench.upstream);
 		if (random_below(&random, 2))
-			spent += upstream_retry_spend(&bench.upstream, &bench.turns);
+			spent += upstream_retry_spend(&bench.upstream);
 	}
 	assert_in_range(spent, 1990, 2010);
 	bench_close(&bench);
@@ -349,6 +423,8 @@ int main(void)
 		cmocka_unit_test(load_settles_by_weight),
 		cmocka_unit_test(others_are_tried_first),
 		cmocka_unit_test(who_was_left_out_does_not_catch_up),
+		cmocka_unit_test(the_first_turn_is_anyones),
+		cmocka_unit_test(a_drained_one_is_never_picked),
 		cmocka_unit_test(retries_are_earned_by_requests),
 		cmocka_unit_test(retries_stay_within_their_percentage),
 		cmocka_unit_test(causes_are_as_configured),

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * door: opening and closing a worker's listening sockets, and what goes on over a reload.
+ *
+ * A door is the listener's place in the worker, whatever snapshot names it: its socket, its connections and
+ * their number go on while what is allowed at it changes. One that no snapshot names any more is closing: it
+ * stays as it was until its last connection has gone.
+ */
+#pragma once
+
+#include "proxy/worker.h"
+
+result doors_open(struct worker *worker, const struct worker_options *options);
+/* The worker's first. What was opened before an error stays open: doors_close(). */
+
+void doors_change(struct worker *worker, const struct worker_change *change);
+/* worker->generation is the new one already. Doors that go on have it; new ones are opened, the rest close.
+ */
+
+void doors_finish(struct worker *worker);
+/* All of them begin to close. */
+
+void doors_close(struct worker *worker);
+/* Nobody is let in, and no connection is left. */
+
+void door_leave(struct door *door);
+/* A connection has gone; the door too when it is closing and that was its last. */

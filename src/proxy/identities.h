@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * identities: what of the process outlives its snapshots, each found again by its name.
+ *
+ * One in a process, made before the first snapshot and gone after the last. Snapshots refer to what they
+ * find here; what none refers to any more is gone.
+ */
+#pragma once
+
+#include "upstream/upstream.h"
+
+struct identities {
+	struct endpoints *endpoints;
+	struct upstream_states *upstream_states;
+};
+
+void identities_init(struct identities *identities);
+
+void identities_fini(struct identities *identities);
+/* When no snapshot, no edition and no worker is left. */

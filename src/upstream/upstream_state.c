@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upstream_state: tokens that are earned by requests and spent by retries.
+ *
+ * So that retries stay a share of the traffic: an upstream that fails everything is not asked for everything
+ * twice. It is the process's and not a worker's: what is saved up does not grow with the number of cores.
+ */
+#include "upstream/upstream_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+
+enum {
+	RETRY_PRICE = 100,                  /* hundredths of a retry */
+	RETRY_SAVED_MAX = 10 * RETRY_PRICE, /* a few are always allowed, and no more are saved up */
+};
+
+struct upstream_states {
+	struct registry by_name;
+};
+
+static result state_make(void *owner, str name, struct registered **ret_made)
+{
+	struct upstream_state *state = calloc(1, sizeof *state + name.len);
+	char *room;
+
+	(void)owner;
+	ASSERT(state);
+	room = (char *)(state + 1);
+	memcpy(room, name.ptr, name.len);
+	state->registered.name = (str) { room, name.len };
+	atomic_init(&state->retry_tokens, RETRY_SAVED_MAX);
+	*ret_made = &state->registered;
+	return OK;
+}
+
+static void state_release(struct registered *registered)
+{
+	free(registered);
+}
+
+struct upstream_states *upstream_states_new(void)
+{
+	struct upstream_states *states = calloc(1, sizeof *states);
+
+	ASSERT(states);
+	registry_init(&states->by_name, SIZE_MAX, state_make, state_release, states);
+	return states;
+}
+
+void upstream_states_free(struct upstream_states **states)
+{
+	if (!*states)
+		return;
+	registry_fini(&(*states)->by_name);
+	free(*states);
+	*states = NULL;
+}
+
+struct upstream_state *upstream_states_get(struct upstream_states *states, str name)
+{
+	struct registered *registered;
+
+	ASSERT(!failed(registry_get(&states->by_name, name, &registered)));
+	return (struct upstream_state *)registered;
+}
+
+void upstream_state_unref(struct upstream_state **state)
+{
+	if (*state)
+		registered_unref(&(*state)->registered);
+	*state = NULL;
+}
+
+void upstream_state_earn(struct upstream_state *state, uint32_t hundredths)
+{
+	uint32_t tokens = atomic_load_explicit(&state->retry_tokens, memory_order_relaxed);
+
+	while (tokens < RETRY_SAVED_MAX && hundredths) {
+		uint32_t more = tokens + hundredths < RETRY_SAVED_MAX ? tokens + hundredths : RETRY_SAVED_MAX;
+
+		if (atomic_compare_exchange_weak_explicit(&state->retry_tokens, &tokens, more,
+							  memory_order_relaxed, memory_order_relaxed))
+			break;
+	}
+}
+
+bool upstream_state_spend(struct upstream_state *state)
+{
+	uint32_t tokens = atomic_load_explicit(&state->retry_tokens, memory_order_relaxed);
+
+	while (tokens >= RETRY_PRICE)
+		if (atomic_compare_exchange_weak_explicit(&state->retry_tokens, &tokens, tokens - RETRY_PRICE,
+							  memory_order_relaxed, memory_order_relaxed))
+			return true;
+	return false;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upstream_state: what of an upstream outlives a snapshot, by the upstream's name: the budget of retries.
+ *
+ * Shared by the workers. Requests of a healthy upstream only read it, for nothing is written where the budget
+ * is full.
+ */
+#pragma once
+
+#include "base/registry.h"
+
+struct upstream_state {
+	struct registered registered;  /* first */
+	_Atomic uint32_t retry_tokens; /* in hundredths of a retry */
+};
+
+struct upstream_states;
+
+struct upstream_states *upstream_states_new(void);
+/* All of a process. */
+
+void upstream_states_free(struct upstream_states **states);
+/* When no upstream is left. Clears the address, accepts NULL. */
+
+struct upstream_state *upstream_states_get(struct upstream_states *states, str name);
+/* Finds or makes it, from any thread; the caller has it until upstream_state_unref(). A new one has a full
+ * budget, so that the first failures after a start can be retried. */
+
+void upstream_state_unref(struct upstream_state **state);
+/* The last one frees it; clears the address, accepts NULL. */
+
+void upstream_state_earn(struct upstream_state *state, uint32_t hundredths);
+/* A request begins. */
+
+bool upstream_state_spend(struct upstream_state *state);
+/* Takes one retry off the budget; false, and nothing taken, when it is used up. */
