@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include "observe/decision.h"
 #include "observe/exchange_facts.h"
 
 struct metrics;       /* of a process */
@@ -44,14 +45,6 @@ enum metric_outcome {
 	OUTCOME_MALFORMED, /* an answer that breaks the rules */
 	OUTCOME_CANCELLED, /* ended from this side: the client went, or no memory */
 	OUTCOMES,
-};
-
-enum metric_decision {
-	DECISION_CONTINUE,
-	DECISION_REFUSE, /* it answered itself, whatever the answer */
-	DECISION_REPORT, /* it would have, but only reports */
-	DECISION_SKIP,   /* its `when` did not hold */
-	DECISIONS,
 };
 
 enum metric_connection { CONNECTION_ACTIVE, CONNECTION_IDLE, CONNECTION_STATES };
@@ -88,7 +81,7 @@ void metrics_count_try(struct metrics_shard *shard, struct metric_series *endpoi
 void metrics_count_retry(struct metrics_shard *shard, struct metric_series *upstream);
 
 void metrics_count_decision(struct metrics_shard *shard, struct metric_series *policy,
-			    enum metric_decision decision);
+			    enum decision decision);
 
 void metrics_move_connection(struct metrics_shard *shard, struct metric_series *listener,
 			     enum metric_connection state, int change);

@@ -99,8 +99,7 @@ void metrics_count_retry(struct metrics_shard *shard, struct metric_series *upst
 		add(&cell_of(upstream, shard, 0)->values[0], 1);
 }
 
-void metrics_count_decision(struct metrics_shard *shard, struct metric_series *policy,
-			    enum metric_decision decision)
+void metrics_count_decision(struct metrics_shard *shard, struct metric_series *policy, enum decision decision)
 {
 	if (shard && policy)
 		add(&cell_of(policy, shard, 0)->values[decision], 1);

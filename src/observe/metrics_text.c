@@ -206,7 +206,7 @@ static void print_decisions(const struct metrics_scrape *scrape, const struct me
 			    struct buf *out)
 {
 	static const char *const labels[] = { "policy", ",api", ",decision" };
-	static const char *const words[DECISIONS] = { "continue", "refuse", "report", "skip" };
+	static const char *const words[DECISIONS] = { "continue", "answer", "report", "skip" };
 
 	put_words(scrape, series, labels, words, DECISIONS, out);
 }

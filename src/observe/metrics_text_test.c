@@ -138,7 +138,7 @@ static void test_the_others(void **state)
 		"gatehouse_connections{listener=\"public\",state=\"active\"} 1",
 		"gatehouse_connections{listener=\"public\",state=\"idle\"} 2",
 		"gatehouse_policy_decisions_total{policy=\"ip\",api=\"orders\",decision=\"continue\"} 0",
-		"gatehouse_policy_decisions_total{policy=\"ip\",api=\"orders\",decision=\"refuse\"} 1",
+		"gatehouse_policy_decisions_total{policy=\"ip\",api=\"orders\",decision=\"answer\"} 1",
 		"gatehouse_policy_decisions_total{policy=\"ip\",api=\"orders\",decision=\"report\"} 2",
 		"gatehouse_policy_decisions_total{policy=\"ip\",api=\"orders\",decision=\"skip\"} 1",
 		"gatehouse_config_reloads_total{outcome=\"success\"} 2",
@@ -160,7 +160,7 @@ static void test_the_others(void **state)
 		metrics_move_connection(shards[i % 2], listener, CONNECTION_IDLE, 1);
 	metrics_move_connection(shards[0], listener, CONNECTION_IDLE, -1);
 	metrics_move_connection(shards[0], listener, CONNECTION_ACTIVE, 1);
-	metrics_count_decision(shards[0], policy, DECISION_REFUSE);
+	metrics_count_decision(shards[0], policy, DECISION_ANSWER);
 	metrics_count_decision(shards[0], policy, DECISION_REPORT);
 	metrics_count_decision(shards[1], policy, DECISION_REPORT);
 	metrics_count_decision(shards[1], policy, DECISION_SKIP);

@@ -14,6 +14,7 @@
 
 #include "codec/http_head.h"
 #include "config/field.h"
+#include "observe/decision.h"
 #include "observe/reason.h"
 #include "route/route.h"
 
@@ -65,15 +66,6 @@ struct policy_instance {
 	const struct expression *when; /* NULL: every request */
 	bool is_report;                /* `report: true`: what it would answer is written down only */
 	uint8_t condition;             /* its bit in view->skipped; with `when` only */
-};
-
-/* Of one policy about one request, as the metrics count it. */
-enum decision {
-	DECISION_CONTINUE, /* it ran and let the request go on */
-	DECISION_ANSWER,   /* it answered itself: refusals, redirects, preflights */
-	DECISION_REPORT,   /* it would have answered, but for `report: true` */
-	DECISION_SKIP,     /* its `when` did not hold */
-	DECISIONS,
 };
 
 struct policy_chain {
