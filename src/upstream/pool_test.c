@@ -550,6 +550,79 @@ static void every_address_of_a_name_is_tried(void **state)
 	close(peer);
 }
 
+/* ---- endpoints that vanish ---- */
+
+static bool turn_until_idle(struct scene *scene, size_t want)
+{
+	deadline late = deadline_after(time_monotonic(), 20 * SECOND);
+
+	while (pool_idle_count(scene->pool, scene->endpoint) != want) {
+		if (time_monotonic() > late)
+			return false;
+		loop_turn(scene->world.loop, deadline_after(time_monotonic(), 50 * MILLISECOND));
+	}
+	return true;
+}
+
+/* Its connections hold it, and are closed soon after: then it is gone, and so is its number. */
+static void connections_of_who_vanished_are_closed(void **state)
+{
+	struct scene scene;
+	int peer;
+
+	(void)state;
+	scene_open(&scene);
+	give(take(&scene), MINUTE);
+	peer = accept_one(&scene);
+	assert_int_equal(pool_idle_count(scene.pool, scene.endpoint), 1);
+	endpoint_ref(scene.endpoint);
+	roster_unref(&scene.roster);
+	assert_int_equal(endpoints_count(scene.endpoints), 1);
+	assert_true(turn_until_idle(&scene, 0));
+	assert_int_equal(read(peer, &(char) { 0 }, 1), 0);
+	endpoint_unref(&scene.endpoint);
+	assert_int_equal(endpoints_count(scene.endpoints), 0);
+	close(peer);
+	scene_close(&scene);
+}
+
+/* One that is at work is not cut; it is closed after it was given back. */
+static void a_connection_at_work_is_not_cut(void **state)
+{
+	struct pool_connection *connection;
+	struct scene scene;
+	int peer;
+
+	(void)state;
+	scene_open(&scene);
+	connection = take(&scene);
+	peer = accept_one(&scene);
+	roster_unref(&scene.roster);
+	assert_int_equal(send(peer, "x", 1, 0), 1);
+	assert_int_equal(endpoints_count(scene.endpoints), 1);
+	world_turn(&scene.world);
+	assert_true(socket_is_readable(&connection->socket));
+	pool_drop(&connection);
+	assert_int_equal(endpoints_count(scene.endpoints), 0);
+	close(peer);
+	scene_close(&scene);
+}
+
+static void connections_of_a_drained_one_are_closed(void **state)
+{
+	struct scene scene;
+	int peer;
+
+	(void)state;
+	scene_open(&scene);
+	give(take(&scene), MINUTE);
+	peer = accept_one(&scene);
+	atomic_store(&scene.endpoint->is_drained, true);
+	assert_true(turn_until_idle(&scene, 0));
+	close(peer);
+	scene_close(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -566,6 +639,9 @@ int main(void)
 		cmocka_unit_test(a_name_that_nobody_knows_is_told),
 		cmocka_unit_test(waiting_ends_in_time_or_when_cancelled),
 		cmocka_unit_test(every_address_of_a_name_is_tried),
+		cmocka_unit_test(connections_of_who_vanished_are_closed),
+		cmocka_unit_test(a_connection_at_work_is_not_cut),
+		cmocka_unit_test(connections_of_a_drained_one_are_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The budget of retries over reloads and between workers: never more than was earned.
+ */
+#include "upstream/upstream_state.h"
+
+#include <pthread.h>
+
+#include "base/testing.h"
+
+enum { THREADS = 4, REQUESTS = 20000, BUDGET = 20, SAVED = 10 };
+
+static unsigned spend_all(struct upstream_state *state)
+{
+	unsigned spent = 0;
+
+	while (upstream_state_spend(state))
+		spent++;
+	return spent;
+}
+
+static void a_budget_outlives_those_who_use_it(void **state)
+{
+	struct upstream_states *states = upstream_states_new();
+	struct upstream_state *old = upstream_states_get(states, STR("orders")), *new, *other;
+
+	(void)state;
+	assert_int_equal(spend_all(old), SAVED);
+	new = upstream_states_get(states, STR("orders"));
+	upstream_state_unref(&old);
+	assert_null(old);
+	assert_int_equal(spend_all(new), 0);
+	other = upstream_states_get(states, STR("users"));
+	assert_int_equal(spend_all(other), SAVED);
+	upstream_state_unref(&new);
+	upstream_state_unref(&other);
+	new = upstream_states_get(states, STR("orders"));
+	assert_int_equal(spend_all(new), SAVED); /* it was gone: a new one begins full */
+	upstream_state_unref(&new);
+	upstream_states_free(&states);
+	assert_null(states);
+	upstream_states_free(&states);
+}
+
+static const struct {
+	const char *name;
+	uint32_t hundredths;
+	unsigned requests, want;
+} rows[] = {
+	{ "nothing earned", 0, 1000, 0 },
+	{ "not quite one", 33, 3, 0 },
+	{ "one", 34, 3, 1 },
+	{ "one for each", 100, 4, 4 },
+	{ "at most ten", 100, 11, 10 },
+	{ "at most ten, in one", 5000, 1, 10 },
+	{ "ten, from both sides", 99, 11, 10 },
+};
+
+static void what_is_earned_can_be_spent(void **state)
+{
+	struct upstream_states *states = upstream_states_new();
+	struct upstream_state *one = upstream_states_get(states, STR("u"));
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		atomic_store(&one->retry_tokens, 0);
+		for (unsigned n = 0; n < rows[i].requests; n++)
+			upstream_state_earn(one, rows[i].hundredths);
+		assert_row(spend_all(one) == rows[i].want, i, rows[i].name);
+	}
+	upstream_state_unref(&one);
+	upstream_states_free(&states);
+}
+
+struct user {
+	pthread_t thread;
+	struct upstream_state *state;
+	unsigned spent;
+};
+
+static void *use(void *argument)
+{
+	struct user *user = argument;
+
+	for (unsigned i = 0; i < REQUESTS; i++) {
+		upstream_state_earn(user->state, BUDGET);
+		user->spent += upstream_state_spend(user->state);
+	}
+	return NULL;
+}
+
+/* Not a hundredth is earned or spent twice. */
+static void threads_share_one_budget(void **state)
+{
+	struct upstream_states *states = upstream_states_new();
+	struct user users[THREADS] = { 0 };
+	unsigned spent = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < THREADS; i++) {
+		users[i].state = upstream_states_get(states, STR("u"));
+		assert_int_equal(pthread_create(&users[i].thread, NULL, use, &users[i]), 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++) {
+		pthread_join(users[i].thread, NULL);
+		spent += users[i].spent;
+	}
+	assert_in_range(spent, 1, THREADS * REQUESTS * BUDGET / 100 + SAVED);
+	for (unsigned i = 0; i < THREADS; i++)
+		upstream_state_unref(&users[i].state);
+	upstream_states_free(&states);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_budget_outlives_those_who_use_it),
+		cmocka_unit_test(what_is_earned_can_be_spent),
+		cmocka_unit_test(threads_share_one_budget),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
