@@ -7,6 +7,7 @@ X(request_id,
   "Gives every request an id, or keeps the one that a trusted client sent, and tells it to both sides.")
 X(headers, "Sets, adds and removes fields of requests and answers.")
 X(rewrite, "Changes the path, the host or the query that the upstream gets.")
+X(compress, "Sends answers in a content coding that the client accepts.")
 X(respond, "Answers by itself.")
 X(redirect, "Sends the client somewhere else.")
 X(ip, "Lets clients in, or keeps them out, by their address.")

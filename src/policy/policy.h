@@ -14,10 +14,12 @@
 
 #include "codec/http_head.h"
 #include "config/field.h"
+#include "http/encoder.h"
 #include "observe/decision.h"
 #include "observe/reason.h"
 #include "route/route.h"
 
+struct body_source;
 struct expression;
 struct policy_instance;
 struct regex_scratch;
@@ -76,6 +78,9 @@ struct policy_chain {
 
 /* What policies do to the world. */
 struct effects {
+	/* A source above view->response_body that gives it in a coding, until the exchange ends. NULL: none
+	 * can be had now. */
+	struct body_source *(*encode)(void *self, struct view *view, enum coding coding);
 	wall_time (*wall)(void *self);
 	uint64_t (*random)(void *self);
 	result (*sleep)(void *self, struct view *view, duration time);
@@ -116,8 +121,10 @@ struct view {
 	const struct route_parameter *parameters;
 	size_t parameter_count;
 
-	struct http_response *response; /* in response functions: its fields and status may be edited */
-	str endpoint;                   /* in response functions; empty when no upstream was asked */
+	struct http_response *response;    /* in response functions: its fields and status may be edited */
+	str endpoint;                      /* in response functions; empty when no upstream was asked */
+	struct body_source *response_body; /* of an upstream's answer; NULL: the gateway's own. A source above
+					      it may take its place. */
 
 	struct answer answer; /* by view_answer() */
 	str reported;         /* "limit=rate_limited, door=ip_denied": who would have answered, and why */
@@ -132,6 +139,10 @@ enum verdict view_answer(struct view *view, const struct answer *answer);
 
 enum verdict view_refuse(struct view *view, enum reason reason);
 /* A problem document with the reason's own words. POLICY_ANSWERED. */
+
+bool view_encode_body(struct view *view, enum coding coding);
+/* In response functions: the client gets the body in this coding; the fields are the caller's business.
+ * False, and nothing changed, when it is the gateway's own answer or as much is at work as may be. */
 
 bool view_is_preflight(const struct view *view);
 /* A CORS preflight: OPTIONS with Origin and Access-Control-Request-Method (Fetch standard). */

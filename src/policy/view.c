@@ -13,6 +13,20 @@ enum verdict view_refuse(struct view *view, enum reason reason)
 	return view_answer(view, &(struct answer) { .reason = reason });
 }
 
+bool view_encode_body(struct view *view, enum coding coding)
+{
+	const struct effects *effects = view->effects;
+	struct body_source *encoded = NULL;
+
+	if (view->response_body && effects->encode)
+		encoded = effects->encode(effects->self, view, coding);
+	if (!encoded)
+		return false;
+	view->response_body = encoded;
+	view->response->framing = HTTP_CHUNKED; /* nobody knows its length */
+	return true;
+}
+
 bool view_is_preflight(const struct view *view)
 {
 	const struct http_fields *fields = &view->request->fields;

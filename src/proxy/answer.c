@@ -180,6 +180,7 @@ void answer_send(struct exchange *x, enum reason reason)
 		return;
 	response = make_response(x, reason, &body);
 	x->view.response = &response;
+	x->view.response_body = NULL;
 	if (x->target)
 		policy_chain_response(&x->target->chain, &x->view);
 	response.keep_alive = x->keep_alive = may_keep(x, reason);

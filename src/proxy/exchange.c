@@ -236,6 +236,7 @@ static enum exchange_end exchange_finish(struct exchange *x)
 	enum exchange_end end = end_of(x);
 
 	x->session->connection->exchange = NULL;
+	encoder_give(&x->encoder);
 	arena_fini(&x->arena);
 	generation_leave(x->generation);
 	return end;

@@ -34,6 +34,7 @@ struct exchange {
 	deadline until; /* for all of it */
 	struct h1_request request;
 	struct h1_source body;       /* the client's */
+	struct encoder *encoder;     /* at work on the answer; NULL: none */
 	const struct target *target; /* NULL: not routed */
 	bool has_answer;             /* the head of an answer was made: it is too late for another */
 	bool keep_alive;             /* what the answer's head says, and what holds afterwards */

@@ -66,6 +66,7 @@ static result prepare_for_client(struct forward *f)
 		http_fields_remove(&response->fields, HTTP_CONTENT_LENGTH);
 	TRY(http_fields_add(&response->fields, HTTP_VIA, STR("Via"), STR("1.1 gatehouse")));
 	x->view.response = response;
+	x->view.response_body = &f->answer.source;
 	policy_chain_response(&x->target->chain, &x->view);
 	return OK;
 }
@@ -115,7 +116,7 @@ enum reason handover_answer(struct forward *f)
 	x->has_answer = true;
 	x->status = head.status;
 	relay = (struct relay) { .loop = x->worker->loop,
-				 .from = &f->answer.source,
+				 .from = x->view.response_body,
 				 .to = &sink.sink,
 				 .from_idle = x->target->timeouts->idle,
 				 .to_idle = exchange_limits(x)->body_timeout,

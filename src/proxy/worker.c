@@ -14,10 +14,12 @@
 #include "base/assert.h"
 #include "proxy/connection.h"
 #include "proxy/door.h"
+#include "proxy/filter.h"
 
 enum {
 	BLOCKS_KEPT = 4096,
 	FIBERS_MAX = 65536,
+	ENCODERS_MAX = 128, /* a megabyte each, or little more */
 };
 
 static const size_t blocks_max = (size_t)2 << 30;
@@ -53,9 +55,12 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 	scratch_init(&worker->scratch, &worker->blocks);
 	arena_init(&worker->arena, NULL, SIZE_MAX / 2);
 	random_init(&worker->random);
-	worker->effects = (struct effects) { .wall = live_wall, .random = live_random, .self = worker };
+	worker->effects = (struct effects) {
+		.wall = live_wall, .random = live_random, .encode = filter_encode, .self = worker
+	};
 	worker->journal = options->journal;
 	worker->access = options->access;
+	worker->encoders = encoders_new(ENCODERS_MAX);
 	worker->route_scratch = route_scratch_new();
 	worker->workers = options->workers;
 	worker->response_fields = ARENA_ARRAY(&worker->arena, struct http_field, RESPONSE_FIELDS_MAX);
@@ -207,6 +212,7 @@ void worker_free(struct worker **address)
 	if (worker->generation)
 		generation_leave(worker->generation);
 	route_scratch_free(&worker->route_scratch);
+	encoders_free(&worker->encoders);
 	arena_fini(&worker->arena);
 	scratch_fini(&worker->scratch);
 	block_pool_fini(&worker->blocks);

@@ -60,6 +60,7 @@ struct worker {
 	struct scratch scratch;
 	struct dns *dns;
 	struct pool *pool;
+	struct encoders *encoders;
 	struct random random;
 	struct effects effects; /* what policies may ask of the world */
 	struct journal *journal;
