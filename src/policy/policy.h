@@ -21,6 +21,7 @@
 
 struct body_source;
 struct expression;
+struct identity;
 struct policy_instance;
 struct regex_scratch;
 struct regex_table;
@@ -118,6 +119,7 @@ struct view {
 	str request_id_header; /* the field that bears it to the upstream */
 
 	str api, route;
+	const struct identity *identity; /* who asks; NULL: nobody was authenticated */
 	const struct route_parameter *parameters;
 	size_t parameter_count;
 

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Expressions as a configuration has them, and asking them. */
+#include "policy/expression.h"
+
+#include "base/assert.h"
+#include "policy/expression_private.h"
+
+static void read_node(struct reader *reader, const struct node *node, void *ret_member)
+{
+	(void)reader;
+	*(const struct node **)ret_member = node;
+}
+
+const struct field_form expression_form = {
+	.manual = "an [expression](#expressions)",
+	.schema = "{\"type\": [\"string\", \"boolean\", \"number\"]}",
+	.read = read_node,
+};
+
+/* Where the text stands in its line as it is written, the mistake itself is underlined; where YAML has
+ * folded, quoted or replaced something, all of it. */
+static void report(struct diagnostics *diagnostics, const struct node *node,
+		   const struct expression_error *error)
+{
+	bool is_verbatim =
+		!node->is_expanded && error->line == 1 && !node->is_quoted && node->width == node->text.len;
+	struct place place = { .source = node->file,
+			       .line = node->line,
+			       .column = node->column + (uint32_t)error->column - 1,
+			       .width = 1 };
+
+	if (is_verbatim)
+		diagnostic_error_place(diagnostics, node, place, "%zu:%zu: %.*s", error->line, error->column,
+				       STR_ARG(error->why));
+	else
+		diagnostic_error(diagnostics, node, "%zu:%zu: %.*s", error->line, error->column,
+				 STR_ARG(error->why));
+}
+
+result expression_compile(const struct policy_compile *compile, const struct node *node,
+			  enum expression_want want, const struct expression **ret_expression)
+{
+	struct diagnostics *diagnostics = compile->reader->diagnostics;
+	struct expression_error error;
+
+	*ret_expression = NULL;
+	if (node->kind != NODE_SCALAR) {
+		diagnostic_error(diagnostics, node,
+				 "want an expression in one text, such as 'request.method == \"GET\"'");
+		return error_make(ERROR_INVALID, "no expression");
+	}
+	if (expression_parse(compile->reader->arena, compile->regexes, node->text, want, ret_expression,
+			     &error))
+		return OK;
+	report(diagnostics, node, &error);
+	return error_make(ERROR_INVALID, "the expression is wrong");
+}
+
+/* The operands of the new node are copies: an operand is linked to its neighbour, and may be in use
+ * elsewhere.
+ */
+const struct expression *expression_both(struct arena *arena, const struct expression *a,
+					 const struct expression *b)
+{
+	struct expression *both;
+	struct expression_node *root, *operands;
+
+	if (!a || !b)
+		return a ? a : b;
+	both = ARENA_NEW(arena, struct expression);
+	root = ARENA_NEW(arena, struct expression_node);
+	operands = ARENA_ARRAY(arena, struct expression_node, 2);
+	operands[0] = *a->root;
+	operands[1] = *b->root;
+	operands[0].next = &operands[1];
+	*root = (struct expression_node) { .op = OP_AND, .type = TYPE_BOOL, .first = operands };
+	*both = (struct expression) { .root = root,
+				      .needs_identity = a->needs_identity || b->needs_identity };
+	return both;
+}
+
+enum expression_outcome expression_holds(const struct expression *expression, const struct view *view)
+{
+	bool is_undecided;
+	struct operand value = expression_run(expression->root, view, &is_undecided);
+
+	if (is_undecided)
+		return EXPRESSION_UNDECIDED;
+	return value.kind == OPERAND_BOOL && value.boolean ? EXPRESSION_YES : EXPRESSION_NO;
+}
+
+bool expression_number(const struct expression *expression, const struct view *view, int64_t *ret_number)
+{
+	bool is_undecided;
+	struct operand value = expression_run(expression->root, view, &is_undecided);
+
+	if (is_undecided || value.kind != OPERAND_INT)
+		return false;
+	*ret_number = value.integer;
+	return true;
+}
+
+bool expression_needs_identity(const struct expression *expression)
+{
+	return expression->needs_identity;
+}

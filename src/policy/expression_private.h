@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tree of an expression, and what its parts share: the lexer cuts the text into tokens, the parser makes
+ * nodes of them, each checked for its types as it is made, and the evaluator and the printer walk them.
+ */
+#pragma once
+
+#include "codec/cidr.h"
+#include "policy/expression.h"
+#include "policy/operand.h"
+
+/* Types as they are known when loaded. DYNAMIC is whatever it turns out to be. */
+enum expression_type {
+	TYPE_BOOL,
+	TYPE_INT,
+	TYPE_DOUBLE,
+	TYPE_STRING,
+	TYPE_TIMESTAMP,
+	TYPE_LIST,
+	TYPE_MAP,
+	TYPE_DYNAMIC,
+};
+
+enum expression_op {
+	OP_CONSTANT,
+	OP_SOURCE, /* something of the request */
+	OP_INDEX,  /* first[second]; a.b is a["b"] */
+	OP_CHOOSE, /* first ? second : third */
+	OP_OR,     /* of two or more */
+	OP_AND,
+	OP_EQ,
+	OP_NE,
+	OP_LT,
+	OP_LE,
+	OP_GT,
+	OP_GE,
+	OP_IN,
+	OP_IN_RANGES, /* the client's address in addresses and CIDR ranges */
+	OP_ADD,
+	OP_NOT,
+	OP_STARTS,
+	OP_ENDS,
+	OP_CONTAINS,
+	OP_MATCHES,
+	OP_HAS,
+	OP_SIZE,
+	OP_TO_INT,
+	OP_TO_STRING,
+	OP_TO_TIMESTAMP,
+	OPS,
+};
+
+struct expression_source;
+
+struct expression_node {
+	enum expression_op op;
+	enum expression_type type, element;   /* element: of a list's or map's values */
+	unsigned depth;                       /* of the tree beneath, itself counted */
+	size_t at;                            /* offset in the text */
+	struct expression_node *first, *next; /* operands, and the next one of the same operator */
+	union {
+		struct operand constant;                /* OP_CONSTANT */
+		const struct expression_source *source; /* OP_SOURCE */
+		const struct regex *regex;              /* OP_MATCHES */
+		enum http_name field;                   /* OP_INDEX of the fields by a constant */
+		struct {
+			const struct cidr *at;
+			size_t count;
+		} ranges; /* OP_IN_RANGES */
+	};
+};
+
+struct expression {
+	const struct expression_node *root;
+	bool needs_identity;
+};
+
+/* What a name stands for. A row has `get`, or `find` when it is a map. */
+struct expression_source {
+	str name; /* "client.ip" */
+	enum expression_type type, element;
+	bool is_identity;
+	struct operand (*get)(const struct view *view);
+	struct operand (*find)(const struct view *view, str key, enum http_name id, struct buf *room);
+	/* room: for what must be decoded or joined; when it is too small, it says so by its overflow. */
+};
+
+extern const struct expression_source expression_sources[];
+/* Ended by one without a name. */
+
+const struct expression_source *expression_source_find(str name);
+/* NULL when there is none of that name. */
+
+bool expression_is_client_ip(const struct expression_node *node);
+
+/* Tokens. */
+enum token_kind {
+	TOKEN_END,
+	TOKEN_NAME,
+	TOKEN_STRING,
+	TOKEN_INT,
+	TOKEN_DOUBLE,
+	TOKEN_SIGN, /* an operator or a bracket: its text says which */
+	TOKEN_WRONG,
+};
+
+struct token {
+	enum token_kind kind;
+	size_t at; /* offset in the text */
+	str text;  /* as written */
+	union {
+		str string; /* without quotes and escapes, in the arena */
+		int64_t integer;
+		double real;
+		const char *why; /* of TOKEN_WRONG */
+	};
+};
+
+struct token expression_token(struct arena *arena, str text, size_t at);
+/* The one that begins at or after `at`. */
+
+/* Parsing. */
+struct expression_parser {
+	struct arena *arena;
+	struct regex_table *regexes;
+	str text;
+	struct token token; /* the one that is looked at */
+	unsigned nesting;
+	size_t nodes;
+	bool needs_identity;
+	bool failed;
+	size_t error_at;
+	str why;
+};
+
+struct expression_node *expression_fail(struct expression_parser *parser, size_t at, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Keeps the first mistake. NULL, for the caller to return. */
+
+struct expression_node *expression_node_new(struct expression_parser *parser, enum expression_op op,
+					    size_t at, struct expression_node *const *operands, size_t count);
+/* A node over operands, in their order, with its types checked. An operand that is NULL, which was reported,
+ * makes it NULL. */
+
+bool expression_check(struct expression_parser *parser, struct expression_node *node);
+/* The type of a node whose operands have theirs. False after expression_fail(). */
+
+const char *expression_type_word(enum expression_type type);
+
+const char *expression_sign(enum expression_op op);
+/* Of an operator: "=="; of a call: its name. */
+
+struct operand expression_run(const struct expression_node *node, const struct view *view,
+			      bool *ret_is_undecided);
+/* A text or a list that comes out is gone with the call. */
