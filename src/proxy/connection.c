@@ -152,7 +152,7 @@ static void connection_run(struct fiber *self, void *argument)
 	end = serve(&session);
 	intake_fini(&session.in);
 	connection->fiber = NULL;
-	if (end == EXCHANGE_KEEP && !connection->door->is_closing)
+	if (end == EXCHANGE_KEEP && (!connection->door->is_closing || connection->door->is_patient))
 		wait_for_request(connection, connection_limits(connection)->idle_timeout);
 	else if (end == EXCHANGE_LINGER)
 		connection_linger(connection);

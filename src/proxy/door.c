@@ -98,17 +98,33 @@ void door_leave(struct door *door)
 		door_free(door);
 }
 
-/* The generation that it keeps is the one that it has at this moment. It may be gone afterwards. */
-static void door_finish(struct door *door)
+/* The generation that it keeps is the one that it has at this moment. */
+static void door_begin_to_close(struct door *door)
 {
 	generation_enter(door->generation);
 	door->next = door->worker->closing;
 	door->worker->closing = door;
+}
+
+/* The door may be gone afterwards. */
+static void door_finish(struct door *door)
+{
+	door_begin_to_close(door);
 	listener_finish(&door->listener);
 	door->is_closing = true;
 	if (door->connection_count)
 		connections_send_away(door);
 	else
+		door_free(door);
+}
+
+/* The same. A client that was told that its connection is kept will use it, and must find somebody there. */
+static void door_retire(struct door *door)
+{
+	door_begin_to_close(door);
+	listener_close(&door->listener);
+	door->is_closing = door->is_patient = true;
+	if (door->connection_count == 0)
 		door_free(door);
 }
 
@@ -119,6 +135,15 @@ void doors_finish(struct worker *worker)
 	worker->door_count = 0;
 	for (size_t i = 0; i < count; i++)
 		door_finish(worker->doors[i]);
+}
+
+void doors_retire(struct worker *worker)
+{
+	size_t count = worker->door_count;
+
+	worker->door_count = 0;
+	for (size_t i = 0; i < count; i++)
+		door_retire(worker->doors[i]);
 }
 
 /* Applying cannot fail: a socket that the loop does not take is told, and this worker does without it. */

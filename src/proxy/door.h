@@ -20,6 +20,9 @@ void doors_change(struct worker *worker, const struct worker_change *change);
 void doors_finish(struct worker *worker);
 /* All of them begin to close. */
 
+void doors_retire(struct worker *worker);
+/* The same, but who waits in a queue is left to whoever else has the socket, and nobody is sent away. */
+
 void doors_close(struct worker *worker);
 /* Nobody is let in, and no connection is left. */
 

@@ -235,6 +235,21 @@ void worker_drain(struct worker *worker)
 	ASSERT(!failed(loop_post(worker->loop, drain_now, worker)));
 }
 
+static void retire_now(void *argument)
+{
+	struct worker *worker = argument;
+
+	worker->is_draining = true;
+	doors_retire(worker);
+	if (worker->connection_count == 0)
+		loop_stop(worker->loop);
+}
+
+void worker_retire(struct worker *worker)
+{
+	ASSERT(!failed(loop_post(worker->loop, retire_now, worker)));
+}
+
 void worker_stop(struct worker *worker)
 {
 	loop_stop(worker->loop);

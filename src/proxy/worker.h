@@ -50,6 +50,7 @@ struct door {
 	size_t connection_count;
 	size_t max_connections; /* this worker's share of the listener's bound */
 	bool is_closing;        /* no more accepts; each connection closes after the answer under way */
+	bool is_patient;        /* and one that was not told so yet may ask once more */
 	struct door *next;      /* among those that are closing */
 };
 
@@ -127,6 +128,11 @@ void worker_apply(struct worker *worker, const struct worker_change *change);
 void worker_drain(struct worker *worker);
 /* From any thread: no more accepts, idle connections close, requests in flight finish with Connection: close,
  * then worker_run() returns. */
+
+void worker_retire(struct worker *worker);
+/* From any thread: another process accepts at the same sockets. What waits in their queues is left to it, and
+ * connections that are idle end after their next answer, or when they have been idle for too long; then
+ * worker_run() returns. */
 
 void worker_stop(struct worker *worker);
 /* From any thread: worker_run() returns at the end of this turn; connections are cut. */
