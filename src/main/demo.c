@@ -69,7 +69,7 @@ static int serve_in_front_of(uint16_t port)
 	if (load_text(STR("demo.yaml"), arena_printf(&arena, configuration, (unsigned)port), &loaded)) {
 		fputs(calls, stdout);
 		fflush(stdout);
-		code = serve(loaded.snapshot);
+		code = serve(&(struct serve_options) { .loaded = &loaded });
 	}
 	unload(&loaded);
 	arena_fini(&arena);

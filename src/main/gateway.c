@@ -2,11 +2,14 @@
 /*
  * gateway: starting threads, telling them something, and waiting for their end.
  *
- * Sockets are bound here, one for each worker and listener, before any thread begins: so a port that is
- * taken is an error of the start and not of one worker. Each worker is made on the thread that will run it,
- * as its memory should be; the gate (ready, may_go) holds all of them until the last one stands.
- * `seat.worker` is NULL once its thread has left, and the lock makes sure that nobody tells something to a
- * worker that is gone.
+ * Sockets are bound before any thread begins, so a port that is taken is an error of the start and not of one
+ * worker. Each worker is made on the thread that will run it, as its memory should be; the gate (ready,
+ * may_go) holds all of them until the last one stands. `seat.worker` is NULL once its thread has left, and
+ * the lock makes sure that nobody tells something to a worker that is gone.
+ *
+ * What is in force is an edition. A worker lets go of one when its last request under it has ended, and
+ * whoever is the last leaves it in a list for the control thread, because freeing a large configuration takes
+ * a while.
  */
 #include "main/gateway.h"
 
@@ -25,23 +28,34 @@ struct seat {
 	struct worker *worker; /* under the gateway's lock once it may be told something; NULL: gone */
 	struct worker_options options;
 	result_value started;
-	int *fds;
+	int *fds; /* by listener */
+};
+
+/* A change on its way to all workers, on the stack of the fiber that waits for it. */
+struct application {
+	struct gateway *gateway;
+	struct fiber *fiber;
+	bool is_done;
+	atomic_size_t left; /* workers that do not have it yet, and whoever tells them */
 };
 
 struct gateway {
-	struct snapshot *snapshot;
-	struct edition *edition; /* what is in force */
+	struct edition *edition; /* in force */
+	struct sockets *sockets; /* of its listeners */
+	struct address *bound;   /* the same, as workers want them */
 	struct journal *journal;
 	const struct gateway_options *options;
 	struct access_log *access;
-	struct address *bound; /* one for each listener */
 	struct seat *seats;
 	size_t seat_count;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	size_t ready; /* seats that have started, or failed to */
 	bool may_go;  /* every seat is ready: serve */
+	bool is_draining, is_done;
 	atomic_size_t running;
+	_Atomic(struct edition *) unused;
+	struct application *application; /* a change that not all workers have yet; NULL: none */
 };
 
 /* The cores that are online, and not those that this process may use: `workers` is there to say it better. */
@@ -85,6 +99,9 @@ static void announce_done(void *argument)
 {
 	struct gateway *gateway = argument;
 
+	gateway->is_done = true;
+	if (gateway->application)
+		fiber_wake(gateway->application->fiber);
 	gateway->options->on_done(gateway->options->owner);
 }
 
@@ -114,66 +131,15 @@ static void *seat_run(void *argument)
 	return NULL;
 }
 
-/* The first seat's bind settles the port, where the configuration leaves it open; the others share it
- * (SO_REUSEPORT). That would let a second gateway share it too, so the first one probes whether somebody
- * listens already. */
-static result bind_one(struct gateway *gateway, size_t index, struct seat *seat)
-{
-	const struct listener_snapshot *listener = &gateway->snapshot->listeners[index];
-	bool is_first = seat == gateway->seats;
-	const struct address *at = is_first ? &listener->address : &gateway->bound[index];
-	result_value bound;
-
-	if (!is_first && at->any.sa_family == AF_UNIX) {
-		/* A path has one socket: the workers share it. */
-		seat->fds[index] = dup(gateway->seats[0].fds[index]);
-		return seat->fds[index] < 0 ? error_make(ERROR_LIMIT, "no descriptor for a listener") : OK;
-	}
-	bound = is_first ? listener_probe(at) : OK;
-	if (!failed(bound))
-		bound = listener_bind(at, &seat->fds[index], &gateway->bound[index]);
-	if (failed(bound))
-		journal_error(gateway->journal, "listener %.*s: cannot listen on %.*s: %s: %s",
-			      STR_ARG(listener->name), STR_ARG(listener->config->address), bound.why,
-			      strerror(bound.sys));
-	return bound;
-}
-
-/* No descriptor is 0 by accident: those that were not bound are told from others when it fails half-way. */
-static result bind_all(struct gateway *gateway)
-{
-	size_t listeners = gateway->snapshot->listener_count;
-
-	for (size_t i = 0; i < gateway->seat_count; i++) {
-		struct seat *seat = &gateway->seats[i];
-
-		seat->fds = calloc(listeners + 1, sizeof *seat->fds);
-		ASSERT(seat->fds);
-		for (size_t j = 0; j < listeners; j++)
-			seat->fds[j] = -1;
-	}
-	for (size_t i = 0; i < gateway->seat_count; i++)
-		for (size_t j = 0; j < listeners; j++)
-			TRY(bind_one(gateway, j, &gateway->seats[i]));
-	return OK;
-}
-
-static void say_where(const struct gateway *gateway)
-{
-	for (size_t i = 0; i < gateway->snapshot->listener_count; i++) {
-		char text[ADDRESS_TEXT_MAX];
-		struct buf address = buf_over(text, sizeof text);
-
-		address_print(&gateway->bound[i], &address);
-		journal_info(gateway->journal, "listener %.*s listening on %.*s",
-			     STR_ARG(gateway->snapshot->listeners[i].name), STR_ARG(buf_str(&address)));
-	}
-}
-
 static void seat_prepare(struct gateway *gateway, size_t index)
 {
 	struct seat *seat = &gateway->seats[index];
+	size_t count = gateway->sockets->count;
 
+	seat->fds = calloc(count + 1, sizeof *seat->fds);
+	ASSERT(seat->fds);
+	for (size_t i = 0; i < count; i++)
+		seat->fds[i] = gateway->sockets->at[i].fds[index];
 	seat->gateway = gateway;
 	seat->options = (struct worker_options) {
 		.edition = gateway->edition,
@@ -211,33 +177,80 @@ static result first_failure(const struct gateway *gateway)
 	return OK;
 }
 
+static void free_unused(void *argument)
+{
+	struct gateway *gateway = argument;
+	struct edition *edition = atomic_exchange(&gateway->unused, NULL), *next;
+
+	for (; edition; edition = next) {
+		next = edition->next;
+		edition_free(&edition);
+	}
+}
+
+/* From any thread. The first in the list calls for somebody to look at it. */
+static void on_unused(struct edition *edition, void *owner)
+{
+	struct gateway *gateway = owner;
+
+	edition->next = atomic_load(&gateway->unused);
+	while (!atomic_compare_exchange_weak(&gateway->unused, &edition->next, edition))
+		continue;
+	if (!edition->next)
+		ASSERT(!failed(loop_post(gateway->options->control->loop, free_unused, gateway)));
+}
+
 static struct gateway *gateway_new(struct snapshot *snapshot, const struct gateway_options *options)
 {
 	struct gateway *gateway = calloc(1, sizeof *gateway);
 
 	ASSERT(gateway);
-	gateway->snapshot = snapshot;
-	gateway->edition = edition_new(snapshot, NULL, NULL);
+	gateway->edition = edition_new(snapshot, on_unused, gateway);
 	gateway->options = options;
 	gateway->journal = options->control->journal;
 	gateway->seat_count = worker_count(snapshot);
 	gateway->seats = calloc(gateway->seat_count, sizeof *gateway->seats);
-	gateway->bound = calloc(snapshot->listener_count + 1, sizeof *gateway->bound);
-	ASSERT(gateway->seats && gateway->bound);
+	ASSERT(gateway->seats);
 	pthread_mutex_init(&gateway->lock, NULL);
 	pthread_cond_init(&gateway->changed, NULL);
 	return gateway;
+}
+
+static result bind_sockets(const struct gateway *gateway, const struct snapshot *snapshot,
+			   struct inheritance *inherited, struct sockets **ret_sockets)
+{
+	return sockets_bind(&(struct sockets_options) { .snapshot = snapshot,
+							.workers = gateway->seat_count,
+							.before = gateway->sockets,
+							.inherited = inherited,
+							.journal = gateway->journal },
+			    ret_sockets);
+}
+
+/* Takes these sockets instead of those before. */
+static void take_sockets(struct gateway *gateway, struct sockets *sockets)
+{
+	free(gateway->bound);
+	gateway->bound = calloc(sockets->count + 1, sizeof *gateway->bound);
+	ASSERT(gateway->bound);
+	for (size_t i = 0; i < sockets->count; i++)
+		gateway->bound[i] = sockets->at[i].bound;
+	sockets_free(&gateway->sockets);
+	gateway->sockets = sockets;
 }
 
 /* A failure after the threads have begun is told to them like a stop: they are at the gate, run into it as
  * soon as they pass, and are joined by gateway_free(). */
 static result gateway_open(struct gateway *gateway)
 {
+	const struct snapshot *snapshot = gateway->edition->snapshot;
+	struct sockets *sockets;
 	result_value started;
 
-	TRY(access_log_open(&gateway->snapshot->config.log.access, gateway->journal, gateway->seat_count,
+	TRY(access_log_open(&snapshot->config.log.access, gateway->journal, gateway->seat_count,
 			    &gateway->access));
-	TRY(bind_all(gateway));
+	TRY(bind_sockets(gateway, snapshot, gateway->options->inherited, &sockets));
+	take_sockets(gateway, sockets);
 	start_threads(gateway);
 	started = first_failure(gateway);
 	if (failed(started))
@@ -255,10 +268,184 @@ result gateway_start(struct snapshot *snapshot, const struct gateway_options *op
 	if (failed(opened))
 		gateway_free(&gateway);
 	else
-		say_where(gateway);
+		sockets_say_where(gateway->sockets, gateway->journal);
 	*ret_gateway = gateway;
 	return opened;
 }
+
+/* ---- changes ---- */
+
+static void finish_application(void *argument)
+{
+	struct application *application = argument;
+
+	application->is_done = true;
+	fiber_wake(application->fiber);
+}
+
+/* By each worker, and once by whoever told them. */
+static void on_applied(void *owner)
+{
+	struct application *application = owner;
+
+	if (atomic_fetch_sub(&application->left, 1) == 1)
+		ASSERT(!failed(loop_post(application->gateway->options->control->loop, finish_application,
+					 application)));
+}
+
+/* Also when cancelled: the workers know where it is. Those that have ended do not touch it any more. */
+static void wait_until_applied(struct gateway *gateway, struct application *application)
+{
+	gateway->application = application;
+	on_applied(application);
+	while (!application->is_done && !gateway->is_done) {
+		result_value woken = fiber_park(application->fiber, DEADLINE_NEVER);
+
+		(void)woken;
+	}
+	gateway->application = NULL;
+}
+
+/* What a worker is told of the listeners. */
+struct listeners_change {
+	int *fds;
+	size_t *from;
+};
+
+static struct listeners_change change_new(const struct sockets *sockets, bool goes_on)
+{
+	struct listeners_change change = {
+		.fds = calloc(sockets->count + 1, sizeof *change.fds),
+		.from = calloc(sockets->count + 1, sizeof *change.from),
+	};
+
+	ASSERT(change.fds && change.from);
+	for (size_t i = 0; i < sockets->count; i++)
+		change.from[i] = goes_on ? i : sockets->at[i].from;
+	return change;
+}
+
+static void change_free(struct listeners_change *change)
+{
+	free(change->fds);
+	free(change->from);
+}
+
+/* Under the lock. Sockets for a worker that is gone are nobody's. */
+static void tell_change(struct gateway *gateway, size_t seat, const struct listeners_change *listeners,
+			struct application *application)
+{
+	struct worker *worker = gateway->seats[seat].worker;
+
+	for (size_t i = 0; i < gateway->sockets->count; i++) {
+		int fd = gateway->sockets->at[i].fds[seat];
+		bool is_new = listeners->from[i] == SIZE_MAX;
+
+		listeners->fds[i] = is_new ? fd : -1;
+		if (is_new && !worker)
+			close(fd);
+	}
+	if (!worker)
+		return;
+	if (application)
+		atomic_fetch_add(&application->left, 1);
+	worker_apply(worker, &(struct worker_change) { .edition = gateway->edition,
+						       .fds = listeners->fds,
+						       .bound = gateway->bound,
+						       .from = listeners->from,
+						       .on_applied = application ? on_applied : NULL,
+						       .owner = application });
+}
+
+static void tell_all(struct gateway *gateway, bool goes_on, struct application *application)
+{
+	struct listeners_change listeners = change_new(gateway->sockets, goes_on);
+
+	pthread_mutex_lock(&gateway->lock);
+	for (size_t i = 0; i < gateway->seat_count; i++)
+		tell_change(gateway, i, &listeners, application);
+	pthread_mutex_unlock(&gateway->lock);
+	change_free(&listeners);
+}
+
+/* Those that do not go on, while their names are still there. */
+static void remove_listeners(const struct gateway *gateway, const struct sockets *next)
+{
+	for (size_t i = 0; i < gateway->sockets->count; i++)
+		if (!sockets_have(next, i))
+			sockets_remove(&gateway->sockets->at[i], gateway->journal);
+}
+
+static void put_in_force(struct gateway *gateway, struct snapshot *snapshot)
+{
+	struct edition *before = gateway->edition;
+
+	snapshot->generation = before->snapshot->generation + 1;
+	gateway->edition = edition_new(snapshot, on_unused, gateway);
+	edition_release(&before);
+}
+
+static void say_what_stays(const struct gateway *gateway, const struct snapshot *snapshot)
+{
+	if (worker_count(snapshot) != gateway->seat_count)
+		journal_warn(gateway->journal,
+			     "workers: %zu go on; another number takes a restart or a replacement",
+			     gateway->seat_count);
+}
+
+result gateway_apply(struct gateway *gateway, struct fiber *self, struct snapshot *snapshot)
+{
+	struct application application = { .gateway = gateway, .fiber = self, .left = 1 };
+	struct sockets *sockets;
+	result_value opened;
+
+	if (gateway->is_draining)
+		return error_make(ERROR_CLOSED, "the gateway is draining");
+	TRY(bind_sockets(gateway, snapshot, NULL, &sockets));
+	opened = access_log_configure(gateway->access, &snapshot->config.log.access);
+	if (failed(opened)) {
+		sockets_close_new(sockets);
+		sockets_free(&sockets);
+		return opened;
+	}
+	journal_set_level(gateway->journal, (enum journal_level)snapshot->config.log.level);
+	say_what_stays(gateway, snapshot);
+	remove_listeners(gateway, sockets);
+	take_sockets(gateway, sockets);
+	put_in_force(gateway, snapshot);
+	tell_all(gateway, false, &application);
+	wait_until_applied(gateway, &application);
+	sockets_say_where(gateway->sockets, gateway->journal);
+	return OK;
+}
+
+void gateway_refresh(struct gateway *gateway)
+{
+	struct edition *before = gateway->edition;
+
+	if (gateway->is_draining)
+		return;
+	gateway->edition = edition_new(before->snapshot, on_unused, gateway);
+	tell_all(gateway, true, NULL);
+	edition_release(&before);
+}
+
+struct edition *gateway_edition(const struct gateway *gateway)
+{
+	return gateway->edition;
+}
+
+const struct sockets *gateway_sockets(const struct gateway *gateway)
+{
+	return gateway->sockets;
+}
+
+bool gateway_is_draining(const struct gateway *gateway)
+{
+	return gateway->is_draining;
+}
+
+/* ---- the end ---- */
 
 static void tell_workers(struct gateway *gateway, void (*tell)(struct worker *worker))
 {
@@ -271,11 +458,19 @@ static void tell_workers(struct gateway *gateway, void (*tell)(struct worker *wo
 
 void gateway_drain(struct gateway *gateway)
 {
+	gateway->is_draining = true;
 	tell_workers(gateway, worker_drain);
+}
+
+void gateway_retire(struct gateway *gateway)
+{
+	gateway->is_draining = true;
+	tell_workers(gateway, worker_retire);
 }
 
 void gateway_stop(struct gateway *gateway)
 {
+	gateway->is_draining = true;
 	tell_workers(gateway, worker_stop);
 }
 
@@ -284,12 +479,14 @@ void gateway_reopen_logs(struct gateway *gateway)
 	access_log_reopen(gateway->access);
 }
 
-/* Sockets that no worker took over. */
-static void close_unused(const struct gateway *gateway, const struct seat *seat)
+static void close_sockets(struct gateway *gateway)
 {
-	for (size_t i = 0; seat->fds && i < gateway->snapshot->listener_count; i++)
-		if (seat->fds[i] >= 0)
-			close(seat->fds[i]);
+	bool was_started = gateway->seats[0].gateway;
+
+	if (gateway->sockets && !was_started)
+		sockets_close_new(gateway->sockets);
+	sockets_free(&gateway->sockets);
+	free(gateway->bound);
 }
 
 void gateway_free(struct gateway **address)
@@ -298,19 +495,18 @@ void gateway_free(struct gateway **address)
 
 	if (!gateway)
 		return;
-	for (size_t i = 0; i < gateway->seat_count; i++) {
+	for (size_t i = 0; i < gateway->seat_count; i++)
 		if (gateway->seats[i].gateway)
 			pthread_join(gateway->seats[i].thread, NULL);
-		else
-			close_unused(gateway, &gateway->seats[i]);
+	close_sockets(gateway);
+	for (size_t i = 0; i < gateway->seat_count; i++)
 		free(gateway->seats[i].fds);
-	}
 	access_log_close(&gateway->access);
+	edition_release(&gateway->edition);
+	free_unused(gateway);
 	pthread_cond_destroy(&gateway->changed);
 	pthread_mutex_destroy(&gateway->lock);
 	free(gateway->seats);
-	free(gateway->bound);
-	edition_release(&gateway->edition);
 	free(gateway);
 	*address = NULL;
 }

@@ -3,23 +3,30 @@
  * serve: the control thread's loop turns, and what comes to it is told to whom it concerns.
  *
  * Signals are blocked in all threads and read by the loop, so what they ask for is ordinary code. It ends
- * when the last worker has: by a signal, or because none of them could go on.
+ * when the last worker has: by a signal, because another process has taken over, or because none of them
+ * could go on.
  */
 #include "main/serve.h"
 
 #include <sys/resource.h>
 
 #include "loop/signals.h"
-#include "main/control.h"
 #include "main/gateway.h"
+#include "main/notify.h"
+#include "main/reload.h"
+#include "main/replacement.h"
+
+#define REPLACEMENT_PATIENCE (30 * SECOND)
 
 struct service {
 	struct control control;
 	struct signals signals;
+	struct inheritance inherited;
 	struct gateway_options options;
 	struct gateway *gateway;
+	struct reload *reload;
+	struct replacement *replacement;
 	struct journal *journal;
-	bool is_draining;
 };
 
 /* As many descriptors as the system lets this process have: the usual soft limit of 1024 is for select(), and
@@ -36,23 +43,40 @@ static void raise_descriptors(void)
 
 void serve_block_signals(sigset_t *ret_signals)
 {
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 };
+
 	sigemptyset(ret_signals);
-	sigaddset(ret_signals, SIGTERM);
-	sigaddset(ret_signals, SIGINT);
-	sigaddset(ret_signals, SIGUSR1);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		sigaddset(ret_signals, numbers[i]);
 	pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
 }
 
+/* Who has been replaced drains already: then the first signal stops it. */
 static void drain_or_stop(struct service *service)
 {
-	if (service->is_draining) {
+	if (gateway_is_draining(service->gateway)) {
 		journal_info(service->journal, "stopping at once");
 		gateway_stop(service->gateway);
 		return;
 	}
 	journal_info(service->journal, "draining: requests in flight finish, another signal stops at once");
+	notify_stopping();
+	replacement_free(&service->replacement);
 	gateway_drain(service->gateway);
-	service->is_draining = true;
+}
+
+/* Two changes at once would make it hard to say what the other process begins with. */
+static void change(struct service *service, int signal)
+{
+	if (gateway_is_draining(service->gateway))
+		journal_warn(service->journal, "%s while draining: nothing is done",
+			     signal == SIGHUP ? "SIGHUP" : "SIGUSR2");
+	else if (signal == SIGUSR2)
+		replacement_start(service->replacement);
+	else if (replacement_is_under_way(service->replacement))
+		journal_warn(service->journal, "SIGHUP while another process is starting: nothing is done");
+	else
+		reload_request(service->reload, "SIGHUP");
 }
 
 static void on_signal(struct signals *signals, int signal)
@@ -61,6 +85,8 @@ static void on_signal(struct signals *signals, int signal)
 
 	if (signal == SIGUSR1)
 		gateway_reopen_logs(service->gateway);
+	else if (signal == SIGHUP || signal == SIGUSR2)
+		change(service, signal);
 	else
 		drain_or_stop(service);
 }
@@ -72,36 +98,86 @@ static void on_done(void *owner)
 	control_stop(&service->control);
 }
 
-static result service_open(struct service *service, struct snapshot *snapshot)
+static void list_sockets(struct bequest *bequest, void *owner)
 {
+	const struct service *service = owner;
+	const struct sockets *sockets = gateway_sockets(service->gateway);
+
+	for (size_t i = 0; i < sockets->count; i++)
+		for (size_t j = 0; j < sockets->workers; j++)
+			bequest_add(bequest, sockets->at[i].fds[j], sockets->at[i].name);
+}
+
+/* The manager is told by the one that it knows. */
+static void on_replaced(void *owner)
+{
+	struct service *service = owner;
+
+	notify_main_process(replacement_process(service->replacement));
+	gateway_retire(service->gateway);
+}
+
+static result service_open(struct service *service, const struct serve_options *options)
+{
+	struct control *control = &service->control;
 	sigset_t signals;
 
 	serve_block_signals(&signals);
-	TRY(control_init(&service->control, service->journal));
-	TRY(signals_open(&service->signals, service->control.loop, &signals, on_signal, service));
-	return gateway_start(snapshot, &service->options, &service->gateway);
+	inheritance_open(&service->inherited);
+	TRY(control_init(control, service->journal));
+	TRY(signals_open(&service->signals, control->loop, &signals, on_signal, service));
+	TRY(gateway_start(options->loaded->snapshot, &service->options, &service->gateway));
+	inheritance_close(&service->inherited, service->journal);
+	service->replacement =
+		replacement_new(&(struct replacement_options) { .control = control,
+								.list_sockets = list_sockets,
+								.on_replaced = on_replaced,
+								.owner = service,
+								.patience = REPLACEMENT_PATIENCE });
+	return reload_open(&(struct reload_options) { .control = control,
+						      .gateway = service->gateway,
+						      .identities = &options->loaded->identities,
+						      .file = options->file,
+						      .watches = options->watches },
+			   &service->reload);
 }
 
 static void service_close(struct service *service)
 {
+	reload_close(&service->reload);
+	replacement_free(&service->replacement);
+	if (service->gateway)
+		gateway_stop(service->gateway); /* a service that could not be opened */
 	gateway_free(&service->gateway);
+	inheritance_close(&service->inherited, service->journal);
 	signals_close(&service->signals);
 	control_fini(&service->control);
 }
 
-int serve(struct snapshot *snapshot)
+static struct journal *journal_for(const struct snapshot *snapshot)
 {
-	struct service service = { .journal = journal_new((enum journal_level)snapshot->config.log.level) };
+	return journal_new((enum journal_level)snapshot->config.log.level);
+}
+
+int serve(const struct serve_options *options)
+{
+	struct service service = { .journal = journal_for(options->loaded->snapshot) };
 	result_value opened;
 
-	service.options = (struct gateway_options) { .control = &service.control,
-						     .on_done = on_done,
-						     .owner = &service };
+	service.options = (struct gateway_options) {
+		.control = &service.control,
+		.inherited = &service.inherited,
+		.on_done = on_done,
+		.owner = &service,
+	};
 	raise_descriptors();
 	signal(SIGPIPE, SIG_IGN);
-	opened = service_open(&service, snapshot);
-	if (!failed(opened))
+	opened = service_open(&service, options);
+	if (!failed(opened)) {
+		replacement_say_ready();
+		notify_ready();
 		control_run(&service.control);
+	}
 	service_close(&service);
 	if (!failed(opened))
 		journal_info(service.journal, "stopped");

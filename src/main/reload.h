@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reload: another configuration, from the files to the workers.
+ *
+ * By SIGHUP, because a watched file changed, or because the admin address was asked to. One at a time; what
+ * is asked for while one waits is that one. Whatever is wrong with the new configuration, the old one runs
+ * on, and the journal tells why.
+ */
+#pragma once
+
+#include "config/diagnostics.h"
+#include "main/gateway.h"
+#include "main/loader.h"
+
+struct reload;
+
+enum reload_outcome {
+	RELOAD_APPLIED,
+	RELOAD_IDENTICAL, /* byte for byte the one in force: nothing happened */
+	RELOAD_REFUSED,   /* it has errors */
+	RELOAD_FAILED,    /* it cannot be put in force: a listener, the log, or the gateway is draining */
+	RELOAD_OUTCOMES,
+};
+
+struct reload_options {
+	struct control *control;
+	struct gateway *gateway;
+	struct identities *identities;
+	str file; /* empty: the configuration was built in, and there is nothing to read again */
+	bool watches;
+};
+
+result reload_open(const struct reload_options *options, struct reload **ret_reload);
+/* Watches the files of what is in force, if it is to. ERROR_SYSTEM: the journal has the words. */
+
+void reload_request(struct reload *reload, const char *cause);
+/* From the loop: it takes place soon. The cause is for the journal and must live for ever. */
+
+enum reload_outcome reload_now(struct reload *reload, struct fiber *self, const char *cause,
+			       diagnostics_fn tell, void *owner);
+/* Yields until it has taken place. The diagnostics are told as well as logged; tell may be NULL. */
+
+uint64_t reload_count(const struct reload *reload, enum reload_outcome outcome);
+/* Since the beginning. */
+
+struct loader *reload_loader(struct reload *reload);
+/* For who wants to check a configuration without putting it in force. */
+
+void reload_close(struct reload **reload);
+/* Unwinds what is under way: takes turns of the control loop. Clears the address, accepts NULL. */
