@@ -103,3 +103,64 @@ def test_a_field_that_cannot_be_written_is_left_out_alone(upstream: StartUpstrea
     assert answer.status == 200
     assert answer.get("x-bad") is None
     assert (answer.get("x-good"), answer.get("x-better")) == ("a", "b")
+
+
+def preflight(origin: str, method: str, fields: str = "", path: str = "/orders") -> bytes:
+    """What a browser asks before it asks."""
+    return get(path, f"Origin: {origin}\r\nAccess-Control-Request-Method: {method}\r\n{fields}", "OPTIONS")
+
+
+def with_cors(endpoint: str) -> dict[str, Any]:
+    """An API for the pages of one origin and of whatever is under another, and for known clients only."""
+    cors = {"origins": ["https://app.example.com", "https://*.preview.example.com"], "credentials": True,
+            "headers": ["Content-Type"], "expose": ["X-Total"]}
+    policies = [{"ip": {"allow": ["192.0.2.7"]}}, {"cors": cors}]
+    return config(endpoint, api={"methods": ["GET", "POST"], "policies": policies},
+                  listener={"trusted_proxies": ["127.0.0.1"]})
+
+
+def test_a_preflight_is_answered_before_anybody_is_asked_who_he_is(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service = upstream()
+    running = gateway(with_cors(service.address))
+    answer = ask(running, preflight("https://x.preview.example.com", "POST",
+                                    "Access-Control-Request-Headers: content-type\r\n"))
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.get("access-control-allow-origin") == "https://x.preview.example.com"
+    assert answer.get("access-control-allow-credentials") == "true"
+    assert answer.get("access-control-allow-methods") == "POST"
+    assert answer.get("access-control-allow-headers") == "Content-Type"
+    assert answer.get("access-control-max-age") == "600"
+    assert "Origin" in answer.all("vary")
+    for denied in (preflight("https://evil.test", "POST"),
+                   preflight("https://app.example.com", "POST", "Access-Control-Request-Headers: x-a\r\n")):
+        answer = ask(running, denied)
+        assert answer.status == 403
+        assert answer.get("content-type") == "application/problem+json"
+    assert ask(running, preflight("https://app.example.com", "DELETE")).status == 405
+    assert service.requests == []
+    reasons = [entry.get("reason") for entry in running.wait_for_log(4)]
+    assert reasons == ["cors_preflight", "cors_denied", "cors_denied", "method_not_allowed"]
+
+
+def test_cors_fields_are_on_errors_too(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service = upstream(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nVary: Accept\r\n"
+                       b"Access-Control-Allow-Origin: *\r\n\r\n")
+    running = gateway(with_cors(service.address))
+    for client, status in (("192.0.2.7", 404), ("192.0.2.8", 403)):
+        fields = f"X-Forwarded-For: {client}\r\nOrigin: "
+        answer = ask(running, get("/orders", fields + "https://app.example.com\r\n"))
+        assert answer.status == status
+        assert answer.get("access-control-allow-origin") == "https://app.example.com"
+        assert answer.get("access-control-expose-headers") == "X-Total"
+        answer = ask(running, get("/orders", fields + "https://evil.test\r\n"))
+        assert answer.status == status
+        assert answer.get("access-control-allow-origin") is None
+        assert "Origin" in answer.all("vary")
+
+
+def test_a_preflight_that_nobody_answers_does_not_let_options_in(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service = upstream()
+    policies = [{"cors": {"origins": "*"}, "report": True}]
+    running = gateway(config(service.address, api={"methods": ["POST"], "policies": policies}))
+    assert ask(running, preflight("https://app.example.com", "POST")).status == 405
+    assert service.requests == []

@@ -45,6 +45,8 @@ X(METHOD_NOT_ALLOWED, "method_not_allowed", 405, "http_request_error", "",
 /* A policy says so. */
 X(RESPOND, "respond", 200, "", "", "")
 X(REDIRECT, "redirect", 302, "", "", "")
+X(CORS_PREFLIGHT, "cors_preflight", 204, "", "", "")
+X(CORS_DENIED, "cors_denied", 403, "http_request_denied", "", "Pages of other origins may not ask that.")
 X(VALUE_INVALID, "value_invalid", 400, "http_request_error", "",
   "A value of the request cannot be passed on: it holds a line end or another control character.")
 X(REWRITE_INVALID, "rewrite_invalid", 400, "http_request_error", "",

@@ -164,7 +164,7 @@ enum reason admission_check(struct exchange *x)
 struct route_request admission_question(const struct exchange *x)
 {
 	return (struct route_request) {
-		.method = x->request.head.method_text,
+		.method = x->route_method.len ? x->route_method : x->request.head.method_text,
 		.host = x->view.host,
 		.path = x->view.path,
 		.query = x->view.query,
@@ -186,12 +186,44 @@ static void keep_parameters(struct exchange *x, const struct route_match *match)
 	x->view.parameters = kept;
 }
 
-enum reason admission_route(struct exchange *x)
+static void match_route(struct exchange *x, struct route_match *match)
 {
-	struct route_match *match = &x->worker->match;
 	struct route_request request = admission_question(x);
 
 	router_match(x->generation->snapshot->router, x->worker->route_scratch, &request, match);
+}
+
+static const struct target *target_of(const struct route_match *match)
+{
+	return match->outcome == ROUTE_FOUND ? match->rule->target : NULL;
+}
+
+/* A CORS preflight asks about another request, and belongs where that one does, if there is a policy that
+ * answers it; else it is a request like any other (Fetch standard, section 4.8). */
+static void find_route(struct exchange *x, struct route_match *match)
+{
+	const struct target *own, *asked;
+
+	match_route(x, match);
+	if (!view_is_preflight(&x->view))
+		return;
+	own = target_of(match);
+	x->route_method = value_of(&x->request.head.fields, HTTP_ACCESS_CONTROL_REQUEST_METHOD);
+	match_route(x, match);
+	asked = target_of(match);
+	if (asked && asked->chain.has_preflight) {
+		x->is_preflight_only = asked != own;
+		return;
+	}
+	x->route_method = (str) { 0 };
+	match_route(x, match);
+}
+
+enum reason admission_route(struct exchange *x)
+{
+	struct route_match *match = &x->worker->match;
+
+	find_route(x, match);
 	x->allowed = match->allowed;
 	x->allowed_other = match->allowed_other;
 	if (match->outcome != ROUTE_FOUND && x->has_encoded_slash)

@@ -5,14 +5,19 @@
  */
 #include "proxy/proxy_testing.h"
 
-#define CONFIGURATION                                                                               \
-	"listeners: { a: { address: \"127.0.0.1:0\", trusted_proxies: [10.0.0.0/8, \"fd00::/8\"], " \
-	"limits: { body: 100 } } }\n"                                                               \
-	"upstreams: { u: { endpoints: [\"127.0.0.1:1\"] } }\n"                                      \
-	"apis:\n"                                                                                   \
-	"  orders: { hosts: [api.test], path: /orders, methods: [GET, POST, PURGE], upstream: u,\n" \
-	"    routes: { one: { match: { path: \"/{id}\", methods: [GET] } } } }\n"                   \
-	"  files: { hosts: [api.test], path: /files, upstream: u, encoded_slashes: keep }\n"
+#define CONFIGURATION                                                                                  \
+	"listeners: { a: { address: \"127.0.0.1:0\", trusted_proxies: [10.0.0.0/8, \"fd00::/8\"], "    \
+	"limits: { body: 100 } } }\n"                                                                  \
+	"upstreams: { u: { endpoints: [\"127.0.0.1:1\"] } }\n"                                         \
+	"apis:\n"                                                                                      \
+	"  orders: { hosts: [api.test], path: /orders, methods: [GET, POST, PURGE], upstream: u,\n"    \
+	"    routes: { one: { match: { path: \"/{id}\", methods: [GET] } } } }\n"                      \
+	"  files: { hosts: [api.test], path: /files, upstream: u, encoded_slashes: keep }\n"           \
+	"  pages: { hosts: [api.test], path: /pages, methods: [GET, PUT], upstream: u,\n"              \
+	"    policies: [cors: { origins: \"*\" }],\n"                                                  \
+	"    routes: { change: { match: { path: /x, methods: [PUT] } } } }\n"                          \
+	"  any: { hosts: [api.test], path: /any, upstream: u, policies: [cors: { origins: \"*\" }],\n" \
+	"    routes: { own: { match: { path: /own, methods: [OPTIONS, PUT] }, without: [cors] } } }\n"
 
 #define PEER "192.0.2.1"
 
@@ -160,6 +165,10 @@ static void a_bare_question_mark_is_kept(void **state)
 
 /* ---- routing ---- */
 
+#define ASKS(path, method)                                                          \
+	"OPTIONS " path " HTTP/1.1\r\nHost: api.test\r\nOrigin: https://a.test\r\n" \
+	"Access-Control-Request-Method: " method "\r\n\r\n"
+
 static const struct {
 	const char *name, *head;
 	enum reason want;
@@ -182,6 +191,25 @@ static const struct {
 	  REASON_PATH_INVALID, NULL, NULL, 0 },
 	{ "an encoded slash where nothing is", "GET /x%2fy HTTP/1.1\r\nHost: api.test\r\n\r\n",
 	  REASON_PATH_INVALID, NULL, NULL, 0 },
+	{ "a preflight belongs where the request will", ASKS("/pages/x", "PUT"), REASON_NONE, "pages",
+	  "change", 0 },
+	{ "or where another one will", ASKS("/pages/x", "GET"), REASON_NONE, "pages", "", 0 },
+	{ "a preflight of what there is not", ASKS("/pages/x", "DELETE"), REASON_METHOD_NOT_ALLOWED, NULL,
+	  NULL, 0 },
+	{ "a preflight of what is no method", ASKS("/pages/x", "P T"), REASON_METHOD_NOT_ALLOWED, NULL, NULL,
+	  0 },
+	{ "a preflight where nobody answers it", ASKS("/orders", "POST"), REASON_METHOD_NOT_ALLOWED, NULL,
+	  NULL, 1u << HTTP_GET | 1u << HTTP_POST },
+	{ "a preflight that is the service's", ASKS("/files/x", "POST"), REASON_NONE, "files", "", 0 },
+	{ "a route that takes OPTIONS and lacks cors", ASKS("/any/own", "PUT"), REASON_NONE, "any", "own",
+	  0 },
+	{ "no preflight without an origin",
+	  "OPTIONS /pages/x HTTP/1.1\r\nHost: api.test\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
+	  REASON_METHOD_NOT_ALLOWED, NULL, NULL, 0 },
+	{ "nor of another method",
+	  "DELETE /pages/x HTTP/1.1\r\nHost: api.test\r\nOrigin: a\r\n"
+	  "Access-Control-Request-Method: PUT\r\n\r\n",
+	  REASON_METHOD_NOT_ALLOWED, NULL, NULL, 0 },
 	{ "an encoded slash and a wrong method", "DELETE /orders/a%2Fb HTTP/1.1\r\nHost: api.test\r\n\r\n",
 	  REASON_PATH_INVALID, NULL, NULL, 0 },
 };
@@ -216,6 +244,40 @@ static void a_request_finds_its_target(void **state)
 	desk_close(&desk);
 }
 
+/* So that a policy that does not answer a preflight, for once, does not let OPTIONS in by another's method.
+ */
+static void what_is_routed_as_a_preflight_only_is_known(void **state)
+{
+	static const struct {
+		const char *head, *method;
+		bool is_only;
+	} asked[] = {
+		{ ASKS("/pages/x", "PUT"), "PUT", true },
+		{ ASKS("/any", "PUT"), "PUT", false },
+		{ ASKS("/any/own", "PUT"), "", false },
+		{ ASKS("/orders", "POST"), "", false },
+		{ "GET /pages/x HTTP/1.1\r\nHost: api.test\r\nOrigin: a\r\n\r\n", "", false },
+	};
+	struct desk desk;
+
+	(void)state;
+	desk_open(&desk, CONFIGURATION);
+	for (size_t i = 0; i < COUNT_OF(asked); i++) {
+		struct exchange *x = &desk.exchange;
+		enum reason reason;
+
+		desk_ask(&desk, asked[i].head, PEER);
+		assert_int_equal(admission_check(x), REASON_NONE);
+		reason = admission_route(x);
+		assert_row(reason == REASON_NONE || !asked[i].is_only, i, asked[i].head);
+		assert_row(x->is_preflight_only == asked[i].is_only, i, asked[i].head);
+		assert_text(x->route_method, asked[i].method);
+		assert_true(str_eq(admission_question(x).method,
+				   *asked[i].method ? str_of(asked[i].method) : x->request.head.method_text));
+	}
+	desk_close(&desk);
+}
+
 /* The match is the worker's and stands there for the next one: what was matched is kept. */
 static void parameters_outlive_the_match(void **state)
 {
@@ -241,6 +303,7 @@ int main(void)
 		cmocka_unit_test(what_is_refused_for_doubt_closes),
 		cmocka_unit_test(a_bare_question_mark_is_kept),
 		cmocka_unit_test(a_request_finds_its_target),
+		cmocka_unit_test(what_is_routed_as_a_preflight_only_is_known),
 		cmocka_unit_test(parameters_outlive_the_match),
 	};
 

@@ -156,6 +156,8 @@ static enum reason run_policies(struct exchange *x)
 {
 	if (policy_chain_request(&x->target->chain, &x->view) == POLICY_ANSWERED)
 		return x->view.answer.reason;
+	if (x->is_preflight_only)
+		return REASON_METHOD_NOT_ALLOWED;
 	if (!x->target->upstream)
 		return REASON_NO_ENDPOINT;
 	return REASON_NONE;

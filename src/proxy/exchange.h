@@ -39,9 +39,11 @@ struct exchange {
 	bool has_answer;             /* the head of an answer was made: it is too late for another */
 	bool keep_alive;             /* what the answer's head says, and what holds afterwards */
 	bool is_client_gone;
-	bool is_cut_short;   /* the answer ends with the connection, and too early */
-	str path, query;     /* by which it was routed: for the log, whatever policies make of the view's */
-	bool has_bare_query; /* "/path?" */
+	bool is_cut_short; /* the answer ends with the connection, and too early */
+	str path, query;   /* by which it was routed: for the log, whatever policies make of the view's */
+	str route_method;  /* by which it was routed, where that is not its own: a CORS preflight's */
+	bool is_preflight_only; /* what it was routed to does not take its own method */
+	bool has_bare_query;    /* "/path?" */
 	bool has_encoded_slash; /* in its path: for APIs that keep them */
 	int status;             /* 0: nothing was answered */
 	unsigned attempts;

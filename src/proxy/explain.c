@@ -29,6 +29,8 @@ static void tell_route(struct explanation *e, const struct exchange *x)
 	struct route_request request = admission_question(x);
 
 	fprintf(e->to, "host      %.*s\npath      %.*s\n", STR_ARG(request.host), STR_ARG(request.path));
+	if (x->route_method.len)
+		fprintf(e->to, "preflight of %.*s\n", STR_ARG(request.method));
 	router_explain(e->snapshot->router, x->worker->route_scratch, &request, e->to);
 }
 

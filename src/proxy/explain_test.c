@@ -15,7 +15,9 @@
 	"routes: {\n"                                                                                    \
 	"    one: { match: { path: \"/{id}\" }, policies: [rewrite: { path: \"/v2/${path.id}\", host: "  \
 	"in.test }] } } }\n"                                                                             \
-	"  hello: { path: /hello, policies: [respond: { status: 418 }] }\n"
+	"  hello: { path: /hello, policies: [respond: { status: 418 }] }\n"                              \
+	"  pages: { path: /pages, methods: [PUT], upstream: u, policies: [cors: { origins: "             \
+	"\"https://a.test\" }] }\n"
 
 static const struct {
 	const char *name, *head;
@@ -36,6 +38,17 @@ static const struct {
 	  "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n",
 	  EXPLAINED_MATCHED,
 	  { "hello", "policies  \n  1. respond\n", "answer    418 by the gateway itself (respond)\n" } },
+	{ "a preflight",
+	  "OPTIONS /pages HTTP/1.1\r\nHost: h\r\nOrigin: https://a.test\r\n"
+	  "Access-Control-Request-Method: PUT\r\n\r\n",
+	  EXPLAINED_MATCHED,
+	  { "preflight of PUT\n", "pages", "1. cors\n",
+	    "answer    204 by the gateway itself (cors_preflight)\n" } },
+	{ "a preflight of another's page",
+	  "OPTIONS /pages HTTP/1.1\r\nHost: h\r\nOrigin: https://b.test\r\n"
+	  "Access-Control-Request-Method: PUT\r\n\r\n",
+	  EXPLAINED_MATCHED,
+	  { "preflight of PUT\n", "pages", "answer    403 by the gateway itself (cors_denied)\n" } },
 	{ "a path in another form",
 	  "GET /x/../orders/./%37 HTTP/1.1\r\nHost: h\r\n\r\n",
 	  EXPLAINED_MATCHED,
