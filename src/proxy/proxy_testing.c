@@ -247,20 +247,52 @@ static str configure(struct arena *arena, const char *text, unsigned port, const
 			    STR_ARG(made), STR_ARG(rest), log_path);
 }
 
+static void on_unused(struct edition *edition, void *owner)
+{
+	struct house *house = owner;
+
+	house->editions--;
+	edition_free(&edition);
+}
+
+static struct edition *house_edition(struct house *house)
+{
+	house->editions++;
+	return edition_new(house->snapshot, on_unused, house);
+}
+
+/* Listeners that a reload has not taken over; -1 for those that it has. */
+static void bind_listeners(const struct house *house, const size_t *from, int *ret_fds,
+			   struct address *ret_bound)
+{
+	ASSERT(house->snapshot->listener_count <= HOUSE_LISTENERS_MAX);
+	for (size_t i = 0; i < house->snapshot->listener_count; i++) {
+		result_value bound;
+
+		ret_fds[i] = -1;
+		if (from && from[i] < HOUSE_LISTENERS_MAX) {
+			ret_bound[i] = house->bound[from[i]];
+			continue;
+		}
+		bound = listener_bind(&house->snapshot->listeners[i].address, &ret_fds[i], &ret_bound[i]);
+		ASSERT(!failed(bound));
+	}
+}
+
 static void house_start(struct house *house)
 {
-	int fd;
-	result_value started = listener_bind(&house->snapshot->listeners[0].address, &fd, &house->bound);
+	int fds[HOUSE_LISTENERS_MAX];
+	result_value started;
 	struct worker_options options;
 
-	ASSERT(!failed(started));
+	bind_listeners(house, NULL, fds, house->bound);
 	house->journal = journal_new((enum journal_level)house->snapshot->config.log.level);
 	started = access_log_open(&house->snapshot->config.log.access, house->journal, 1, &house->access);
 	ASSERT(!failed(started));
-	house->edition = edition_new(house->snapshot, NULL, NULL);
+	house->edition = house_edition(house);
 	options = (struct worker_options) { .edition = house->edition,
-					    .fds = &fd,
-					    .bound = &house->bound,
+					    .fds = fds,
+					    .bound = house->bound,
 					    .journal = house->journal,
 					    .access = access_log_ring(house->access, 0),
 					    .workers = 1 };
@@ -268,9 +300,20 @@ static void house_start(struct house *house)
 	ASSERT(!failed(started));
 }
 
-void house_open(struct house *house, const char *configuration, const struct play *play)
+static struct snapshot *house_snapshot(struct house *house, const char *configuration)
 {
 	struct arena arena;
+	struct snapshot *snapshot;
+
+	arena_init(&arena, NULL, 1 << 20);
+	snapshot = snapshot_of(configure(&arena, configuration, house->upstream_port, house->log_path).ptr,
+			       &house->identities);
+	arena_fini(&arena);
+	return snapshot;
+}
+
+void house_open(struct house *house, const char *configuration, const struct play *play)
+{
 	unsigned port;
 	int fd;
 
@@ -281,20 +324,46 @@ void house_open(struct house *house, const char *configuration, const struct pla
 	fd = mkstemp(house->log_path);
 	ASSERT(fd >= 0);
 	close(fd);
-	arena_init(&arena, NULL, 1 << 20);
-	house->snapshot =
-		snapshot_of(configure(&arena, configuration, port, house->log_path).ptr, &house->identities);
-	arena_fini(&arena);
+	house->upstream_port = port;
+	house->snapshot = house_snapshot(house, configuration);
 	house_start(house);
+}
+
+static size_t find_listener(const struct snapshot *snapshot, str name)
+{
+	for (size_t i = 0; i < snapshot->listener_count; i++)
+		if (str_eq(snapshot->listeners[i].name, name))
+			return i;
+	return SIZE_MAX;
+}
+
+void house_reload(struct house *house, const char *configuration)
+{
+	struct snapshot *old = house->snapshot;
+	size_t from[HOUSE_LISTENERS_MAX];
+	int fds[HOUSE_LISTENERS_MAX];
+	struct address bound[HOUSE_LISTENERS_MAX] = { 0 };
+	struct worker_change change = { .fds = fds, .bound = bound, .from = from };
+
+	house->snapshot = house_snapshot(house, configuration);
+	for (size_t i = 0; i < house->snapshot->listener_count; i++)
+		from[i] = find_listener(old, house->snapshot->listeners[i].name);
+	bind_listeners(house, from, fds, bound);
+	edition_release(&house->edition);
+	change.edition = house->edition = house_edition(house);
+	worker_apply(house->worker, &change);
+	memcpy(house->bound, bound, sizeof bound);
+	snapshot_unref(&old);
 }
 
 void house_connect(struct house *house, const char *asks)
 {
+	const struct address *at = &house->bound[house->listener];
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	peer_free(&house->client);
 	be_small(fd);
-	ASSERT(fd >= 0 && connect(fd, &house->bound.any, house->bound.len) == 0);
+	ASSERT(fd >= 0 && connect(fd, &at->any, at->len) == 0);
 	house->client = peer_of(fd);
 	house->asks = asks;
 }
@@ -310,10 +379,14 @@ static void play_on(struct house *house, struct peer *peer)
 	    (peer->total < play->hears_bytes || (play->hears && !str_contains(heard, str_of(play->hears)))))
 		return;
 	peer->is_told = true;
-	if (play->says && peer_say(peer, str_of(play->says), play->repeats, 0) && play->hangs_up)
+	if (play->says && !peer_say(peer, str_of(play->says), play->repeats, 0))
+		return;
+	if (play->hangs_up)
 		peer_close(peer);
-	else if (!play->says && play->hangs_up)
-		peer_close(peer);
+	if (!play->hears_more)
+		return;
+	peer->is_told = false;
+	peer->said = peer->heard = peer->total = 0;
 }
 
 static void upstream_step(struct house *house)
@@ -393,6 +466,7 @@ void house_close(struct house *house)
 	if (house->upstream >= 0)
 		close(house->upstream);
 	edition_release(&house->edition);
+	ASSERT(house->editions == 0);
 	snapshot_unref(&house->snapshot);
 	identities_fini(&house->identities);
 }

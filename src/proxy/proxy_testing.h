@@ -36,7 +36,7 @@ const char *desk_fields(struct desk *desk);
 
 /* ---- a worker between two scripts ---- */
 
-enum { HOUSE_CONNECTIONS_MAX = 8, HOUSE_TEXT_MAX = 1024 * 1024 };
+enum { HOUSE_CONNECTIONS_MAX = 8, HOUSE_LISTENERS_MAX = 4, HOUSE_TEXT_MAX = 1024 * 1024 };
 
 /* What an upstream does on each connection. */
 struct play {
@@ -45,6 +45,7 @@ struct play {
 	size_t repeats;     /* of what it says, after the first */
 	bool hangs_up;      /* and then closes */
 	size_t hears_bytes; /* and it answers only when so many came */
+	bool hears_more;    /* it answers each time anew */
 };
 
 struct peer {
@@ -62,7 +63,10 @@ struct house {
 	struct journal *journal;
 	struct access_log *access;
 	struct worker *worker;
-	struct address bound;
+	struct address bound[HOUSE_LISTENERS_MAX];
+	size_t listener;   /* by which clients come; 0 unless said otherwise */
+	unsigned editions; /* that somebody holds */
+	unsigned upstream_port;
 	char log_path[64];
 
 	int upstream; /* it listens; -1: nobody does */
@@ -80,6 +84,10 @@ struct house {
 
 void house_open(struct house *house, const char *configuration, const struct play *play);
 /* %u in the configuration is the upstream's port. The access log goes to a file. */
+
+void house_reload(struct house *house, const char *configuration);
+/* Has the worker told of another configuration, which it applies in its next turn. Listeners of the same name
+ * go on, others are bound anew. */
 
 void house_connect(struct house *house, const char *asks);
 void house_step(struct house *house);
