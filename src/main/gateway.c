@@ -58,16 +58,6 @@ struct gateway {
 	struct application *application; /* a change that not all workers have yet; NULL: none */
 };
 
-/* The cores that are online, and not those that this process may use: `workers` is there to say it better. */
-static size_t worker_count(const struct snapshot *snapshot)
-{
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (snapshot->config.workers)
-		return (size_t)snapshot->config.workers;
-	return cores > 0 ? (size_t)cores : 1;
-}
-
 /* Also by a seat that failed: it is told from the others only when all have spoken. */
 static void announce_ready(struct gateway *gateway)
 {
@@ -147,6 +137,7 @@ static void seat_prepare(struct gateway *gateway, size_t index)
 		.bound = gateway->bound,
 		.journal = gateway->journal,
 		.access = access_log_ring(gateway->access, index),
+		.metrics = metrics_shard(gateway->edition->snapshot->counting.metrics, index),
 		.workers = gateway->seat_count,
 		.guard = &gateway->options->control->guard,
 	};
@@ -208,7 +199,7 @@ static struct gateway *gateway_new(struct snapshot *snapshot, const struct gatew
 	gateway->edition = edition_new(snapshot, on_unused, gateway);
 	gateway->options = options;
 	gateway->journal = options->control->journal;
-	gateway->seat_count = worker_count(snapshot);
+	gateway->seat_count = counting_workers(&snapshot->config);
 	gateway->seats = calloc(gateway->seat_count, sizeof *gateway->seats);
 	ASSERT(gateway->seats);
 	pthread_mutex_init(&gateway->lock, NULL);
@@ -387,7 +378,7 @@ static void put_in_force(struct gateway *gateway, struct snapshot *snapshot)
 
 static void say_what_stays(const struct gateway *gateway, const struct snapshot *snapshot)
 {
-	if (worker_count(snapshot) != gateway->seat_count)
+	if (counting_workers(&snapshot->config) != gateway->seat_count)
 		journal_warn(gateway->journal,
 			     "workers: %zu go on; another number takes a restart or a replacement",
 			     gateway->seat_count);

@@ -17,14 +17,25 @@ static bool report(result_value loaded, const struct diagnostics *diagnostics)
 	return !failed(loaded);
 }
 
-bool load(str file, struct loaded *ret_loaded)
+static bool load_file(str file, bool is_counting, struct loaded *ret_loaded)
 {
 	struct diagnostics *diagnostics;
 	result_value loaded;
 
 	identities_init(&ret_loaded->identities);
+	ret_loaded->identities.is_counting = is_counting;
 	loaded = snapshot_load(file, &ret_loaded->identities, &diagnostics, &ret_loaded->snapshot);
 	return report(loaded, diagnostics);
+}
+
+bool load(str file, struct loaded *ret_loaded)
+{
+	return load_file(file, false, ret_loaded);
+}
+
+bool load_to_serve(str file, struct loaded *ret_loaded)
+{
+	return load_file(file, true, ret_loaded);
 }
 
 bool load_text(str name, str text, struct loaded *ret_loaded)

@@ -20,5 +20,8 @@ bool load(str file, struct loaded *ret_loaded);
 bool load_text(str name, str text, struct loaded *ret_loaded);
 /* The same for a text; diagnostics call it by name. Both must live as long as what was loaded. */
 
+bool load_to_serve(str file, struct loaded *ret_loaded);
+/* As load(), and with metrics, for a gateway. */
+
 void unload(struct loaded *loaded);
 /* Nothing may be serving by it any more. */

@@ -34,7 +34,7 @@ static int run_run(const struct command *command, int count, char **arguments)
 	if (code)
 		return code;
 	code = 1;
-	if (load(file, &loaded))
+	if (load_to_serve(file, &loaded))
 		code = serve(&(struct serve_options) { .loaded = &loaded, .file = file, .watches = watches });
 	unload(&loaded);
 	return code;

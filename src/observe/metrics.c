@@ -211,12 +211,6 @@ struct metrics_shard *metrics_shard(struct metrics *metrics, size_t worker)
 	return &metrics->shards[worker];
 }
 
-void metrics_count_reload(struct metrics *metrics, enum metric_reload outcome)
-{
-	if (metrics)
-		atomic_fetch_add_explicit(&metrics->reloads[outcome], 1, memory_order_relaxed);
-}
-
 void metrics_forget_up(struct metrics *metrics)
 {
 	if (!metrics)

@@ -49,8 +49,6 @@ enum metric_outcome {
 
 enum metric_connection { CONNECTION_ACTIVE, CONNECTION_IDLE, CONNECTION_STATES };
 
-enum metric_reload { RELOAD_SUCCESS, RELOAD_FAILURE, RELOAD_UNCHANGED, RELOAD_OUTCOMES };
-
 struct metrics *metrics_new(size_t workers);
 void metrics_free(struct metrics **metrics);
 /* When every series was let go. Clears the address, accepts NULL. */
@@ -88,8 +86,6 @@ void metrics_move_connection(struct metrics_shard *shard, struct metric_series *
 /* change: 1 or -1. A connection is in one state at a time. */
 
 /* What the control thread says. */
-
-void metrics_count_reload(struct metrics *metrics, enum metric_reload outcome);
 
 void metrics_forget_up(struct metrics *metrics);
 void metric_series_set_up(struct metric_series *endpoint, bool is_up);

@@ -54,7 +54,6 @@ struct metrics {
 	uint64_t seed;
 	struct metric_series *unrouted;
 	wall_time began;
-	_Atomic uint64_t reloads[RELOAD_OUTCOMES];
 	size_t workers;
 	struct metrics_shard *shards;
 };

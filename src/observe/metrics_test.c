@@ -248,7 +248,6 @@ static void test_nothing_is_counted_without(void **state)
 	metrics_count_decision(no_shard, series, DECISION_SKIP);
 	metrics_move_connection(shard, none, CONNECTION_IDLE, 1);
 	metrics_move_connection(no_shard, series, CONNECTION_IDLE, 1);
-	metrics_count_reload(NULL, RELOAD_FAILURE);
 	metrics_forget_up(NULL);
 	metric_series_set_up(none, true);
 	assert_int_equal(metric_endpoint_sums(none).answers, 0);

@@ -6,7 +6,7 @@
 char *scrape_text(struct metrics *metrics, const struct metrics_reading *reading)
 {
 	struct metrics_scrape *scrape = metrics_scrape_new(metrics, reading);
-	char *text = NULL, *piece = malloc(METRICS_PIECE);
+	char *text = malloc(1), *piece = malloc(METRICS_PIECE);
 	size_t len = 0;
 	bool goes_on = true;
 
@@ -16,8 +16,13 @@ char *scrape_text(struct metrics *metrics, const struct metrics_reading *reading
 		goes_on = metrics_scrape_next(scrape, &out);
 		assert_false(buf_overflowed(&out));
 		assert_true(!out.len || out.bytes[out.len - 1] == '\n'); /* only whole lines */
-		text = realloc(text, len + out.len + 1);
-		memcpy(text + len, out.bytes, out.len);
+		if (out.len) {
+			char *longer = realloc(text, len + out.len + 1);
+
+			assert_non_null(longer);
+			text = longer;
+			memcpy(text + len, out.bytes, out.len);
+		}
 		len += out.len;
 	}
 	text[len] = '\0';

@@ -260,10 +260,9 @@ static void print_active(const struct metrics_scrape *scrape, struct buf *out)
 
 static void print_reloads(const struct metrics_scrape *scrape, struct buf *out)
 {
-	static const char *const words[RELOAD_OUTCOMES] = { "success", "failure", "unchanged" };
-
-	for (size_t i = 0; i < RELOAD_OUTCOMES; i++)
-		put_word_line(scrape, "outcome", words[i], metric_read(&scrape->metrics->reloads[i]), out);
+	put_word_line(scrape, "outcome", "success", scrape->reading.reloads, out);
+	put_word_line(scrape, "outcome", "failure", scrape->reading.refused_reloads, out);
+	put_word_line(scrape, "outcome", "unchanged", scrape->reading.unchanged_reloads, out);
 }
 
 static void print_generation(const struct metrics_scrape *scrape, struct buf *out)

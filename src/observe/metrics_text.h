@@ -24,6 +24,7 @@ struct metrics_scrape;
 /* What is known elsewhere. */
 struct metrics_reading {
 	uint64_t generation, log_dropped;
+	uint64_t reloads, refused_reloads, unchanged_reloads;
 };
 
 struct metrics_scrape *metrics_scrape_new(struct metrics *metrics, const struct metrics_reading *reading);

@@ -234,6 +234,7 @@ static enum reason receive(struct forward *f)
 
 enum reason attempt_run(struct forward *f)
 {
+	deadline began = exchange_now(f->exchange);
 	enum reason reason;
 
 	f->exchange->attempts++;
@@ -245,6 +246,7 @@ enum reason attempt_run(struct forward *f)
 		reason = send_request(f);
 	if (reason == REASON_NONE)
 		reason = receive(f);
+	counting_try(f, reason, began);
 	return reason;
 }
 

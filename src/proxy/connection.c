@@ -36,6 +36,15 @@ static void connection_release(struct socket *socket)
 	free(connection_of(socket));
 }
 
+/* From idle to active, or back: change is 1 or -1. */
+static void count_active(const struct connection *connection, int change)
+{
+	const struct door *door = connection->door;
+
+	metrics_move_connection(door->worker->metrics, door->series, CONNECTION_ACTIVE, change);
+	metrics_move_connection(door->worker->metrics, door->series, CONNECTION_IDLE, -change);
+}
+
 /* It is no longer the worker's: the last one to go ends a worker that drains. */
 static void connection_leave(struct connection *connection)
 {
@@ -46,6 +55,7 @@ static void connection_leave(struct connection *connection)
 	if (connection->next)
 		connection->next->link = connection->link;
 	worker->connection_count--;
+	metrics_move_connection(worker->metrics, connection->door->series, CONNECTION_IDLE, -1);
 	door_leave(connection->door);
 	if (worker->is_draining && worker->connection_count == 0)
 		loop_stop(worker->loop);
@@ -108,6 +118,7 @@ static void session_begin(struct session *session, struct fiber *fiber, struct c
 		.in = &session->in,
 	};
 	connection->fiber = fiber;
+	count_active(connection, 1);
 	socket_set_watch(&connection->socket, on_client_busy);
 	timer_set(worker->loop, &connection->idle, DEADLINE_NEVER);
 }
@@ -152,6 +163,7 @@ static void connection_run(struct fiber *self, void *argument)
 	end = serve(&session);
 	intake_fini(&session.in);
 	connection->fiber = NULL;
+	count_active(connection, -1);
 	if (end == EXCHANGE_KEEP && (!connection->door->is_closing || connection->door->is_patient))
 		wait_for_request(connection, connection_limits(connection)->idle_timeout);
 	else if (end == EXCHANGE_LINGER)
@@ -199,6 +211,7 @@ static void connection_enter(struct connection *connection, struct door *door, c
 	door->connections = connection;
 	door->connection_count++;
 	worker->connection_count++;
+	metrics_move_connection(worker->metrics, door->series, CONNECTION_IDLE, 1);
 }
 
 void connection_open(struct door *door, int fd, const struct address *peer)

@@ -49,6 +49,9 @@ static struct door *door_new(struct worker *worker, size_t index, const struct a
 	door->port_len = port.len;
 	door->listener.source.fd = -1;
 	door_set(door, worker->generation, index);
+	if (worker->generation->snapshot->counting.is_on)
+		door->series = metrics_series(worker->generation->snapshot->counting.metrics, METRIC_LISTENER,
+					      door->snapshot->name, (str) { 0 });
 	return door;
 }
 
@@ -89,6 +92,7 @@ static void door_free(struct door *door)
 	if (*link)
 		*link = door->next;
 	generation_leave(door->generation);
+	metric_series_unref(&door->series);
 	loop_retire(door->worker->loop, door, free);
 }
 
@@ -197,6 +201,7 @@ void doors_close(struct worker *worker)
 	for (size_t i = 0; i < worker->door_count; i++) {
 		listener_close(&worker->doors[i]->listener);
 		ASSERT(worker->doors[i]->connection_count == 0);
+		metric_series_unref(&worker->doors[i]->series);
 		free(worker->doors[i]);
 	}
 	free(worker->doors);

@@ -31,6 +31,7 @@ struct edition *edition_new(struct snapshot *snapshot, edition_unused_fn on_unus
 	ASSERT(edition);
 	edition->snapshot = snapshot_ref(snapshot);
 	edition->rosters = rosters_now(snapshot);
+	edition->discovered = counting_rosters_new(edition);
 	atomic_init(&edition->holders, 1);
 	edition->on_unused = on_unused;
 	edition->owner = owner;
@@ -71,6 +72,7 @@ void edition_free(struct edition **address)
 
 	if (!edition)
 		return;
+	counting_rosters_free(&edition->discovered, edition);
 	rosters_release(edition);
 	snapshot_unref(&edition->snapshot);
 	free(edition);

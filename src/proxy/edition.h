@@ -23,6 +23,7 @@ struct edition {
 	struct snapshot *snapshot;
 	/* By the upstream's index. The snapshot's own where they are fixed, and a reference otherwise. */
 	struct roster **rosters;
+	struct metric_series ***discovered; /* see counting_rosters_new() */
 	_Atomic uint32_t holders;
 	edition_unused_fn on_unused;
 	void *owner;

@@ -79,6 +79,7 @@ static void exchange_begin(struct exchange *x, struct session *session)
 	arena_init(&x->arena, &worker->blocks, ARENA_MAX);
 	exchange_view_init(x, request_id_make(x));
 	connection->exchange = x;
+	metrics_begin_exchange(worker->metrics);
 	connection->requests++;
 }
 
@@ -181,6 +182,7 @@ static void write_log(struct exchange *x, enum reason reason)
 		.host = x->view.host,
 		.path = x->path,
 		.query = x->query,
+		.method_id = request->method,
 		.status = x->status,
 		.reason = reason,
 		.reported = x->view.reported,
@@ -198,12 +200,15 @@ static void write_log(struct exchange *x, enum reason reason)
 	if (x->target) {
 		facts.api = x->target->api;
 		facts.route = x->target->route;
+		facts.series = x->target->series;
 		facts.upstream = x->target->upstream && x->attempts ? x->target->upstream->name : (str) { 0 };
 	}
 	if (x->worker->observer)
 		x->worker->observer->finished(x->worker->observer->self, x, &facts);
 	else
 		access_log_write(x->worker->access, &facts);
+	if (x->generation->snapshot->counting.is_on)
+		metrics_count_exchange(x->worker->metrics, &facts);
 }
 
 /* What is left of a small body is dropped, to reach the next request. */
@@ -238,6 +243,7 @@ static enum exchange_end exchange_finish(struct exchange *x)
 	enum exchange_end end = end_of(x);
 
 	x->session->connection->exchange = NULL;
+	metrics_end_exchange(x->worker->metrics);
 	encoder_give(&x->encoder);
 	arena_fini(&x->arena);
 	generation_leave(x->generation);

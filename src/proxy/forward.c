@@ -101,6 +101,14 @@ static bool wait_before_retry(struct forward *f)
 	return wait == 0 || !failed(fiber_sleep(x->session->fiber, deadline_after(exchange_now(x), wait)));
 }
 
+static void count_retry(const struct forward *f)
+{
+	const struct counting *counting = &f->exchange->generation->snapshot->counting;
+
+	if (counting->is_on)
+		metrics_count_retry(f->exchange->worker->metrics, counting->upstreams[f->upstream->index]);
+}
+
 static bool may_try_again(struct forward *f)
 {
 	if (f->exchange->is_client_gone || !is_worth_another(f))
@@ -112,6 +120,7 @@ static bool may_try_again(struct forward *f)
 	if (!wait_before_retry(f))
 		return false;
 	attempt_abandon(f);
+	count_retry(f);
 	return !f->is_replayable || replay_source_rewind(&f->replay);
 }
 

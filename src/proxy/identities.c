@@ -11,6 +11,7 @@ void identities_init(struct identities *identities)
 
 void identities_fini(struct identities *identities)
 {
+	metrics_free(&identities->metrics);
 	upstream_states_free(&identities->upstream_states);
 	endpoints_free(&identities->endpoints);
 }

@@ -7,11 +7,14 @@
  */
 #pragma once
 
+#include "observe/metrics.h"
 #include "upstream/upstream.h"
 
 struct identities {
 	struct endpoints *endpoints;
 	struct upstream_states *upstream_states;
+	struct metrics *metrics; /* made with the first snapshot; NULL: nothing is counted */
+	bool is_counting;        /* make them: set after identities_init() by whoever will serve */
 };
 
 void identities_init(struct identities *identities);

@@ -208,6 +208,7 @@ static const struct target *compile_api_target(struct compiling *c, const struct
 					    target->upstream ? &target->upstream->config->timeouts : NULL);
 	target->chain = policy_chain_compile(&c->names, lists, 2, api->entry.node, NULL);
 	target->keeps_encoded_slashes = api->encoded_slashes == ENCODED_SLASHES_KEEP;
+	counting_target(c->snapshot, target, NULL);
 	return target;
 }
 
@@ -235,6 +236,7 @@ static const struct target *compile_route_target(struct compiling *c, const stru
 	target->timeouts = compile_timeouts(c, route->timeouts, base);
 	if (route->policies || route->without.len)
 		target->chain = policy_chain_compile(&c->names, lists, 3, route->entry.node, &route->without);
+	counting_target(c->snapshot, target, of_api);
 	return target;
 }
 
@@ -284,6 +286,7 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 
 	fields_read(&c.reader, document_root(document), gateway_fields, &snapshot->config);
 	snapshot->root = document_root(document);
+	counting_begin(snapshot, identities);
 	admin_compile(&c.reader, &snapshot->config, &snapshot->admin);
 	compile_listeners(&c);
 	compile_upstreams(&c);
@@ -294,6 +297,8 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	if (!snapshot->config.listeners.len && !diagnostics_errors(diagnostics))
 		diagnostic_error(diagnostics, document_root(document),
 				 "no listeners: nobody could reach the gateway");
+	if (!diagnostics_errors(diagnostics))
+		counting_upstreams(snapshot);
 	return diagnostics_errors(diagnostics) ? error_make(ERROR_INVALID, "the configuration has errors")
 					       : OK;
 }
@@ -353,6 +358,7 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot)
 
 static void snapshot_free(struct snapshot *snapshot)
 {
+	counting_end(snapshot);
 	for (size_t i = 0; i < snapshot->upstream_count; i++)
 		upstream_fini(snapshot->upstreams[i]);
 	if (snapshot->router)

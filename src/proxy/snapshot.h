@@ -11,6 +11,7 @@
 #include "codec/h1.h"
 #include "config/file_list.h"
 #include "policy/chain.h"
+#include "proxy/counting.h"
 #include "proxy/gateway_config.h"
 #include "proxy/identities.h"
 
@@ -22,6 +23,8 @@ struct target {
 		*timeouts;         /* the upstream's, under what API and route say; NULL without either */
 	struct policy_chain chain; /* in the order in which they run */
 	bool keeps_encoded_slashes;
+	struct metric_series *series;     /* NULL: nothing is counted */
+	struct metric_series **decisions; /* by the policy's place in the chain; NULL too */
 };
 
 struct listener_snapshot {
@@ -46,8 +49,9 @@ struct snapshot {
 	size_t upstream_count;
 	struct router *router;
 	struct admin_place admin;
+	struct counting counting;
 	const struct node *root; /* the configuration as it was read */
-	uint64_t generation; /* from 1; each reload is one more */
+	uint64_t generation;     /* from 1; each reload is one more */
 	_Atomic uint32_t references;
 };
 

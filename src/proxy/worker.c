@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "proxy/connection.h"
 #include "proxy/door.h"
+#include "proxy/exchange.h"
 #include "proxy/filter.h"
 
 enum {
@@ -32,6 +33,19 @@ static wall_time live_wall(void *self)
 static uint64_t live_random(void *self)
 {
 	return random_next(&((struct worker *)self)->random);
+}
+
+/* The view is the exchange's first member. */
+static void live_decided(void *self, const struct view *view, const struct policy_instance *instance,
+			 enum decision decision)
+{
+	const struct target *target = ((const struct exchange *)view)->target;
+	struct worker *worker = self;
+
+	if (worker->metrics && target && target->decisions && instance >= target->chain.at &&
+	    instance < target->chain.at + target->chain.count)
+		metrics_count_decision(worker->metrics, target->decisions[instance - target->chain.at],
+				       decision);
 }
 
 static result worker_build(struct worker *worker, const struct worker_options *options)
@@ -55,11 +69,14 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 	scratch_init(&worker->scratch, &worker->blocks);
 	arena_init(&worker->arena, NULL, SIZE_MAX / 2);
 	random_init(&worker->random);
-	worker->effects = (struct effects) {
-		.wall = live_wall, .random = live_random, .encode = filter_encode, .self = worker
-	};
+	worker->effects = (struct effects) { .wall = live_wall,
+					     .random = live_random,
+					     .encode = filter_encode,
+					     .decided = live_decided,
+					     .self = worker };
 	worker->journal = options->journal;
 	worker->access = options->access;
+	worker->metrics = options->metrics;
 	worker->encoders = encoders_new(ENCODERS_MAX);
 	worker->route_scratch = route_scratch_new();
 	worker->workers = options->workers;

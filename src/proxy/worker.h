@@ -48,10 +48,11 @@ struct door {
 	size_t port_len;
 	struct connection *connections; /* all of them */
 	size_t connection_count;
-	size_t max_connections; /* this worker's share of the listener's bound */
-	bool is_closing;        /* no more accepts; each connection closes after the answer under way */
-	bool is_patient;        /* and one that was not told so yet may ask once more */
-	struct door *next;      /* among those that are closing */
+	struct metric_series *series; /* of the listener that it was opened for */
+	size_t max_connections;       /* this worker's share of the listener's bound */
+	bool is_closing;              /* no more accepts; each connection closes after the answer under way */
+	bool is_patient;              /* and one that was not told so yet may ask once more */
+	struct door *next;            /* among those that are closing */
 };
 
 struct worker {
@@ -66,6 +67,7 @@ struct worker {
 	struct effects effects; /* what policies may ask of the world */
 	struct journal *journal;
 	struct access_log_ring *access;           /* this worker's own */
+	struct metrics_shard *metrics;            /* likewise; NULL: nothing is counted */
 	const struct exchange_observer *observer; /* NULL: live traffic, which goes to the access log */
 
 	struct generation *generation; /* the newest; of an exchange, its own */
@@ -106,6 +108,7 @@ struct worker_options {
 	const struct address *bound;
 	struct journal *journal;
 	struct access_log_ring *access;
+	struct metrics_shard *metrics;
 	size_t workers; /* how many there are, to share out the bounds */
 	const struct fiber_guard *guard;
 };
