@@ -2,6 +2,7 @@
 #include "policy/chain.h"
 
 #include "base/assert.h"
+#include "policy/expression.h"
 #include "policy/item.h"
 #include "policy/list.h"
 
@@ -62,6 +63,7 @@ void policy_names_compile(struct policy_names *names, const struct policy_compil
 	*names = (struct policy_names) { .compile = *compile, .reader = reader };
 	map_init(&names->by_name, reader->arena, NAMES_MAX);
 	map_init(&names->by_node, reader->arena, NODES_MAX);
+	map_init(&names->warned, reader->arena, NODES_MAX);
 	for (const struct node *node = named ? named->first : NULL; node; node = node->next) {
 		struct policy_instance *instance = policy_item_named(compile, node);
 
@@ -155,6 +157,76 @@ static size_t items_of(const struct node *const *lists, size_t count)
 	return items;
 }
 
+/* Each condition has a bit of the view's. */
+static void number_conditions(struct policy_names *names, struct policy_instance *at, size_t count,
+			      const struct node *owner)
+{
+	unsigned conditions = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (at[i].when)
+			at[i].condition = (uint8_t)(conditions++ % POLICY_CONDITIONS_MAX);
+	if (conditions > POLICY_CONDITIONS_MAX)
+		diagnostic_error(names->reader->diagnostics, owner,
+				 "more than %d policies with `when` would run here", POLICY_CONDITIONS_MAX);
+}
+
+/* Whether nothing behind it is ever asked. */
+static bool is_last_word(const struct policy_instance *instance)
+{
+	return instance->policy->always_answers && !instance->when && !instance->is_report;
+}
+
+bool policy_chain_answers(const struct policy_chain *chain)
+{
+	for (size_t i = 0; i < chain->count; i++)
+		if (is_last_word(&chain->at[i]))
+			return true;
+	return false;
+}
+
+/* Once for each item, however many chains it is in. */
+static bool is_first_warning(struct policy_names *names, const struct node *item)
+{
+	str key = { (const char *)&item, sizeof item };
+
+	return map_add(&names->warned, arena_str(names->reader->arena, key), (void *)(uintptr_t)item);
+}
+
+static void warn_never_runs(struct policy_names *names, const struct node *item, str last_word)
+{
+	if (is_first_warning(names, item))
+		diagnostic_warning(names->reader->diagnostics, item,
+				   "never runs: %.*s before it answers every request", STR_ARG(last_word));
+}
+
+static void warn_nobody(struct policy_names *names, const struct node *item)
+{
+	if (is_first_warning(names, item))
+		diagnostic_warning(
+			names->reader->diagnostics, node_find(item, STR("when")),
+			"no policy before this one authenticates, so consumer, claims and certificate "
+			"are missing here");
+}
+
+/* Where the order cannot work. */
+static void check_order(struct policy_names *names, const struct policy_instance *at,
+			const struct node *const *items, size_t count)
+{
+	const struct policy_instance *last_word = NULL;
+	bool is_authenticated = false;
+
+	for (size_t i = 0; i < count; i++) {
+		if (last_word && at[i].policy->on_request && !at[i].policy->on_response)
+			warn_never_runs(names, items[i], last_word->name);
+		if (at[i].when && !is_authenticated && expression_needs_identity(at[i].when))
+			warn_nobody(names, items[i]);
+		is_authenticated |= at[i].policy->authenticates;
+		if (!last_word && is_last_word(&at[i]))
+			last_word = &at[i];
+	}
+}
+
 static bool has_preflight(const struct policy_instance *at, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -168,6 +240,7 @@ struct policy_chain policy_chain_compile(struct policy_names *names, const struc
 {
 	struct arena *arena = names->reader->arena;
 	struct policy_instance *at = ARENA_ARRAY(arena, struct policy_instance, items_of(lists, count));
+	const struct node **items = ARENA_ARRAY(arena, const struct node *, items_of(lists, count));
 	bool *dropped = ARENA_ARRAY(arena, bool, without ? without->len : 0);
 	size_t used = 0;
 
@@ -179,9 +252,12 @@ struct policy_chain policy_chain_compile(struct policy_names *names, const struc
 
 			if (!instance || (is_inherited && is_left_out(instance, without, dropped)))
 				continue;
+			items[used] = item;
 			at[used++] = *instance;
 		}
 	}
 	report_without(names, owner, without, dropped);
+	number_conditions(names, at, used, owner);
+	check_order(names, at, items, used);
 	return (struct policy_chain) { .at = at, .count = used, .has_preflight = has_preflight(at, used) };
 }

@@ -22,6 +22,7 @@ struct policy_names {
 	const struct node *named;
 	struct map by_name; /* to struct policy_instance */
 	struct map by_node; /* the same, by the address of the item's node */
+	struct map warned;  /* items, by the same */
 };
 
 void policy_names_compile(struct policy_names *names, const struct policy_compile *compile,
@@ -34,6 +35,9 @@ struct policy_chain policy_chain_compile(struct policy_names *names, const struc
 /* One chain of the lists, in order; a list may be NULL. What owner's `without` names, by name or kind, is
  * left out of all but the last list. A name in it that drops nothing is reported, like everything else that
  * is wrong; the caller asks diagnostics_errors() at the end. */
+
+bool policy_chain_answers(const struct policy_chain *chain);
+/* Whether a policy of it answers every request that comes to it. */
 
 enum verdict policy_chain_request(const struct policy_chain *chain, struct view *view);
 /* The on_preflight of all first, when it is one; then every on_request in order, until one answers. Whose

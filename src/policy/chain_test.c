@@ -11,6 +11,7 @@
 
 #include "config/document.h"
 #include "policy/list.h"
+#include "route/regex.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -19,6 +20,7 @@ enum { ARENA_MAX = 16 * 1024 * 1024 };
 /* A file with the keys policies, defaults, api, route and without. */
 struct file {
 	struct arena arena;
+	struct regex_table regexes;
 	struct diagnostics *diagnostics;
 	struct reader reader;
 	struct policy_names names;
@@ -39,9 +41,11 @@ static struct file *file_compile(const char *text)
 	file->diagnostics = diagnostics_new(&file->arena);
 	assert_false(failed(document_parse(&file->arena, STR("test.yaml"), str_of(text), NULL,
 					   file->diagnostics, &document)));
+	regex_table_init(&file->regexes, &file->arena);
 	file->reader = (struct reader) { &file->arena, file->diagnostics, document };
 	file->root = document_root(document);
-	policy_names_compile(&file->names, &(struct policy_compile) { .reader = &file->reader },
+	policy_names_compile(&file->names,
+			     &(struct policy_compile) { .reader = &file->reader, .regexes = &file->regexes },
 			     node_find(file->root, STR("policies")));
 	lists[0] = node_find(file->root, STR("defaults"));
 	lists[1] = node_find(file->root, STR("api"));
@@ -66,6 +70,7 @@ static const char *file_errors(struct file *file)
 
 static void file_free(struct file *file)
 {
+	regex_table_fini(&file->regexes);
 	arena_fini(&file->arena);
 	free(file->printed);
 	free(file);
@@ -109,6 +114,13 @@ static const struct {
 	  "]\n"
 	  "without: [ respond ]",
 	  "rewrite" },
+	/* Beside a kind, beside `use`, with a name. */
+	{ "api: [ { respond: {}, when: 'true' } ]", "respond" },
+	{ "api: [ { respond: {}, when: true, report: true } ]", "respond" },
+	{ "api: [ { when: 'request.path == \"/\"', respond: {} } ]", "respond" },
+	{ "policies: { door: { respond: {}, when: 'true', report: false } }\n"
+	  "api: [ { use: door, when: 'false', report: true } ]",
+	  "door" },
 	/* Its own ones stay. */
 	{ "api: [ { respond: { status: 401 } } ]\nroute: [ { respond: { status: 200 } } ]\nwithout: [ "
 	  "respond ]",
@@ -121,7 +133,8 @@ static void good_lists(void **state)
 	for (size_t i = 0; i < COUNT(good_cases); i++) {
 		struct file *file = file_compile(good_cases[i].text);
 
-		assert_string_equal(file_errors(file), "");
+		if (diagnostics_errors(file->diagnostics))
+			fail_msg("%s: %s", good_cases[i].text, file_errors(file));
 		if (strcmp(names_of(file), good_cases[i].want) != 0)
 			fail_msg("%s: %s", good_cases[i].text, names_of(file));
 		file_free(file);
@@ -146,6 +159,26 @@ static const struct {
 	{ "policies: { door: { use: other } }", "no kind of policy is named \"use\"" },
 	/* Also when nothing uses it. */
 	{ "policies: { door: { respond: { status: 9 } } }", "policies.door.respond.status" },
+	{ "api: [ { when: 'true' } ]", "want one policy here" },
+	{ "api: [ { when: 'true', report: true } ]", "want one policy here" },
+	{ "api: [ { respond: {}, wen: 'true' } ]",
+	  "api[0].wen: no kind of policy is named \"wen\"; did you mean" },
+	{ "api: [ { respond: {}, when: } ]", "api[0].when: want an expression in one text" },
+	{ "api: [ { respond: {}, when: [ 'true' ] } ]", "api[0].when: want an expression in one text" },
+	{ "api: [ { respond: {}, when: 5 } ]",
+	  "test.yaml:1:29: error: api[0].when: 1:1: the expression must be a boolean, it is an int" },
+	{ "api: [ { respond: {}, when: request.metod == now } ]",
+	  "test.yaml:1:29: error: api[0].when: 1:1: there is no request.metod; did you mean" },
+	{ "api:\n  - respond: {}\n    when: true && fals\n",
+	  "test.yaml:3:19: error: api[0].when: 1:9: there is no fals" },
+	{ "api:\n  - respond: {}\n    when: |\n      true &&\n      fals\n",
+	  "api[0].when: 2:1: there is no fals" },
+	{ "policies: { door: { respond: {}, when: nope } }\napi: [ use: door ]",
+	  "policies.door.when: 1:1: there is no nope" },
+	{ "policies: { door: { respond: {} } }\napi: [ { use: door, when: nope } ]",
+	  "api[0].when: 1:1: there is no nope" },
+	{ "api: [ { respond: {}, report: maybe } ]", "api[0].report" },
+	{ "api: [ { respond: {}, report: [] } ]", "api[0].report" },
 	{ "api: [ { rewrite: {} } ]\nwithout: [ request_id ]",
 	  "test.yaml:2:12: error: without[0]: no inherited policy" },
 	{ "route: [ { rewrite: {} } ]\nwithout: [ rewrite ]", "no inherited policy" },
@@ -180,53 +213,60 @@ static void mistakes_are_reported_once(void **state)
 	file_free(file);
 }
 
-/* Doubles that write down that they ran. */
-struct scribe {
-	char name;
-	bool answers;
+/* Warned of once, however many chains there are. */
+static const struct {
+	const char *text, *want;
+} warned_cases[] = {
+	{ "api: [ { respond: {} }, { rewrite: {} } ]",
+	  "test.yaml:1:25: warning: api[1]: never runs: respond before it answers every request" },
+	{ "policies: { door: { respond: {} } }\nroute: [ { use: door }, { rewrite: {} } ]",
+	  "never runs: door before it answers every request" },
+	{ "defaults: [ respond: {} ]\nroute: [ rewrite: {} ]", "route[0]: never runs" },
+	/* Its response side does. */
+	{ "api: [ { respond: {} }, { headers: {} } ]", "" },
+	{ "api: [ { respond: {}, when: 'request.path == \"/\"' }, { rewrite: {} } ]", "" },
+	{ "api: [ { respond: {}, report: true }, { rewrite: {} } ]", "" },
+	{ "api: [ { rewrite: {}, when: 'consumer.name == \"acme\"' } ]",
+	  "api[0].when: no policy before this one authenticates" },
+	{ "api: [ { rewrite: {}, when: 'has(claims.sub)' } ]", "api[0].when: no policy before" },
+	{ "api: [ { rewrite: {}, when: 'certificate.subject == \"\"' } ]", "api[0].when: no policy before" },
+	{ "api: [ { rewrite: {}, when: 'client.ip == \"\"' } ]", "" },
 };
 
-static enum verdict scribe_request(const void *self, struct view *view)
+static void warnings_where_the_order_cannot_work(void **state)
 {
-	const struct scribe *scribe = self;
-	str parts[] = { view->query, { &scribe->name, 1 } };
-
-	view->query = arena_join(view->arena, parts, 2);
-	return scribe->answers ? view_refuse(view, REASON_NO_ROUTE) : POLICY_CONTINUE;
-}
-
-static void scribe_response(const void *self, struct view *view)
-{
-	(void)scribe_request(self, view);
-}
-
-static void requests_run_forth_and_answers_back(void **state)
-{
-	static const struct policy both = { .on_request = scribe_request, .on_response = scribe_response };
-	static const struct policy none = { .name = "none" };
-	static const struct scribe a = { 'a', false }, b = { 'b', false }, c = { 'c', true },
-				   d = { 'd', false };
-	const struct policy_instance at[] = { { &both, &a, STR("a") },
-					      { &none, NULL, STR("none") },
-					      { &both, &b, STR("b") },
-					      { &both, &c, STR("c") },
-					      { &both, &d, STR("d") } };
-	struct arena arena;
-	static const struct effects effects;
-	struct view view = { .arena = &arena, .effects = &effects };
-
 	(void)state;
-	arena_init(&arena, NULL, ARENA_MAX);
-	assert_int_equal(policy_chain_request(&(struct policy_chain) { at, 3 }, &view), POLICY_CONTINUE);
-	assert_true(str_eq(view.query, STR("ab")));
-	view.query = (str) { 0 };
-	assert_int_equal(policy_chain_request(&(struct policy_chain) { at, 5 }, &view), POLICY_ANSWERED);
-	assert_true(str_eq(view.query, STR("abc")));
-	assert_int_equal(view.answer.reason, REASON_NO_ROUTE);
-	view.query = (str) { 0 };
-	policy_chain_response(&(struct policy_chain) { at, 5 }, &view);
-	assert_true(str_eq(view.query, STR("dcba")));
-	arena_fini(&arena);
+	for (size_t i = 0; i < COUNT(warned_cases); i++) {
+		struct file *file = file_compile(warned_cases[i].text);
+		const struct node *list = node_find(file->root, STR("api"));
+		bool is_warned = warned_cases[i].want[0] != 0;
+
+		policy_chain_compile(&file->names, &list, 1, NULL, NULL);
+		assert_int_equal(diagnostics_warnings(file->diagnostics), is_warned);
+		assert_int_equal(diagnostics_errors(file->diagnostics), 0);
+		if (!strstr(file_errors(file), warned_cases[i].want))
+			fail_msg("%s: %s", warned_cases[i].text, file_errors(file));
+		file_free(file);
+	}
+}
+
+static void no_more_conditions_than_there_are_bits(void **state)
+{
+	(void)state;
+	for (unsigned count = POLICY_CONDITIONS_MAX; count <= POLICY_CONDITIONS_MAX + 1; count++) {
+		char text[8192] = "";
+		struct buf out = buf_over(text, sizeof text - 1);
+		struct file *file;
+
+		buf_put(&out, STR("api:\n"));
+		for (unsigned i = 0; i < count; i++)
+			buf_put(&out, STR("- { rewrite: {}, when: true }\n"));
+		file = file_compile(text);
+		assert_int_equal(diagnostics_errors(file->diagnostics), count > POLICY_CONDITIONS_MAX);
+		if (count > POLICY_CONDITIONS_MAX)
+			assert_non_null(strstr(file_errors(file), "more than 64 policies with `when`"));
+		file_free(file);
+	}
 }
 
 static void every_policy_is_in_the_list(void **state)
@@ -254,7 +294,8 @@ int main(void)
 		cmocka_unit_test(good_lists),
 		cmocka_unit_test(bad_lists),
 		cmocka_unit_test(mistakes_are_reported_once),
-		cmocka_unit_test(requests_run_forth_and_answers_back),
+		cmocka_unit_test(warnings_where_the_order_cannot_work),
+		cmocka_unit_test(no_more_conditions_than_there_are_bits),
 		cmocka_unit_test(every_policy_is_in_the_list),
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/item.h"
 
+#include "policy/expression.h"
 #include "policy/list.h"
 
 /* Beside the kind; the same in every item. */
@@ -67,14 +68,22 @@ static const struct node *options_of(struct reader *reader, const struct node *n
 	return empty;
 }
 
-/* `report: false` beside a `use` does not take back what the named policy says. */
-static void read_siblings(struct reader *reader, const struct node *item, struct policy_instance *instance)
+/* What an item says beside `use` comes on top of what the named policy says: both conditions must hold, and a
+ * report that was asked for is not taken back. */
+static result read_siblings(const struct policy_compile *with, const struct node *item,
+			    struct policy_instance *instance)
 {
-	const struct node *node = node_find(item, STR("report"));
+	const struct node *report = node_find(item, STR("report")), *when = node_find(item, STR("when"));
+	const struct expression *expression;
 	bool is_report = false;
 
-	if (node && field_read_bool(reader, node, &is_report))
+	if (report && field_read_bool(with->reader, report, &is_report))
 		instance->is_report |= is_report;
+	if (!when)
+		return OK;
+	TRY(expression_compile(with, when, EXPRESSION_BOOL, &expression));
+	instance->when = expression_both(with->reader->arena, instance->when, expression);
+	return OK;
 }
 
 struct policy_instance *policy_item_compile(const struct policy_compile *with, const struct node *item,
@@ -84,6 +93,7 @@ struct policy_instance *policy_item_compile(const struct policy_compile *with, c
 	const struct policy *policy = policy_find(kind->key);
 	struct policy_instance *instance = ARENA_NEW(reader->arena, struct policy_instance);
 	struct policy_compile compile = *with;
+	result_value siblings;
 	void *self;
 
 	if (!policy) {
@@ -98,8 +108,8 @@ struct policy_instance *policy_item_compile(const struct policy_compile *with, c
 	*instance = (struct policy_instance) {
 		.policy = policy, .self = self, .options = compile.node, .name = str_of(policy->name)
 	};
-	read_siblings(reader, item, instance);
-	if (policy->compile && failed(policy->compile(&compile, self)))
+	siblings = read_siblings(with, item, instance);
+	if ((policy->compile && failed(policy->compile(&compile, self))) || failed(siblings))
 		return NULL; /* reported */
 	return instance;
 }
@@ -120,6 +130,5 @@ struct policy_instance *policy_item_used(const struct policy_compile *with, cons
 	struct policy_instance *instance = ARENA_NEW(with->reader->arena, struct policy_instance);
 
 	*instance = *used;
-	read_siblings(with->reader, item, instance);
-	return instance;
+	return failed(read_siblings(with, item, instance)) ? NULL : instance;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/list.h"
 
+#include "policy/expression.h"
+
 #define X(name, doc)                              \
 	extern const struct policy policy_##name; \
 	extern const struct field policy_##name##_fields[];
@@ -19,6 +21,10 @@ const struct field policy_list_fields[] = {
 	{ .name = #kind, .type = FIELD_T_OBJECT, .fields = policy_##kind##_fields, .doc = text },
 #include "policy/policies.h"
 #undef X
+	{ .name = "when",
+	  .type = FIELD_T_CUSTOM,
+	  .form = &expression_form,
+	  .doc = "Which requests the policy takes part in; all of them without it." },
 	{ .name = "report",
 	  .type = FIELD_T_BOOL,
 	  .standard = "false",

@@ -71,6 +71,8 @@ struct policy_instance {
 	uint8_t condition;             /* its bit in view->skipped; with `when` only */
 };
 
+enum { POLICY_CONDITIONS_MAX = 64 }; /* policies with `when` in one chain */
+
 struct policy_chain {
 	const struct policy_instance *at;
 	size_t count;

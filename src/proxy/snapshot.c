@@ -163,20 +163,11 @@ static const struct upstream_timeouts *compile_timeouts(struct compiling *c, con
 	return mixed;
 }
 
-/* A policy that always answers makes an upstream unnecessary. */
-static bool chain_has(const struct policy_chain *chain, str kind)
-{
-	for (size_t i = 0; i < chain->count; i++)
-		if (str_eq(str_of(chain->at[i].policy->name), kind))
-			return true;
-	return false;
-}
-
-/* Without either a request would match and nobody could answer it. */
+/* A policy that always answers makes an upstream unnecessary; without either nobody could answer. */
 static void check_destination(struct compiling *c, const struct entry *owner, str upstream,
 			      const struct target *target)
 {
-	if (str_is_empty(upstream) && !chain_has(&target->chain, STR("respond")))
+	if (str_is_empty(upstream) && !policy_chain_answers(&target->chain))
 		diagnostic_error_key(c->reader.diagnostics, owner->node,
 				     "needs an upstream, or a policy that answers (respond)");
 }
