@@ -21,7 +21,7 @@ from gatehouse import DATA, TOP, Gateway, Lines, binary, environment, run_comman
 from peers import curl
 from wire import DEADLINE, Connection
 
-COMMANDS = ["run", "check", "explain", "demo", "echo", "schema", "manual", "version"]
+COMMANDS = ["run", "check", "explain", "test", "demo", "echo", "schema", "manual", "version"]
 
 CONFIG = """
 listeners: { main: { address: 127.0.0.1:0 } }
@@ -78,6 +78,8 @@ def test_each_command_has_help(command: str) -> None:
     (["echo", "--listen"], "--listen needs"),
     (["echo", "x"], "unexpected argument"),
     (["explain"], "usage: gatehouse explain"),
+    (["explain", "GET", "ftp://a"], "want a URL"),
+    (["test"], "want files with cases"),
     (["explain", "GET"], "usage: gatehouse explain"),
     (["explain", "GET", "/", "-H"], "usage: gatehouse explain"),
 ])
@@ -194,12 +196,12 @@ def validator() -> jsonschema.Draft202012Validator:
 
 
 def documentation_examples() -> Iterator[tuple[str, str]]:
-    """Every block of YAML in the documents that is a whole configuration."""
+    """Every block of YAML in the documents that is a whole configuration; cases behind it are test_cases.py's."""
     for path in [TOP / "README.md", TOP / "CONTRIBUTING.md", *sorted((TOP / "docs").rglob("*.md"))]:
         text = path.read_text(encoding="utf-8")
         for number, match in enumerate(re.finditer(r"^```ya?ml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)):
             if re.search(r"^listeners:", match[1], re.MULTILINE):
-                yield f"{path.relative_to(TOP)}-{number}", match[1]
+                yield f"{path.relative_to(TOP)}-{number}", match[1].split("\n---\n")[0]
 
 
 def attack_gateway() -> str:

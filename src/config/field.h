@@ -236,6 +236,7 @@ bool reader_read_file(struct reader *reader, const struct node *at, str path, si
 void fields_print_schema(const struct field *root, FILE *to);
 /* JSON Schema 2020-12 of a file with these fields. */
 
-void fields_print_manual(const struct field *root, int level, FILE *to);
+void fields_print_manual(const struct field *root, const char *name, int level, FILE *to);
 /* Markdown: one section for each object, with a heading of that level and an anchor, one row for each option.
- * The root has no heading: whoever prints it has written one. */
+ * The root has no heading: whoever prints it has written one. name: NULL for the configuration; what anchors
+ * of another kind of file begin with. */

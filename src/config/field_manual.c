@@ -152,13 +152,13 @@ static void print_section(struct manual *manual, const struct field_table *table
 	fputs("| key | value | default | meaning |\n| --- | --- | --- | --- |\n", manual->to);
 	for (const struct field *field = table->fields; field->type != FIELD_T_END; field++)
 		print_row(manual, field);
-	if (is_root)
+	if (is_root && !manual->tables.prefix.len)
 		print_row(manual, field_include);
 }
 
-void fields_print_manual(const struct field *root, int level, FILE *to)
+void fields_print_manual(const struct field *root, const char *name, int level, FILE *to)
 {
-	struct manual manual = { .to = to };
+	struct manual manual = { .to = to, .tables = { .prefix = str_of(name) } };
 
 	arena_init(&manual.arena, NULL, ARENA_MAX);
 	field_tables_collect(&manual.tables, &manual.arena, root);

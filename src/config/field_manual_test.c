@@ -4,13 +4,13 @@
 #include "config/config_testing.h"
 #include "config/field_testing.h"
 
-static char *print_manual(const struct field *fields, int level)
+static char *print_manual(const struct field *fields, const char *name, int level)
 {
 	char *text;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
 
-	fields_print_manual(fields, level, to);
+	fields_print_manual(fields, name, level, to);
 	fclose(to);
 	return text;
 }
@@ -46,7 +46,7 @@ static const char *const lines[] = {
 
 static void test_each_option_has_its_row(void **state)
 {
-	char *text = print_manual(everything_fields, 3);
+	char *text = print_manual(everything_fields, NULL, 3);
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(lines); i++)
@@ -65,7 +65,7 @@ static size_t count_of(const char *text, const char *part)
 
 static void test_a_table_that_is_used_thrice_has_one_section(void **state)
 {
-	char *text = print_manual(everything_fields, 3);
+	char *text = print_manual(everything_fields, NULL, 3);
 
 	(void)state;
 	assert_int_equal(count_of(text, "<a id="), 2);
@@ -74,10 +74,24 @@ static void test_a_table_that_is_used_thrice_has_one_section(void **state)
 	free(text);
 }
 
+/* Two kinds of file in one manual: each leads to its own sections. */
+static void test_another_kind_of_file_has_its_own_anchors(void **state)
+{
+	char *text = print_manual(everything_fields, "other", 2);
+
+	(void)state;
+	assert_int_equal(count_of(text, "<a id=\"other-items\">"), 1);
+	assert_int_equal(count_of(text, "(#other-items)"), 3);
+	assert_int_equal(count_of(text, "(#items)"), 0);
+	assert_int_equal(count_of(text, "## `items[]`"), 1);
+	assert_int_equal(count_of(text, "`include`"), 0);
+	free(text);
+}
+
 static void test_a_table_without_rows(void **state)
 {
 	static const struct field none[] = { FIELD_END };
-	char *text = print_manual(none, 1);
+	char *text = print_manual(none, NULL, 1);
 
 	(void)state;
 	assert_int_equal(count_of(text, "\n"), 3);
@@ -89,6 +103,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_option_has_its_row),
 		cmocka_unit_test(test_a_table_that_is_used_thrice_has_one_section),
+		cmocka_unit_test(test_another_kind_of_file_has_its_own_anchors),
 		cmocka_unit_test(test_a_table_without_rows),
 	};
 

@@ -14,10 +14,13 @@ const struct field *field_beneath(const struct field *field)
 	return field->type == FIELD_T_CUSTOM ? field->form->fields : field->fields;
 }
 
-static str id_of(struct arena *arena, str path)
+static str id_of(const struct field_tables *tables, str path)
 {
-	char *id = arena_bytes(arena, path.len);
+	char *id;
 	size_t len = 0;
+
+	path = arena_printf(tables->arena, "%.*s.%.*s", STR_ARG(tables->prefix), STR_ARG(path));
+	id = arena_bytes(tables->arena, path.len);
 
 	for (size_t i = 0; i < path.len; i++) {
 		char c = ascii_lower(path.ptr[i]);
@@ -53,7 +56,7 @@ static void collect(struct field_tables *tables, const struct field *fields, str
 	if (find(tables, fields))
 		return;
 	ASSERT(tables->len < FIELD_TABLES_MAX);
-	tables->at[tables->len++] = (struct field_table) { fields, path, id_of(tables->arena, path), doc };
+	tables->at[tables->len++] = (struct field_table) { fields, path, id_of(tables, path), doc };
 	for (const struct field *field = fields; field->type != FIELD_T_END; field++) {
 		const char *ending = field->type == FIELD_T_MAP    ? ".NAME"
 				     : field->type == FIELD_T_LIST ? "[]"

@@ -20,12 +20,13 @@ struct field_table {
 
 struct field_tables {
 	struct arena *arena;
+	str prefix; /* of every id; empty: none */
 	struct field_table at[FIELD_TABLES_MAX];
 	size_t len;
 };
 
 void field_tables_collect(struct field_tables *tables, struct arena *arena, const struct field *root);
-/* In the order of the rows, depth first; the root comes first. */
+/* In the order of the rows, depth first; the root comes first. The prefix is set by the caller. */
 
 const struct field_table *field_tables_find(const struct field_tables *tables, const struct field *fields);
 /* What was collected can be found. */

@@ -11,7 +11,7 @@
 #include "main/command.h"
 
 static const struct command *const commands[] = {
-	&command_run,  &command_check,  &command_explain, &command_demo,
+	&command_run,  &command_check,  &command_explain, &command_test,    &command_demo,
 	&command_echo, &command_schema, &command_manual,  &command_version,
 };
 

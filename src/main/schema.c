@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 
+#include "main/cases_config.h"
 #include "main/command.h"
 #include "proxy/gateway_config.h"
 
@@ -30,7 +31,8 @@ static int manual_run(const struct command *command, int count, char **arguments
 {
 	if (count)
 		return command_misused(command, "unexpected argument", arguments[0]);
-	fields_print_manual(gateway_fields, 1, stdout);
+	fields_print_manual(gateway_fields, NULL, 1, stdout);
+	cases_print_manual(stdout);
 	return 0;
 }
 

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cases_compare: every value is text when it is compared, so that `~REGEX` works everywhere alike.
+ *
+ * All differences are told, not only the first, for one mistake often shows in several.
+ */
+#include "main/cases_compare.h"
+
+#include "base/printable.h"
+
+enum { SHOWN_MAX = 400, CREDENTIAL_PARTS = 6 };
+
+struct comparison {
+	struct regex_scratch *scratch;
+	FILE *to;
+	const char *where; /* "", or "forwarded." */
+	size_t differences;
+};
+
+void case_print_shown(str text, FILE *to)
+{
+	str rest = str_slice(text, 0, SHOWN_MAX);
+
+	fputc('"', to);
+	while (rest.len) {
+		size_t length = printable_length(rest);
+
+		if (length)
+			fprintf(to, "%.*s", (int)length, rest.ptr);
+		else if (rest.ptr[0] == '\n')
+			fputs("\\n", to);
+		else
+			fprintf(to, "\\x%02x", (unsigned char)rest.ptr[0]);
+		rest = str_skip(rest, length ? length : 1);
+	}
+	fputs(text.len > SHOWN_MAX ? "...\"" : "\"", to);
+}
+
+static void print_expected(const struct expected *expected, FILE *to)
+{
+	if (expected->node->is_expanded)
+		fputs("what ${...} stands for", to);
+	else
+		case_print_shown(expected->text, to);
+}
+
+/* Who reads the output of tests need not be who may know them. */
+static bool is_credential(str name)
+{
+	static const str parts[CREDENTIAL_PARTS] = { STR_INIT("auth"),     STR_INIT("cookie"),
+						     STR_INIT("token"),    STR_INIT("secret"),
+						     STR_INIT("password"), STR_INIT("key") };
+
+	for (size_t i = 0; i < CREDENTIAL_PARTS; i++)
+		for (size_t at = 0; at + parts[i].len <= name.len; at++)
+			if (str_eq_nocase(str_slice(name, at, at + parts[i].len), parts[i]))
+				return true;
+	return false;
+}
+
+static bool is_like(struct comparison *c, const struct expected *expected, str got)
+{
+	if (expected->regex)
+		return regex_match(expected->regex, c->scratch, got, 0) == REGEX_YES;
+	return str_eq(expected->text, got);
+}
+
+static void begin_difference(struct comparison *c, const char *what, str name)
+{
+	c->differences++;
+	fprintf(c->to, "%s%s%.*s: ", c->where, what, STR_ARG(name));
+}
+
+static void compare_value(struct comparison *c, const char *what, const struct expected *expected, str got)
+{
+	if (!expected->node || is_like(c, expected, got))
+		return;
+	begin_difference(c, what, (str) { 0 });
+	fputs("expected ", c->to);
+	print_expected(expected, c->to);
+	fputs(", got ", c->to);
+	if (expected->node->is_expanded)
+		fputs("something else", c->to);
+	else
+		case_print_shown(got, c->to);
+	fputc('\n', c->to);
+}
+
+static bool is_there(const struct http_field *field, str name)
+{
+	return !field->removed && str_eq_nocase(field->name, name);
+}
+
+/* All instances, as they came. */
+static void print_instances(struct comparison *c, const struct http_fields *fields,
+			    const struct expected_field *expected)
+{
+	bool is_masked = is_credential(expected->name) || expected->value.node->is_expanded;
+	size_t count = 0;
+
+	for (size_t i = 0; i < fields->count; i++) {
+		if (!is_there(&fields->at[i], expected->name))
+			continue;
+		fputs(count++ ? " and " : "", c->to);
+		if (is_masked)
+			fputs("***", c->to);
+		else
+			case_print_shown(fields->at[i].value, c->to);
+	}
+	fputs(count ? "\n" : "nothing\n", c->to);
+}
+
+static void compare_field(struct comparison *c, const struct expected_field *expected,
+			  const struct http_fields *fields)
+{
+	for (size_t i = 0; i < fields->count; i++)
+		if (is_there(&fields->at[i], expected->name) &&
+		    is_like(c, &expected->value, fields->at[i].value))
+			return;
+	begin_difference(c, "headers.", expected->name);
+	fputs("expected ", c->to);
+	print_expected(&expected->value, c->to);
+	fputs(", got ", c->to);
+	print_instances(c, fields, expected);
+}
+
+static void compare_absent(struct comparison *c, str name, const struct http_fields *fields)
+{
+	const struct http_field *field = http_fields_find(fields, name);
+
+	if (!field)
+		return;
+	begin_difference(c, "headers.", name);
+	fputs("expected to be absent, got ", c->to);
+	if (is_credential(name))
+		fputs("***", c->to);
+	else
+		case_print_shown(field->value, c->to);
+	fputc('\n', c->to);
+}
+
+static void compare_fields(struct comparison *c, const struct expected_fields *expected,
+			   const str_list *absent, const struct http_fields *got)
+{
+	for (size_t i = 0; i < expected->len; i++)
+		compare_field(c, &expected->at[i], got);
+	for (size_t i = 0; i < absent->len; i++)
+		compare_absent(c, absent->at[i], got);
+}
+
+static void compare_forwarded(struct comparison *c, const struct expected_forwarded *expected,
+			      const struct stand_in_request *got)
+{
+	if (!got) {
+		begin_difference(c, "forwarded", (str) { 0 });
+		fputs("nothing was\n", c->to);
+		return;
+	}
+	c->where = "forwarded.";
+	compare_value(c, "method", &expected->method, got->method);
+	compare_value(c, "path", &expected->path, got->path);
+	compare_value(c, "query", &expected->query, got->query);
+	compare_fields(c, &expected->fields, &expected->absent, &got->fields);
+	compare_value(c, "body", &expected->body, got->body);
+}
+
+static void compare_status(struct comparison *c, const struct expected *expected, int status)
+{
+	char text[16];
+	struct buf printed = buf_over(text, sizeof text);
+
+	buf_put_u64(&printed, (uint64_t)status);
+	compare_value(c, "status", expected, buf_str(&printed));
+}
+
+size_t case_compare(const struct expectation *expected, const struct rehearsed *got,
+		    struct regex_scratch *scratch, FILE *to)
+{
+	struct comparison c = { .scratch = scratch, .to = to, .where = "" };
+
+	if (!got->is_answered) {
+		begin_difference(&c, "answer", (str) { 0 });
+		fputs("there was none\n", to);
+	}
+	compare_status(&c, &expected->status, got->answer.status);
+	compare_value(&c, "reason", &expected->reason, reason_word(got->reason));
+	compare_value(&c, "api", &expected->api, got->api);
+	compare_value(&c, "route", &expected->route, got->route);
+	compare_value(&c, "upstream", &expected->upstream, got->upstream);
+	compare_fields(&c, &expected->fields, &expected->absent, &got->answer.fields);
+	compare_value(&c, "body", &expected->body, got->body);
+	if (expected->has_forwarded)
+		compare_forwarded(&c, &expected->forwarded, got->forwarded);
+	return c.differences;
+}

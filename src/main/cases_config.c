@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tables, and what they cannot check by themselves: names of the configuration, words of the log,
+ * regular expressions, and text that could not stand on the wire.
+ *
+ * A name that is misspelt in `expect` would make a case that can never pass, or one that passes for the
+ * wrong reason, so it is an error of the file.
+ */
+#include "main/cases_config.h"
+
+#include "main/question.h"
+
+enum { ITEMS_MAX = QUESTION_HEADERS_MAX };
+
+#define REGEX_TOO ", or `~REGEX`."
+
+static void read_expected(struct reader *reader, const struct node *node, void *ret_member)
+{
+	struct expected *expected = ret_member;
+
+	if (field_read_str(reader, node, &expected->text))
+		expected->node = node;
+}
+
+static const struct field_form expected_form = {
+	.manual = "text or `~REGEX`",
+	.schema = "{\"type\": [\"string\", \"number\", \"boolean\"]}",
+	.read = read_expected,
+};
+
+/* Reserved by the format, and of no meaning while nothing checks a token. */
+static void read_authentication(struct reader *reader, const struct node *node, void *ret_member)
+{
+	(void)ret_member;
+	diagnostic_error_key(reader->diagnostics, node,
+			     "needs authentication, which this version of the gateway does not have yet");
+}
+
+static const struct field_form authentication_form = {
+	.manual = "nothing yet",
+	.schema = "false",
+	.read = read_authentication,
+};
+
+#define EXPECTED(S, m, key, text) FIELD_CUSTOM(S, m, key, struct expected, &expected_form, text)
+
+static const struct field forwarded_fields[] = {
+	EXPECTED(struct expected_forwarded, method, "method", "The method" REGEX_TOO),
+	EXPECTED(struct expected_forwarded, path, "path", "The path, without query" REGEX_TOO),
+	EXPECTED(struct expected_forwarded, query, "query", "The query, without `?`" REGEX_TOO),
+	FIELD_PAIRS(struct expected_forwarded, headers, "headers", ITEMS_MAX,
+		    "Fields that must be there, each with a value or `~REGEX`; one of several instances is "
+		    "enough."),
+	FIELD_STRS(struct expected_forwarded, absent, "absent", 0, ITEMS_MAX,
+		   "Fields that must not be there."),
+	EXPECTED(struct expected_forwarded, body, "body", "All of the body" REGEX_TOO),
+	FIELD_END,
+};
+
+static const struct field expectation_fields[] = {
+	EXPECTED(struct expectation, status, "status", "The status, such as 200 or `~^2`."),
+	EXPECTED(struct expectation, reason, "reason",
+		 "The gateway's word for an answer of its own, as in the access log; empty where it has "
+		 "none."),
+	EXPECTED(struct expectation, api, "api", "The API's name, empty for none" REGEX_TOO),
+	EXPECTED(struct expectation, route, "route",
+		 "The route's name, empty for the API's own rule" REGEX_TOO),
+	EXPECTED(struct expectation, upstream, "upstream",
+		 "The upstream that was asked, empty for none" REGEX_TOO),
+	FIELD_PAIRS(
+		struct expectation, headers, "headers", ITEMS_MAX,
+		"Fields of the answer, each with a value or `~REGEX`; one of several instances is enough."),
+	FIELD_STRS(struct expectation, absent, "absent", 0, ITEMS_MAX,
+		   "Fields that the answer must not have."),
+	EXPECTED(struct expectation, body, "body", "All of the answer's body" REGEX_TOO),
+	FIELD_OBJECT(struct expectation, forwarded, "forwarded", struct expected_forwarded, forwarded_fields,
+		     "What the upstream must have got; its last request, where it was tried again."),
+	FIELD_END,
+};
+
+static const struct field request_fields[] = {
+	FIELD_STR(struct case_request, method, "method", "GET", "The method."),
+	FIELD_STR_REQUIRED(
+		struct case_request, url, "url",
+		"`https://host/path?query` or `http://`, which says the scheme that policies see; or a "
+		"path alone, on the host `localhost`."),
+	FIELD_PAIRS(struct case_request, headers, "headers", ITEMS_MAX - 2, "Header fields."),
+	FIELD_STR(struct case_request, client_ip, "client_ip", "127.0.0.1",
+		  "The address at the other end of the connection."),
+	FIELD_STR(struct case_request, body, "body", "", "The body; none where it is empty."),
+	FIELD_CUSTOM(struct case_request, token, "token", const struct node *, &authentication_form,
+		     "Reserved for a token made for the API's issuer."),
+	FIELD_END,
+};
+
+static const struct field case_fields[] = {
+	FIELD_STR_REQUIRED(struct test_case, name, "name", "What it shows, in words."),
+	FIELD_OBJECT(struct test_case, request, "request", struct case_request, request_fields,
+		     "What the client sends, on the first listener."),
+	FIELD_INT(struct test_case, repeat, "repeat", "1", 1, 100000,
+		  "How many times it is sent; the last must be answered as `expect` says."),
+	FIELD_DURATION(struct test_case, advance, "advance", "0s", 0, 3650 * DAY,
+		       "How far the clock goes on before each request."),
+	FIELD_OBJECT(struct test_case, expect, "expect", struct expectation, expectation_fields,
+		     "How it must be answered; what is not named may be anything."),
+	FIELD_OBJECT(struct test_case, meanwhile, "meanwhile", struct expectation, expectation_fields,
+		     "How each but the last must be answered."),
+	FIELD_END,
+};
+
+static const struct field stand_in_fields[] = {
+	FIELD_INT(struct stand_in_config, status, "status", "200", 200, 599, "The status."),
+	FIELD_PAIRS(struct stand_in_config, headers, "headers", ITEMS_MAX, "Header fields."),
+	FIELD_STR(struct stand_in_config, body, "body", "", "The body."),
+	FIELD_END,
+};
+
+const struct field cases_fields[] = {
+	FIELD_STR(struct cases_config, clock, "clock", "2026-01-01T00:00:00Z",
+		  "The time at which every case begins (RFC 3339); it stands still but for `advance`."),
+	FIELD_MAP(
+		struct cases_config, upstreams, "upstreams", struct stand_in_config, stand_in_fields, 10000,
+		"What the stand-ins for upstreams answer, by the upstream's name, or by `host:port` for what "
+		"policies fetch; those that are not named answer 200 with nothing."),
+	FIELD_CUSTOM(struct cases_config, keys, "keys", const struct node *, &authentication_form,
+		     "Reserved for stand-ins of key sets."),
+	FIELD_LIST(struct cases_config, cases, "cases", struct test_case, case_fields, NULL, 1, 100000,
+		   "The cases; each begins anew, with nothing counted or kept."),
+	FIELD_END,
+};
+
+/* ---- checks ---- */
+
+struct checking {
+	struct cases *cases;
+	const struct snapshot *snapshot;
+	struct reader *reader;
+};
+
+static void compile_expected(struct checking *c, struct expected *expected)
+{
+	struct regex *regex;
+	str why;
+
+	if (!expected->node || !str_starts(expected->text, STR("~")))
+		return;
+	if (regex_compile(&c->cases->regexes, str_skip(expected->text, 1), &regex, &why))
+		expected->regex = regex;
+	else
+		diagnostic_error(c->reader->diagnostics, expected->node, "%.*s", STR_ARG(why));
+}
+
+static struct expected_fields compile_fields(struct checking *c, const struct pair_list *pairs)
+{
+	struct expected_field *fields = ARENA_ARRAY(c->reader->arena, struct expected_field, pairs->len);
+
+	for (size_t i = 0; i < pairs->len; i++) {
+		fields[i] = (struct expected_field) { pairs->at[i].name,
+						      { pairs->at[i].value, pairs->at[i].node, NULL } };
+		compile_expected(c, &fields[i].value);
+	}
+	return (struct expected_fields) { fields, pairs->len };
+}
+
+/* what: "API". An expression may find any name, or none. */
+static void check_name(struct checking *c, const struct expected *expected, const char *what,
+		       const str *known, size_t count)
+{
+	str suggestion;
+
+	if (!expected->node || expected->regex || !expected->text.len)
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (str_eq(known[i], expected->text))
+			return;
+	suggestion = diagnostic_suggest(c->reader->arena, expected->text, known, count);
+	diagnostic_error(c->reader->diagnostics, expected->node, "no %s is named \"%.*s\"%.*s", what,
+			 STR_ARG(expected->text), STR_ARG(suggestion));
+}
+
+/* Whether rules stand for it: an API, or a route, of that API where one is named. */
+static bool has_rule(const struct snapshot *snapshot, str api, str route)
+{
+	for (size_t i = 0; i < snapshot->rule_count; i++)
+		if ((!api.len || str_eq(snapshot->rules[i].api, api)) &&
+		    (!route.len || str_eq(snapshot->rules[i].route, route)))
+			return true;
+	return false;
+}
+
+static void check_api(struct checking *c, const struct expected *api)
+{
+	const struct gateway_config *config = &c->snapshot->config;
+	str *known;
+
+	if (!api->node || api->regex || has_rule(c->snapshot, api->text, (str) { 0 }))
+		return;
+	known = ARENA_ARRAY(c->reader->arena, str, config->apis.len);
+	for (size_t i = 0; i < config->apis.len; i++)
+		known[i] = config->apis.at[i].entry.name;
+	check_name(c, api, "API", known, config->apis.len);
+}
+
+static void check_route(struct checking *c, const struct expectation *e)
+{
+	const struct snapshot *snapshot = c->snapshot;
+	str api = e->api.regex ? (str) { 0 } : e->api.text, *known;
+	size_t count = 0;
+
+	if (!e->route.node || e->route.regex || has_rule(snapshot, api, e->route.text))
+		return;
+	known = ARENA_ARRAY(c->reader->arena, str, snapshot->rule_count);
+	for (size_t i = 0; i < snapshot->rule_count; i++)
+		if (snapshot->rules[i].route.len && (!api.len || str_eq(snapshot->rules[i].api, api)))
+			known[count++] = snapshot->rules[i].route;
+	check_name(c, &e->route, api.len ? "route of that API" : "route", known, count);
+}
+
+static void check_upstream(struct checking *c, const struct expected *expected)
+{
+	const struct gateway_config *config = &c->snapshot->config;
+	str *known = ARENA_ARRAY(c->reader->arena, str, config->upstreams.len);
+
+	for (size_t i = 0; i < config->upstreams.len; i++)
+		known[i] = config->upstreams.at[i].entry.name;
+	check_name(c, expected, "upstream", known, config->upstreams.len);
+}
+
+static void check_reason(struct checking *c, const struct expected *expected)
+{
+	str known[REASONS];
+
+	for (int i = 0; i < REASONS; i++)
+		known[i] = reason_word((enum reason)i);
+	check_name(c, expected, "reason", known, REASONS);
+}
+
+static void check_status(struct checking *c, const struct expected *expected)
+{
+	uint64_t status;
+
+	if (!expected->node || expected->regex)
+		return;
+	if (!str_to_u64(expected->text, 599, &status) || status < 200)
+		diagnostic_error(c->reader->diagnostics, expected->node,
+				 "want a status from 200 to 599, or ~REGEX");
+}
+
+static void compile_expectation(struct checking *c, struct expectation *e, const struct node *node)
+{
+	struct expected *values[] = { &e->status, &e->reason, &e->api, &e->route, &e->upstream, &e->body };
+	struct expected *forwarded[] = { &e->forwarded.method, &e->forwarded.path, &e->forwarded.query,
+					 &e->forwarded.body };
+
+	for (size_t i = 0; i < 6; i++)
+		compile_expected(c, values[i]);
+	for (size_t i = 0; i < 4; i++)
+		compile_expected(c, forwarded[i]);
+	e->fields = compile_fields(c, &e->headers);
+	e->forwarded.fields = compile_fields(c, &e->forwarded.headers);
+	e->has_forwarded = node_find(node, STR("forwarded"));
+	check_status(c, &e->status);
+	check_reason(c, &e->reason);
+	check_api(c, &e->api);
+	check_route(c, e);
+	check_upstream(c, &e->upstream);
+}
+
+/* It would make two lines of one, or more, and the case would show something else than it says. */
+static bool has_line_end(str text)
+{
+	return text.len && (memchr(text.ptr, '\n', text.len) || memchr(text.ptr, '\r', text.len) ||
+			    memchr(text.ptr, 0, text.len));
+}
+
+static void check_pairs(struct checking *c, const struct pair_list *pairs)
+{
+	for (size_t i = 0; i < pairs->len; i++)
+		if (has_line_end(pairs->at[i].name) || has_line_end(pairs->at[i].value))
+			diagnostic_error(c->reader->diagnostics, pairs->at[i].node,
+					 "a header cannot hold a line end");
+}
+
+static bool is_one_word(str text)
+{
+	return text.len && !has_line_end(text) && !memchr(text.ptr, ' ', text.len);
+}
+
+static void check_request_texts(struct checking *c, const struct case_request *request,
+				const struct node *node)
+{
+	struct diagnostics *diagnostics = c->reader->diagnostics;
+	struct address ignored;
+
+	if (!is_one_word(request->method))
+		diagnostic_error(diagnostics, node_find(node, STR("method")), "want a method, such as GET");
+	if (!address_of_ip(request->client_ip, 0, &ignored))
+		diagnostic_error(diagnostics, node_find(node, STR("client_ip")),
+				 "want an IP address, such as 203.0.113.9");
+	check_pairs(c, &request->headers);
+}
+
+static void compile_request(struct checking *c, struct test_case *of)
+{
+	struct case_request *request = &of->request;
+	const struct node *node = node_find(of->entry.node, STR("request"));
+	struct arena *arena = c->reader->arena;
+	struct question question = { .method = request->method };
+
+	if (!node) {
+		diagnostic_error(c->reader->diagnostics, of->entry.node,
+				 "needs a request: { url: \"http://host/path\" }");
+		return;
+	}
+	check_request_texts(c, request, node);
+	if (!request->url.len)
+		return; /* reported */
+	if (!is_one_word(request->url) || !question_set_url(&question, request->url))
+		diagnostic_error(c->reader->diagnostics, node_find(node, STR("url")),
+				 "want a URL such as https://host/path, or a path alone");
+	for (size_t i = 0; i < request->headers.len; i++) {
+		str parts[] = { request->headers.at[i].name, STR(": "), request->headers.at[i].value };
+
+		question.headers[question.header_count++] = arena_join(arena, parts, 3);
+	}
+	of->is_secure = question.is_secure;
+	of->head = question_print(&question, request->body.len > 0, request->body.len, arena);
+}
+
+static void compile_case(struct checking *c, struct test_case *of)
+{
+	const struct node *meanwhile = node_find(of->entry.node, STR("meanwhile"));
+	const struct node *expect = node_find(of->entry.node, STR("expect"));
+
+	compile_request(c, of);
+	compile_expectation(c, &of->meanwhile, meanwhile);
+	compile_expectation(c, &of->expect, expect);
+	if (!expect)
+		diagnostic_error(c->reader->diagnostics, of->entry.node,
+				 "expects nothing: expect: { status: 200 }");
+	if (meanwhile && of->repeat < 2)
+		diagnostic_error_key(c->reader->diagnostics, meanwhile,
+				     "needs a `repeat` of at least 2: the last request is what `expect` is "
+				     "about");
+}
+
+/* A name, or the address of what a policy fetches. */
+static void compile_stand_in(struct checking *c, struct stand_in_config *config)
+{
+	struct http_field *fields = ARENA_ARRAY(c->reader->arena, struct http_field, config->headers.len);
+	struct expected name = { config->entry.name, config->entry.node, NULL };
+
+	check_pairs(c, &config->headers);
+	for (size_t i = 0; i < config->headers.len; i++)
+		fields[i] = (struct http_field) { .name = config->headers.at[i].name,
+						  .value = config->headers.at[i].value,
+						  .id = http_name_find(config->headers.at[i].name) };
+	config->stand_in = (struct stand_in) {
+		.status = (int)config->status,
+		.fields = { .at = fields, .count = config->headers.len, .max = config->headers.len },
+		.body = config->body,
+	};
+	if (!str_contains(name.text, STR(":")))
+		check_upstream(c, &name);
+}
+
+static void compile_cases(struct checking *c)
+{
+	struct cases *cases = c->cases;
+	struct cases_config *config = &cases->config;
+	const struct node *root = document_root(c->reader->document);
+
+	if (!time_parse_rfc3339(config->clock, &cases->clock))
+		diagnostic_error(c->reader->diagnostics, node_find(root, STR("clock")),
+				 "want a time such as 2026-01-01T00:00:00Z");
+	for (size_t i = 0; i < config->upstreams.len; i++)
+		compile_stand_in(c, &config->upstreams.at[i]);
+	for (size_t i = 0; i < config->cases.len; i++)
+		compile_case(c, &config->cases.at[i]);
+	if (!node_find(root, STR("cases")))
+		diagnostic_error(c->reader->diagnostics, root, "no cases: nothing would be tested");
+}
+
+result cases_load(str path, const struct snapshot *snapshot, struct cases *cases)
+{
+	struct document *document;
+	struct reader reader;
+	struct checking c = { cases, snapshot, &reader };
+	result_value loaded;
+
+	*cases = (struct cases) { 0 };
+	arena_init(&cases->arena, NULL, SIZE_MAX / 2);
+	cases->diagnostics = diagnostics_new(&cases->arena);
+	regex_table_init(&cases->regexes, &cases->arena);
+	loaded = document_load(&cases->arena, path, NULL, cases->diagnostics, &document);
+	if (!document)
+		return loaded;
+	reader = (struct reader) { .arena = &cases->arena,
+				   .diagnostics = cases->diagnostics,
+				   .document = document };
+	fields_read(&reader, document_root(document), cases_fields, &cases->config);
+	compile_cases(&c);
+	return diagnostics_errors(cases->diagnostics) ? error_make(ERROR_INVALID, "the cases have errors")
+						      : OK;
+}
+
+void cases_unload(struct cases *cases)
+{
+	regex_table_fini(&cases->regexes);
+	arena_fini(&cases->arena);
+}
