@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -62,6 +62,20 @@ def nginx(stack: contextlib.ExitStack, tmp_path: Path) -> Callable[..., peers.Ng
         directory = tmp_path / "nginx"
         directory.mkdir()
         started = peers.Nginx(directory, root, server, http)
+        stack.callback(started.stop)
+        return started
+
+    return start
+
+
+@pytest.fixture
+def dnsmasq(stack: contextlib.ExitStack, tmp_path: Path) -> Callable[..., peers.Dnsmasq]:
+    """Starts a DNS server: `dnsmasq({"app.test": ["127.0.0.1"]})`."""
+
+    def start(hosts: Mapping[str, Sequence[str]], **options: object) -> peers.Dnsmasq:
+        directory = tmp_path / "dnsmasq"
+        directory.mkdir()
+        started = peers.Dnsmasq(directory, hosts, **options)  # type: ignore[arg-type]
         stack.callback(started.stop)
         return started
 

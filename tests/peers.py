@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real peers, as Debian ships them: nginx and python's http.server as upstreams, curl as a client."""
+"""Real peers, as Debian ships them: nginx and python's http.server as upstreams, dnsmasq, curl as a client."""
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wire import DEADLINE, wait_until
@@ -103,6 +106,51 @@ class FileServer:
         self.process.wait(DEADLINE)
         assert self.process.stdout
         self.process.stdout.close()
+
+
+class Dnsmasq:
+    """A DNS server, authoritative for what it is told: `hosts` is names to addresses, `services` names to SRV
+    records (target, port, priority, weight)."""
+
+    def __init__(self, directory: Path, hosts: Mapping[str, Sequence[str]], ttl: int = 1,
+                 services: Mapping[str, Sequence[tuple[str, int, int, int]]] | None = None):
+        self.directory = directory
+        self.ttl = ttl
+        self.hosts = dict(hosts)
+        self.services = dict(services or {})
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        """Comes up, on the same port as before."""
+        program = shutil.which("dnsmasq", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+        assert program, "dnsmasq is missing: tools/deps test"
+        self._write_hosts()
+        services = [f"--srv-host={name},{target},{port},{priority},{weight}"
+                    for name, records in self.services.items() for target, port, priority, weight in records]
+        self.process = subprocess.Popen(
+            [program, "--keep-in-foreground", "--conf-file=/dev/null", f"--user={getpass.getuser()}", "--pid-file",
+             f"--port={self.port}", "--listen-address=127.0.0.1", "--bind-interfaces", "--no-resolv", "--no-hosts",
+             "--local=/test/", f"--addn-hosts={self.directory / 'hosts'}", f"--local-ttl={self.ttl}", *services],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: self.process.poll() is not None or accepts(self.port), "dnsmasq")
+        assert self.process.poll() is None, "dnsmasq does not start"
+
+    def _write_hosts(self) -> None:
+        lines = [f"{address} {name}\n" for name, addresses in self.hosts.items() for address in addresses]
+        (self.directory / "hosts").write_text("".join(lines), encoding="ascii")
+
+    def tell(self, name: str, *addresses: str) -> None:
+        """From now on the name has these addresses."""
+        self.hosts[name] = addresses
+        self._write_hosts()
+        self.process.send_signal(signal.SIGHUP)
+
+    def stop(self) -> None:
+        """Goes down: questions are refused by the system."""
+        self.process.terminate()
+        self.process.wait(DEADLINE)
 
 
 def curl(*arguments: str | Path, deadline: float = 2 * DEADLINE) -> subprocess.CompletedProcess[bytes]:

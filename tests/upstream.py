@@ -94,7 +94,7 @@ class Upstream:
 
     def __init__(self, answer: Said | Callable[[Request], Said] = OK_ANSWER, *, close: bool = False,
                  serve: Callable[[UpstreamConnection], None] | None = None, path: str | None = None,
-                 port: int = 0, record: bool = True):
+                 host: str = "127.0.0.1", port: int = 0, record: bool = True):
         self.answer = answer
         self.close_after = close
         self.keeps_record = record
@@ -103,17 +103,17 @@ class Upstream:
         self.connections: list[UpstreamConnection] = []
         self.failures: list[BaseException] = []
         self.threads: list[threading.Thread] = []
-        self.listener = self._listen(path, port)
-        self.address = f"unix:{path}" if path else "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.listener = self._listen(path, host, port)
+        self.address = f"unix:{path}" if path else f"{host}:{self.listener.getsockname()[1]}"
         self.stopping = False
         self._start(self._accept)
 
     @staticmethod
-    def _listen(path: str | None, port: int) -> socket.socket:
+    def _listen(path: str | None, host: str, port: int) -> socket.socket:
         listener = socket.socket(socket.AF_UNIX if path else socket.AF_INET, socket.SOCK_STREAM)
         if not path:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(path or ("127.0.0.1", port))
+        listener.bind(path or (host, port))
         listener.listen(1024)
         return listener
 

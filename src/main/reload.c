@@ -81,12 +81,24 @@ static enum reload_outcome refuse(struct reload *reload, const char *cause, cons
 	return RELOAD_REFUSED;
 }
 
+/* What the configuration discovers anew is asked for first: without an endpoint its upstream could not be
+ * reached. DNS that does not answer holds nothing else up. */
+static void wait_for_discovery(struct reload *reload, struct fiber *self)
+{
+	deadline until = deadline_after(time_monotonic(), DISCOVERY_PATIENCE);
+	result_value waited = discoveries_wait(reload->options.identities->discoveries, self, until);
+
+	(void)waited;
+}
+
 static enum reload_outcome apply(struct reload *reload, struct fiber *self, const char *cause,
 				 struct snapshot *snapshot)
 {
 	deadline begin = time_monotonic();
-	result_value applied = gateway_apply(reload->options.gateway, self, snapshot);
+	result_value applied;
 
+	wait_for_discovery(reload, self);
+	applied = gateway_apply(reload->options.gateway, self, snapshot);
 	if (failed(applied)) {
 		journal_error(reload->journal, "reload by %s: failed: %s; generation %" PRIu64 " stays",
 			      cause, applied.why, generation_of(reload));

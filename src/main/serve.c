@@ -117,6 +117,30 @@ static void on_replaced(void *owner)
 	gateway_retire(service->gateway);
 }
 
+/* The first answers may come before there is a gateway. */
+static void on_discovered(void *owner)
+{
+	struct service *service = owner;
+
+	if (service->gateway)
+		gateway_refresh(service->gateway);
+}
+
+/* A signal that comes meanwhile is heard when the gateway stands. */
+static void discover(struct service *service, struct discoveries *discoveries)
+{
+	struct control *control = &service->control;
+	deadline until = deadline_after(time_monotonic(), DISCOVERY_PATIENCE);
+
+	discoveries_run(discoveries, &(struct discoveries_options) { .fibers = control->fibers,
+								     .dns = control->dns,
+								     .journal = service->journal,
+								     .on_change = on_discovered,
+								     .owner = service });
+	while (!discoveries_are_answered(discoveries) && time_monotonic() < until)
+		loop_turn(control->loop, until);
+}
+
 static result service_open(struct service *service, const struct serve_options *options)
 {
 	struct control *control = &service->control;
@@ -125,6 +149,7 @@ static result service_open(struct service *service, const struct serve_options *
 	serve_block_signals(&signals);
 	inheritance_open(&service->inherited);
 	TRY(control_init(control, service->journal));
+	discover(service, options->loaded->identities.discoveries);
 	TRY(signals_open(&service->signals, control->loop, &signals, on_signal, service));
 	TRY(gateway_start(options->loaded->snapshot, &service->options, &service->gateway));
 	inheritance_close(&service->inherited, service->journal);
@@ -142,8 +167,9 @@ static result service_open(struct service *service, const struct serve_options *
 			   &service->reload);
 }
 
-static void service_close(struct service *service)
+static void service_close(struct service *service, const struct serve_options *options)
 {
+	discoveries_stop(options->loaded->identities.discoveries);
 	reload_close(&service->reload);
 	replacement_free(&service->replacement);
 	if (service->gateway)
@@ -178,7 +204,7 @@ int serve(const struct serve_options *options)
 		notify_ready();
 		control_run(&service.control);
 	}
-	service_close(&service);
+	service_close(&service, options);
 	if (!failed(opened))
 		journal_info(service.journal, "stopped");
 	journal_free(&service.journal);

@@ -7,11 +7,13 @@ void identities_init(struct identities *identities)
 		.endpoints = endpoints_new(),
 		.upstream_states = upstream_states_new(),
 	};
+	identities->discoveries = discoveries_new(identities->endpoints);
 }
 
 void identities_fini(struct identities *identities)
 {
 	metrics_free(&identities->metrics);
 	upstream_states_free(&identities->upstream_states);
+	discoveries_free(&identities->discoveries);
 	endpoints_free(&identities->endpoints);
 }

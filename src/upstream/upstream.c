@@ -53,7 +53,7 @@ static bool check_endpoints(struct reader *reader, const struct upstream_config 
 {
 	if (!node_find(config->entry.node, STR("endpoints")))
 		diagnostic_error_key(reader->diagnostics, config->entry.node,
-				     "the key \"endpoints\" is missing");
+				     "the key \"endpoints\" (or \"discovery\") is missing");
 	if (config->endpoints.len && !has_weight(config)) {
 		diagnostic_error(reader->diagnostics, config->entry.node, "no endpoint has a weight above 0");
 		return false;
@@ -61,23 +61,39 @@ static bool check_endpoints(struct reader *reader, const struct upstream_config 
 	return config->endpoints.len > 0;
 }
 
+static result compile_fixed(struct reader *reader, struct endpoints *endpoints, struct upstream *upstream)
+{
+	upstream->roster = roster_compile(reader, endpoints, upstream->config);
+	if (check_endpoints(reader, upstream->config) && upstream->roster)
+		return OK;
+	roster_unref(&upstream->roster);
+	return error_make(ERROR_INVALID, "an upstream is wrong");
+}
+
+static result compile_discovered(struct reader *reader, struct discoveries *discoveries,
+				 const struct node *node, struct upstream *upstream)
+{
+	if (node_find(upstream->config->entry.node, STR("endpoints"))) {
+		diagnostic_error_key(reader->diagnostics, node, "instead of \"endpoints\", not beside them");
+		return error_make(ERROR_INVALID, "an upstream is wrong");
+	}
+	return discovery_get(reader, discoveries, node, &upstream->config->discovery, &upstream->discovery);
+}
+
 result upstream_compile(struct reader *reader, const struct upstream_identities *identities,
 			const struct upstream_config *config, size_t index, struct upstream **ret_upstream)
 {
-	struct roster *roster = roster_compile(reader, identities->endpoints, config);
+	struct upstream *upstream = ARENA_NEW(reader->arena, struct upstream);
+	const struct node *discovery = node_find(config->entry.node, STR("discovery"));
 
 	*ret_upstream = NULL;
-	if (!check_endpoints(reader, config) || !roster) {
-		roster_unref(&roster);
-		return error_make(ERROR_INVALID, "an upstream is wrong");
-	}
-	*ret_upstream = ARENA_NEW(reader->arena, struct upstream);
-	**ret_upstream =
-		(struct upstream) { .name = config->entry.name,
-				    .config = config,
-				    .roster = roster,
-				    .state = upstream_states_get(identities->states, config->entry.name),
-				    .index = index };
+	*upstream = (struct upstream) { .name = config->entry.name, .config = config, .index = index };
+	if (discovery)
+		TRY(compile_discovered(reader, identities->discoveries, discovery, upstream));
+	else
+		TRY(compile_fixed(reader, identities->endpoints, upstream));
+	upstream->state = upstream_states_get(identities->states, config->entry.name);
+	*ret_upstream = upstream;
 	return OK;
 }
 
@@ -86,12 +102,13 @@ void upstream_fini(struct upstream *upstream)
 	if (!upstream)
 		return;
 	roster_unref(&upstream->roster);
+	discovery_unref(&upstream->discovery);
 	upstream_state_unref(&upstream->state);
 }
 
 struct roster *upstream_roster(const struct upstream *upstream)
 {
-	return roster_ref(upstream->roster);
+	return upstream->roster ? roster_ref(upstream->roster) : discovery_roster(upstream->discovery);
 }
 
 static bool was_tried(const struct upstream_tried *tried, const struct endpoint *endpoint)

@@ -17,7 +17,8 @@
 struct upstream {
 	str name;
 	const struct upstream_config *config;
-	struct roster *roster; /* of fixed endpoints */
+	struct roster *roster; /* of fixed endpoints; NULL: it is discovered */
+	struct discovery *discovery;
 	struct upstream_state *state;
 	size_t index; /* among the snapshot's upstreams */
 };
@@ -26,12 +27,13 @@ struct upstream {
 struct upstream_identities {
 	struct endpoints *endpoints;
 	struct upstream_states *states;
+	struct discoveries *discoveries;
 };
 
 result upstream_compile(struct reader *reader, const struct upstream_identities *identities,
 			const struct upstream_config *config, size_t index, struct upstream **ret_upstream);
-/* Reports bad addresses and an upstream without endpoints or in which none has a weight. In the reader's
- * arena; what it refers to is let go by upstream_fini(). NULL when it failed. */
+/* Reports bad addresses, an upstream without endpoints or discovery, or in which none has a weight. In the
+ * reader's arena; what it refers to is let go by upstream_fini(). NULL when it failed. */
 
 void upstream_fini(struct upstream *upstream);
 /* Lets go of roster and state. Accepts NULL. */

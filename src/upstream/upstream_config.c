@@ -59,6 +59,11 @@ const struct field upstream_fields[] = {
 	FIELD_LIST(struct upstream_config, endpoints, "endpoints", struct endpoint_config, endpoint_fields,
 		   "address", 1, 1000,
 		   "Where the service listens: `host:port`, or an object with the keys below."),
+	FIELD_OBJECT(struct upstream_config, discovery, "discovery", struct discovery_config,
+		     discovery_fields,
+		     "Instead of `endpoints`: addresses from DNS, asked for again whenever their time to "
+		     "live ends "
+		     "(1 s to 60 s); the last answer serves while DNS is down."),
 	FIELD_ENUM(struct upstream_config, balance, "balance", balance_words, "round_robin",
 		   "How an endpoint is chosen."),
 	FIELD_OBJECT(struct upstream_config, retries, "retries", struct upstream_retries, retries_fields,

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "config/field.h"
+#include "upstream/discovery.h"
 
 enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_REQUESTS };
 
@@ -44,6 +44,7 @@ struct upstream_config {
 		struct endpoint_config *at;
 		size_t len;
 	} endpoints;
+	struct discovery_config discovery; /* instead */
 	int balance;
 	struct upstream_retries retries;
 	struct upstream_timeouts timeouts;

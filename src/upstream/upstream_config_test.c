@@ -27,6 +27,7 @@ static void bench_compile(struct bench *bench, const char *text)
 	FILE *to;
 
 	*bench = (struct bench) { .identities = { endpoints_new(), upstream_states_new() } };
+	bench->identities.discoveries = discoveries_new(bench->identities.endpoints);
 	arena_init(&bench->arena, NULL, ARENA_MAX);
 	bench->diagnostics = diagnostics_new(&bench->arena);
 	assert_int_equal(document_parse(&bench->arena, STR("t.yaml"), str_of(text), NULL, bench->diagnostics,
@@ -68,6 +69,7 @@ static void bench_close(struct bench *bench)
 	assert_int_equal(endpoints_count(bench->identities.endpoints), 0);
 	endpoints_free(&bench->identities.endpoints);
 	upstream_states_free(&bench->identities.states);
+	discoveries_free(&bench->identities.discoveries);
 	arena_fini(&bench->arena);
 }
 
@@ -147,7 +149,25 @@ static const struct {
 	  "t.yaml:1:1: error: no endpoint has a weight above 0\n" },
 	{ "no endpoint", "endpoints: []\n", false, NULL },
 	{ "no endpoints", "balance: round_robin\n", false,
-	  "t.yaml:1:1: error: the key \"endpoints\" is missing\n" },
+	  "t.yaml:1:1: error: the key \"endpoints\" (or \"discovery\") is missing\n" },
+	{ "endpoints and discovery", "endpoints: [\"a:1\"]\ndiscovery: { dns: a, port: 1 }\n", false,
+	  "t.yaml:2:1: error: discovery: instead of \"endpoints\", not beside them\n" },
+	{ "discovery without a port", "discovery: { dns: a.internal }\n", false,
+	  "t.yaml:1:12: error: discovery: the key \"port\" is missing\n" },
+	{ "SRV with a port", "discovery: { dns: _a._tcp.b, type: SRV, port: 80 }\n", false,
+	  "t.yaml:1:47: error: discovery.port: the SRV records say the port\n" },
+	{ "discovery of an address", "discovery: { dns: 10.0.0.1, port: 80 }\n", false,
+	  "t.yaml:1:19: error: discovery.dns: an address needs no discovery: use endpoints\n" },
+	{ "discovery of no name", "discovery: { dns: \"a b\", port: 80 }\n", false,
+	  "t.yaml:1:19: error: discovery.dns: want a host name, read \"a b\"\n" },
+	{ "discovery of nothing", "discovery: { port: 80 }\n", false,
+	  "t.yaml:1:1: error: discovery: the key \"dns\" is missing\n" },
+	{ "a server that is a name", "discovery: { dns: a, port: 80, servers: [ns.internal] }\n", false,
+	  "t.yaml:1:41: error: discovery.servers: want addresses such as 10.0.0.53 or 127.0.0.1:8600, read "
+	  "\"ns.internal\"\n" },
+	{ "a server without its port", "discovery: { dns: a, port: 80, servers: [\"10.0.0.1:0\"] }\n", false,
+	  NULL },
+	{ "another type", "discovery: { dns: a, port: 80, type: AAAA }\n", true, NULL },
 	{ "a weight beyond its bound", "endpoints: [{ address: \"a:1\", weight: 1001 }]\n", true, NULL },
 	{ "an unknown balance", "endpoints: [\"a:1\"]\nbalance: random\n", true, NULL },
 	{ "an unknown cause", "endpoints: [\"a:1\"]\nretries: { on: [500] }\n", true, NULL },
@@ -166,6 +186,33 @@ static void what_makes_no_sense_is_told(void **state)
 		assert_row(diagnostics_errors(bench.diagnostics) > 0, i, bad_rows[i].name);
 		if (bad_rows[i].want)
 			assert_string_equal(messages(&bench), bad_rows[i].want);
+		bench_close(&bench);
+	}
+}
+
+/* Nobody asks here: the name stands for its addresses. */
+static void a_name_is_discovered(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{ "discovery: { dns: Catalog.Internal, port: 8080 }\n", "catalog.internal:8080" },
+		{ "discovery: { dns: _web._tcp.a.test, type: SRV, servers: [10.0.0.53, \"[::1]:8600\"] }\n",
+		  "_web._tcp.a.test:80" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct bench bench;
+		struct roster *roster;
+
+		bench_compile(&bench, rows[i].text);
+		assert_string_equal(bench.printed, "");
+		assert_null(bench.upstream->roster);
+		roster = upstream_roster(bench.upstream);
+		assert_int_equal(roster->count, 1);
+		assert_text(roster->members[0].endpoint->text, rows[i].want);
+		roster_unref(&roster);
 		bench_close(&bench);
 	}
 }
@@ -190,6 +237,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_said_has_its_default),
 		cmocka_unit_test(everything_can_be_said),
 		cmocka_unit_test(what_makes_no_sense_is_told),
+		cmocka_unit_test(a_name_is_discovered),
 		cmocka_unit_test(an_address_is_shared),
 	};
 

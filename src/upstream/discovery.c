@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Made where a configuration is compiled and run on the control thread, so the two meet under a lock: the
+ * list of all that there are, and each one's roster. Whoever makes or lets go of one leaves word with the
+ * control loop, which starts and ends the fibers; one that has a fiber is freed by it.
+ *
+ * Rosters are sorted, because DNS servers turn the order of their answers round, and that is no change.
+ */
+#include "upstream/discovery.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/registry.h"
+#include "fiber/condition.h"
+#include "upstream/discovery_private.h"
+
+#define TTL_MIN (1 * SECOND)
+#define TTL_MAX (60 * SECOND)
+#define FAILURE_PAUSE (1 * SECOND)      /* DNS is down: soon again */
+#define PATIENCE (15 * SECOND)          /* with one lookup; the resolver's own is shorter */
+#define CHANGE_DELAY (20 * MILLISECOND) /* what changes within it is one change */
+
+struct discovery {
+	struct registered registered; /* first; by its key */
+	struct discoveries *discoveries;
+	struct discovery *next, **link; /* of all, under the lock */
+	str name, servers;              /* of the key */
+	uint16_t port;
+	enum dns_kind kind;
+	/* Under the lock. */
+	struct roster *roster;
+	bool is_gone;     /* nobody has it any more */
+	bool is_answered; /* for the first time */
+
+	/* The control thread's own. */
+	struct fiber *fiber;
+	struct dns *own_dns; /* with servers of its own */
+	deadline asks_at;    /* the next time */
+	bool is_failing;
+};
+
+struct discoveries {
+	struct registry by_key;
+	struct endpoints *endpoints;
+	pthread_mutex_t lock;
+	struct discovery *first;
+	struct discoveries_options options;
+	bool is_running; /* under the lock, as the next three */
+	bool is_posted;  /* word was left with the control loop */
+	size_t unanswered, count;
+	struct condition answered;
+	struct timer change;
+	bool has_changed; /* the timer runs */
+};
+
+#define DISCOVERIES_OF(timer) \
+	((struct discoveries *)(void *)((char *)(timer) - __builtin_offsetof(struct discoveries, change)))
+
+/* ---- who serves ---- */
+
+struct roster *discovery_roster(struct discovery *discovery)
+{
+	struct roster *roster;
+
+	pthread_mutex_lock(&discovery->discoveries->lock);
+	if (discovery->discoveries->is_running && !discovery->is_answered)
+		roster = roster_new(NULL, 0);
+	else
+		roster = roster_ref(discovery->roster);
+	pthread_mutex_unlock(&discovery->discoveries->lock);
+	return roster;
+}
+
+/* The name itself, as one endpoint. */
+static struct roster *stand_in(const struct discovery *discovery)
+{
+	char text[DISCOVERY_NAME_MAX + sizeof ":65535"];
+	struct buf printed = buf_over(text, sizeof text);
+	struct roster_member member = { .weight = 1 };
+
+	buf_put(&printed, discovery->name);
+	buf_put_char(&printed, ':');
+	buf_put_u64(&printed, discovery->port ? discovery->port : DISCOVERY_STAND_IN_PORT);
+	if (failed(endpoints_get(discovery->discoveries->endpoints, buf_str(&printed), &member.endpoint)))
+		return roster_new(NULL, 0);
+	return roster_new(&member, 1);
+}
+
+static int member_compare(const void *a, const void *b)
+{
+	const struct roster_member *x = a, *y = b;
+
+	return str_cmp(x->endpoint->text, y->endpoint->text);
+}
+
+/* RFC 2782: those with the lowest number serve. */
+static uint16_t lowest_priority(const struct dns_records *records)
+{
+	uint16_t lowest = UINT16_MAX;
+
+	for (size_t i = 0; i < records->count; i++)
+		if (records->at[i].priority < lowest)
+			lowest = records->at[i].priority;
+	return lowest;
+}
+
+/* One that is named twice is one: with its better half, and both of its shares. */
+static size_t merge_doubles(struct roster_member *members, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct roster_member *last = kept ? &members[kept - 1] : NULL;
+
+		if (!last || last->endpoint != members[i].endpoint) {
+			members[kept++] = members[i];
+			continue;
+		}
+		if (last->is_backup == members[i].is_backup)
+			last->weight += members[i].weight;
+		else if (last->is_backup)
+			last->weight = members[i].weight;
+		last->is_backup &= members[i].is_backup;
+		endpoint_unref(&members[i].endpoint);
+	}
+	return kept;
+}
+
+/* A weight of 0 asks for few requests and not for none (RFC 2782). */
+static struct roster *roster_of(struct discovery *discovery, const struct dns_records *records)
+{
+	struct roster_member *members = calloc(records->count + 1, sizeof *members);
+	uint16_t lowest = lowest_priority(records);
+	size_t count = 0;
+	struct roster *roster;
+
+	ASSERT(members);
+	for (size_t i = 0; i < records->count; i++) {
+		const struct dns_record *record = &records->at[i];
+		char text[ADDRESS_TEXT_MAX];
+		struct buf printed = buf_over(text, sizeof text);
+
+		address_print(&record->address, &printed);
+		members[count] = (struct roster_member) { .weight = record->weight ? record->weight : 1,
+							  .is_backup = record->priority != lowest };
+		if (!failed(endpoints_get(discovery->discoveries->endpoints, buf_str(&printed),
+					  &members[count].endpoint)))
+			count++;
+	}
+	qsort(members, count, sizeof *members, member_compare);
+	count = merge_doubles(members, count);
+	roster = roster_new(members, count);
+	free(members);
+	return roster;
+}
+
+static void say_roster(const struct discovery *discovery, const struct roster *roster)
+{
+	char text[JOURNAL_LINE_MAX];
+	struct buf list = buf_over(text, sizeof text);
+
+	for (size_t i = 0; i < roster->count; i++) {
+		buf_put(&list, i ? STR(", ") : (str) { 0 });
+		buf_put(&list, roster->members[i].endpoint->text);
+		buf_put(&list, roster->members[i].is_backup ? STR(" (backup)") : (str) { 0 });
+	}
+	if (roster->count)
+		journal_info(discovery->discoveries->options.journal, "discovery of %.*s: %zu: %.*s",
+			     STR_ARG(discovery->name), roster->count, STR_ARG(buf_str(&list)));
+	else
+		journal_warn(discovery->discoveries->options.journal,
+			     "discovery of %.*s: the name has no endpoints", STR_ARG(discovery->name));
+}
+
+static void on_change_due(struct timer *timer)
+{
+	struct discoveries *discoveries = DISCOVERIES_OF(timer);
+
+	discoveries->has_changed = false;
+	discoveries->options.on_change(discoveries->options.owner);
+}
+
+static void tell_change(struct discoveries *discoveries)
+{
+	struct loop *loop = fibers_loop(discoveries->options.fibers);
+
+	if (!discoveries->has_changed)
+		timer_set(loop, &discoveries->change, deadline_after(loop_now(loop), CHANGE_DELAY));
+	discoveries->has_changed = true;
+}
+
+/* The first answer is a change whatever it is: nobody has served until then. */
+static void take_roster(struct discovery *discovery, const struct dns_records *records)
+{
+	struct discoveries *discoveries = discovery->discoveries;
+	struct roster *roster = roster_of(discovery, records), *old = discovery->roster;
+
+	if (discovery->is_answered && roster_is_same(roster, old)) {
+		roster_unref(&roster);
+		return;
+	}
+	say_roster(discovery, roster);
+	pthread_mutex_lock(&discoveries->lock);
+	discovery->roster = roster;
+	discoveries->unanswered -= !discovery->is_answered;
+	discovery->is_answered = true;
+	pthread_mutex_unlock(&discoveries->lock);
+	roster_unref(&old);
+	tell_change(discoveries);
+	condition_broadcast(&discoveries->answered);
+}
+
+/* ---- the fiber ---- */
+
+/* Said when it begins and when it ends, and not every second in between. */
+static void note_failing(struct discovery *discovery, result_value why)
+{
+	struct journal *journal = discovery->discoveries->options.journal;
+	bool is_failing = failed(why);
+
+	if (is_failing && !discovery->is_failing)
+		journal_warn(journal, "discovery of %.*s: %s; %s", STR_ARG(discovery->name), why.why,
+			     discovery->is_answered ? "the last answer serves" : "asking goes on");
+	if (!is_failing && discovery->is_failing)
+		journal_info(journal, "discovery of %.*s: DNS answers again", STR_ARG(discovery->name));
+	discovery->is_failing = is_failing;
+}
+
+static duration within(duration ttl)
+{
+	if (ttl < TTL_MIN)
+		return TTL_MIN;
+	return ttl < TTL_MAX ? ttl : TTL_MAX;
+}
+
+static result lookup(struct discovery *discovery, struct arena *arena, struct dns_records *ret_records)
+{
+	const struct discoveries_options *options = &discovery->discoveries->options;
+	deadline until = deadline_after(loop_now(fibers_loop(options->fibers)), PATIENCE);
+	struct resolver_options servers = { .servers = discovery->servers.ptr };
+
+	ret_records->count = 0;
+	if (discovery->servers.len && !discovery->own_dns)
+		TRY(dns_new_with(options->fibers, &servers, &discovery->own_dns));
+	return dns_lookup(discovery->own_dns ? discovery->own_dns : options->dns, discovery->name,
+			  discovery->kind, discovery->port, until, arena, ret_records);
+}
+
+/* That a name is gone is an answer too; it holds for as long as a failure does. */
+static result ask(struct discovery *discovery)
+{
+	struct dns_records records;
+	struct arena arena;
+	duration pause = FAILURE_PAUSE;
+	result_value got;
+
+	arena_init(&arena, NULL, SIZE_MAX / 2);
+	got = lookup(discovery, &arena, &records);
+	if (!failed(got))
+		pause = within(records.ttl);
+	if (got.kind == ERROR_MISSING) {
+		records.count = 0;
+		got = OK;
+	}
+	if (got.kind != ERROR_CANCELLED)
+		note_failing(discovery, got);
+	if (!failed(got))
+		take_roster(discovery, &records);
+	arena_fini(&arena);
+	discovery->asks_at =
+		deadline_after(loop_now(fibers_loop(discovery->discoveries->options.fibers)), pause);
+	return got.kind == ERROR_CANCELLED ? got : OK;
+}
+
+/* Until asks_at, which a test may move. */
+static result pause(struct discovery *discovery, struct fiber *self)
+{
+	struct loop *loop = fibers_loop(discovery->discoveries->options.fibers);
+	result_value parked = OK;
+
+	while (loop_now(loop) < discovery->asks_at && parked.kind != ERROR_CANCELLED)
+		parked = fiber_park(self, discovery->asks_at);
+	return parked.kind == ERROR_CANCELLED ? parked : OK;
+}
+
+static void discovery_unlink(struct discovery *discovery)
+{
+	struct discoveries *discoveries = discovery->discoveries;
+
+	pthread_mutex_lock(&discoveries->lock);
+	*discovery->link = discovery->next;
+	if (discovery->next)
+		discovery->next->link = discovery->link;
+	discoveries->unanswered -= !discovery->is_answered;
+	discoveries->count--;
+	pthread_mutex_unlock(&discoveries->lock);
+}
+
+static void discovery_free(struct discovery *discovery)
+{
+	discovery_unlink(discovery);
+	roster_unref(&discovery->roster);
+	free(discovery);
+}
+
+static bool is_gone(struct discovery *discovery)
+{
+	bool gone;
+
+	pthread_mutex_lock(&discovery->discoveries->lock);
+	gone = discovery->is_gone;
+	pthread_mutex_unlock(&discovery->discoveries->lock);
+	return gone;
+}
+
+/* Cancelled when it is gone, or when all of them end: then whoever has it lets go of it later. */
+static void discovery_run(struct fiber *self, void *argument)
+{
+	struct discovery *discovery = argument;
+	struct discoveries *discoveries = discovery->discoveries;
+	result_value going = OK;
+
+	discovery->fiber = self;
+	while (!failed(going)) {
+		going = ask(discovery);
+		if (!failed(going))
+			going = pause(discovery, self);
+	}
+	dns_free(&discovery->own_dns);
+	discovery->fiber = NULL;
+	if (is_gone(discovery)) {
+		discovery_free(discovery);
+		condition_broadcast(&discoveries->answered);
+	}
+}
+
+/* ---- making, starting, letting go ---- */
+
+static void discovery_start(struct discovery *discovery)
+{
+	const struct discoveries_options *options = &discovery->discoveries->options;
+	result_value started = fiber_start(options->fibers, discovery_run, discovery);
+
+	if (failed(started))
+		journal_error(options->journal, "discovery of %.*s: cannot begin: %s",
+			      STR_ARG(discovery->name), started.why);
+}
+
+/* Those that are new or gone. They stay until it is their turn, for only this thread frees them. */
+static struct discovery **take_pending(struct discoveries *discoveries, size_t *ret_count)
+{
+	struct discovery **pending;
+	size_t count = 0;
+
+	pthread_mutex_lock(&discoveries->lock);
+	discoveries->is_posted = false;
+	pending = calloc(discoveries->count + 1, sizeof(struct discovery *));
+	ASSERT(pending);
+	for (struct discovery *each = discoveries->first; each && discoveries->is_running; each = each->next)
+		if (each->is_gone || !each->fiber)
+			pending[count++] = each;
+	pthread_mutex_unlock(&discoveries->lock);
+	*ret_count = count;
+	return pending;
+}
+
+static void settle(void *argument)
+{
+	size_t count;
+	struct discovery **pending = take_pending(argument, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (!is_gone(pending[i]))
+			discovery_start(pending[i]);
+		else if (pending[i]->fiber)
+			fiber_cancel(pending[i]->fiber);
+		else
+			discovery_free(pending[i]);
+	}
+	free(pending);
+}
+
+/* Under the lock. */
+static void leave_word(struct discoveries *discoveries)
+{
+	if (!discoveries->is_running || discoveries->is_posted)
+		return;
+	discoveries->is_posted = true;
+	ASSERT(!failed(loop_post(fibers_loop(discoveries->options.fibers), settle, discoveries)));
+}
+
+/* The key, with a NUL behind its last part, which c-ares reads. */
+static void read_key(struct discovery *discovery)
+{
+	str type, port, rest = discovery->registered.name;
+	uint64_t number;
+
+	ASSERT(str_cut(rest, ' ', &type, &rest) && str_cut(rest, ' ', &discovery->name, &rest) &&
+	       str_cut(rest, ' ', &port, &discovery->servers) && str_to_u64(port, UINT16_MAX, &number));
+	discovery->kind = str_eq(type, STR("SRV")) ? DNS_SERVICES : DNS_ADDRESSES;
+	discovery->port = (uint16_t)number;
+}
+
+static result discovery_make(void *owner, str key, struct registered **ret_made)
+{
+	struct discoveries *discoveries = owner;
+	struct discovery *discovery = calloc(1, sizeof *discovery + key.len + 1);
+	char *room;
+
+	ASSERT(discovery);
+	room = (char *)(discovery + 1);
+	memcpy(room, key.ptr, key.len);
+	discovery->registered.name = (str) { room, key.len };
+	discovery->discoveries = discoveries;
+	read_key(discovery);
+	discovery->roster = stand_in(discovery);
+	pthread_mutex_lock(&discoveries->lock);
+	discovery->next = discoveries->first;
+	discovery->link = &discoveries->first;
+	if (discovery->next)
+		discovery->next->link = &discovery->next;
+	discoveries->first = discovery;
+	discoveries->count++;
+	discoveries->unanswered++;
+	leave_word(discoveries);
+	pthread_mutex_unlock(&discoveries->lock);
+	*ret_made = &discovery->registered;
+	return OK;
+}
+
+/* Where nobody runs them, and none has to unwind, it is freed at once. */
+static void discovery_release(struct registered *registered)
+{
+	struct discovery *discovery = (struct discovery *)registered;
+	struct discoveries *discoveries = discovery->discoveries;
+	bool is_idle;
+
+	pthread_mutex_lock(&discoveries->lock);
+	discovery->is_gone = true;
+	is_idle = !discoveries->is_running && !discovery->fiber;
+	leave_word(discoveries);
+	pthread_mutex_unlock(&discoveries->lock);
+	if (is_idle)
+		discovery_free(discovery);
+}
+
+result discovery_get(struct reader *reader, struct discoveries *discoveries, const struct node *node,
+		     const struct discovery_config *config, struct discovery **ret_discovery)
+{
+	char text[DISCOVERY_KEY_MAX];
+	struct buf key = buf_over(text, sizeof text);
+	struct registered *registered;
+
+	TRY(discovery_key(reader, node, config, &key));
+	TRY(registry_get(&discoveries->by_key, buf_str(&key), &registered));
+	*ret_discovery = (struct discovery *)registered;
+	return OK;
+}
+
+void discovery_unref(struct discovery **discovery)
+{
+	if (*discovery)
+		registered_unref(&(*discovery)->registered);
+	*discovery = NULL;
+}
+
+struct discoveries *discoveries_new(struct endpoints *endpoints)
+{
+	struct discoveries *discoveries = calloc(1, sizeof *discoveries);
+
+	ASSERT(discoveries);
+	discoveries->endpoints = endpoints;
+	discoveries->change.on_due = on_change_due;
+	pthread_mutex_init(&discoveries->lock, NULL);
+	registry_init(&discoveries->by_key, SIZE_MAX, discovery_make, discovery_release, discoveries);
+	return discoveries;
+}
+
+void discoveries_free(struct discoveries **address)
+{
+	struct discoveries *discoveries = *address;
+
+	if (!discoveries)
+		return;
+	ASSERT(!discoveries->first);
+	registry_fini(&discoveries->by_key);
+	pthread_mutex_destroy(&discoveries->lock);
+	free(discoveries);
+	*address = NULL;
+}
+
+void discoveries_run(struct discoveries *discoveries, const struct discoveries_options *options)
+{
+	pthread_mutex_lock(&discoveries->lock);
+	discoveries->options = *options;
+	discoveries->is_running = true;
+	leave_word(discoveries);
+	pthread_mutex_unlock(&discoveries->lock);
+}
+
+/* A cancelled fiber ends at once or later, but frees nothing that is not gone: the list stays as it is. */
+void discoveries_stop(struct discoveries *discoveries)
+{
+	if (!discoveries->is_running)
+		return;
+	settle(discoveries);
+	pthread_mutex_lock(&discoveries->lock);
+	discoveries->is_running = false;
+	pthread_mutex_unlock(&discoveries->lock);
+	timer_clear(&discoveries->change);
+	for (struct discovery *each = discoveries->first; each; each = each->next)
+		if (each->fiber)
+			fiber_cancel(each->fiber);
+}
+
+bool discoveries_are_answered(struct discoveries *discoveries)
+{
+	bool are_answered;
+
+	pthread_mutex_lock(&discoveries->lock);
+	are_answered = discoveries->unanswered == 0;
+	pthread_mutex_unlock(&discoveries->lock);
+	return are_answered;
+}
+
+result discoveries_wait(struct discoveries *discoveries, struct fiber *self, deadline until)
+{
+	while (!discoveries_are_answered(discoveries))
+		TRY(condition_wait(&discoveries->answered, self, until));
+	return OK;
+}

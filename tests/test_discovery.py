@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints out of DNS: they follow its answers, by their time to live, and outlive its absence."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gatehouse import Gateway, run_command
+from peers import Dnsmasq, free_port
+from upstream import Upstream
+from wire import wait_until
+
+StartUpstream = Callable[..., Upstream]
+StartGateway = Callable[..., Gateway]
+StartDnsmasq = Callable[..., Dnsmasq]
+
+FIRST, SECOND, THIRD = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+
+
+def named(name: str) -> bytes:
+    """An answer that tells who gave it."""
+    return f"HTTP/1.1 200 OK\r\nContent-Length: {len(name)}\r\n\r\n{name}".encode("ascii")
+
+
+def config(server: Dnsmasq, /, **discovery: Any) -> dict[str, Any]:
+    """One upstream, by what that server says."""
+    return {
+        "listeners": {"main": {"address": "127.0.0.1:0"}},
+        "upstreams": {"app": {"discovery": {"dns": "app.test", "servers": [server.address], **discovery},
+                              "retries": {"attempts": 3, "backoff": "1ms"}}},
+        "apis": {"all": {"upstream": "app"}},
+    }
+
+
+def endpoints_of(gateway: Gateway, count: int = 12) -> set[str]:
+    """Who answers so many requests; all of them must be answered well."""
+    answers = [gateway.get() for _ in range(count)]
+    assert {answer.status for answer in answers} == {200}, gateway.errors
+    return {answer.body.decode("ascii") for answer in answers}
+
+
+class Client(threading.Thread):
+    """Asks all the time, until it is told to stop; keeps what it got, and when it asked."""
+
+    def __init__(self, gateway: Gateway):
+        super().__init__(daemon=True)
+        self.gateway = gateway
+        self.got: list[tuple[float, int, str]] = []
+        self.is_ending = False
+        self.start()
+
+    def run(self) -> None:
+        while not self.is_ending:
+            asked = time.monotonic()
+            answer = self.gateway.get()
+            self.got.append((asked, answer.status, answer.body.decode("ascii")))
+
+    def end(self) -> list[tuple[float, int, str]]:
+        """What it got."""
+        self.is_ending = True
+        self.join()
+        return self.got
+
+
+def test_every_address_of_a_name_serves(upstream: StartUpstream, gateway: StartGateway,
+                                        dnsmasq: StartDnsmasq) -> None:
+    first = upstream(named("first"))
+    upstream(named("second"), host=SECOND, port=first.port)
+    running = gateway(config(dnsmasq({"app.test": [FIRST, SECOND]}), port=first.port))
+    assert endpoints_of(running) == {"first", "second"}
+    assert {line["endpoint"] for line in running.wait_for_log(12)} == {f"{FIRST}:{first.port}", f"{SECOND}:{first.port}"}
+    assert {line["generation"] for line in running.log} == {1}
+
+
+def test_an_address_that_flips_is_followed_within_its_time_to_live(
+        upstream: StartUpstream, gateway: StartGateway, dnsmasq: StartDnsmasq) -> None:
+    first = upstream(named("first"))
+    upstream(named("second"), host=SECOND, port=first.port)
+    dns = dnsmasq({"app.test": [FIRST]}, ttl=2)
+    running = gateway(config(dns, port=first.port))
+    assert endpoints_of(running) == {"first"}
+    client = Client(running)
+    dns.tell("app.test", SECOND)
+    flipped = time.monotonic()
+    running.wait_for_message(f"discovery of app.test: 1: {SECOND}")
+    time.sleep(max(0.0, flipped + 5.5 - time.monotonic()))
+    got = client.end()
+    assert {status for _, status, _ in got} == {200}
+    # Two seconds to live, and three for a machine that has other things to do.
+    late = [who for asked, _, who in got if asked > flipped + 5]
+    assert late and set(late) == {"second"}
+    assert {line["generation"] for line in running.log} == {1}, "other endpoints are no other configuration"
+
+
+def test_a_vanished_address_finishes_what_it_has(upstream: StartUpstream, gateway: StartGateway,
+                                                 dnsmasq: StartDnsmasq) -> None:
+    may_end = threading.Event()
+
+    def slowly() -> Any:
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst"
+        may_end.wait(20)
+        yield b" ends"
+
+    first = upstream(lambda request: slowly() if request.target == "/slow" else named("first"))
+    upstream(named("second"), host=SECOND, port=first.port)
+    dns = dnsmasq({"app.test": [FIRST]})
+    running = gateway(config(dns, port=first.port))
+    with running.connect() as client:
+        client.send(b"GET /slow HTTP/1.1\r\nHost: gw.test\r\nConnection: close\r\n\r\n")
+        first.wait_for_requests(1)
+        dns.tell("app.test", SECOND)
+        running.wait_for_message(f"discovery of app.test: 1: {SECOND}")
+        wait_until(lambda: endpoints_of(running, 1) == {"second"}, "the other address")
+        may_end.set()
+        assert client.read_answer().body == b"first ends"
+
+
+def test_the_last_answer_serves_while_dns_is_down(upstream: StartUpstream, gateway: StartGateway,
+                                                  dnsmasq: StartDnsmasq) -> None:
+    first = upstream(named("first"))
+    upstream(named("second"), host=SECOND, port=first.port)
+    dns = dnsmasq({"app.test": [FIRST]})
+    running = gateway(config(dns, port=first.port))
+    client = Client(running)
+    dns.stop()
+    running.wait_for_message("the last answer serves")
+    time.sleep(3)
+    dns.hosts["app.test"] = [SECOND]
+    dns.start()
+    running.wait_for_message("DNS answers again")
+    wait_until(lambda: endpoints_of(running, 1) == {"second"}, "the other address")
+    assert {status for _, status, _ in client.end()} == {200}
+
+
+def test_a_name_that_is_gone_has_no_endpoints(upstream: StartUpstream, gateway: StartGateway,
+                                              dnsmasq: StartDnsmasq) -> None:
+    first = upstream(named("first"))
+    dns = dnsmasq({"app.test": [FIRST]})
+    running = gateway(config(dns, port=first.port))
+    assert endpoints_of(running) == {"first"}
+    dns.tell("app.test")
+    running.wait_for_message("the name has no endpoints")
+    wait_until(lambda: running.get().status == 503, "the end of the last endpoint")
+    wait_until(lambda: any(line.get("reason") == "no_endpoint" for line in running.log), "the reason in the log")
+    dns.tell("app.test", FIRST)
+    wait_until(lambda: running.get().status == 200, "its return")
+
+
+def test_services_say_port_weight_and_backup(upstream: StartUpstream, gateway: StartGateway,
+                                             dnsmasq: StartDnsmasq) -> None:
+    one, two, spare = (upstream(named(name)) for name in ("one", "two", "spare"))
+    dns = dnsmasq({"a.test": [FIRST], "b.test": [FIRST]},
+                  services={"_app._tcp.test": [("a.test", one.port, 1, 10), ("b.test", two.port, 1, 30),
+                                               ("a.test", spare.port, 2, 10)]})
+    running = gateway(config(dns, dns="_app._tcp.test", type="SRV"))
+    assert endpoints_of(running, 40) == {"one", "two"}
+    # Not 10 and 30 to the last one: another answer of DNS begins the round anew.
+    assert 7 <= len(one.requests) <= 13 and not spare.requests
+    one.stop()
+    two.stop()
+    assert endpoints_of(running, 4) == {"spare"}
+
+
+def test_it_starts_without_dns_and_finds_it_later(upstream: StartUpstream, gateway: StartGateway,
+                                                  dnsmasq: StartDnsmasq) -> None:
+    first = upstream(named("first"))
+    dns = dnsmasq({"app.test": [FIRST]})
+    dns.stop()
+    running = gateway(config(dns, port=first.port))
+    answer = running.get()
+    assert answer.status == 503 and json.loads(answer.body)["status"] == 503
+    assert running.wait_for_log(1)[0]["reason"] == "no_endpoint"
+    dns.start()
+    wait_until(lambda: running.get().status == 200, "the first answer")
+
+
+def test_a_reload_finds_before_it_serves(upstream: StartUpstream, gateway: StartGateway,
+                                         dnsmasq: StartDnsmasq) -> None:
+    first, second = upstream(named("first")), upstream(named("second"))
+    dns = dnsmasq({"app.test": [FIRST], "new.test": [FIRST]})
+    before = config(dns, port=first.port)
+    running = gateway(before)
+    client = Client(running)
+    after = config(dns, dns="new.test", port=second.port)
+    for wanted, who in [(after, "second"), (before, "first"), (after, "second")]:
+        running.write_config({**wanted, "workers": 1})
+        running.send_signal(1)
+        wait_until(lambda who=who: running.get().body == who.encode("ascii"), "the reload")
+    got = client.end()
+    assert {status for _, status, _ in got} == {200}, running.errors
+
+
+def test_commands_show_the_name(dnsmasq: StartDnsmasq, tmp_path: Any) -> None:
+    path = tmp_path / "gatehouse.yaml"
+    path.write_text(json.dumps(config(dnsmasq({}), port=8080)), encoding="utf-8")
+    assert run_command("check", "-c", path).returncode == 0
+    shown = run_command("explain", "-c", path, "GET", "http://gw.test/x")
+    assert "upstream  app: app.test:8080" in shown.stdout and shown.returncode == 0, shown.stdout
