@@ -67,7 +67,7 @@ static enum reason connect_endpoint(struct forward *f)
 {
 	struct exchange *x = f->exchange;
 	deadline until =
-		deadline_min(x->until, deadline_after(exchange_now(x), x->target->timeouts->connect));
+		deadline_min(x->until, deadline_after(exchange_now(x), x->timeouts->connect));
 	bool is_repeatable = http_method_is_idempotent(x->request.head.method) && f->stale_tries == 0;
 	struct upstream_choosing choosing = { &x->generation->turns[f->upstream->index],
 					      &x->generation->arena, &x->worker->random };
@@ -114,7 +114,7 @@ static enum reason send_request(struct forward *f)
 		return fail(f, FAILURE_FINAL, REASON_CLIENT_ABORTED);
 	/* The requests that came in one turn of the loop are all read before the first is sent. */
 	fiber_step_aside(x->session->fiber);
-	upload_start(&f->upload, x, to, f->head, f->body, x->target->timeouts->idle);
+	upload_start(&f->upload, x, to, f->head, f->body, x->timeouts->idle);
 	if (!upload_has_failed(&f->upload))
 		return REASON_NONE;
 	switch (f->upload.error.kind) {
@@ -149,7 +149,7 @@ static deadline answer_deadline(const struct forward *f)
 	deadline from = upload->is_under_way ? exchange_now(f->exchange) : upload->ended;
 
 	return deadline_min(f->exchange->until,
-			    deadline_after(from, f->exchange->target->timeouts->response));
+			    deadline_after(from, f->exchange->timeouts->response));
 }
 
 /* A deadline that was set while the upload was under way comes too early if the upload has ended since; the

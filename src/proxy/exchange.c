@@ -11,6 +11,7 @@
 
 #include "proxy/admission.h"
 #include "proxy/answer.h"
+#include "proxy/choice.h"
 #include "proxy/forward.h"
 
 enum {
@@ -159,7 +160,8 @@ static enum reason run_policies(struct exchange *x)
 		return x->view.answer.reason;
 	if (x->is_preflight_only)
 		return REASON_METHOD_NOT_ALLOWED;
-	if (!x->target->upstream)
+	choice_make(x);
+	if (!x->upstream)
 		return REASON_NO_ENDPOINT;
 	return REASON_NONE;
 }
@@ -201,7 +203,7 @@ static void write_log(struct exchange *x, enum reason reason)
 		facts.api = x->target->api;
 		facts.route = x->target->route;
 		facts.series = x->target->series;
-		facts.upstream = x->target->upstream && x->attempts ? x->target->upstream->name : (str) { 0 };
+		facts.upstream = x->attempts ? x->upstream->name : (str) { 0 };
 	}
 	if (x->worker->observer)
 		x->worker->observer->finished(x->worker->observer->self, x, &facts);

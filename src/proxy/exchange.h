@@ -36,8 +36,12 @@ struct exchange {
 	struct h1_source body;       /* the client's */
 	struct encoder *encoder;     /* at work on the answer; NULL: none */
 	const struct target *target; /* NULL: not routed */
-	bool has_answer;             /* the head of an answer was made: it is too late for another */
-	bool keep_alive;             /* what the answer's head says, and what holds afterwards */
+	/* The target's, or the choice of its split; from choice_make() on. */
+	const struct upstream *upstream; /* NULL: none, or not chosen yet */
+	const struct upstream_timeouts *timeouts;
+	str sticky_cookie; /* the value that the client is given; empty: it has one, or needs none */
+	bool has_answer;   /* the head of an answer was made: it is too late for another */
+	bool keep_alive;   /* what the answer's head says, and what holds afterwards */
 	bool is_client_gone;
 	bool is_cut_short; /* the answer ends with the connection, and too early */
 	str path, query;   /* by which it was routed: for the log, whatever policies make of the view's */

@@ -79,7 +79,7 @@ static str first_host(const struct exchange *x, const struct roster *roster)
 
 static void tell_upstream(struct explanation *e, const struct exchange *x)
 {
-	const struct upstream *upstream = x->target->upstream;
+	const struct upstream *upstream = x->upstream;
 	const struct roster *roster = generation_roster(x->generation, upstream);
 	const struct view *view = &x->view;
 

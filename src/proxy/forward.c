@@ -131,10 +131,10 @@ static void forward_begin(struct forward *f, struct exchange *x)
 	const struct http_request *request = &x->request.head;
 	uint64_t replay = exchange_limits(x)->replay;
 
-	*f = (struct forward) { .exchange = x, .upstream = x->target->upstream, .body = &x->body.source };
+	*f = (struct forward) { .exchange = x, .upstream = x->upstream, .body = &x->body.source };
 	f->roster = generation_roster(x->generation, f->upstream);
-	if (x->target->timeouts->total)
-		x->until = deadline_after(x->began, x->target->timeouts->total);
+	if (x->timeouts->total)
+		x->until = deadline_after(x->began, x->timeouts->total);
 	upstream_retry_earn(f->upstream);
 	f->is_replayable = request->framing != HTTP_NO_BODY && may_repeat(f) &&
 			   (request->framing == HTTP_CHUNKED || request->length <= replay);

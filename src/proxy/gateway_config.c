@@ -25,6 +25,14 @@ static const struct field_form timeouts_form = {
 	.fields = upstream_timeouts_fields,
 };
 
+static const struct field_form weighted_form = {
+	.manual = "a map of upstreams to weights, `{ orders: 95, orders-next: 5 }`",
+	.schema = "{\"type\": \"object\", \"minProperties\": 1, \"maxProperties\": 100, "
+		  "\"additionalProperties\": {\"anyOf\": [{\"$ref\": \"#/$defs/interpolated\"}, {\"type\": "
+		  "\"integer\", \"minimum\": 0, \"maximum\": 1000000}]}}",
+	.read = keep_node,
+};
+
 static void workers_read(struct reader *reader, const struct node *node, void *ret_member)
 {
 	if (node->kind == NODE_SCALAR && str_eq(node->text, STR("auto")))
@@ -89,6 +97,10 @@ static const struct field route_fields[] = {
 	FIELD_OBJECT(struct route_config, match, "match", struct match_config, match_fields,
 		     "What a request must be like; everything given must hold."),
 	FIELD_STR(struct route_config, upstream, "upstream", NULL, "Instead of the API's."),
+	FIELD_CUSTOM(struct route_config, weighted, "weighted", const struct node *, &weighted_form,
+		     "Instead of the API's."),
+	FIELD_CUSTOM(struct route_config, sticky, "sticky", struct sticky_config, &sticky_form,
+		     "Instead of the API's."),
 	FIELD_CUSTOM(struct route_config, timeouts, "timeouts", const struct node *, &timeouts_form,
 		     "Instead of the API's."),
 	FIELD_CUSTOM(struct route_config, policies, "policies", const struct node *, &policy_list_form,
@@ -108,6 +120,12 @@ static const struct field api_fields[] = {
 		   "Methods; another one is 405 with Allow. None stands for any."),
 	FIELD_STR(struct api_config, upstream, "upstream", NULL,
 		  "Where requests go; not needed where a policy answers every one of them."),
+	FIELD_CUSTOM(struct api_config, weighted, "weighted", const struct node *, &weighted_form,
+		     "Several upstreams instead, each with its share of the requests; 0 gets none."),
+	FIELD_CUSTOM(
+		struct api_config, sticky, "sticky", struct sticky_config, &sticky_form,
+		"What keeps a client with the same one of the `weighted` upstreams: its address, a cookie, "
+		"which the gateway sets where there is none, or who it is."),
 	FIELD_ENUM(struct api_config, encoded_slashes, "encoded_slashes", encoded_slashes_words, "refuse",
 		   "Whether `%2F` and `%5C` in a path are 400 or stay as they are."),
 	FIELD_CUSTOM(struct api_config, timeouts, "timeouts", const struct node *, &timeouts_form,

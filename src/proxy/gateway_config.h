@@ -9,6 +9,7 @@
 
 #include "observe/access_log.h"
 #include "proxy/admin_config.h"
+#include "proxy/split.h"
 #include "route/route.h"
 #include "upstream/upstream_config.h"
 
@@ -36,6 +37,8 @@ struct route_config {
 	struct entry entry;
 	struct match_config match;
 	str upstream;                /* empty: the API's */
+	const struct node *weighted; /* NULL: the API's */
+	struct sticky_config sticky; /* none: the API's */
 	const struct node *timeouts; /* NULL: the API's */
 	const struct node *policies;
 	str_list without;
@@ -47,6 +50,8 @@ struct api_config {
 	str path;
 	str_list methods;
 	str upstream;
+	const struct node *weighted; /* NULL: upstream, or none */
+	struct sticky_config sticky;
 	int encoded_slashes;
 	const struct node *timeouts; /* NULL: the upstream's */
 	const struct node *policies;

@@ -11,6 +11,7 @@
 #include "proxy/handover.h"
 
 #include "http/h1_head.h"
+#include "proxy/choice.h"
 #include "proxy/identity.h"
 
 enum { HEAD_USUAL = 768 };
@@ -65,6 +66,7 @@ static result prepare_for_client(struct forward *f)
 	if (response->status == 204)
 		http_fields_remove(&response->fields, HTTP_CONTENT_LENGTH);
 	TRY(http_fields_add(&response->fields, HTTP_VIA, STR("Via"), STR("1.1 gatehouse")));
+	TRY(choice_put_cookie(x, &response->fields));
 	x->view.response = response;
 	x->view.response_body = &f->answer.source;
 	policy_chain_response(&x->target->chain, &x->view);
@@ -118,7 +120,7 @@ enum reason handover_answer(struct forward *f)
 	relay = (struct relay) { .loop = x->worker->loop,
 				 .from = x->view.response_body,
 				 .to = &sink.sink,
-				 .from_idle = x->target->timeouts->idle,
+				 .from_idle = x->timeouts->idle,
 				 .to_idle = exchange_limits(x)->body_timeout,
 				 .until = x->until };
 	end = relay_run(&relay, &error);

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "proxy/choice.h"
 #include "proxy/handover.h"
 #include "proxy/proxy_testing.h"
 
@@ -88,6 +89,7 @@ static void a_head_is_printed_for_the_upstream(void **state)
 		assert_int_equal(admission_route(x), REASON_NONE);
 		assert_row(policy_chain_request(&x->target->chain, &x->view) == POLICY_CONTINUE, i,
 			   rows[i].name);
+		choice_make(x);
 		assert_text(handover_print_request(x), rows[i].want);
 	}
 	desk_close(&desk);

@@ -79,7 +79,7 @@ static void put_forwarded_for(struct exchange *x, struct buf *out)
 /* For an HTTP/1.0 client that named no host: HTTP/1.1 needs one (RFC 9112 section 3.2). */
 static str any_host(const struct exchange *x)
 {
-	const struct roster *roster = generation_roster(x->generation, x->target->upstream);
+	const struct roster *roster = generation_roster(x->generation, x->upstream);
 	str host = roster->count ? roster->members[0].endpoint->host : (str) { 0 };
 
 	if (x->view.host.len)

@@ -123,8 +123,8 @@ static str upstream_of(const struct rehearsal *r, const struct endpoint *endpoin
 {
 	const struct snapshot *snapshot = r->options.snapshot;
 
-	if (r->exchange && r->exchange->target && serves(r, r->exchange->target->upstream, endpoint))
-		return r->exchange->target->upstream->name;
+	if (r->exchange && serves(r, r->exchange->upstream, endpoint))
+		return r->exchange->upstream->name;
 	for (size_t i = 0; i < snapshot->upstream_count; i++)
 		if (serves(r, snapshot->upstreams[i], endpoint))
 			return snapshot->upstreams[i]->name;

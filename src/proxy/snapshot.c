@@ -121,7 +121,8 @@ static bool is_upstream_configured(const struct gateway_config *config, str name
 	return false;
 }
 
-static void report_unknown_upstream(struct compiling *c, const struct node *owner, str name)
+/* At the text that names it, or at the key that does. */
+static void report_unknown_upstream(struct compiling *c, const struct node *at, str name, bool is_key)
 {
 	const struct gateway_config *config = &c->snapshot->config;
 	str *known = ARENA_ARRAY(c->reader.arena, str, config->upstreams.len);
@@ -132,8 +133,9 @@ static void report_unknown_upstream(struct compiling *c, const struct node *owne
 	for (size_t i = 0; i < config->upstreams.len; i++)
 		known[i] = config->upstreams.at[i].entry.name;
 	suggestion = diagnostic_suggest(c->reader.arena, name, known, config->upstreams.len);
-	diagnostic_error(c->reader.diagnostics, node_find(owner, STR("upstream")),
-			 "no upstream is named \"%.*s\"%.*s", STR_ARG(name), STR_ARG(suggestion));
+	(is_key ? diagnostic_error_key : diagnostic_error)(c->reader.diagnostics, at,
+							   "no upstream is named \"%.*s\"%.*s", STR_ARG(name),
+							   STR_ARG(suggestion));
 }
 
 static const struct upstream *find_upstream(struct compiling *c, const struct node *owner, str name)
@@ -144,13 +146,13 @@ static const struct upstream *find_upstream(struct compiling *c, const struct no
 		return NULL;
 	upstream = map_get(&c->upstreams, name);
 	if (!upstream)
-		report_unknown_upstream(c, owner, name);
+		report_unknown_upstream(c, node_find(owner, STR("upstream")), name, false);
 	return upstream;
 }
 
 /* The keys that node gives, over those that hold without it. */
-static const struct upstream_timeouts *compile_timeouts(struct compiling *c, const struct node *node,
-							const struct upstream_timeouts *base)
+static const struct upstream_timeouts *mix_timeouts(struct compiling *c, const struct node *node,
+						    const struct upstream_timeouts *base)
 {
 	static const struct upstream_timeouts none;
 	struct upstream_timeouts *mixed;
@@ -163,13 +165,79 @@ static const struct upstream_timeouts *compile_timeouts(struct compiling *c, con
 	return mixed;
 }
 
+/* What the API says holds over the upstream's, and what the route says over both. The API's mistakes are told
+ * when it is read without a route. */
+static const struct upstream_timeouts *compile_timeouts(struct compiling *c, const struct api_config *api,
+							const struct route_config *route,
+							const struct upstream *upstream)
+{
+	const struct upstream_timeouts *timeouts = upstream ? &upstream->config->timeouts : NULL;
+
+	if (!route || !diagnostics_errors(c->reader.diagnostics))
+		timeouts = mix_timeouts(c, api->timeouts, timeouts);
+	return route ? mix_timeouts(c, route->timeouts, timeouts) : timeouts;
+}
+
+/* NULL after a report. */
+static const struct split *compile_split(struct compiling *c, const struct api_config *api,
+					 const struct route_config *route, const struct node *weighted,
+					 const struct sticky_config *sticky)
+{
+	struct split *split = ARENA_NEW(c->reader.arena, struct split);
+	const struct weighted *named;
+	struct share *shares;
+	bool is_good = weighted_read(&c->reader, weighted, &named, &split->count);
+
+	shares = ARENA_ARRAY(c->reader.arena, struct share, split->count);
+	for (size_t i = 0; i < split->count; i++) {
+		const struct upstream *upstream = map_get(&c->upstreams, named[i].name);
+
+		if (!upstream)
+			report_unknown_upstream(c, named[i].node, named[i].name, true);
+		is_good &= upstream != NULL;
+		shares[i] = (struct share) { upstream, compile_timeouts(c, api, route, upstream),
+					     named[i].weight, split_seed(named[i].name) };
+	}
+	split->shares = shares;
+	split->sticky = *sticky;
+	split->cookie_path = split_cookie_path(api->path);
+	return is_good ? split : NULL;
+}
+
 /* A policy that always answers makes an upstream unnecessary; without either nobody could answer. */
-static void check_destination(struct compiling *c, const struct entry *owner, str upstream,
+static bool check_destination(struct compiling *c, const struct entry *owner, bool has_upstream,
 			      const struct target *target)
 {
-	if (str_is_empty(upstream) && !policy_chain_answers(&target->chain))
-		diagnostic_error_key(c->reader.diagnostics, owner->node,
-				     "needs an upstream, or a policy that answers (respond)");
+	if (has_upstream || policy_chain_answers(&target->chain))
+		return true;
+	diagnostic_error_key(c->reader.diagnostics, owner->node,
+			     "needs an upstream, or a policy that answers (respond)");
+	return false;
+}
+
+static bool chain_authenticates(const struct policy_chain *chain)
+{
+	for (size_t i = 0; i < chain->count; i++)
+		if (chain->at[i].policy->authenticates)
+			return true;
+	return false;
+}
+
+/* What cannot be told from the rows of an API or a route alone. */
+static void check_split(struct compiling *c, const struct node *owner, const struct target *target)
+{
+	const struct node *sticky = node_find(owner, STR("sticky"));
+	const struct node *weighted = node_find(owner, STR("weighted"));
+
+	if (weighted && node_find(owner, STR("upstream")))
+		diagnostic_error_key(c->reader.diagnostics, weighted,
+				     "instead of \"upstream\", not beside it");
+	else if (sticky && !target->split && !diagnostics_errors(c->reader.diagnostics))
+		diagnostic_error_key(c->reader.diagnostics, sticky, "needs \"weighted\"");
+	else if (sticky && target->split && target->split->sticky.kind == STICKY_CONSUMER &&
+		 !chain_authenticates(&target->chain))
+		diagnostic_warning(c->reader.diagnostics, sticky,
+				   "no policy tells the consumer, so the choice is made at random");
 }
 
 /* A route's match is relative to its API's; the router puts the two together. */
@@ -194,18 +262,47 @@ static const struct target *compile_api_target(struct compiling *c, const struct
 	const struct node *lists[] = { c->snapshot->config.defaults.policies, api->policies };
 
 	target->api = api->entry.name;
-	target->upstream = find_upstream(c, api->entry.node, api->upstream);
-	target->timeouts = compile_timeouts(c, api->timeouts,
-					    target->upstream ? &target->upstream->config->timeouts : NULL);
+	if (api->weighted)
+		target->split = compile_split(c, api, NULL, api->weighted, &api->sticky);
+	else
+		target->upstream = find_upstream(c, api->entry.node, api->upstream);
+	target->timeouts = compile_timeouts(c, api, NULL, target->upstream);
 	target->chain = policy_chain_compile(&c->names, lists, 2, api->entry.node, NULL);
 	target->keeps_encoded_slashes = api->encoded_slashes == ENCODED_SLASHES_KEEP;
+	check_split(c, api->entry.node, target);
 	counting_target(c->snapshot, target, NULL);
 	return target;
 }
 
-/* What the route does not say is its API's. Timeouts are those of the upstream it ends up with, unless the
- * API names its own, which hold for all its routes. A chain is compiled anew only where it differs: most
- * routes share their API's. */
+/* A split is compiled anew where the route says anything of it: its weights, what keeps a client, or the
+ * timeouts of those that share. */
+static void compile_route_split(struct compiling *c, const struct api_config *api,
+				const struct route_config *route, struct target *target)
+{
+	const struct node *weighted = route->weighted ? route->weighted : api->weighted;
+	const struct sticky_config *sticky = route->sticky.kind ? &route->sticky : &api->sticky;
+
+	target->upstream = NULL;
+	if (route->weighted || route->sticky.kind || route->timeouts)
+		target->split = compile_split(c, api, route, weighted, sticky);
+}
+
+/* What the route does not say is its API's. */
+static void compile_route_upstream(struct compiling *c, const struct api_config *api,
+				   const struct route_config *route, struct target *target)
+{
+	if (!str_is_empty(route->upstream)) {
+		target->split = NULL;
+		target->upstream = find_upstream(c, route->entry.node, route->upstream);
+		target->timeouts = compile_timeouts(c, api, route, target->upstream);
+	} else if (route->weighted || api->weighted) {
+		compile_route_split(c, api, route, target);
+	} else {
+		target->timeouts = mix_timeouts(c, route->timeouts, target->timeouts);
+	}
+}
+
+/* A chain is compiled anew only where it differs: most routes share their API's. */
 static const struct target *compile_route_target(struct compiling *c, const struct api_config *api,
 						 const struct route_config *route,
 						 const struct target *of_api)
@@ -213,20 +310,13 @@ static const struct target *compile_route_target(struct compiling *c, const stru
 	struct target *target = ARENA_NEW(c->reader.arena, struct target);
 	const struct node *lists[] = { c->snapshot->config.defaults.policies, api->policies,
 				       route->policies };
-	const struct upstream_timeouts *base = of_api->timeouts;
 
 	*target = *of_api;
 	target->route = route->entry.name;
-	if (!str_is_empty(route->upstream)) {
-		target->upstream = find_upstream(c, route->entry.node, route->upstream);
-		/* What the API says holds over this upstream's; its mistakes were told when it was read
-		 * first. */
-		if (target->upstream && !diagnostics_errors(c->reader.diagnostics))
-			base = compile_timeouts(c, api->timeouts, &target->upstream->config->timeouts);
-	}
-	target->timeouts = compile_timeouts(c, route->timeouts, base);
+	compile_route_upstream(c, api, route, target);
 	if (route->policies || route->without.len)
 		target->chain = policy_chain_compile(&c->names, lists, 3, route->entry.node, &route->without);
+	check_split(c, route->entry.node, target);
 	counting_target(c->snapshot, target, of_api);
 	return target;
 }
@@ -234,17 +324,18 @@ static const struct target *compile_route_target(struct compiling *c, const stru
 static void compile_api(struct compiling *c, const struct api_config *api)
 {
 	const struct target *target = compile_api_target(c, api);
+	bool has_upstream = api->upstream.len || api->weighted;
+	bool is_served = check_destination(c, &api->entry, has_upstream, target);
 
 	add_rule(c, api, NULL, target);
-	check_destination(c, &api->entry, api->upstream, target);
 	for (size_t i = 0; i < api->routes.len; i++) {
 		const struct route_config *route = &api->routes.at[i];
 		const struct target *of_route = compile_route_target(c, api, route, target);
-		str upstream = str_is_empty(route->upstream) ? api->upstream : route->upstream;
 
 		add_rule(c, api, route, of_route);
-		if (!str_is_empty(api->upstream))
-			check_destination(c, &route->entry, upstream, of_route);
+		if (is_served)
+			check_destination(c, &route->entry,
+					  has_upstream || route->upstream.len || route->weighted, of_route);
 	}
 }
 
@@ -272,7 +363,8 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	struct compiling c = {
 		.snapshot = snapshot,
 		.reader = { .arena = &snapshot->arena, .diagnostics = diagnostics, .document = document },
-		.upstream_identities = { identities->endpoints, identities->upstream_states },
+		.upstream_identities = { identities->endpoints, identities->upstream_states,
+					 identities->discoveries },
 	};
 
 	fields_read(&c.reader, document_root(document), gateway_fields, &snapshot->config);

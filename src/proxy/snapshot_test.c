@@ -121,7 +121,7 @@ static const struct {
 	  "t.yaml:2:31: error: upstreams.u.endpoints[0]: want host:port, [address]:port or unix:/path, read "
 	  "\"x\"\n" },
 	{ "an upstream without endpoints", LISTENER "upstreams: { u: {} }\napis: { x: { upstream: u } }\n",
-	  "t.yaml:2:14: error: upstreams.u: the key \"endpoints\" is missing\n" },
+	  "t.yaml:2:14: error: upstreams.u: the key \"endpoints\" (or \"discovery\") is missing\n" },
 	{ "rules that nobody can tell apart",
 	  LISTENER UPSTREAMS "apis: { x: { upstream: orders }, y: { upstream: users } }\n",
 	  "t.yaml:3:34: error: apis.y: can never be told apart from apis.x (line 3): same host, path and "
