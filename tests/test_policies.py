@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from gatehouse import Gateway
-from simple import config, get
+from simple import chunk, config, get, post
 from upstream import OK_ANSWER, Upstream
-from wire import Answer
+from wire import DEADLINE, Answer, Request
 
 StartUpstream = Callable[..., Upstream]
 StartGateway = Callable[..., Gateway]
@@ -163,4 +165,96 @@ def test_a_preflight_that_nobody_answers_does_not_let_options_in(upstream: Start
     policies = [{"cors": {"origins": "*"}, "report": True}]
     running = gateway(config(service.address, api={"methods": ["POST"], "policies": policies}))
     assert ask(running, preflight("https://app.example.com", "POST")).status == 405
+    assert service.requests == []
+
+
+def test_a_body_is_limited_when_its_length_is_told(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service = upstream()
+    running = gateway(having(service.address, {"body_limit": {"size": 10}}))
+    assert ask(running, post(b"x" * 10)).status == 200
+    answer = ask(running, post(b"x" * 11))
+    assert answer.status == 413
+    assert json.loads(answer.body)["detail"] == "The body is too large."
+    assert ask(running, get("/", "Content-Length: 11\r\nExpect: 100-continue\r\n", "POST")).status == 413
+    assert [request.body for request in service.requests] == [b"x" * 10]
+    assert reason_of_last(running, 3) == "body_too_large"
+
+
+def test_a_body_is_limited_when_its_length_turns_out(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service = upstream()
+    running = gateway(having(service.address, {"body_limit": {"size": 10}}))
+    chunked = get("/", "Transfer-Encoding: chunked\r\n", "POST")
+    assert ask(running, chunked + chunk(b"x" * 10) + chunk(b"") + b"\r\n").status == 200
+    with running.connect() as client:
+        client.send(chunked + chunk(b"x" * 6))
+        client.send(chunk(b"x" * 5))
+        assert client.read_answer().status == 413
+        assert client.is_closed_by_server()
+    assert [request.body for request in service.requests] == [b"x" * 10]
+    assert reason_of_last(running, 2) == "body_too_large"
+
+
+def test_a_limit_cannot_widen_what_the_listener_allows(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service = upstream()
+    running = gateway(having(service.address, {"body_limit": {"size": 20}}, limits={"body": 10}))
+    assert ask(running, post(b"x" * 11)).status == 413
+    assert service.requests == []
+
+
+def test_a_timeout_bounds_the_whole_exchange(upstream: StartUpstream, gateway: StartGateway) -> None:
+    def answer(request: Request) -> bytes:
+        if request.target == "/quick":
+            return OK_ANSWER
+        assert released.wait(DEADLINE)
+        return OK_ANSWER
+
+    released = threading.Event()
+    service = upstream(answer)
+    running = gateway(having(service.address, {"timeout": {"total": "300ms"}}))
+    assert ask(running, get("/quick")).status == 200
+    slow = ask(running, get("/slow"))
+    released.set()
+    assert slow.status == 504
+    assert json.loads(slow.body)["status"] == 504
+    assert reason_of_last(running, 2) == "upstream_timeout"
+
+
+def test_a_timeout_counts_what_policies_wait_for(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service = upstream()
+    running = gateway(having(service.address, {"timeout": {"total": "200ms"}}, {"fault": {"delay": "5m"}}))
+    assert ask(running, get()).status == 504
+    assert service.requests == []
+    assert reason_of_last(running, 1) == "total_timeout"
+
+
+def test_a_fault_delays_and_refuses(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service = upstream()
+    running = gateway(having(service.address, {"fault": {"delay": "50ms"}}, {"fault": {"abort": 429, "percent": 100}}))
+    began = time.monotonic()
+    answer = ask(running, get())
+    assert time.monotonic() - began >= 0.05
+    assert answer.status == 429
+    assert json.loads(answer.body)["title"] == "Too Many Requests"
+    assert service.requests == []
+    assert reason_of_last(running, 1) == "fault_injected"
+
+
+def test_a_fault_happens_to_some(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service = upstream()
+    running = gateway(having(service.address, {"fault": {"abort": 500, "percent": 50}}))
+    with running.connect() as client:
+        client.send(b"".join(get() for _ in range(200)))
+        statuses = {client.read_answer().status for _ in range(200)}
+    assert statuses == {200, 500}
+
+
+def test_who_leaves_while_it_is_delayed_is_not_waited_for(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service = upstream()
+    running = gateway(having(service.address, {"fault": {"delay": "5m", "abort": 503}}))
+    for pause in (0, 0.1):
+        with running.connect() as client:
+            client.send(get())
+            time.sleep(pause)
+    for entry in running.wait_for_log(2):
+        assert (entry["status"], entry.get("reason")) == (499, "client_aborted")
     assert service.requests == []

@@ -26,17 +26,19 @@ SYNTAX = {"anchor-unknown", "tab", "tag", "two-documents", "unclosed-bracket", "
 # Mistakes that only the gateway knows: names that must be there, formats, keys twice, rules that clash.
 SEMANTIC = {
     "api-hosts-empty", "api-hosts-port", "api-hosts-wildcard", "api-methods-space", "api-path-query",
-    "api-path-relative", "api-upstream-empty", "api-upstream-missing", "api-upstream-unknown", "api-upstream-unknown-far",
-    "apis-same", "file-missing", "headers-name", "headers-value-line", "headers-value-unknown", "include-missing",
+    "api-path-relative", "api-upstream-empty", "api-upstream-missing", "api-upstream-unknown",
+    "api-upstream-unknown-far", "apis-same", "cors-credentials", "cors-origins", "fault-nothing", "file-missing",
+    "headers-name", "headers-value-line", "headers-value-unknown", "include-missing", "ip-block", "ip-nothing",
     "key-twice-deep", "limits-too-large-duration", "listener-address-bad-v4", "listener-address-name",
     "listener-address-port-no-number", "listener-address-port-too-large", "listener-address-unset",
     "listener-address-v6-without-brackets", "listener-address-without-port", "listener-trusted-proxies-name",
     "listener-trusted-proxies-prefix", "listener-twice", "log-access-format", "log-access-template", "no-listeners",
-    "policy-use-unknown", "request-id-header", "respond-body-and-json", "respond-header", "rewrite-host",
-    "rewrite-path-relative", "rewrite-regex", "route-match-client-ip", "route-match-header-regex", "route-match-regex",
-    "route-match-rest-within", "route-match-template-open", "route-match-template-twice", "route-same", "route-twice",
-    "route-upstream-unknown", "route-without-unknown", "secret-as-an-address", "secret-as-an-upstream",
-    "section-twice", "upstream-endpoint-with-scheme", "upstream-endpoint-without-port", "upstream-weights-all-zero",
+    "policy-use-unknown", "redirect-open", "request-id-header", "respond-body-and-json", "respond-header",
+    "rewrite-host", "rewrite-path-relative", "rewrite-regex", "route-match-client-ip", "route-match-header-regex",
+    "route-match-regex", "route-match-rest-within", "route-match-template-open", "route-match-template-twice",
+    "route-same", "route-twice", "route-upstream-unknown", "route-without-unknown", "secret-as-an-address",
+    "secret-as-an-upstream", "section-twice", "upstream-endpoint-with-scheme", "upstream-endpoint-without-port",
+    "upstream-weights-all-zero",
 }
 
 

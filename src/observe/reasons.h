@@ -56,6 +56,8 @@ X(REDIRECT_INVALID, "redirect_invalid", 400, "http_request_error", "",
   "The address that the request would be sent to is not a valid one.")
 X(IP_DENIED, "ip_denied", 403, "http_request_denied", "", "This client is not let in.")
 
+X(FAULT_INJECTED, "fault_injected", 503, "proxy_internal_response", "", "This answer is a rehearsal of a fault.")
+
 /* The gateway cannot. */
 X(OVERLOADED, "overloaded", 503, "proxy_internal_response", "", "The gateway is at its limits.")
 X(SHUTTING_DOWN, "shutting_down", 503, "proxy_internal_response", "", "The gateway is shutting down.")
@@ -70,6 +72,7 @@ X(UPSTREAM_CONNECT_TIMEOUT, "upstream_connect_timeout", 504, "connection_timeout
   "No connection to the service came about in time.")
 
 /* The endpoint was asked. */
+X(TOTAL_TIMEOUT, "total_timeout", 504, "http_response_timeout", "", "The answer did not come about in time.")
 X(UPSTREAM_TIMEOUT, "upstream_timeout", 504, "http_response_timeout", "",
   "The service did not answer in time.")
 X(UPSTREAM_READ_TIMEOUT, "upstream_read_timeout", 504, "connection_read_timeout", "",

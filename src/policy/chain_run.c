@@ -44,9 +44,10 @@ static enum decision decide(const struct policy_instance *instance, request_fn r
 {
 	if (!takes_part(instance, view))
 		return DECISION_SKIP;
+	view->is_report = instance->is_report;
 	if (run(instance->self, view) == POLICY_CONTINUE)
 		return DECISION_CONTINUE;
-	if (!instance->is_report)
+	if (!instance->is_report || view->answer.reason == REASON_NONE) /* the exchange is over */
 		return DECISION_ANSWER;
 	write_down(instance, view);
 	return DECISION_REPORT;

@@ -87,7 +87,8 @@ struct effects {
 	wall_time (*wall)(void *self);
 	uint64_t (*random)(void *self);
 	result (*sleep)(void *self, struct view *view, duration time);
-	/* Yields. Any error means that the exchange is over: answer with nothing. */
+	/* Yields; never longer than the exchange may take. Any error means that it is over: view_abandon().
+	 */
 	void (*decided)(void *self, const struct view *view, const struct policy_instance *instance,
 			enum decision decision);
 	/* After each policy that has an on_request or an on_preflight. NULL: nobody wants to know. */
@@ -120,6 +121,9 @@ struct view {
 	str request_id;
 	str request_id_header; /* the field that bears it to the upstream */
 
+	duration total_timeout; /* for the whole exchange; narrow it by view_limit_time(). 0: none */
+	uint64_t body_max;      /* of the request; narrow it by view_limit_body() */
+
 	str api, route;
 	const struct identity *identity; /* who asks; NULL: nobody was authenticated */
 	const struct route_parameter *parameters;
@@ -131,6 +135,7 @@ struct view {
 					      it may take its place. */
 
 	struct answer answer; /* by view_answer() */
+	bool is_report;       /* the policy at work shall change nothing: `report: true` */
 	str reported;         /* "limit=rate_limited, door=ip_denied": who would have answered, and why */
 	struct regex_scratch *regex; /* the worker's; what a match leaves in it is gone after a yield */
 
@@ -147,6 +152,16 @@ enum verdict view_refuse(struct view *view, enum reason reason);
 bool view_encode_body(struct view *view, enum coding coding);
 /* In response functions: the client gets the body in this coding; the fields are the caller's business.
  * False, and nothing changed, when it is the gateway's own answer or as much is at work as may be. */
+
+enum verdict view_abandon(struct view *view);
+/* The exchange is over (the client has gone, the worker stops): nothing is said any more. POLICY_ANSWERED. */
+
+void view_limit_time(struct view *view, duration total);
+/* The whole exchange, from the request's first byte to the answer's last, may take no longer. */
+
+enum verdict view_limit_body(struct view *view, uint64_t max);
+/* The request's body may be no larger: refused when it says that it is, else as soon as it turns out to be.
+ */
 
 bool view_is_preflight(const struct view *view);
 /* A CORS preflight: OPTIONS with Origin and Access-Control-Request-Method (Fetch standard). */

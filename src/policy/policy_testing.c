@@ -20,6 +20,15 @@ static uint64_t same_number(void *self)
 	return 4;
 }
 
+static result count_sleep(void *self, struct view *view, duration time)
+{
+	struct bench *bench = self;
+
+	(void)view;
+	bench->slept += time;
+	return bench->is_over ? error_make(ERROR_CANCELLED, "the exchange is over") : OK;
+}
+
 static const char *no_environment(const char *name, void *argument)
 {
 	(void)argument;
@@ -103,7 +112,10 @@ void bench_ask(struct bench *bench, const char *target, const char *fields)
 	arena_fini(&bench->exchange);
 	ASSERT(str_cut(str_of(target), ' ', &method, &path));
 	str_cut(path, '?', &path, &query);
-	bench->effects = (struct effects) { .wall = standing_clock, .random = same_number };
+	bench->effects = (struct effects) {
+		.wall = standing_clock, .random = same_number, .sleep = count_sleep, .self = bench
+	};
+	bench->slept = 0;
 	bench->request = (struct http_request) { .method = http_method_find(method),
 						 .method_text = method,
 						 .host = STR("api.test") };
@@ -120,6 +132,7 @@ void bench_ask(struct bench *bench, const char *target, const char *fields)
 		.client_ip = STR("203.0.113.9"),
 		.request_id = STR("id-1"),
 		.request_id_header = STR("X-Request-ID"),
+		.body_max = UINT64_MAX,
 		.api = STR("orders"),
 		.route = STR("one"),
 		.parameters = parameters,

@@ -21,6 +21,8 @@ struct bench {
 	struct http_response response;
 	struct http_field request_fields[BENCH_FIELDS_MAX], response_fields[BENCH_FIELDS_MAX];
 	struct effects effects;
+	duration slept;
+	bool is_over; /* nobody can sleep any more */
 	struct regex_table regexes;
 	struct regex_scratch regex_scratch;
 	char *printed; /* by bench_errors() */

@@ -27,6 +27,28 @@ bool view_encode_body(struct view *view, enum coding coding)
 	return true;
 }
 
+enum verdict view_abandon(struct view *view)
+{
+	return view_answer(view, &(struct answer) { .reason = REASON_NONE });
+}
+
+void view_limit_time(struct view *view, duration total)
+{
+	if (!view->is_report && (!view->total_timeout || total < view->total_timeout))
+		view->total_timeout = total;
+}
+
+enum verdict view_limit_body(struct view *view, uint64_t max)
+{
+	const struct http_request *request = view->request;
+
+	if (request->framing == HTTP_LENGTH && request->length > max)
+		return view_refuse(view, REASON_BODY_TOO_LARGE);
+	if (!view->is_report && max < view->body_max)
+		view->body_max = max;
+	return POLICY_CONTINUE;
+}
+
 bool view_is_preflight(const struct view *view)
 {
 	const struct http_fields *fields = &view->request->fields;

@@ -49,6 +49,7 @@ void exchange_view_init(struct exchange *x, str request_id)
 		.client = &connection->peer,
 		.request_id = request_id,
 		.request_id_header = STR("X-Request-ID"),
+		.body_max = UINT64_MAX,
 		.regex = route_scratch_regex(x->worker->route_scratch),
 	};
 }
@@ -154,10 +155,38 @@ static enum reason admit(struct exchange *x)
 	return reason;
 }
 
+/* What policies have narrowed holds from here on; time, while they run already. */
+static void narrow(struct exchange *x)
+{
+	if (x->view.body_max < x->body.max)
+		x->body.max = x->view.body_max;
+	if (x->view.total_timeout)
+		x->until = deadline_min(x->until, deadline_after(x->began, x->view.total_timeout));
+}
+
+result exchange_sleep(void *self, struct view *view, duration time)
+{
+	struct exchange *x = (struct exchange *)view; /* its first member */
+
+	(void)self;
+	narrow(x);
+	if (socket_is_hung_up(
+		    &x->session->connection->socket)) { /* with its request: nobody will be told again */
+		x->is_client_gone = true;
+		return error_make(ERROR_CANCELLED, "the client is gone");
+	}
+	return fiber_sleep(x->session->fiber, deadline_min(x->until, deadline_after(exchange_now(x), time)));
+}
+
 static enum reason run_policies(struct exchange *x)
 {
-	if (policy_chain_request(&x->target->chain, &x->view) == POLICY_ANSWERED)
-		return x->view.answer.reason;
+	enum verdict verdict = policy_chain_request(&x->target->chain, &x->view);
+
+	narrow(x);
+	if (verdict == POLICY_ANSWERED)
+		return x->view.answer.reason ? x->view.answer.reason : exchange_cancelled(x);
+	if (exchange_now(x) >= x->until)
+		return REASON_TOTAL_TIMEOUT;
 	if (x->is_preflight_only)
 		return REASON_METHOD_NOT_ALLOWED;
 	choice_make(x);

@@ -70,6 +70,9 @@ void exchange_view_init(struct exchange *x, str request_id);
 /* What policies see of an exchange of which nothing has been read: for exchange_run(), and for a rehearsal of
  * one. exchange_attach() went before. */
 
+result exchange_sleep(void *self, struct view *view, duration time);
+/* effects.sleep. Yields. OK when the time has passed, or all that the exchange has; ERROR_CANCELLED. */
+
 void exchange_client_gone(struct exchange *exchange);
 /* From the loop: the client has hung up. What is under way is cancelled. */
 

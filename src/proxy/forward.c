@@ -134,7 +134,7 @@ static void forward_begin(struct forward *f, struct exchange *x)
 	*f = (struct forward) { .exchange = x, .upstream = x->upstream, .body = &x->body.source };
 	f->roster = generation_roster(x->generation, f->upstream);
 	if (x->timeouts->total)
-		x->until = deadline_after(x->began, x->timeouts->total);
+		x->until = deadline_min(x->until, deadline_after(x->began, x->timeouts->total));
 	upstream_retry_earn(f->upstream);
 	f->is_replayable = request->framing != HTTP_NO_BODY && may_repeat(f) &&
 			   (request->framing == HTTP_CHUNKED || request->length <= replay);

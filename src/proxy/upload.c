@@ -119,8 +119,8 @@ enum reason upload_client_failure(const struct upload *upload)
 	case ERROR_LIMIT:
 		return h1_source_is_too_large(&upload->exchange->body) ? REASON_BODY_TOO_LARGE
 								       : REASON_OVERLOADED;
-	case ERROR_TIMEOUT:
-		return REASON_BODY_TIMEOUT;
+	case ERROR_TIMEOUT: /* a piece did not come in time, or there is no time left for the whole */
+		return upload->ended < upload->relay.until ? REASON_BODY_TIMEOUT : REASON_TOTAL_TIMEOUT;
 	default:
 		return REASON_CLIENT_ABORTED;
 	}

@@ -71,6 +71,7 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 	random_init(&worker->random);
 	worker->effects = (struct effects) { .wall = live_wall,
 					     .random = live_random,
+					     .sleep = exchange_sleep,
 					     .encode = filter_encode,
 					     .decided = live_decided,
 					     .self = worker };
