@@ -94,4 +94,34 @@ const struct policy policy_headers = {
 	.compile = headers_compile,
 	.on_request = headers_request,
 	.on_response = headers_response,
+	.page = "What is removed goes first, then `set`, then `add`. A field that is set is the only "
+		"one of its name afterwards; when its value comes out empty there is none, so that what "
+		"a client sent never stands in for what is missing. Fields that belong to the "
+		"connection or frame the message (`Connection`, `Content-Length`, ...) are out of "
+		"reach, and `Host` is changed by `rewrite`.\n"
+		"\n"
+		"A line end or another control character in a value refuses the request with 400 "
+		"(`value_invalid`). Of an answer only that one field is left out: the service has done "
+		"its work.\n",
+	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
+		   "upstreams: { orders: { endpoints: [127.0.0.1:9000] } }\n"
+		   "apis:\n"
+		   "  orders:\n"
+		   "    path: /orders\n"
+		   "    upstream: orders\n"
+		   "    policies:\n"
+		   "      - headers:\n"
+		   "          request: { set: { X-Client: \"${client.ip}\" }, remove: [\"X-Internal-*\"] }\n"
+		   "          response: { set: { Cache-Control: no-store }, remove: [Server] }\n"
+		   "---\n"
+		   "upstreams: { orders: { headers: { Server: orders/1.2 } } }\n"
+		   "cases:\n"
+		   "  - name: the service is told who asks\n"
+		   "    request: { url: \"http://gw.test/orders\", client_ip: 203.0.113.9, headers: { "
+		   "X-Client: me, X-Internal-Role: admin } }\n"
+		   "    expect:\n"
+		   "      status: 200\n"
+		   "      forwarded: { headers: { X-Client: 203.0.113.9 }, absent: [X-Internal-Role] }\n"
+		   "      headers: { Cache-Control: no-store }\n"
+		   "      absent: [Server]\n",
 };

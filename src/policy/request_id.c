@@ -95,4 +95,27 @@ const struct policy policy_request_id = {
 	.compile = request_id_compile,
 	.on_request = request_id_request,
 	.on_response = request_id_response,
+	.page = "Every request has an id, also without this policy: it is in the log, in problem "
+		"documents (`instance`) and in `X-Request-ID` for the service. This policy names the "
+		"field and tells the client as well. With `trust` a client's own id is kept when it "
+		"sent one that looks like an id; otherwise it is replaced.\n",
+	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
+		   "upstreams: { orders: { endpoints: [127.0.0.1:9000] } }\n"
+		   "apis:\n"
+		   "  orders:\n"
+		   "    path: /orders\n"
+		   "    upstream: orders\n"
+		   "    policies:\n"
+		   "      - request_id: { header: X-Correlation-ID, trust: true }\n"
+		   "---\n"
+		   "cases:\n"
+		   "  - name: a client's own id is kept\n"
+		   "    request: { url: \"http://gw.test/orders\", headers: { X-Correlation-ID: order-7 } }\n"
+		   "    expect:\n"
+		   "      status: 200\n"
+		   "      forwarded: { headers: { X-Correlation-ID: order-7 } }\n"
+		   "      headers: { X-Correlation-ID: order-7 }\n"
+		   "  - name: what is no id is replaced\n"
+		   "    request: { url: \"http://gw.test/orders\", headers: { X-Correlation-ID: \"a b\" } }\n"
+		   "    expect: { status: 200, headers: { X-Correlation-ID: \"~^[0-9a-f]{32}$\" } }\n",
 };

@@ -107,4 +107,19 @@ const struct policy policy_respond = {
 	.compile = respond_compile,
 	.on_request = respond_request,
 	.always_answers = true,
+	.page = "Nothing that stands behind it runs, and no upstream is asked. With `json` the texts in "
+		"it are filled in and escaped, so that it stays JSON whatever comes from outside.\n",
+	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
+		   "apis:\n"
+		   "  closed:\n"
+		   "    path: /orders\n"
+		   "    policies:\n"
+		   "      - respond: { status: 503, headers: { Retry-After: \"3600\" }, json: { message: "
+		   "\"back in an hour\", asked: \"${request.path}\" } }\n"
+		   "---\n"
+		   "cases:\n"
+		   "  - name: it says why\n"
+		   "    request: { url: \"http://gw.test/orders/7\" }\n"
+		   "    expect: { status: 503, reason: respond, headers: { Retry-After: \"3600\", "
+		   "Content-Type: application/json } }\n",
 };

@@ -227,4 +227,25 @@ const struct policy policy_rewrite = {
 	.fields = policy_rewrite_fields,
 	.compile = rewrite_compile,
 	.on_request = rewrite_request,
+	.page = "The path is either given whole (`path`), or made of the client's: `strip_prefix`, then "
+		"`regex`, then `add_prefix`. What comes out is normalised and checked like a client's. "
+		"A value from outside is encoded so that it stays within its segment; one that holds a "
+		"slash, or would be `.` or `..`, refuses the request with 400 (`value_invalid`, "
+		"`rewrite_invalid`). Policies behind this one see the new path; the log and routing go "
+		"by the one that the client asked for.\n",
+	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
+		   "upstreams: { orders: { endpoints: [127.0.0.1:9000] } }\n"
+		   "apis:\n"
+		   "  orders:\n"
+		   "    path: /shop/orders\n"
+		   "    upstream: orders\n"
+		   "    policies:\n"
+		   "      - rewrite: { strip_prefix: /shop, add_prefix: /v2, host: orders.internal, query: { "
+		   "set: { source: shop }, remove: [debug] } }\n"
+		   "---\n"
+		   "cases:\n"
+		   "  - name: the service has another address\n"
+		   "    request: { url: \"http://gw.test/shop/orders/7?debug=1\" }\n"
+		   "    expect: { status: 200, forwarded: { path: \"/v2/orders/7\", headers: { "
+		   "Host: orders.internal } } }\n",
 };

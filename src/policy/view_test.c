@@ -103,6 +103,39 @@ static void a_refusal_is_the_reason_and_nothing_else(void **state)
 	assert_int_equal(view.answer.fields.count, 0);
 }
 
+static void an_abandoned_exchange_is_answered_with_nothing(void **state)
+{
+	struct view view = { .answer = { .reason = REASON_NO_ROUTE, .status = 404 } };
+
+	(void)state;
+	assert_int_equal(view_abandon(&view), POLICY_ANSWERED);
+	assert_int_equal(view.answer.reason, REASON_NONE);
+	assert_int_equal(view.answer.status, 0);
+}
+
+static void bounds_are_only_narrowed(void **state)
+{
+	struct http_request request = { .framing = HTTP_CHUNKED };
+	struct view view = { .request = &request, .body_max = 100 };
+
+	(void)state;
+	assert_int_equal(view_limit_body(&view, 200), POLICY_CONTINUE);
+	assert_int_equal(view.body_max, 100);
+	assert_int_equal(view_limit_body(&view, 50), POLICY_CONTINUE);
+	assert_int_equal(view.body_max, 50);
+	view_limit_time(&view, 2 * SECOND);
+	view_limit_time(&view, 3 * SECOND);
+	assert_int_equal(view.total_timeout, 2 * SECOND);
+	view.is_report = true;
+	view_limit_time(&view, SECOND);
+	assert_int_equal(view.total_timeout, 2 * SECOND);
+	assert_int_equal(view_limit_body(&view, 10), POLICY_CONTINUE);
+	assert_int_equal(view.body_max, 50);
+	request = (struct http_request) { .framing = HTTP_LENGTH, .length = 11 };
+	assert_int_equal(view_limit_body(&view, 10), POLICY_ANSWERED);
+	assert_int_equal(view.answer.reason, REASON_BODY_TOO_LARGE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +143,8 @@ int main(void)
 		cmocka_unit_test(a_path_without_room_is_an_error),
 		cmocka_unit_test(an_answer_is_copied),
 		cmocka_unit_test(a_refusal_is_the_reason_and_nothing_else),
+		cmocka_unit_test(an_abandoned_exchange_is_answered_with_nothing),
+		cmocka_unit_test(bounds_are_only_narrowed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
