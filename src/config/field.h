@@ -236,7 +236,10 @@ bool reader_read_file(struct reader *reader, const struct node *at, str path, si
 void fields_print_schema(const struct field *root, FILE *to);
 /* JSON Schema 2020-12 of a file with these fields. */
 
-void fields_print_manual(const struct field *root, const char *name, int level, FILE *to);
+/* What the manual says beneath the rows of a table, in words of the room that owns it; nothing for most. */
+typedef void (*field_page_fn)(const struct field *fields, FILE *to);
+
+void fields_print_manual(const struct field *root, const char *name, int level, field_page_fn page, FILE *to);
 /* Markdown: one section for each object, with a heading of that level and an anchor, one row for each option.
  * The root has no heading: whoever prints it has written one. name: NULL for the configuration; what anchors
- * of another kind of file begin with. */
+ * of another kind of file begin with. page: NULL for none. */

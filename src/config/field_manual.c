@@ -156,13 +156,16 @@ static void print_section(struct manual *manual, const struct field_table *table
 		print_row(manual, field_include);
 }
 
-void fields_print_manual(const struct field *root, const char *name, int level, FILE *to)
+void fields_print_manual(const struct field *root, const char *name, int level, field_page_fn page, FILE *to)
 {
 	struct manual manual = { .to = to, .tables = { .prefix = str_of(name) } };
 
 	arena_init(&manual.arena, NULL, ARENA_MAX);
 	field_tables_collect(&manual.tables, &manual.arena, root);
-	for (size_t i = 0; i < manual.tables.len; i++)
+	for (size_t i = 0; i < manual.tables.len; i++) {
 		print_section(&manual, &manual.tables.at[i], level);
+		if (page)
+			page(manual.tables.at[i].fields, to);
+	}
 	arena_fini(&manual.arena);
 }

@@ -4,15 +4,25 @@
 #include "config/config_testing.h"
 #include "config/field_testing.h"
 
-static char *print_manual(const struct field *fields, const char *name, int level)
+static void print_page(const struct field *fields, FILE *to)
+{
+	fprintf(to, "(page of %s)\n", fields->name ? fields->name : "nothing");
+}
+
+static char *print_with(const struct field *fields, const char *name, int level, field_page_fn page)
 {
 	char *text;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
 
-	fields_print_manual(fields, name, level, to);
+	fields_print_manual(fields, name, level, page, to);
 	fclose(to);
 	return text;
+}
+
+static char *print_manual(const struct field *fields, const char *name, int level)
+{
+	return print_with(fields, name, level, NULL);
 }
 
 /* Rows of the root's table and of the sections beneath. */
@@ -88,6 +98,22 @@ static void test_another_kind_of_file_has_its_own_anchors(void **state)
 	free(text);
 }
 
+/* Behind its rows, once for each table. */
+static void test_a_table_may_have_a_page(void **state)
+{
+	char *text = print_with(everything_fields, NULL, 3, print_page), *without;
+
+	(void)state;
+	assert_int_equal(count_of(text, "(page of "), 3);
+	assert_non_null(strstr(text, "(page of text)\n\n<a id=\"inner\">"));
+	assert_int_equal(count_of(text, "(page of address)\n"), 1);
+	assert_true(strstr(text, "(page of address)") > strstr(text, "Its share."));
+	without = print_manual(everything_fields, NULL, 3);
+	assert_int_equal(count_of(without, "(page of "), 0);
+	free(text);
+	free(without);
+}
+
 static void test_a_table_without_rows(void **state)
 {
 	static const struct field none[] = { FIELD_END };
@@ -104,6 +130,7 @@ int main(void)
 		cmocka_unit_test(test_each_option_has_its_row),
 		cmocka_unit_test(test_a_table_that_is_used_thrice_has_one_section),
 		cmocka_unit_test(test_another_kind_of_file_has_its_own_anchors),
+		cmocka_unit_test(test_a_table_may_have_a_page),
 		cmocka_unit_test(test_a_table_without_rows),
 	};
 

@@ -62,5 +62,5 @@ static const char words[] =
 void cases_print_manual(FILE *to)
 {
 	fputs(words, to);
-	fields_print_manual(cases_fields, "cases", 2, to);
+	fields_print_manual(cases_fields, "cases", 2, NULL, to);
 }

@@ -9,6 +9,7 @@
 
 #include "main/cases_config.h"
 #include "main/command.h"
+#include "policy/page.h"
 #include "proxy/gateway_config.h"
 
 static int schema_run(const struct command *command, int count, char **arguments)
@@ -31,7 +32,8 @@ static int manual_run(const struct command *command, int count, char **arguments
 {
 	if (count)
 		return command_misused(command, "unexpected argument", arguments[0]);
-	fields_print_manual(gateway_fields, NULL, 1, stdout);
+	fields_print_manual(gateway_fields, NULL, 1, policy_page_print, stdout);
+	expression_page_print(stdout);
 	cases_print_manual(stdout);
 	return 0;
 }

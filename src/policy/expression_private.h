@@ -77,7 +77,8 @@ struct expression {
 
 /* What a name stands for. A row has `get`, or `find` when it is a map. */
 struct expression_source {
-	str name; /* "client.ip" */
+	str name;        /* "client.ip" */
+	const char *doc; /* one sentence */
 	enum expression_type type, element;
 	bool is_identity;
 	struct operand (*get)(const struct view *view);

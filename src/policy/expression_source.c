@@ -189,40 +189,52 @@ static struct operand find_label(const struct view *view, str key, enum http_nam
 	return value;
 }
 
-#define TEXT(words, function)                                                 \
-	{                                                                     \
-		.name = STR_INIT(words), .type = TYPE_STRING, .get = function \
+#define TEXT(words, function, text)                                                        \
+	{                                                                                  \
+		.name = STR_INIT(words), .doc = text, .type = TYPE_STRING, .get = function \
 	}
-#define TEXTS(words, function)                                                                      \
-	{                                                                                           \
-		.name = STR_INIT(words), .type = TYPE_MAP, .element = TYPE_STRING, .find = function \
+#define TEXTS(words, function, text)                                                            \
+	{                                                                                       \
+		.name = STR_INIT(words), .doc = text, .type = TYPE_MAP, .element = TYPE_STRING, \
+		.find = function                                                                \
 	}
 
 const struct expression_source expression_sources[] = {
-	TEXT("request.method", get_method),
-	TEXT("request.host", get_host),
-	TEXT("request.path", get_path),
-	TEXT("request.scheme", get_scheme),
-	TEXT("request.id", get_id),
-	TEXTS("request.headers", find_field),
-	TEXTS("request.query", find_parameter),
-	TEXTS("request.cookies", find_cookie),
-	TEXTS("path", find_path_parameter),
-	TEXT("client.ip", get_client_ip),
-	{ .name = STR_INIT("now"), .type = TYPE_TIMESTAMP, .get = get_now },
-	{ .name = STR_INIT("consumer.name"), .type = TYPE_STRING, .is_identity = true, .get = get_consumer },
+	TEXT("request.method", get_method, "The method, such as `GET`; case matters."),
+	TEXT("request.host", get_host, "The host in lower case, without port."),
+	TEXT("request.path", get_path, "The normalised path."),
+	TEXT("request.scheme", get_scheme, "`http` or `https`."),
+	TEXT("request.id", get_id, "The request's id."),
+	TEXTS("request.headers", find_field, "Its fields."),
+	TEXTS("request.query", find_parameter, "The parameters of its query, decoded."),
+	TEXTS("request.cookies", find_cookie, "Its cookies."),
+	TEXTS("path", find_path_parameter, "What `{name}` and named groups of the route's path hold."),
+	TEXT("client.ip", get_client_ip, "The client's address, as the log has it."),
+	{ .name = STR_INIT("now"), .doc = "The time.", .type = TYPE_TIMESTAMP, .get = get_now },
+	{ .name = STR_INIT("consumer.name"),
+	  .doc = "The consumer's name.",
+	  .type = TYPE_STRING,
+	  .is_identity = true,
+	  .get = get_consumer },
 	{ .name = STR_INIT("consumer.groups"),
+	  .doc = "Its groups.",
 	  .type = TYPE_LIST,
 	  .element = TYPE_STRING,
 	  .is_identity = true,
 	  .get = get_groups },
 	{ .name = STR_INIT("consumer.labels"),
+	  .doc = "Its labels.",
 	  .type = TYPE_MAP,
 	  .element = TYPE_STRING,
 	  .is_identity = true,
 	  .find = find_label },
-	{ .name = STR_INIT("claims"), .type = TYPE_DYNAMIC, .is_identity = true, .get = get_claims },
+	{ .name = STR_INIT("claims"),
+	  .doc = "What the token says.",
+	  .type = TYPE_DYNAMIC,
+	  .is_identity = true,
+	  .get = get_claims },
 	{ .name = STR_INIT("certificate.subject"),
+	  .doc = "The subject of the client's certificate.",
 	  .type = TYPE_STRING,
 	  .is_identity = true,
 	  .get = get_subject },

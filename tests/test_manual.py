@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The generated manual: every policy has its section with a page and an example, and every example holds."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gatehouse import run_command
+
+BESIDE = {"use", "when", "report"}
+
+
+def policies() -> list[str]:
+    """The kinds that the gateway itself says it has."""
+    schema = json.loads(run_command("schema").stdout)
+    return [key for key in schema["$defs"]["policies"]["properties"] if key not in BESIDE]
+
+
+def section(manual: str, anchor: str) -> str:
+    """What stands from one anchor of the manual to the next of the same rank: its objects are part of a policy."""
+    found = re.search(rf'<a id="{re.escape(anchor)}"></a>\n(.*?)(?=<a id="(?!{re.escape(anchor)}-)|\Z)', manual, re.DOTALL)
+    assert found, anchor
+    return found.group(1)
+
+
+def example_of(manual: str, policy: str) -> tuple[str, str]:
+    """Configuration and cases."""
+    blocks = re.findall(r"^An example.*\n\n```yaml\n(.*?)^```", section(manual, f"policies-{policy}"), re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 1, policy
+    config, mark, cases = blocks[0].partition("\n---\n")
+    assert mark, f"{policy} has no cases"
+    return config + "\n", cases
+
+
+@pytest.fixture(scope="module")
+def manual() -> str:
+    """As the gateway prints it."""
+    done = run_command("manual")
+    assert done.returncode == 0
+    return done.stdout
+
+
+def names() -> Iterator[str]:
+    """For the names of the tests."""
+    yield from policies()
+
+
+@pytest.mark.parametrize("policy", names())
+def test_a_policy_has_an_example_that_holds(manual: str, policy: str, tmp_path: Path) -> None:
+    """It uses the policy, passes check without a word, and its cases pass and reach the policy."""
+    config, cases = example_of(manual, policy)
+    assert re.search(rf"\b{policy}:", config), config
+    (tmp_path / "gatehouse.yaml").write_text(config, "utf-8")
+    (tmp_path / "cases.yaml").write_text(cases, "utf-8")
+    done = run_command("check", "-c", tmp_path / "gatehouse.yaml")
+    assert (done.returncode, done.stderr) == (0, "")
+    done = run_command("test", "-c", tmp_path / "gatehouse.yaml", tmp_path / "cases.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("policy", names())
+def test_a_policy_has_a_page(manual: str, policy: str) -> None:
+    """More than the table of its options: what they alone do not say."""
+    text = section(manual, f"policies-{policy}")
+    prose = re.sub(r"^```.*?^```|^\|.*?$|^#.*?$|^An example.*?$", "", text, flags=re.MULTILINE | re.DOTALL)
+    assert len(prose.split()) > 20, prose
+
+
+def test_the_example_of_an_expression_is_one(manual: str, tmp_path: Path) -> None:
+    """The list of policies in the section on expressions can be pasted."""
+    text = section(manual, "expressions")
+    found = re.search(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert found
+    item = "".join(f"      {line}\n" for line in found.group(1).splitlines())
+    (tmp_path / "gatehouse.yaml").write_text(
+        "listeners: { main: { address: 127.0.0.1:0 } }\nupstreams: { app: { endpoints: [127.0.0.1:9] } }\n"
+        f"apis:\n  web:\n    upstream: app\n    policies:\n{item}", "utf-8")
+    done = run_command("check", "-c", tmp_path / "gatehouse.yaml")
+    assert (done.returncode, done.stderr) == (0, "")
