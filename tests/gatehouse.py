@@ -8,12 +8,14 @@ and no report of a sanitizer. The binary is $GATEHOUSE, or else the one that `ma
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +29,7 @@ from wire import DEADLINE, Address, Answer, Connection, exchange
 TOP = Path(__file__).resolve().parent.parent
 DATA = TOP / "tests" / "data"
 
+REPLACED = re.compile(r"replacement: process (\d+) serves")
 LISTENING = re.compile(r"listener (\S+) listening on (\S+)")
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer")
 
@@ -78,6 +81,23 @@ def count_listeners(text: str) -> int:
     document = yaml.safe_load(text)
     listeners = document.get("listeners") if isinstance(document, dict) else None
     return len(listeners) if isinstance(listeners, dict) else 1
+
+
+def adopt_orphans() -> None:
+    """From now on what a child leaves behind is ours to wait for."""
+    assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER
+
+
+def wait_for_orphan(pid: int, deadline: float) -> int:
+    """The exit code of a child of a child's."""
+    end = time.monotonic() + deadline
+    while time.monotonic() < end:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    raise AssertionError(f"process {pid} did not end")
 
 
 class Lines:
@@ -132,6 +152,8 @@ class Gateway:
         self.process = subprocess.Popen(
             [*prefix, binary(), "run", "-c", self.path, *arguments], cwd=directory, env=environment(env),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.pid = self.process.pid  # of the one that serves
+        self.predecessors: list[int] = []
         self.output = Lines(self.process.stdout)
         self.messages = Lines(self.process.stderr)
         self.addresses = self._wait_for_addresses()
@@ -172,11 +194,6 @@ class Gateway:
 
     # Where it is.
 
-    @property
-    def pid(self) -> int:
-        """The process."""
-        return self.process.pid
-
     def address(self, listener: str | None = None) -> Address:
         """A listener's address; the first one's without a name."""
         return self.addresses[listener] if listener else next(iter(self.addresses.values()))
@@ -190,6 +207,44 @@ class Gateway:
     def url(self, path: str = "/", listener: str | None = None) -> str:
         """For real clients."""
         return f"http://127.0.0.1:{self.port(listener)}{path}"
+
+    # Changing it.
+
+    def reload(self, config: str | Mapping[str, Any] | None = None) -> str:
+        """Another configuration, if there is one, and SIGHUP; the line that says what came of it."""
+        if config is not None:
+            self.write_config(config)
+        before = len(self.outcomes(self.messages.snapshot()))
+        self.send_signal(signal.SIGHUP)
+        return self.wait_for_outcome(before)
+
+    @staticmethod
+    def outcomes(lines: Sequence[str]) -> list[str]:
+        """What was said of each reload."""
+        return [line for line in lines if " reload by " in line]
+
+    def wait_for_outcome(self, before: int) -> str:
+        """What is said of the reload after so many others."""
+        found = self.messages.wait_for(lambda lines: self.outcomes(lines)[before:])
+        assert found, f"waited in vain for a reload:\n{self.errors}"
+        return str(found[0])
+
+    def replace(self) -> int:
+        """Another process takes over, by SIGUSR2; the old one's id. It goes by itself, some time."""
+        adopt_orphans()
+        before = len(self.successors(self.messages.snapshot()))
+        old = self.pid
+        self.send_signal(signal.SIGUSR2)
+        found = self.messages.wait_for(lambda lines: self.successors(lines)[before:])
+        assert found, f"waited in vain for another process:\n{self.errors}"
+        self.predecessors.append(old)
+        self.pid = found[0]
+        return old
+
+    @staticmethod
+    def successors(lines: Sequence[str]) -> list[int]:
+        """The processes that took over."""
+        return [int(m[1]) for line in lines if (m := REPLACED.search(line))]
 
     # Talking to it.
 
@@ -238,19 +293,28 @@ class Gateway:
     # Its end.
 
     def send_signal(self, number: int) -> None:
-        """Any signal."""
-        self.process.send_signal(number)
+        """Any signal, to the process that serves."""
+        if self.predecessors:
+            os.kill(self.pid, number)
+        else:
+            self.process.send_signal(number)
 
     def wait(self, deadline: float = DEADLINE) -> int:
-        """For its end, however that came; its exit code (negative: the signal that killed it)."""
+        """For its end, however that came; its exit code (negative: the signal that killed it). Those that it has
+        replaced end at the latest now."""
         code = self.process.wait(deadline)
+        for pid in [*self.predecessors, self.pid] if self.predecessors else []:
+            if pid != self.process.pid:
+                code = code or wait_for_orphan(pid, deadline)
         self.output.thread.join(deadline)
         self.messages.thread.join(deadline)
         return code
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Drains and stops it, and asserts that it was well to the end. Once stopped, only the assertions remain."""
-        if self.process.poll() is None:
+        if self.predecessors:
+            self._stop_all(number)
+        elif self.process.poll() is None:
             self.process.send_signal(number)
         try:
             code = self.wait()
@@ -259,6 +323,15 @@ class Gateway:
             raise AssertionError(f"the gateway did not stop within {DEADLINE} s:\n{self.errors}") from None
         assert not SANITIZER.search(self.errors), self.errors
         assert code == self.expected_exit, f"exit code {code}:\n{self.errors}"
+
+    def _stop_all(self, number: int) -> None:
+        """Also those that were replaced and wait for somebody who is idle."""
+        for pid in [*self.predecessors, self.pid]:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+        self.process.poll()
 
     def kill(self) -> None:
         """At once, for tests of what is left behind. A later stop() accepts it."""

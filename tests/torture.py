@@ -1,0 +1,322 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""torture: changes without end under load, of which no client may notice anything.
+
+    tests/torture.py reload [--seconds 60] [--changes 500] [--rate 2000] [--streams 200] [--workers 2]
+    tests/torture.py replace [--seconds 60] [--changes 20] ...
+    tests/torture.py large [--routes 50000] [--changes 10]
+
+`reload`: half of the reloads add or remove 50 routes, the others change one. `replace`: another process takes over, each
+time. Meanwhile clients ask at a steady rate over connections that they keep, and streams are open from the beginning to
+the end; each request that is not answered with 200 and each stream that ends or misses an event is a failure, and so is
+a resident set that has grown by more than 5 % and a mebibyte. `large`: one changed route out of many, until a client sees it.
+
+The same in small is a part of `make test` (test_reload.py, test_replacement.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import socket
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from gatehouse import Gateway
+from peers import Nginx
+from soak import resident_bytes
+from wire import Address
+
+EVENT_SECONDS = 0.25
+GROWTH, ROOM = 1.05, 1 << 20  # what the allocator keeps of the first few is not growth
+REQUEST = b"GET /plain/x HTTP/1.1\r\nHost: gw.test\r\n\r\n"
+
+
+class Events:
+    """An upstream, and the clients of its streams: numbered events, each of which must arrive."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.failures: list[str] = []
+        self.arrived = 0
+        self.open = 0
+        self.is_over = False
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        self.server = asyncio.run_coroutine_threadsafe(
+            asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024), self.loop).result()
+        self.address = "127.0.0.1:%d" % self.server.sockets[0].getsockname()[1]
+        self.clients: list[Any] = []
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+            number = 0
+            while not self.is_over:
+                writer.write(b"data: %d\n\n" % number)
+                await writer.drain()
+                number += 1
+                await asyncio.sleep(EVENT_SECONDS)
+            writer.write(b"data: end\n\n")
+            await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # the client's side tells
+        finally:
+            writer.close()
+
+    async def _read(self, address: Address) -> None:
+        number = 0
+        try:
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(b"GET /events HTTP/1.1\r\nHost: gw.test\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert b" 200 " in head, head
+            self.open += 1
+            while (line := (await reader.readuntil(b"\n\n")).rpartition(b"data: ")[2].strip()) != b"end":
+                assert int(line) == number, f"{line!r} instead of {number}"
+                number += 1
+                self.arrived += 1
+            writer.close()
+        except (OSError, asyncio.IncompleteReadError, AssertionError, ValueError) as why:
+            self.failures.append(f"a stream after {number} events: {type(why).__name__}: {why}")
+
+    def open_streams(self, address: Address, count: int) -> None:
+        """Opens them, and waits until all are."""
+        assert not isinstance(address, str)
+        self.clients = [asyncio.run_coroutine_threadsafe(self._read(address), self.loop) for _ in range(count)]
+        end = time.monotonic() + 30
+        while self.open < count and not self.failures and time.monotonic() < end:
+            time.sleep(0.01)
+        assert self.open == count, self.failures or f"{self.open} of {count} streams are open"
+
+    def close(self) -> None:
+        """Ends all streams in order."""
+        self.is_over = True
+        for client in self.clients:
+            client.result(30)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+
+
+class Load:
+    """Clients that ask at a steady rate, each over a connection that it keeps as long as it may."""
+
+    def __init__(self, address: Address, rate: float, threads: int = 8):
+        self.address = address
+        self.interval = threads / rate
+        self.failures: list[str] = []
+        self.answered = [0] * threads
+        self.connections = [0] * threads
+        self.times: list[float] = []
+        self.is_over = False
+        self.threads = [threading.Thread(target=self._run, args=(number,)) for number in range(threads)]
+        for thread in self.threads:
+            thread.start()
+
+    def _connect(self, number: int) -> socket.socket:
+        self.connections[number] += 1
+        assert not isinstance(self.address, str)
+        return socket.create_connection(self.address, timeout=30)
+
+    @staticmethod
+    def _ask(sock: socket.socket) -> bytes:
+        sock.sendall(REQUEST)
+        answer = sock.recv(65536)
+        while b"\r\n\r\n" not in answer or not answer.endswith(b"ok\n"):
+            more = sock.recv(65536)
+            if not more:
+                raise ConnectionError(f"closed after {answer!r}")
+            answer += more
+        return answer
+
+    def _run(self, number: int) -> None:
+        sock = None
+        due = time.monotonic()
+        while not self.is_over:
+            due += self.interval
+            time.sleep(max(0.0, due - time.monotonic()))
+            begin = time.monotonic()
+            try:
+                sock = sock or self._connect(number)
+                answer = self._ask(sock)
+            except OSError as why:
+                self.failures.append(f"{time.strftime('%T')} {type(why).__name__}: {why}")
+                sock = None
+                continue
+            self.times.append(time.monotonic() - begin)
+            self.answered[number] += 1
+            if not answer.startswith(b"HTTP/1.1 200"):
+                self.failures.append(answer[:200].decode("latin-1"))
+            if b"\r\nConnection: close\r\n" in answer:
+                sock.close()
+                sock = None
+        if sock:
+            sock.close()
+
+    def stop(self) -> None:
+        """Every request under way is answered still."""
+        self.is_over = True
+        for thread in self.threads:
+            thread.join()
+
+
+def nginx_for(directory: Path) -> Nginx:
+    """An upstream that answers `ok`."""
+    directory.mkdir()
+    return Nginx(directory, directory, "location / { return 200 'ok\\n'; } keepalive_requests 100000000;")
+
+
+def config(plain: str, events: str, routes: int, value: str, workers: int) -> dict[str, Any]:
+    """What is in force: some routes beside those that are asked for, and one value."""
+    return {
+        "listeners": {"main": {"address": "127.0.0.1:0"}},
+        "upstreams": {"plain": {"endpoints": [plain]}, "events": {"endpoints": [events]}},
+        "apis": {
+            "plain": {
+                "path": "/plain",
+                "upstream": "plain",
+                "routes": {f"r{i}": {"match": {"path": f"/r{i}/{{id}}"}} for i in range(routes)},
+            },
+            "events": {"path": "/events", "upstream": "events"},
+            "value": {"path": "/value", "policies": [{"respond": {"body": value}}]},
+        },
+        "log": {"access": {"to": "file:access.log"}},
+        "workers": workers,
+    }
+
+
+class Torture:
+    """A gateway with everything around it."""
+
+    def __init__(self, directory: Path, *, rate: float, streams: int, workers: int):
+        self.workers = workers
+        self.nginx = nginx_for(directory / "nginx")
+        self.events = Events()
+        self.gateway = Gateway(self.config(100, "begin"), directory, workers=None)
+        self.events.open_streams(self.gateway.address(), streams)
+        self.load = Load(self.gateway.address(), rate)
+        self.resident: list[int] = []
+        self.seconds: list[float] = []
+
+    def config(self, routes: int, value: str) -> dict[str, Any]:
+        """The configuration with that many further routes."""
+        return config(self.nginx.address, self.events.address, routes, value, self.workers)
+
+    def reload(self, number: int) -> None:
+        """One change: each other one adds or removes routes."""
+        routes = 150 if number // 2 % 2 else 100
+        begin = time.monotonic()
+        line = self.gateway.reload(self.config(routes, f"value {number}"))
+        assert "in force" in line, line
+        self.seconds.append(time.monotonic() - begin)
+
+    def replace(self, number: int) -> None:
+        """Another process."""
+        begin = time.monotonic()
+        self.gateway.replace()
+        self.seconds.append(time.monotonic() - begin)
+        assert self.gateway.get("/value").body == b"begin", number
+
+    def run(self, change: Any, changes: int, seconds: float) -> None:
+        """All of the changes, spread over the time."""
+        begin = time.monotonic()
+        for number in range(changes):
+            change(number)
+            self.resident.append(resident_bytes(self.gateway.pid))
+            time.sleep(max(0.0, begin + (number + 1) * seconds / changes - time.monotonic()))
+
+    def stop(self) -> list[str]:
+        """Ends it; what went wrong."""
+        self.load.stop()
+        self.events.close()
+        failures = self.load.failures + self.events.failures
+        try:
+            self.gateway.stop()
+        except AssertionError as why:
+            failures.append(str(why))
+        self.nginx.stop()
+        return failures
+
+    def print_figures(self) -> None:
+        """What it was like."""
+        quantiles = statistics.quantiles(self.load.times, n=1000)
+        took = sorted(self.seconds)
+        print(f"requests answered   {sum(self.load.answered)} over {sum(self.load.connections)} connections, "
+              f"failed {len(self.load.failures)}")
+        print(f"their time          median {quantiles[499] * 1e3:.2f} ms, p99 {quantiles[989] * 1e3:.2f} ms, "
+              f"highest {max(self.load.times) * 1e3:.0f} ms")
+        print(f"streams             {self.events.open} with {self.events.arrived} events, "
+              f"failed {len(self.events.failures)}")
+        print(f"changes             {len(took)}, median {statistics.median(took) * 1e3:.0f} ms, "
+              f"highest {took[-1] * 1e3:.0f} ms")
+        print(f"resident            {self.resident[0] / 2**20:.1f} MiB after the first, "
+              f"{self.resident[len(self.resident) // 10] / 2**20:.1f} after a tenth, "
+              f"{self.resident[-1] / 2**20:.1f} after the last")
+
+
+def torture(options: argparse.Namespace) -> list[str]:
+    """One of the first two."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Torture(Path(folder), rate=options.rate, streams=options.streams, workers=options.workers)
+        time.sleep(2)
+        try:
+            run.run(run.reload if options.what == "reload" else run.replace, options.changes, options.seconds)
+        finally:
+            failures = run.stop()
+        run.print_figures()
+        if options.what == "reload" and run.resident[-1] > run.resident[0] * GROWTH + ROOM:
+            failures.append("the resident set has grown by more than 5 %")
+        return failures
+
+
+def large(options: argparse.Namespace) -> list[str]:
+    """One changed route of many: from SIGHUP until a client sees it."""
+    def text(value: str) -> str:
+        routes = {f"r{i}": {"match": {"path": f"/service-{i % 1000}/r{i}/{{id}}"}} for i in range(options.routes)}
+        routes["changed"] = {"match": {"path": "/changed"}, "policies": [{"respond": {"body": value}}]}
+        return json.dumps({"listeners": {"main": {"address": "127.0.0.1:0"}}, "workers": options.workers,
+                           "upstreams": {"app": {"endpoints": ["127.0.0.1:9"]}},
+                           "apis": {"all": {"path": "/", "upstream": "app", "routes": routes}}}, indent=1)
+
+    took = []
+    with tempfile.TemporaryDirectory() as folder, Gateway(text("0"), Path(folder), workers=None) as gateway:
+        for number in range(1, options.changes + 1):
+            gateway.write_config(text(str(number)))
+            begin = time.monotonic()
+            gateway.send_signal(1)
+            while gateway.get("/changed").body != str(number).encode():
+                assert time.monotonic() < begin + 30, gateway.errors
+            took.append(time.monotonic() - begin)
+        print(f"{options.routes} routes, one changed: median {statistics.median(took) * 1e3:.0f} ms, "
+              f"highest {max(took) * 1e3:.0f} ms; resident {resident_bytes(gateway.pid) / 2**20:.0f} MiB")
+    return []
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description="changes without end under load")
+    parser.add_argument("what", choices=["reload", "replace", "large"])
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--changes", type=int)
+    parser.add_argument("--rate", type=float, default=2000)
+    parser.add_argument("--streams", type=int, default=200)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--routes", type=int, default=50000)
+    options = parser.parse_args()
+    options.changes = options.changes or {"reload": 500, "replace": 20, "large": 10}[options.what]
+    failures = large(options) if options.what == "large" else torture(options)
+    for words in failures[:20]:
+        print(f"failed: {words}")
+    print(f"torture: {'failed' if failures else 'passed'}")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
