@@ -148,6 +148,8 @@ class Load:
                 answer = self._ask(sock)
             except OSError as why:
                 self.failures.append(f"{time.strftime('%T')} {type(why).__name__}: {why}")
+                if sock:
+                    sock.close()
                 sock = None
                 continue
             self.times.append(time.monotonic() - begin)
