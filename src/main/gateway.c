@@ -480,6 +480,11 @@ static void close_sockets(struct gateway *gateway)
 	free(gateway->bound);
 }
 
+uint64_t gateway_log_dropped(const struct gateway *gateway)
+{
+	return access_log_dropped(gateway->access);
+}
+
 void gateway_free(struct gateway **address)
 {
 	struct gateway *gateway = *address;

@@ -59,5 +59,8 @@ bool gateway_is_draining(const struct gateway *gateway);
 void gateway_reopen_logs(struct gateway *gateway);
 /* The next line goes to a file newly opened by its name. */
 
+uint64_t gateway_log_dropped(const struct gateway *gateway);
+/* Lines of the access log that could not be written. */
+
 void gateway_free(struct gateway **gateway);
 /* Every worker must have ended. Writes what is left of the log. */

@@ -106,6 +106,8 @@ static enum reload_outcome apply(struct reload *reload, struct fiber *self, cons
 	}
 	journal_info(reload->journal, "reload by %s: generation %" PRIu64 " in force, %" PRId64 " ms", cause,
 		     generation_of(reload), (time_monotonic() - begin) / MILLISECOND);
+	if (reload->options.on_applied)
+		reload->options.on_applied(reload->options.owner);
 	return RELOAD_APPLIED;
 }
 

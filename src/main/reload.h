@@ -28,6 +28,8 @@ struct reload_options {
 	struct identities *identities;
 	str file; /* empty: the configuration was built in, and there is nothing to read again */
 	bool watches;
+	void (*on_applied)(void *owner); /* another one is in force; NULL: nobody wants to know */
+	void *owner;
 };
 
 result reload_open(const struct reload_options *options, struct reload **ret_reload);

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include "loop/signals.h"
+#include "main/administration.h"
 #include "main/gateway.h"
 #include "main/notify.h"
 #include "main/reload.h"
@@ -26,6 +27,7 @@ struct service {
 	struct gateway *gateway;
 	struct reload *reload;
 	struct replacement *replacement;
+	struct administration *administration;
 	struct journal *journal;
 };
 
@@ -106,6 +108,7 @@ static void list_sockets(struct bequest *bequest, void *owner)
 	for (size_t i = 0; i < sockets->count; i++)
 		for (size_t j = 0; j < sockets->workers; j++)
 			bequest_add(bequest, sockets->at[i].fds[j], sockets->at[i].name);
+	administration_bequeath(service->administration, bequest);
 }
 
 /* The manager is told by the one that it knows. */
@@ -114,6 +117,7 @@ static void on_replaced(void *owner)
 	struct service *service = owner;
 
 	notify_main_process(replacement_process(service->replacement));
+	administration_retire(service->administration);
 	gateway_retire(service->gateway);
 }
 
@@ -141,6 +145,25 @@ static void discover(struct service *service, struct discoveries *discoveries)
 		loop_turn(control->loop, until);
 }
 
+static void on_applied(void *owner)
+{
+	struct service *service = owner;
+
+	administration_follow(service->administration);
+}
+
+static result open_administration(struct service *service, const struct serve_options *options)
+{
+	return administration_open(
+		&(struct administration_options) { .control = &service->control,
+						   .gateway = service->gateway,
+						   .reload = service->reload,
+						   .identities = &options->loaded->identities,
+						   .inherited = &service->inherited,
+						   .file = options->file },
+		&service->administration);
+}
+
 static result service_open(struct service *service, const struct serve_options *options)
 {
 	struct control *control = &service->control;
@@ -152,23 +175,29 @@ static result service_open(struct service *service, const struct serve_options *
 	discover(service, options->loaded->identities.discoveries);
 	TRY(signals_open(&service->signals, control->loop, &signals, on_signal, service));
 	TRY(gateway_start(options->loaded->snapshot, &service->options, &service->gateway));
-	inheritance_close(&service->inherited, service->journal);
+	snapshot_unref(&options->loaded->snapshot); /* the gateway's alone: gone with the next one */
 	service->replacement =
 		replacement_new(&(struct replacement_options) { .control = control,
 								.list_sockets = list_sockets,
 								.on_replaced = on_replaced,
 								.owner = service,
 								.patience = REPLACEMENT_PATIENCE });
-	return reload_open(&(struct reload_options) { .control = control,
-						      .gateway = service->gateway,
-						      .identities = &options->loaded->identities,
-						      .file = options->file,
-						      .watches = options->watches },
-			   &service->reload);
+	TRY(reload_open(&(struct reload_options) { .control = control,
+						   .gateway = service->gateway,
+						   .identities = &options->loaded->identities,
+						   .file = options->file,
+						   .watches = options->watches,
+						   .on_applied = on_applied,
+						   .owner = service },
+			&service->reload));
+	TRY(open_administration(service, options));
+	inheritance_close(&service->inherited, service->journal);
+	return OK;
 }
 
 static void service_close(struct service *service, const struct serve_options *options)
 {
+	administration_close(&service->administration);
 	discoveries_stop(options->loaded->identities.discoveries);
 	reload_close(&service->reload);
 	replacement_free(&service->replacement);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admin: the address at which the gateway itself is looked after.
+ *
+ *     GET  /healthz                                      it is alive
+ *     GET  /readyz                                       it takes traffic; 503 while it drains
+ *     GET  /metrics                                      for Prometheus
+ *     GET  /v1/config                                    the configuration in force, secrets masked
+ *     GET  /v1/apis                                      APIs and routes with their policies
+ *     GET  /v1/upstreams                                 endpoints with their load and latency
+ *     POST /v1/reload                                    reads the configuration again
+ *     POST /v1/check                                     says what is wrong with the one in the body
+ *     POST /v1/upstreams/NAME/endpoints/ADDRESS/drain    no more requests to it
+ *     POST /v1/upstreams/NAME/endpoints/ADDRESS/enable   and again
+ *
+ * It runs on the control thread, so nothing that is asked here costs a request anything. What it does to the
+ * gateway goes through hooks.
+ */
+#pragma once
+
+#include "base/journal.h"
+#include "config/diagnostics.h"
+#include "fiber/fiber.h"
+#include "observe/metrics_text.h"
+#include "proxy/edition.h"
+
+struct admin;
+
+enum admin_reload {
+	ADMIN_RELOAD_APPLIED,
+	ADMIN_RELOAD_UNCHANGED,
+	ADMIN_RELOAD_REFUSED, /* it has errors, which were told */
+	ADMIN_RELOAD_FAILED,  /* the journal has the words */
+};
+
+struct admin_hooks {
+	struct edition *(*edition)(void *owner); /* in force; held by whoever keeps it over a yield */
+	bool (*is_draining)(void *owner);
+	void (*read)(void *owner, struct metrics_reading *ret_reading);
+	enum admin_reload (*reload)(void *owner, struct fiber *self, diagnostics_fn tell, void *audience);
+	/* Yields. */
+
+	result (*check)(void *owner, struct fiber *self, str text, diagnostics_fn tell, void *audience);
+	/* Yields. A candidate, as if it stood where the configuration does; diagnostics name it
+	 * ADMIN_CANDIDATE. ERROR_INVALID when it has errors, ERROR_CANCELLED, ERROR_LIMIT. */
+};
+
+#define ADMIN_CANDIDATE "candidate.yaml"
+
+struct admin_options {
+	struct fibers *fibers;
+	struct block_pool *blocks;
+	struct journal *journal;
+	struct metrics *metrics; /* NULL: nothing is counted */
+	struct admin_hooks hooks;
+	void *owner;
+};
+
+struct admin *admin_new(const struct admin_options *options);
+
+result admin_listen(struct admin *admin, const struct admin_place *place, int inherited);
+/* From now on it listens there, and nowhere else; nothing happens where it listens there already. Says so in
+ * the journal. inherited: a socket that is bound there; -1: none. ERROR_SYSTEM: the journal has the words,
+ * and it goes on listening where it did. */
+
+int admin_socket(const struct admin *admin);
+/* Which listens; -1: none does. */
+
+void admin_cut(struct admin *admin);
+/* It listens no more, and what is under way ends in further turns of the loop. */
+
+size_t admin_connections(const struct admin *admin);
+
+void admin_free(struct admin **admin);
+/* Without connections. Clears the address, accepts NULL. */

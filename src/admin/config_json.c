@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config_json: a walk through the nodes, which know what was taken from outside.
+ */
+#include "admin/config_json.h"
+
+/* Beyond this a name is no name, and is masked. */
+enum { NAME_MAX_FOLDED = 256 };
+
+/* Part of a name, folded. */
+static const char *const secret_parts[] = {
+	"token",         "secret", "passw",      "pwd",       "apikey",    "credential",
+	"authorization", "cookie", "privatekey", "assertion", "signature", "session",
+};
+
+/* The whole of a name: of a key, of which a path may stand there as well. */
+static const char *const secret_names[] = { "key", "keys", "auth", "basic" };
+
+/* Maps of things that the operator names: a route called `tokens` is no token. */
+static const char *const named_things[] = { "listeners", "upstreams", "policies",
+					    "consumers", "apis",      "routes" };
+
+static bool fold(str name, struct buf *out)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (name.ptr[i] != '-' && name.ptr[i] != '_' && name.ptr[i] != '.')
+			buf_put_char(out, ascii_lower(name.ptr[i]));
+	return !buf_overflowed(out);
+}
+
+bool config_json_is_secret_name(str name)
+{
+	char bytes[NAME_MAX_FOLDED];
+	struct buf room = buf_over(bytes, sizeof bytes);
+	str folded;
+
+	if (!fold(name, &room))
+		return true;
+	folded = buf_str(&room);
+	for (size_t i = 0; i < sizeof secret_parts / sizeof *secret_parts; i++)
+		if (str_contains(folded, str_of(secret_parts[i])))
+			return true;
+	for (size_t i = 0; i < sizeof secret_names / sizeof *secret_names; i++)
+		if (str_eq(folded, str_of(secret_names[i])))
+			return true;
+	return false;
+}
+
+/* Between "://" and the next '/' there is an '@'. */
+static bool has_userinfo(str text)
+{
+	while (text.len > 3) {
+		size_t at;
+
+		if (!str_find(text, ':', &at))
+			return false;
+		text = str_skip(text, at);
+		if (!str_starts(text, STR("://"))) {
+			text = str_skip(text, 1);
+			continue;
+		}
+		text = str_skip(text, 3);
+		for (size_t i = 0; i < text.len && text.ptr[i] != '/'; i++)
+			if (text.ptr[i] == '@')
+				return true;
+	}
+	return false;
+}
+
+bool config_json_is_secret_value(str text)
+{
+	static const str schemes[] = { STR_INIT("bearer "), STR_INIT("basic "), STR_INIT("sha256:"),
+				       STR_INIT("$argon2"), STR_INIT("-----begin ") };
+
+	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+		if (str_eq_nocase(str_slice(text, 0, schemes[i].len), schemes[i]))
+			return true;
+	return has_userinfo(text);
+}
+
+static bool is_named_thing(const struct node *node)
+{
+	const struct node *map = node->parent;
+
+	for (size_t i = 0; map && i < sizeof named_things / sizeof *named_things; i++)
+		if (str_eq(map->key, str_of(named_things[i])))
+			return true;
+	return false;
+}
+
+/* `api_key` is a kind of policy: in a list of policies, or of a policy with a name. */
+static bool is_policy_kind(const struct node *node)
+{
+	const struct node *policies = node->parent ? node->parent->parent : NULL;
+
+	return policies && str_eq(policies->key, STR("policies"));
+}
+
+/* Its own name, or one above it, says that it is one. */
+static bool is_under_secret_name(const struct node *node)
+{
+	for (; node; node = node->parent)
+		if (node->key.len && config_json_is_secret_name(node->key) && !is_named_thing(node) &&
+		    !is_policy_kind(node))
+			return true;
+	return false;
+}
+
+static bool is_boolean(const struct node *node)
+{
+	return !node->is_quoted && (str_eq(node->text, STR("true")) || str_eq(node->text, STR("false")));
+}
+
+/* What JSON writes without quotes; 010 and 1e5 are text. */
+static bool is_plain(const struct node *node)
+{
+	uint64_t number;
+
+	return is_boolean(node) || (!node->is_quoted && str_to_u64(node->text, UINT32_MAX, &number) &&
+				    (node->text.ptr[0] != '0' || node->text.len == 1));
+}
+
+static bool is_secret(const struct node *node)
+{
+	return node->is_expanded || config_json_is_secret_value(node->text) ||
+	       (!is_boolean(node) && is_under_secret_name(node));
+}
+
+static void put_scalar(struct json_stream *json, const struct node *node)
+{
+	if (is_secret(node))
+		json_text(json, STR("***"));
+	else if (is_plain(node))
+		json_raw(json, node->text);
+	else
+		json_text(json, node->text);
+}
+
+/* As deep as the file is, which has a bound. */
+void config_json_put(struct json_stream *json, const struct node *node)
+{
+	bool is_map = node->kind == NODE_MAP;
+
+	if (node->kind == NODE_NULL) {
+		json_raw(json, STR("null"));
+		return;
+	}
+	if (node->kind == NODE_SCALAR) {
+		put_scalar(json, node);
+		return;
+	}
+	json_open(json, is_map ? '{' : '[');
+	for (const struct node *child = node->first; child; child = child->next) {
+		if (is_map)
+			json_key(json, child->key);
+		config_json_put(json, child);
+	}
+	json_close(json, is_map ? '}' : ']');
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * metrics_resource: /metrics: the pieces of a scrape, one after the other, with a turn for others in between.
+ */
+#include "admin/request.h"
+
+#include "base/assert.h"
+
+/* Which endpoints are chosen is known by the edition in force, not by the counters. */
+static void set_up(const struct edition *edition, struct metrics *metrics)
+{
+	const struct snapshot *snapshot = edition->snapshot;
+
+	metrics_forget_up(metrics);
+	for (size_t i = 0; i < snapshot->upstream_count; i++) {
+		const struct upstream *upstream = snapshot->upstreams[i];
+		const struct roster *roster = edition_roster(edition, upstream);
+
+		for (size_t j = 0; j < roster->count; j++)
+			metric_series_set_up(counting_endpoint(edition, upstream, j),
+					     !endpoint_is_drained(roster->members[j].endpoint));
+	}
+}
+
+static result send_pieces(struct small_exchange *exchange, struct metrics_scrape *scrape, char *piece)
+{
+	struct fiber *self = exchange->fiber;
+	bool goes_on = exchange->sink.framing != HTTP_NO_BODY;
+
+	while (goes_on) {
+		struct buf out = buf_over(piece, METRICS_PIECE);
+
+		goes_on = metrics_scrape_next(scrape, &out);
+		TRY(small_exchange_send(exchange, buf_str(&out), false));
+		TRY(fiber_sleep(self, loop_now(fibers_loop(fiber_fibers(self)))));
+	}
+	return small_exchange_send(exchange, (str) { 0 }, true);
+}
+
+result metrics_resource(struct admin_request *request)
+{
+	const struct admin_options *options = request->options;
+	struct metrics_reading reading = { 0 };
+	struct metrics_scrape *scrape;
+	result_value sent;
+
+	if (!options->metrics || !request->edition->snapshot->counting.is_on)
+		return admin_problem(request, 404, STR("metrics.enabled is false."));
+	options->hooks.read(options->owner, &reading);
+	set_up(request->edition, options->metrics);
+	scrape = metrics_scrape_new(options->metrics, &reading);
+	admin_begin(request, 200, STR(METRICS_CONTENT_TYPE));
+	sent = send_pieces(request->exchange, scrape, arena_bytes(request->exchange->arena, METRICS_PIECE));
+	metrics_scrape_free(&scrape);
+	return sent;
+}

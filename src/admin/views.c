@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * views: what is in force, as JSON: the configuration, APIs with their routes, upstreams with their
+ * endpoints.
+ *
+ * The edition is held while it is printed, so a slow reader sees one configuration from beginning to end.
+ */
+#include "admin/config_json.h"
+#include "admin/request.h"
+
+static void begin(struct admin_request *request, struct json_stream *json)
+{
+	admin_begin(request, 200, STR("application/json"));
+	json_begin(json, request->exchange);
+	json_open(json, '{');
+	json_pair_number(json, "generation", request->edition->snapshot->generation);
+}
+
+static result end(struct json_stream *json)
+{
+	json_close(json, '}');
+	return json_end(json);
+}
+
+result config_resource(struct admin_request *request)
+{
+	struct json_stream json;
+
+	begin(request, &json);
+	json_key(&json, STR("config"));
+	config_json_put(&json, request->edition->snapshot->root);
+	return end(&json);
+}
+
+static void put_list(struct json_stream *json, const char *key, str_list list)
+{
+	json_open_at(json, key, '[');
+	for (size_t i = 0; i < list.len; i++)
+		json_text(json, list.at[i]);
+	json_close(json, ']');
+}
+
+static void put_policies(struct json_stream *json, const struct policy_chain *chain)
+{
+	json_open_at(json, "policies", '[');
+	for (size_t i = 0; i < chain->count; i++) {
+		const struct policy_instance *instance = &chain->at[i];
+
+		json_open(json, '{');
+		json_pair(json, "name", instance->name);
+		json_pair(json, "kind", str_of(instance->policy->name));
+		if (instance->when)
+			json_pair_bool(json, "when", true);
+		if (instance->is_report)
+			json_pair_bool(json, "report", true);
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
+static void put_split(struct json_stream *json, const struct split *split)
+{
+	json_open_at(json, "weighted", '{');
+	for (size_t i = 0; i < split->count; i++) {
+		json_key(json, split->shares[i].upstream->name);
+		json_number(json, split->shares[i].weight);
+	}
+	json_close(json, '}');
+}
+
+static void put_target(struct json_stream *json, const struct target *target)
+{
+	if (target->upstream)
+		json_pair(json, "upstream", target->upstream->name);
+	if (target->split)
+		put_split(json, target->split);
+	put_policies(json, &target->chain);
+}
+
+static void put_route(struct json_stream *json, const struct route_rule *rule)
+{
+	const struct node *match = node_find(rule->node, STR("match"));
+
+	json_open(json, '{');
+	json_pair(json, "name", rule->route);
+	if (match) {
+		json_key(json, STR("match"));
+		config_json_put(json, match);
+	}
+	put_target(json, rule->target);
+	json_close(json, '}');
+}
+
+/* An API's own rule, and behind it those of its routes. *at moves behind them. */
+static void put_api(struct json_stream *json, const struct snapshot *snapshot, size_t *at)
+{
+	const struct route_rule *api = &snapshot->rules[(*at)++];
+
+	json_open(json, '{');
+	json_pair(json, "name", api->api);
+	put_list(json, "hosts", api->api_hosts);
+	json_pair(json, "path", api->api_path);
+	put_list(json, "methods", api->api_methods);
+	put_target(json, api->target);
+	json_open_at(json, "routes", '[');
+	while (*at < snapshot->rule_count && snapshot->rules[*at].route.len)
+		put_route(json, &snapshot->rules[(*at)++]);
+	json_close(json, ']');
+	json_close(json, '}');
+}
+
+result apis_resource(struct admin_request *request)
+{
+	const struct snapshot *snapshot = request->edition->snapshot;
+	struct json_stream json;
+
+	begin(request, &json);
+	json_open_at(&json, "apis", '[');
+	for (size_t at = 0; at < snapshot->rule_count && !failed(json.sent);)
+		put_api(&json, snapshot, &at);
+	json_close(&json, ']');
+	return end(&json);
+}
+
+static void put_outcomes(struct json_stream *json, const struct metric_endpoint_sums *sums)
+{
+	static const char *const words[OUTCOMES] = { "success", "server_error", "connect_failed", "timeout",
+						     "reset",   "malformed",    "cancelled" };
+
+	json_open_at(json, "requests", '{');
+	for (size_t i = 0; i < OUTCOMES; i++)
+		json_pair_number(json, words[i], sums->outcomes[i]);
+	json_close(json, '}');
+}
+
+/* latency_ms: the mean of all answers' heads; microseconds of it are worth seeing. */
+static void put_latency(struct json_stream *json, const struct metric_endpoint_sums *sums)
+{
+	uint64_t mean;
+	char text[32];
+	struct buf number = buf_over(text, sizeof text);
+
+	json_key(json, STR("latency_ms"));
+	if (!sums->answers) {
+		json_raw(json, STR("null"));
+		return;
+	}
+	mean = (uint64_t)sums->time_taken / sums->answers / MICROSECOND;
+	buf_put_u64(&number, mean / 1000);
+	buf_put_char(&number, '.');
+	for (uint64_t digit = 100; digit; digit /= 10)
+		buf_put_char(&number, (char)('0' + mean / digit % 10));
+	json_raw(json, buf_str(&number));
+}
+
+static void put_member(struct json_stream *json, const struct roster_member *member,
+		       const struct metric_series *series)
+{
+	struct metric_endpoint_sums sums = metric_endpoint_sums(series);
+
+	json_open(json, '{');
+	json_pair(json, "address", member->endpoint->text);
+	json_pair_number(json, "weight", member->weight);
+	json_pair_bool(json, "backup", member->is_backup);
+	json_pair_bool(json, "drained", endpoint_is_drained(member->endpoint));
+	json_pair_number(json, "active",
+			 atomic_load_explicit(&member->endpoint->active, memory_order_relaxed));
+	if (series) {
+		put_outcomes(json, &sums);
+		put_latency(json, &sums);
+	}
+	json_close(json, '}');
+}
+
+static void put_upstream(struct json_stream *json, const struct edition *edition,
+			 const struct upstream *upstream)
+{
+	const struct roster *roster = edition_roster(edition, upstream);
+
+	json_open(json, '{');
+	json_pair(json, "name", upstream->name);
+	json_open_at(json, "endpoints", '[');
+	for (size_t i = 0; i < roster->count; i++)
+		put_member(json, &roster->members[i], counting_endpoint(edition, upstream, i));
+	json_close(json, ']');
+	json_close(json, '}');
+}
+
+result upstreams_resource(struct admin_request *request)
+{
+	const struct snapshot *snapshot = request->edition->snapshot;
+	struct json_stream json;
+
+	begin(request, &json);
+	json_open_at(&json, "upstreams", '[');
+	for (size_t i = 0; i < snapshot->upstream_count && !failed(json.sent); i++)
+		put_upstream(&json, request->edition, snapshot->upstreams[i]);
+	json_close(&json, ']');
+	return end(&json);
+}

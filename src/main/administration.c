@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "main/administration.h"
+
+#include <stdlib.h>
+
+#include "admin/admin.h"
+#include "base/assert.h"
+
+/* A name that no listener has, under which the socket goes to the next process. */
+static const str socket_name = STR_INIT("/admin");
+
+struct administration {
+	struct administration_options options;
+	struct identities candidates; /* what a candidate is compiled with: nothing is counted in it */
+	struct admin *admin;
+};
+
+static struct edition *edition_hook(void *owner)
+{
+	return gateway_edition(((struct administration *)owner)->options.gateway);
+}
+
+static bool draining_hook(void *owner)
+{
+	return gateway_is_draining(((struct administration *)owner)->options.gateway);
+}
+
+static void read_hook(void *owner, struct metrics_reading *ret_reading)
+{
+	const struct administration_options *options = &((struct administration *)owner)->options;
+
+	*ret_reading = (struct metrics_reading) {
+		.generation = gateway_edition(options->gateway)->snapshot->generation,
+		.log_dropped = gateway_log_dropped(options->gateway),
+		.reloads = reload_count(options->reload, RELOAD_APPLIED),
+		.refused_reloads = reload_count(options->reload, RELOAD_REFUSED) +
+				   reload_count(options->reload, RELOAD_FAILED),
+		.unchanged_reloads = reload_count(options->reload, RELOAD_IDENTICAL),
+	};
+}
+
+static enum admin_reload reload_hook(void *owner, struct fiber *self, diagnostics_fn tell, void *audience)
+{
+	const struct administration_options *options = &((struct administration *)owner)->options;
+
+	switch (reload_now(options->reload, self, "the admin address", tell, audience)) {
+	case RELOAD_APPLIED:
+		return ADMIN_RELOAD_APPLIED;
+	case RELOAD_IDENTICAL:
+		return ADMIN_RELOAD_UNCHANGED;
+	case RELOAD_REFUSED:
+		return ADMIN_RELOAD_REFUSED;
+	case RELOAD_FAILED:
+	default:
+		return ADMIN_RELOAD_FAILED;
+	}
+}
+
+/* A candidate's diagnostics without the folder that it was only put into. */
+struct nearby {
+	str folder;
+	diagnostics_fn tell;
+	void *audience;
+};
+
+static void tell_nearby(void *owner, bool is_warning, str line)
+{
+	const struct nearby *nearby = owner;
+	str rest = str_skip(line, nearby->folder.len);
+	bool is_candidate = str_starts(line, nearby->folder) && str_starts(rest, STR(ADMIN_CANDIDATE ":"));
+
+	nearby->tell(nearby->audience, is_warning, is_candidate ? rest : line);
+}
+
+/* With its last slash; empty where the file stands in the folder that the process is in. */
+static str folder_of(str file)
+{
+	size_t len = file.len;
+
+	while (len && file.ptr[len - 1] != '/')
+		len--;
+	return str_slice(file, 0, len);
+}
+
+static result check_hook(void *owner, struct fiber *self, str text, diagnostics_fn tell, void *audience)
+{
+	struct administration *administration = owner;
+	struct nearby nearby = { folder_of(administration->options.file), tell, audience };
+	struct arena arena;
+	struct loader_job job = { .text = text, .identities = &administration->candidates };
+	result_value run;
+
+	if (!text.len)
+		return error_make(ERROR_LIMIT, "the body is empty: it should be a configuration");
+	arena_init(&arena, NULL, SIZE_MAX / 2);
+	job.name = arena_join(&arena, (str[]) { nearby.folder, STR(ADMIN_CANDIDATE) }, 2);
+	run = loader_run(reload_loader(administration->options.reload), self, &job);
+	if (!failed(run)) {
+		diagnostics_tell(job.diagnostics, tell_nearby, &nearby);
+		run = failed(job.loaded) ? error_make(ERROR_INVALID, job.loaded.why) : OK;
+		snapshot_unref(&job.snapshot);
+	}
+	arena_fini(&arena);
+	return run;
+}
+
+static const struct admin_hooks hooks = {
+	.edition = edition_hook,
+	.is_draining = draining_hook,
+	.read = read_hook,
+	.reload = reload_hook,
+	.check = check_hook,
+};
+
+static const struct admin_place *place_of(const struct administration *administration)
+{
+	return &gateway_edition(administration->options.gateway)->snapshot->admin;
+}
+
+result administration_open(const struct administration_options *options,
+			   struct administration **ret_administration)
+{
+	struct administration *administration = calloc(1, sizeof *administration);
+	const struct admin_place *place;
+	bool is_foreign;
+	int inherited = -1;
+
+	ASSERT(administration);
+	*ret_administration = administration;
+	administration->options = *options;
+	administration->candidates = *options->identities;
+	administration->candidates.metrics = NULL;
+	administration->candidates.is_counting = false;
+	administration->admin = admin_new(&(struct admin_options) { .fibers = options->control->fibers,
+								    .blocks = &options->control->blocks,
+								    .journal = options->control->journal,
+								    .metrics = options->identities->metrics,
+								    .hooks = hooks,
+								    .owner = administration });
+	place = place_of(administration);
+	if (place->is_open)
+		inherited = inheritance_take(options->inherited, socket_name, &place->address, &is_foreign);
+	return admin_listen(administration->admin, place, inherited);
+}
+
+void administration_follow(struct administration *administration)
+{
+	result_value listened = OK;
+
+	if (administration)
+		listened = admin_listen(administration->admin, place_of(administration), -1);
+	(void)listened; /* told in the journal */
+}
+
+void administration_bequeath(const struct administration *administration, struct bequest *bequest)
+{
+	if (administration && admin_socket(administration->admin) >= 0)
+		bequest_add(bequest, admin_socket(administration->admin), socket_name);
+}
+
+void administration_retire(struct administration *administration)
+{
+	result_value listened = OK;
+
+	if (administration)
+		listened = admin_listen(administration->admin, &(struct admin_place) { 0 }, -1);
+	(void)listened; /* listening nowhere cannot fail */
+}
+
+void administration_close(struct administration **address)
+{
+	struct administration *administration = *address;
+
+	if (!administration)
+		return;
+	*address = NULL;
+	do {
+		admin_cut(administration->admin);
+		loop_turn(administration->options.control->loop,
+			  deadline_after(time_monotonic(), 10 * MILLISECOND));
+	} while (admin_connections(administration->admin));
+	admin_free(&administration->admin);
+	free(administration);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * administration: joins the admin address with what it administers: gateway, reload, metrics.
+ */
+#pragma once
+
+#include "main/gateway.h"
+#include "main/reload.h"
+
+struct administration;
+
+struct administration_options {
+	struct control *control;
+	struct gateway *gateway;
+	struct reload *reload;
+	const struct identities *identities;
+	struct inheritance *inherited; /* what is used of it is taken */
+	str file;
+};
+
+result administration_open(const struct administration_options *options,
+			   struct administration **ret_administration);
+/* Listens where the configuration in force wants it, which may be nowhere. ERROR_SYSTEM: the journal has the
+ * words; close it all the same. */
+
+/* All accept NULL. */
+
+void administration_follow(struct administration *administration);
+/* Another configuration is in force: listens where that one wants it. If it cannot, it stays where it is, and
+ * the journal tells. */
+
+void administration_bequeath(const struct administration *administration, struct bequest *bequest);
+/* Its socket, for the process that takes over. */
+
+void administration_retire(struct administration *administration);
+/* Somebody else has the socket now. What is under way finishes. */
+
+void administration_close(struct administration **administration);
+/* Cuts what is under way: takes turns of the control loop. Clears the address. */
