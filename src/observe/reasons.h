@@ -47,6 +47,10 @@ X(RESPOND, "respond", 200, "", "", "")
 X(REDIRECT, "redirect", 302, "", "", "")
 X(CORS_PREFLIGHT, "cors_preflight", 204, "", "", "")
 X(CORS_DENIED, "cors_denied", 403, "http_request_denied", "", "Pages of other origins may not ask that.")
+X(AUTH_DENIED, "auth_denied", 403, "http_request_denied", "",
+  "The service that decides does not let this through.")
+X(AUTH_UNAVAILABLE, "auth_unavailable", 503, "proxy_internal_response", "",
+  "Whether this is allowed cannot be found out now.")
 X(VALUE_INVALID, "value_invalid", 400, "http_request_error", "",
   "A value of the request cannot be passed on: it holds a line end or another control character.")
 X(REWRITE_INVALID, "rewrite_invalid", 400, "http_request_error", "",

@@ -8,6 +8,7 @@ X(request_id,
 X(headers, "Sets, adds and removes fields of requests and answers.")
 X(rewrite, "Changes the path, the host or the query that the upstream gets.")
 X(compress, "Sends answers in a content coding that the client accepts.")
+X(forward_auth, "Asks another service whether a request may pass.")
 X(respond, "Answers by itself.")
 X(redirect, "Sends the client somewhere else.")
 X(ip, "Lets clients in, or keeps them out, by their address.")

@@ -17,6 +17,7 @@
 #include "http/encoder.h"
 #include "observe/decision.h"
 #include "observe/reason.h"
+#include "policy/fetch.h"
 #include "route/route.h"
 
 struct body_source;
@@ -35,8 +36,9 @@ enum verdict {
 /* What compile functions get: a place for diagnostics, an arena that lives as long as the snapshot. */
 struct policy_compile {
 	struct reader *reader;
-	const struct node *node;     /* of this policy's options; NULL when it was written without any */
-	struct regex_table *regexes; /* of the snapshot; NULL: texts that need one are refused */
+	const struct node *node;          /* of this policy's options; NULL when it was written without any */
+	struct regex_table *regexes;      /* of the snapshot; NULL: texts that need one are refused */
+	const struct policy_hooks *hooks; /* NULL: policies that ask others are refused */
 };
 
 struct policy {
@@ -81,6 +83,11 @@ struct policy_chain {
 
 /* What policies do to the world. */
 struct effects {
+	/* Yields. ERROR_CANCELLED: the exchange is over, answer with nothing. Otherwise no answer came:
+	 * ERROR_REFUSED, ERROR_RESET, ERROR_CLOSED, ERROR_MISSING, ERROR_TIMEOUT, ERROR_MALFORMED,
+	 * ERROR_LIMIT. */
+	result (*fetch)(void *self, struct view *view, const struct fetch_request *request,
+			struct fetch_answer *ret_answer);
 	/* A source above view->response_body that gives it in a coding, until the exchange ends. NULL: none
 	 * can be had now. */
 	struct body_source *(*encode)(void *self, struct view *view, enum coding coding);

@@ -35,6 +35,28 @@ static const char *no_environment(const char *name, void *argument)
 	return strcmp(name, "FROM_OUTSIDE") == 0 ? "${request.id}" : NULL;
 }
 
+/* Only its address is looked at. */
+static const struct destination *find_destination(void *owner, const struct node *node)
+{
+	struct bench *bench = owner;
+
+	if (!str_starts(node->text, STR("no")))
+		return (const struct destination *)node;
+	diagnostic_error(bench->diagnostics, node, "nobody is there");
+	return NULL;
+}
+
+static void manage(void *owner, str name)
+{
+	struct bench *bench = owner;
+	size_t len = strlen(bench->managed);
+	struct buf out = buf_over(bench->managed + len, sizeof bench->managed - len - 1);
+
+	buf_put(&out, name);
+	buf_put_char(&out, ';');
+	ASSERT(!buf_overflowed(&out));
+}
+
 struct bench *bench_new(const char *policies)
 {
 	struct bench *bench = calloc(1, sizeof *bench);
@@ -50,6 +72,7 @@ struct bench *bench_new(const char *policies)
 	arena_init(&bench->exchange, NULL, ARENA_MAX);
 	regex_table_init(&bench->regexes, &bench->snapshot);
 	regex_scratch_init(&bench->regex_scratch);
+	bench->hooks = (struct policy_hooks) { find_destination, find_destination, manage, bench };
 	bench->diagnostics = diagnostics_new(&bench->snapshot);
 	parsed = document_parse(&bench->snapshot, STR("test.yaml"),
 				arena_printf(&bench->snapshot, "policies: %s\n", policies), &options,
@@ -57,8 +80,10 @@ struct bench *bench_new(const char *policies)
 	if (failed(parsed))
 		return bench;
 	reader = (struct reader) { &bench->snapshot, bench->diagnostics, document };
-	policy_names_compile(
-		&names, &(struct policy_compile) { .reader = &reader, .regexes = &bench->regexes }, NULL);
+	policy_names_compile(&names,
+			     &(struct policy_compile) {
+				     .reader = &reader, .regexes = &bench->regexes, .hooks = &bench->hooks },
+			     NULL);
 	list = node_find(document_root(document), STR("policies"));
 	bench->chain = policy_chain_compile(&names, &list, 1, NULL, NULL);
 	return bench;

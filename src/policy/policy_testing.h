@@ -24,6 +24,8 @@ struct bench {
 	duration slept;
 	bool is_over; /* nobody can sleep any more */
 	struct regex_table regexes;
+	struct policy_hooks hooks; /* whoever is named is there, but for what begins with "no" */
+	char managed[256];         /* "Name;" of each */
 	struct regex_scratch regex_scratch;
 	char *printed; /* by bench_errors() */
 };

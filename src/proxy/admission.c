@@ -137,10 +137,13 @@ static enum reason check_head(struct exchange *x)
 
 /* What a client may not say, and what is meant for this hop alone, ends here; so does Expect, which the
  * gateway answers. */
-static void remove_what_ends_here(struct http_fields *fields)
+static void remove_what_ends_here(struct exchange *x)
 {
+	struct http_fields *fields = &x->request.head.fields;
+
 	http_fields_remove_hop(fields);
 	http_fields_remove_managed(fields);
+	managed_remove(&x->generation->snapshot->managed, fields);
 	http_fields_remove(fields, HTTP_EXPECT);
 }
 
@@ -155,7 +158,7 @@ enum reason admission_check(struct exchange *x)
 	}
 	if (x->listener->trusted_count)
 		believe_proxies(x);
-	remove_what_ends_here(&x->request.head.fields);
+	remove_what_ends_here(x);
 	if (head->framing == HTTP_LENGTH && head->length > x->body.max)
 		return REASON_BODY_TOO_LARGE;
 	return REASON_NONE;

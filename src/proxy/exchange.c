@@ -164,17 +164,23 @@ static void narrow(struct exchange *x)
 		x->until = deadline_min(x->until, deadline_after(x->began, x->view.total_timeout));
 }
 
-result exchange_sleep(void *self, struct view *view, duration time)
+result exchange_before_wait(struct exchange *x)
 {
-	struct exchange *x = (struct exchange *)view; /* its first member */
-
-	(void)self;
 	narrow(x);
 	if (socket_is_hung_up(
 		    &x->session->connection->socket)) { /* with its request: nobody will be told again */
 		x->is_client_gone = true;
 		return error_make(ERROR_CANCELLED, "the client is gone");
 	}
+	return OK;
+}
+
+result exchange_sleep(void *self, struct view *view, duration time)
+{
+	struct exchange *x = (struct exchange *)view; /* its first member */
+
+	(void)self;
+	TRY(exchange_before_wait(x));
 	return fiber_sleep(x->session->fiber, deadline_min(x->until, deadline_after(exchange_now(x), time)));
 }
 

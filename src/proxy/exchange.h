@@ -70,6 +70,10 @@ void exchange_view_init(struct exchange *x, str request_id);
 /* What policies see of an exchange of which nothing has been read: for exchange_run(), and for a rehearsal of
  * one. exchange_attach() went before. */
 
+result exchange_before_wait(struct exchange *x);
+/* For what policies wait for: their bounds on the exchange's time hold from here on. ERROR_CANCELLED when the
+ * client is gone already. */
+
 result exchange_sleep(void *self, struct view *view, duration time);
 /* effects.sleep. Yields. OK when the time has passed, or all that the exchange has; ERROR_CANCELLED. */
 

@@ -6,16 +6,16 @@
 
 struct body_source *filter_encode(void *self, struct view *view, enum coding coding)
 {
-	struct worker *worker = self;
 	struct exchange *x = (struct exchange *)view; /* its first member */
 	struct encode_source *encode;
 
+	(void)self;
 	if (x->encoder)
 		return NULL;
-	x->encoder = encoder_take(worker->encoders, coding);
+	x->encoder = encoder_take(x->worker->encoders, coding);
 	if (!x->encoder)
 		return NULL;
 	encode = ARENA_NEW(&x->arena, struct encode_source);
-	encode_source_init(encode, view->response_body, x->encoder, worker->fibers);
+	encode_source_init(encode, view->response_body, x->encoder, x->worker->fibers);
 	return &encode->source;
 }

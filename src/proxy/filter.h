@@ -8,4 +8,4 @@
 #include "policy/policy.h"
 
 struct body_source *filter_encode(void *self, struct view *view, enum coding coding);
-/* effects.encode of a worker, which is self. One for each exchange at most. */
+/* effects.encode of an exchange. One for each at most. */

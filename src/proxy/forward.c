@@ -124,6 +124,18 @@ static bool may_try_again(struct forward *f)
 	return !f->is_replayable || replay_source_rewind(&f->replay);
 }
 
+/* What policies of the configuration keep for themselves does not come in by a trailer either. */
+static struct body_source *clients_body(struct forward *f)
+{
+	struct exchange *x = f->exchange;
+	const struct managed_names *managed = &x->generation->snapshot->managed;
+
+	if (x->request.head.framing != HTTP_CHUNKED || !managed->count)
+		return &x->body.source;
+	managed_source_init(&f->managed, &x->body.source, managed);
+	return &f->managed.source;
+}
+
 /* A body is kept for another try only where there may be one: idempotent methods, and not more than the
  * bound, which a chunked one may turn out to be within. */
 static void forward_begin(struct forward *f, struct exchange *x)
@@ -131,7 +143,8 @@ static void forward_begin(struct forward *f, struct exchange *x)
 	const struct http_request *request = &x->request.head;
 	uint64_t replay = exchange_limits(x)->replay;
 
-	*f = (struct forward) { .exchange = x, .upstream = x->upstream, .body = &x->body.source };
+	*f = (struct forward) { .exchange = x, .upstream = x->upstream };
+	f->body = clients_body(f);
 	f->roster = generation_roster(x->generation, f->upstream);
 	if (x->timeouts->total)
 		x->until = deadline_min(x->until, deadline_after(x->began, x->timeouts->total));
@@ -139,7 +152,7 @@ static void forward_begin(struct forward *f, struct exchange *x)
 	f->is_replayable = request->framing != HTTP_NO_BODY && may_repeat(f) &&
 			   (request->framing == HTTP_CHUNKED || request->length <= replay);
 	if (f->is_replayable) {
-		replay_source_init(&f->replay, &x->body.source, &x->arena, replay);
+		replay_source_init(&f->replay, f->body, &x->arena, replay);
 		f->body = &f->replay.source;
 	}
 	f->head = handover_print_request(x);

@@ -28,7 +28,8 @@ struct forward {
 	const struct roster *roster; /* who serves it in this exchange's generation */
 	str head;                    /* as it is sent, each time */
 	struct body_source *body;
-	struct replay_source replay; /* body, where it may be sent again */
+	struct managed_source managed; /* body, where trailers may come with it */
+	struct replay_source replay;   /* body, where it may be sent again */
 	bool is_replayable;
 
 	/* What the tries before have shown. */

@@ -14,6 +14,8 @@
 
 #include "base/assert.h"
 #include "http/h1_client.h"
+#include "proxy/fetch.h"
+#include "proxy/filter.h"
 
 static const duration patience = 10 * SECOND;
 static const size_t arena_max = (size_t)64 << 20;
@@ -152,6 +154,8 @@ static void worker_prepare(struct rehearsal *r)
 					     .random = rehearsal_random,
 					     .sleep = rehearsal_sleep,
 					     .decided = rehearsal_decided,
+					     .encode = filter_encode,
+					     .fetch = fetch_for_policy,
 					     .self = r };
 	if (r->options.seed)
 		worker->random = (struct random) { .a = r->options.seed | 1, .b = ~r->options.seed };

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "proxy/destination.h"
 #include "route/regex.h"
 
 /* What compiling hands from one step to the next. */
@@ -20,6 +21,8 @@ struct compiling {
 	struct snapshot *snapshot;
 	struct reader reader;
 	const struct upstream_identities upstream_identities;
+	struct destinations destinations;
+	struct policy_hooks policy_hooks;
 	struct policy_names names;
 	struct map upstreams;
 	struct route_rule *rules;
@@ -373,8 +376,12 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	admin_compile(&c.reader, &snapshot->config, &snapshot->admin);
 	compile_listeners(&c);
 	compile_upstreams(&c);
+	destinations_init(&c.destinations, &c.reader, snapshot, &c.upstream_identities, &c.upstreams);
+	c.policy_hooks = destinations_hooks(&c.destinations);
 	policy_names_compile(&c.names,
-			     &(struct policy_compile) { .reader = &c.reader, .regexes = snapshot->regexes },
+			     &(struct policy_compile) { .reader = &c.reader,
+							.regexes = snapshot->regexes,
+							.hooks = &c.policy_hooks },
 			     snapshot->config.policies);
 	compile_apis(&c);
 	if (!snapshot->config.listeners.len && !diagnostics_errors(diagnostics))

@@ -14,6 +14,7 @@
 #include "proxy/counting.h"
 #include "proxy/gateway_config.h"
 #include "proxy/identities.h"
+#include "proxy/managed.h"
 
 /* What a matched request gets: an API's own rule, or one of its routes. */
 struct target {
@@ -47,7 +48,8 @@ struct snapshot {
 	const struct route_rule *rules; /* of the router, in the order of the file */
 	size_t rule_count;
 	struct upstream **upstreams; /* by their index, which workers' turns share */
-	size_t upstream_count;
+	size_t upstream_count;       /* also those that were made for URLs that policies ask */
+	struct managed_names managed;
 	struct router *router;
 	struct admin_place admin;
 	struct counting counting;

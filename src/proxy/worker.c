@@ -15,6 +15,8 @@
 #include "proxy/connection.h"
 #include "proxy/door.h"
 #include "proxy/exchange.h"
+#include "proxy/fetch.h"
+#include "proxy/fetch_memory.h"
 #include "proxy/filter.h"
 
 enum {
@@ -73,12 +75,14 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 					     .random = live_random,
 					     .sleep = exchange_sleep,
 					     .encode = filter_encode,
+					     .fetch = fetch_for_policy,
 					     .decided = live_decided,
 					     .self = worker };
 	worker->journal = options->journal;
 	worker->access = options->access;
 	worker->metrics = options->metrics;
 	worker->encoders = encoders_new(ENCODERS_MAX);
+	worker->fetched = fetch_memory_new();
 	worker->route_scratch = route_scratch_new();
 	worker->workers = options->workers;
 	worker->response_fields = ARENA_ARRAY(&worker->arena, struct http_field, RESPONSE_FIELDS_MAX);
@@ -231,6 +235,7 @@ void worker_free(struct worker **address)
 		generation_leave(worker->generation);
 	route_scratch_free(&worker->route_scratch);
 	encoders_free(&worker->encoders);
+	fetch_memory_free(&worker->fetched);
 	arena_fini(&worker->arena);
 	scratch_fini(&worker->scratch);
 	block_pool_fini(&worker->blocks);

@@ -51,7 +51,7 @@ static bool has_weight(const struct upstream_config *config)
 /* An empty list is reported by its table. */
 static bool check_endpoints(struct reader *reader, const struct upstream_config *config)
 {
-	if (!node_find(config->entry.node, STR("endpoints")))
+	if (!config->endpoints.len && !node_find(config->entry.node, STR("endpoints")))
 		diagnostic_error_key(reader->diagnostics, config->entry.node,
 				     "the key \"endpoints\" (or \"discovery\") is missing");
 	if (config->endpoints.len && !has_weight(config)) {

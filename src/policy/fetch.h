@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fetch: what a policy asks of other services, and what it gets.
+ *
+ * A policy knows whom it asks as a destination only, which the configuration's compiler makes for it: where
+ * that is, and how it is reached, is not a policy's business. Whatever it asks is bounded in time and in
+ * size.
+ */
+#pragma once
+
+#include "base/time.h"
+#include "codec/http_head.h"
+#include "config/field.h"
+
+struct destination;
+
+/* What compile functions may ask of the configuration around them. */
+struct policy_hooks {
+	const struct destination *(*find_url)(void *owner, const struct node *url);
+	/* "http://host:port/path". NULL after a report. */
+
+	const struct destination *(*find_upstream)(void *owner, const struct node *name);
+	/* One of `upstreams`. NULL after a report. */
+
+	void (*manage)(void *owner, str name);
+	/* Services are told something by a field of this name: no client may send it, on any route. The slice
+	 * must live in the snapshot. */
+
+	void *owner;
+};
+
+struct fetch_request {
+	const struct destination *to; /* at the path of its URL */
+	enum http_method method;      /* without a body */
+	const struct http_fields *fields;
+	duration timeout;   /* for all of it */
+	size_t body_max;    /* of the answer's body, in bytes */
+	duration remembers; /* how long a 2xx answer serves for the same request; 0: it does not */
+};
+
+struct fetch_answer {
+	int status;
+	struct http_fields fields; /* without those of framing and connection */
+	str body;
+	bool is_body_whole; /* false: it was too large, or broke off; there is none then */
+};

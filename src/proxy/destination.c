@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/destination.h"
+
+#include "base/assert.h"
+#include "codec/host.h"
+#include "codec/uri.h"
+
+enum { DESTINATIONS_MAX = 10000, URL_MAX = 8 * 1024, FIRST_ROOM = 8 };
+
+void destinations_init(struct destinations *destinations, struct reader *reader, struct snapshot *snapshot,
+		       const struct upstream_identities *identities, const struct map *upstreams)
+{
+	*destinations = (struct destinations) {
+		.reader = reader,
+		.snapshot = snapshot,
+		.identities = identities,
+		.upstreams = upstreams,
+		.upstreams_max = snapshot->upstream_count,
+	};
+	map_init(&destinations->by_authority, reader->arena, DESTINATIONS_MAX);
+}
+
+/* The arena keeps the old ones. */
+static void *with_room(struct arena *arena, const void *old, size_t count, size_t size, size_t *max)
+{
+	void *wider;
+
+	*max = *max ? *max * 2 : FIRST_ROOM;
+	wider = arena_alloc_array(arena, size, *max);
+	if (count)
+		memcpy(wider, old, count * size);
+	return wider;
+}
+
+static void add_upstream(struct destinations *d, struct upstream *upstream)
+{
+	struct snapshot *snapshot = d->snapshot;
+
+	if (snapshot->upstream_count == d->upstreams_max)
+		snapshot->upstreams =
+			with_room(d->reader->arena, snapshot->upstreams, snapshot->upstream_count,
+				  sizeof *snapshot->upstreams, &d->upstreams_max);
+	snapshot->upstreams[snapshot->upstream_count++] = upstream;
+}
+
+/* As if it stood in the file, with every default. */
+static struct upstream *make_upstream(struct destinations *d, const struct node *url, str authority,
+				      str address)
+{
+	struct arena *arena = d->reader->arena;
+	struct upstream_config *config = ARENA_NEW(arena, struct upstream_config);
+	struct endpoint_config *endpoint = ARENA_NEW(arena, struct endpoint_config);
+	struct upstream *upstream;
+	result_value compiled;
+
+	fields_read(d->reader, NULL, upstream_fields, config);
+	config->entry = (struct entry) { arena_join(arena, (str[]) { STR("http://"), authority }, 2), url };
+	*endpoint = (struct endpoint_config) { .entry.node = url, .address = address, .weight = 1 };
+	config->endpoints.at = endpoint;
+	config->endpoints.len = 1;
+	compiled = upstream_compile(d->reader, d->identities, config, d->snapshot->upstream_count, &upstream);
+	if (failed(compiled))
+		return NULL; /* reported */
+	add_upstream(d, upstream);
+	ASSERT(map_add(&d->by_authority, authority, upstream));
+	return upstream;
+}
+
+static struct upstream *find_authority(struct destinations *d, const struct node *url, str authority,
+				       const struct host *host)
+{
+	struct arena *arena = d->reader->arena;
+	struct upstream *upstream = map_get(&d->by_authority, authority);
+	struct buf address;
+	str text;
+
+	if (upstream)
+		return upstream;
+	if (d->by_authority.count == DESTINATIONS_MAX) {
+		diagnostic_error(d->reader->diagnostics, url,
+				 "there are more than %d different services to ask", DESTINATIONS_MAX);
+		return NULL;
+	}
+	address = arena_open(arena, host->name.len + sizeof ":65535");
+	buf_put(&address, host->name);
+	buf_put_char(&address, ':');
+	buf_put_u64(&address, host->has_port ? host->port : 80);
+	text = arena_close(arena, &address);
+	return make_upstream(d, url, authority, text);
+}
+
+static bool is_visible(str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.ptr[i] <= ' ' || text.ptr[i] > '~' || text.ptr[i] == '#')
+			return false;
+	return true;
+}
+
+static const char *url_wrong(str text, struct uri *uri, struct host *host)
+{
+	if (str_starts(text, STR("https://")))
+		return "a service that is asked over TLS is not supported yet; want http://";
+	if (!str_starts(text, STR("http://")) || text.len > URL_MAX || !is_visible(text) ||
+	    !uri_split(text, HTTP_GET, uri))
+		return "want a URL such as http://127.0.0.1:9000/check";
+	if (!host_parse(uri->authority, host) || !host->name.len || str_ends(uri->authority, STR(":")))
+		return "want a host and a port behind http://, and nobody's name or password";
+	return NULL;
+}
+
+static const struct destination *find_url(void *owner, const struct node *url)
+{
+	struct destinations *d = owner;
+	struct destination *destination = ARENA_NEW(d->reader->arena, struct destination);
+	struct uri uri;
+	struct host host;
+	const char *wrong = url_wrong(url->text, &uri, &host);
+
+	if (wrong) {
+		diagnostic_error(d->reader->diagnostics, url, "%s", wrong);
+		return NULL;
+	}
+	destination->host = uri.authority;
+	destination->target =
+		str_skip(url->text, (size_t)(uri.authority.ptr + uri.authority.len - url->text.ptr));
+	if (!str_starts(destination->target, STR("/")))
+		destination->target =
+			arena_join(d->reader->arena, (str[]) { STR("/"), destination->target }, 2);
+	destination->upstream = find_authority(d, url, uri.authority, &host);
+	return destination->upstream ? destination : NULL;
+}
+
+static bool is_configured(const struct gateway_config *config, str name)
+{
+	for (size_t i = 0; i < config->upstreams.len; i++)
+		if (str_eq(config->upstreams.at[i].entry.name, name))
+			return true;
+	return false;
+}
+
+static void report_unknown(struct destinations *d, const struct node *name)
+{
+	const struct gateway_config *config = &d->snapshot->config;
+	str *known = ARENA_ARRAY(d->reader->arena, str, config->upstreams.len), suggestion;
+
+	if (is_configured(config, name->text))
+		return; /* it is there, but wrong, which was reported */
+	for (size_t i = 0; i < config->upstreams.len; i++)
+		known[i] = config->upstreams.at[i].entry.name;
+	suggestion = diagnostic_suggest(d->reader->arena, name->text, known, config->upstreams.len);
+	diagnostic_error(d->reader->diagnostics, name, "no upstream is named \"%.*s\"%.*s",
+			 STR_ARG(name->text), STR_ARG(suggestion));
+}
+
+static const struct destination *find_upstream(void *owner, const struct node *name)
+{
+	struct destinations *d = owner;
+	struct destination *destination = ARENA_NEW(d->reader->arena, struct destination);
+
+	destination->upstream = map_get(d->upstreams, name->text);
+	if (destination->upstream)
+		return destination;
+	report_unknown(d, name);
+	return NULL;
+}
+
+static void manage(void *owner, str name)
+{
+	struct destinations *d = owner;
+	struct managed_names *managed = &d->snapshot->managed;
+
+	if (managed_has(managed, name))
+		return;
+	if (managed->count == d->managed_max)
+		managed->at = with_room(d->reader->arena, managed->at, managed->count, sizeof *managed->at,
+					&d->managed_max);
+	managed->at[managed->count++] = name;
+}
+
+struct policy_hooks destinations_hooks(struct destinations *destinations)
+{
+	return (struct policy_hooks) { find_url, find_upstream, manage, destinations };
+}

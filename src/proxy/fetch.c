@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fetch: connect, send, read the head, read the body; each leaves the call if it fails, and the connection
+ * goes back to the pool only when both messages are over.
+ */
+#include "proxy/fetch.h"
+
+#include "http/h1_client.h"
+#include "http/h1_head.h"
+#include "proxy/destination.h"
+#include "proxy/exchange.h"
+#include "proxy/fetch_memory.h"
+
+enum {
+	TRIES_MAX = 3,
+	INTERIM_MAX = 8,
+	HEAD_USUAL = 1024,
+	HEAD_MAX = 64 * 1024,
+};
+
+/* What another service's head may be. */
+static const struct h1_limits answer_limits = {
+	.request_line = 8 * 1024,
+	.field = 16 * 1024,
+	.name = 256,
+	.head = HEAD_MAX,
+	.fields = RESPONSE_FIELDS_MAX,
+};
+
+static deadline now_of(const struct fetch_call *call)
+{
+	return loop_now(call->worker->loop);
+}
+
+/* ---- one try ---- */
+
+static result connect_endpoint(struct fetch_call *call, const struct upstream_tried *tried, bool is_new)
+{
+	const struct upstream *upstream = call->upstream;
+	deadline until =
+		deadline_min(call->until, deadline_after(now_of(call), upstream->config->timeouts.connect));
+	struct upstream_choosing choosing = { &call->generation->turns[upstream->index],
+					      &call->generation->arena, &call->worker->random };
+
+	call->endpoint =
+		upstream_pick(upstream, generation_roster(call->generation, upstream), &choosing, tried);
+	if (!call->endpoint)
+		return error_make(ERROR_MISSING, "no endpoint to ask");
+	atomic_fetch_add_explicit(&call->endpoint->active, 1, memory_order_relaxed);
+	if (is_new)
+		return pool_connect(call->worker->pool, call->endpoint, until, &call->connection);
+	return pool_take(call->worker->pool, call->endpoint, http_method_is_idempotent(call->method), until,
+			 &call->connection);
+}
+
+static result send_request(struct fetch_call *call)
+{
+	struct stream *to = &call->connection->socket.stream;
+
+	TRY(stream_send_all(to, call->head, call->until));
+	return stream_send_all(to, call->body, call->until);
+}
+
+static result read_head(struct fetch_call *call, struct http_response *response)
+{
+	struct h1_client client = {
+		.stream = &call->connection->socket.stream,
+		.in = &call->connection->in,
+		.limits = &answer_limits,
+		.shared_fields = call->worker->response_fields,
+	};
+
+	for (unsigned heads = 0; heads <= INTERIM_MAX; heads++) {
+		if (arena_left(call->arena) < 2 * HEAD_MAX)
+			return error_make(ERROR_LIMIT, "no memory is left for an answer's head");
+		TRY(h1_client_read(&client, call->arena, call->method, call->until, response));
+		if (response->status >= 200)
+			return OK;
+	}
+	return error_make(ERROR_MALFORMED, "too many interim answers");
+}
+
+static result ask(struct fetch_call *call, const struct upstream_tried *tried, bool is_new,
+		  struct http_response *response)
+{
+	TRY(connect_endpoint(call, tried, is_new));
+	TRY(send_request(call));
+	return read_head(call, response);
+}
+
+static void end_load(struct fetch_call *call)
+{
+	if (call->endpoint)
+		atomic_fetch_sub_explicit(&call->endpoint->active, 1, memory_order_relaxed);
+	call->endpoint = NULL;
+}
+
+/* Before it a kept connection has died unseen, and not a byte came back. */
+static bool was_stale(const struct fetch_call *call, result_value why)
+{
+	return call->connection && call->connection->is_reused && !call->connection->in.len &&
+	       (why.kind == ERROR_CLOSED || why.kind == ERROR_RESET) &&
+	       http_method_is_idempotent(call->method);
+}
+
+static result ask_until_answered(struct fetch_call *call, struct http_response *response)
+{
+	struct upstream_tried tried = { .count = 0 };
+	result_value asked = OK;
+	bool is_stale = false;
+
+	for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
+		asked = ask(call, &tried, is_stale, response);
+		is_stale = failed(asked) && was_stale(call, asked);
+		if (!failed(asked) || !is_stale)
+			break;
+		pool_drop(&call->connection);
+		end_load(call);
+	}
+	return asked;
+}
+
+/* ---- the body ---- */
+
+static bool read_body(struct fetch_call *call, const struct http_response *response)
+{
+	static const struct h1_chunked_limits limits = {
+		.extension = 4 * 1024,
+		.trailers = { .field = 8 * 1024, .name = 256, .head = 16 * 1024, .fields = 32 },
+	};
+	struct h1_source source;
+	struct piece piece = { 0 };
+
+	h1_source_init(&source, &call->connection->socket.stream, &call->connection->in, response->framing,
+		       response->length);
+	h1_source_allow(&source, UINT64_MAX, &limits, call->arena);
+	while (!piece.is_last) {
+		if (failed(body_peek(&source.source, call->until, &piece)) ||
+		    (piece.bytes.len && !call->take(call->self, piece.bytes)))
+			return false;
+		body_consume(&source.source, piece.bytes.len);
+	}
+	return h1_source_is_whole(&source);
+}
+
+static void give_back(struct fetch_call *call, bool is_clean)
+{
+	const struct upstream_connections *options = &call->upstream->config->connections;
+
+	end_load(call);
+	if (is_clean)
+		pool_give(&call->connection, options, options->idle_timeout);
+	pool_drop(&call->connection);
+}
+
+result fetch_run(struct fetch_call *call, struct http_response *ret_response, bool *ret_is_whole)
+{
+	result_value asked = ask_until_answered(call, ret_response);
+
+	*ret_is_whole = !failed(asked) && read_body(call, ret_response);
+	give_back(call,
+		  *ret_is_whole && ret_response->keep_alive && ret_response->framing != HTTP_UNTIL_CLOSE);
+	return asked;
+}
+
+/* ---- for policies ---- */
+
+/* What is kept of an answer's body. */
+struct body_room {
+	struct arena *arena;
+	char *bytes;
+	size_t len, max;
+};
+
+static bool keep_body(void *self, str bytes)
+{
+	struct body_room *room = self;
+
+	if (bytes.len > room->max - room->len)
+		return false;
+	if (!room->bytes)
+		room->bytes = arena_bytes(room->arena, room->max);
+	memcpy(room->bytes + room->len, bytes.ptr, bytes.len);
+	room->len += bytes.len;
+	return true;
+}
+
+static str target_of(const struct view *view, const struct destination *to)
+{
+	str parts[] = { view->path, STR("?"), view->query };
+
+	if (to->target.len)
+		return to->target;
+	return view->query.len ? arena_join(view->arena, parts, 3) : view->path;
+}
+
+/* All but the request's id, which is another one each time, and no part of what is asked. */
+static str print_question(const struct view *view, const struct fetch_request *request)
+{
+	const struct destination *to = request->to;
+	struct http_request question = { .method = request->method,
+					 .method_text = http_method_text(request->method),
+					 .version = HTTP_1_1,
+					 .fields = *request->fields };
+	str target = target_of(view, to);
+
+	for (size_t size = HEAD_USUAL;; size *= 2) {
+		struct buf out = arena_open(view->arena, size);
+
+		h1_begin_request(&out, &question, target);
+		h1_put_line(&out, STR("Host"), to->host.len ? to->host : view->host);
+		h1_put_line(&out, STR("Via"), STR("1.1 gatehouse"));
+		if (!buf_overflowed(&out))
+			return arena_close(view->arena, &out);
+	}
+}
+
+static str print_end(const struct view *view)
+{
+	str parts[] = { view->request_id_header, STR(": "), view->request_id, STR("\r\n\r\n") };
+
+	return view->request_id.len ? arena_join(view->arena, parts, 4) : STR("\r\n");
+}
+
+/* By the upstream too: two may have one name for their host. */
+static str memory_key(const struct view *view, const struct fetch_request *request, str question)
+{
+	str parts[] = { request->to->upstream->name, STR("\n"), question };
+
+	return request->remembers ? arena_join(view->arena, parts, 3) : (str) { 0 };
+}
+
+static void take_answer(const struct http_response *response, struct http_fields *fields)
+{
+	*fields = response->fields;
+	http_fields_remove_hop(fields);
+	http_fields_remove(fields, HTTP_CONTENT_LENGTH);
+}
+
+static result ask_for_policy(struct exchange *x, const struct fetch_request *request, str question,
+			     struct fetch_answer *ret_answer)
+{
+	struct view *view = &x->view;
+	struct body_room room = { .arena = view->arena, .max = request->body_max };
+	struct fetch_call call = {
+		.worker = x->worker,
+		.generation = x->generation,
+		.upstream = request->to->upstream,
+		.arena = view->arena,
+		.method = request->method,
+		.head = arena_join(view->arena, (str[]) { question, print_end(view) }, 2),
+		.until = deadline_min(x->until, deadline_after(exchange_now(x), request->timeout)),
+		.take = keep_body,
+		.self = &room,
+	};
+	struct http_response response;
+
+	TRY(fetch_run(&call, &response, &ret_answer->is_body_whole));
+	ret_answer->status = response.status;
+	take_answer(&response, &ret_answer->fields);
+	if (ret_answer->is_body_whole)
+		ret_answer->body = (str) { room.bytes, room.len };
+	return OK;
+}
+
+result fetch_for_policy(void *self, struct view *view, const struct fetch_request *request,
+			struct fetch_answer *ret_answer)
+{
+	struct exchange *x = (struct exchange *)view; /* its first member */
+	str question = print_question(view, request), key = memory_key(view, request, question);
+	struct fetch_memory *memory = x->worker->fetched;
+
+	(void)self;
+	*ret_answer = (struct fetch_answer) { 0 };
+	if (key.len &&
+	    fetch_memory_find(memory, key, exchange_now(x), request->remembers, view->arena, ret_answer))
+		return OK;
+	TRY(exchange_before_wait(x));
+	TRY(ask_for_policy(x, request, question, ret_answer));
+	if (key.len && ret_answer->is_body_whole && ret_answer->status >= 200 && ret_answer->status < 300)
+		fetch_memory_add(memory, key, exchange_now(x), ret_answer);
+	return OK;
+}
