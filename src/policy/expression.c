@@ -5,6 +5,8 @@
 #include "base/assert.h"
 #include "policy/expression_private.h"
 
+enum { TOLD_MAX = 1024 };
+
 static void read_node(struct reader *reader, const struct node *node, void *ret_member)
 {
 	(void)reader;
@@ -42,6 +44,8 @@ result expression_compile(const struct policy_compile *compile, const struct nod
 {
 	struct diagnostics *diagnostics = compile->reader->diagnostics;
 	struct expression_error error;
+	const struct expression *parsed;
+	struct expression *expression;
 
 	*ret_expression = NULL;
 	if (node->kind != NODE_SCALAR) {
@@ -49,11 +53,15 @@ result expression_compile(const struct policy_compile *compile, const struct nod
 				 "want an expression in one text, such as 'request.method == \"GET\"'");
 		return error_make(ERROR_INVALID, "no expression");
 	}
-	if (expression_parse(compile->reader->arena, compile->regexes, node->text, want, ret_expression,
-			     &error))
-		return OK;
-	report(diagnostics, node, &error);
-	return error_make(ERROR_INVALID, "the expression is wrong");
+	if (!expression_parse(compile->reader->arena, compile->regexes, node->text, want, &parsed, &error)) {
+		report(diagnostics, node, &error);
+		return error_make(ERROR_INVALID, "the expression is wrong");
+	}
+	expression = ARENA_NEW(compile->reader->arena, struct expression);
+	*expression = *parsed;
+	expression->is_expanded = node->is_expanded;
+	*ret_expression = expression;
+	return OK;
 }
 
 /* The operands of the new node are copies: an operand is linked to its neighbour, and may be in use
@@ -75,7 +83,8 @@ const struct expression *expression_both(struct arena *arena, const struct expre
 	operands[0].next = &operands[1];
 	*root = (struct expression_node) { .op = OP_AND, .type = TYPE_BOOL, .first = operands };
 	*both = (struct expression) { .root = root,
-				      .needs_identity = a->needs_identity || b->needs_identity };
+				      .needs_identity = a->needs_identity || b->needs_identity,
+				      .is_expanded = a->is_expanded || b->is_expanded };
 	return both;
 }
 
@@ -103,4 +112,16 @@ bool expression_number(const struct expression *expression, const struct view *v
 bool expression_needs_identity(const struct expression *expression)
 {
 	return expression->needs_identity;
+}
+
+void expression_tell(const struct expression *expression, FILE *to)
+{
+	char text[TOLD_MAX];
+	struct buf out = buf_over(text, sizeof text);
+
+	expression_print(expression, &out);
+	if (expression->is_expanded)
+		fputs("${...}", to);
+	else
+		fprintf(to, "%.*s%s", STR_ARG(buf_str(&out)), buf_overflowed(&out) ? "..." : "");
 }

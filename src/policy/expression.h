@@ -55,4 +55,7 @@ bool expression_needs_identity(const struct expression *expression);
 void expression_print(const struct expression *expression, struct buf *out);
 /* In one form, however it was written; compiling that gives the same again. */
 
+void expression_tell(const struct expression *expression, FILE *to);
+/* The same for people: cut where it is long, and nothing of what ${...} stands for. */
+
 extern const struct field_form expression_form; /* member: const struct node *; the text as it stands */

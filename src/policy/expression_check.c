@@ -3,7 +3,7 @@
  * Types. Each node is checked as it is made, when its operands have theirs; what is dynamic fits everywhere
  * and is looked at when it is known.
  */
-#include "policy/expression_private.h"
+#include "policy/expression_parser.h"
 #include "route/regex.h"
 
 static const char *const type_words[] = {

@@ -13,116 +13,11 @@
  *                | NAME "(" expression ")" | NAME [ "." NAME ]
  *     constant   = STRING | [ "-" ] INT | [ "-" ] DOUBLE | "true" | "false"
  *
- * Whatever nests goes through enter(), so that neither parsing nor evaluating can run out of stack.
+ * Whatever nests goes through parser_enter(), so that neither parsing nor evaluating can run out of stack.
  */
-#include "policy/expression_private.h"
+#include "policy/expression_parser.h"
 
 enum { LIST_MAX = 256, OPERANDS_MAX = 128 };
-
-struct expression_node *expression_fail(struct expression_parser *parser, size_t at, const char *format, ...)
-{
-	va_list arguments;
-
-	if (parser->failed)
-		return NULL;
-	va_start(arguments, format);
-	parser->why = arena_vprintf(parser->arena, format, arguments);
-	va_end(arguments);
-	parser->failed = true;
-	parser->error_at = at;
-	return NULL;
-}
-
-static struct expression_node *node_bare(struct expression_parser *parser, enum expression_op op, size_t at)
-{
-	struct expression_node *node;
-
-	if (++parser->nodes > EXPRESSION_NODES_MAX)
-		return expression_fail(parser, at, "the expression is too long");
-	node = ARENA_NEW(parser->arena, struct expression_node);
-	*node = (struct expression_node) { .op = op, .at = at, .depth = 1, .element = TYPE_DYNAMIC };
-	return node;
-}
-
-struct expression_node *expression_node_new(struct expression_parser *parser, enum expression_op op,
-					    size_t at, struct expression_node *const *operands, size_t count)
-{
-	struct expression_node *node = node_bare(parser, op, at);
-
-	for (size_t i = count; node && i-- > 0;) {
-		if (!operands[i])
-			return NULL;
-		operands[i]->next = node->first;
-		node->first = operands[i];
-		if (operands[i]->depth >= node->depth)
-			node->depth = operands[i]->depth + 1;
-	}
-	if (!node || !expression_check(parser, node))
-		return NULL;
-	if (node->depth > EXPRESSION_DEPTH_MAX)
-		return expression_fail(parser, at, "the expression is nested too deeply");
-	return node;
-}
-
-/* Tokens. */
-
-static void advance(struct expression_parser *parser)
-{
-	struct token *token = &parser->token;
-
-	*token = expression_token(parser->arena, parser->text, token->at + token->text.len);
-	if (token->kind == TOKEN_WRONG)
-		expression_fail(parser, token->at, "%s", token->why);
-}
-
-static bool is_sign(const struct expression_parser *parser, const char *sign)
-{
-	return parser->token.kind == TOKEN_SIGN && str_eq(parser->token.text, str_of(sign));
-}
-
-static bool is_word(const struct expression_parser *parser, const char *word)
-{
-	return parser->token.kind == TOKEN_NAME && str_eq(parser->token.text, str_of(word));
-}
-
-static bool take_sign(struct expression_parser *parser, const char *sign)
-{
-	if (!is_sign(parser, sign))
-		return false;
-	advance(parser);
-	return true;
-}
-
-/* Something else than `words` stands there. */
-static struct expression_node *unexpected(struct expression_parser *parser, const char *words)
-{
-	const struct token *token = &parser->token;
-
-	if (token->kind == TOKEN_END)
-		return expression_fail(parser, token->at, "want %s here, but the expression ends", words);
-	return expression_fail(parser, token->at, "want %s here, not %.*s", words, STR_ARG(token->text));
-}
-
-static bool want_sign(struct expression_parser *parser, const char *sign, const char *words)
-{
-	if (take_sign(parser, sign))
-		return true;
-	unexpected(parser, words);
-	return false;
-}
-
-static bool enter(struct expression_parser *parser)
-{
-	if (++parser->nesting <= EXPRESSION_DEPTH_MAX)
-		return true;
-	expression_fail(parser, parser->token.at, "the expression is nested too deeply");
-	return false;
-}
-
-static void leave(struct expression_parser *parser)
-{
-	parser->nesting--;
-}
 
 /* The rules. */
 
@@ -131,7 +26,7 @@ static struct expression_node *parse_expression(struct expression_parser *parser
 static struct expression_node *constant_node(struct expression_parser *parser, size_t at,
 					     enum expression_type type, struct operand value)
 {
-	struct expression_node *node = node_bare(parser, OP_CONSTANT, at);
+	struct expression_node *node = parser_node(parser, OP_CONSTANT, at);
 
 	if (node) {
 		node->type = type;
@@ -144,18 +39,18 @@ static struct expression_node *constant_node(struct expression_parser *parser, s
 static struct expression_node *parse_number(struct expression_parser *parser)
 {
 	size_t at = parser->token.at;
-	bool is_negative = take_sign(parser, "-");
+	bool is_negative = parser_take_sign(parser, "-");
 	struct token token = parser->token;
 
 	if (token.kind == TOKEN_INT) {
-		advance(parser);
+		parser_advance(parser);
 		token.integer = is_negative ? -token.integer : token.integer;
 		return constant_node(parser, at, TYPE_INT,
 				     (struct operand) { .kind = OPERAND_INT, .integer = token.integer });
 	}
 	if (token.kind != TOKEN_DOUBLE)
-		return unexpected(parser, "a number");
-	advance(parser);
+		return parser_unexpected(parser, "a number");
+	parser_advance(parser);
 	token.real = is_negative ? -token.real : token.real;
 	return constant_node(parser, at, TYPE_DOUBLE,
 			     (struct operand) { .kind = OPERAND_DOUBLE, .real = token.real });
@@ -165,23 +60,24 @@ static bool is_constant(const struct expression_parser *parser)
 {
 	enum token_kind kind = parser->token.kind;
 
-	return kind == TOKEN_STRING || kind == TOKEN_INT || kind == TOKEN_DOUBLE || is_sign(parser, "-") ||
-	       is_word(parser, "true") || is_word(parser, "false");
+	return kind == TOKEN_STRING || kind == TOKEN_INT || kind == TOKEN_DOUBLE ||
+	       parser_at_sign(parser, "-") || parser_at_word(parser, "true") ||
+	       parser_at_word(parser, "false");
 }
 
 static struct expression_node *parse_constant(struct expression_parser *parser)
 {
 	struct token token = parser->token;
-	struct operand truth = { .kind = OPERAND_BOOL, .boolean = is_word(parser, "true") };
+	struct operand truth = { .kind = OPERAND_BOOL, .boolean = parser_at_word(parser, "true") };
 
 	if (token.kind == TOKEN_STRING) {
-		advance(parser);
+		parser_advance(parser);
 		return constant_node(parser, token.at, TYPE_STRING,
 				     (struct operand) { .kind = OPERAND_STRING, .text = token.string });
 	}
 	if (token.kind != TOKEN_NAME)
 		return parse_number(parser);
-	advance(parser);
+	parser_advance(parser);
 	return constant_node(parser, token.at, TYPE_BOOL, truth);
 }
 
@@ -193,7 +89,7 @@ static bool parse_item(struct expression_parser *parser, struct expression_node 
 	bool is_first = list->constant.list.count == 0;
 
 	if (!item) {
-		unexpected(parser, "a constant of a list");
+		parser_unexpected(parser, "a constant of a list");
 		return false;
 	}
 	if (!is_first && item->type != list->element) {
@@ -202,7 +98,7 @@ static bool parse_item(struct expression_parser *parser, struct expression_node 
 	}
 	list->element = item->type;
 	*ret_item = item->constant;
-	return is_sign(parser, "]") || want_sign(parser, ",", "a comma or ]");
+	return parser_at_sign(parser, "]") || parser_want_sign(parser, ",", "a comma or ]");
 }
 
 /* Items are constants of one type, so that nothing is built when it is evaluated. */
@@ -212,8 +108,8 @@ static struct expression_node *parse_list(struct expression_parser *parser)
 	struct expression_node *list =
 		constant_node(parser, parser->token.at, TYPE_LIST, (struct operand) { .kind = OPERAND_LIST });
 
-	advance(parser);
-	while (list && !is_sign(parser, "]")) {
+	parser_advance(parser);
+	while (list && !parser_at_sign(parser, "]")) {
 		if (list->constant.list.count == LIST_MAX)
 			return expression_fail(parser, parser->token.at, "the list is too long");
 		if (!parse_item(parser, list, &items[list->constant.list.count]))
@@ -226,7 +122,7 @@ static struct expression_node *parse_list(struct expression_parser *parser)
 	if (list->constant.list.count)
 		memcpy(kept, items, list->constant.list.count * sizeof *items);
 	list->constant.list.at = kept;
-	advance(parser);
+	parser_advance(parser);
 	return list;
 }
 
@@ -235,7 +131,7 @@ static struct expression_node *parse_until(struct expression_parser *parser, con
 {
 	struct expression_node *inner = parse_expression(parser);
 
-	return inner && want_sign(parser, end, end) ? inner : NULL;
+	return inner && parser_want_sign(parser, end, end) ? inner : NULL;
 }
 
 static const enum expression_op functions[] = { OP_HAS, OP_SIZE, OP_TO_INT, OP_TO_STRING, OP_TO_TIMESTAMP };
@@ -269,7 +165,7 @@ static struct expression_node *parse_call(struct expression_parser *parser, cons
 	struct expression_node *operands[2] = { receiver };
 	size_t count = receiver ? 1 : 0;
 
-	advance(parser);
+	parser_advance(parser);
 	if (op == OPS)
 		return NULL;
 	operands[count++] = parse_until(parser, ")");
@@ -279,7 +175,7 @@ static struct expression_node *parse_call(struct expression_parser *parser, cons
 static struct expression_node *source_node(struct expression_parser *parser, size_t at,
 					   const struct expression_source *source)
 {
-	struct expression_node *node = node_bare(parser, OP_SOURCE, at);
+	struct expression_node *node = parser_node(parser, OP_SOURCE, at);
 
 	if (!node)
 		return NULL;
@@ -314,15 +210,15 @@ static struct expression_node *parse_source(struct expression_parser *parser, co
 
 	if (source)
 		return source_node(parser, first->at, source);
-	if (!take_sign(parser, "."))
+	if (!parser_take_sign(parser, "."))
 		return unknown_source(parser, first->at, first->text);
 	if (parser->token.kind != TOKEN_NAME)
-		return unexpected(parser, "a name");
+		return parser_unexpected(parser, "a name");
 	whole = arena_join(parser->arena, (str[]) { first->text, STR("."), parser->token.text }, 3);
 	source = expression_source_find(whole);
 	if (!source)
 		return unknown_source(parser, first->at, whole);
-	advance(parser);
+	parser_advance(parser);
 	return source_node(parser, first->at, source);
 }
 
@@ -332,14 +228,14 @@ static struct expression_node *parse_primary(struct expression_parser *parser)
 
 	if (is_constant(parser))
 		return parse_constant(parser);
-	if (is_sign(parser, "["))
+	if (parser_at_sign(parser, "["))
 		return parse_list(parser);
-	if (take_sign(parser, "("))
+	if (parser_take_sign(parser, "("))
 		return parse_until(parser, ")");
-	if (name.kind != TOKEN_NAME || is_word(parser, "in"))
-		return unexpected(parser, "a value");
-	advance(parser);
-	return is_sign(parser, "(") ? parse_call(parser, &name, NULL) : parse_source(parser, &name);
+	if (name.kind != TOKEN_NAME || parser_at_word(parser, "in"))
+		return parser_unexpected(parser, "a value");
+	parser_advance(parser);
+	return parser_at_sign(parser, "(") ? parse_call(parser, &name, NULL) : parse_source(parser, &name);
 }
 
 /* A field of the request that is asked for by a constant is found by its number. */
@@ -360,9 +256,9 @@ static struct expression_node *parse_selection(struct expression_parser *parser,
 	struct token name = parser->token;
 
 	if (name.kind != TOKEN_NAME)
-		return unexpected(parser, "a name");
-	advance(parser);
-	if (is_sign(parser, "("))
+		return parser_unexpected(parser, "a name");
+	parser_advance(parser);
+	if (parser_at_sign(parser, "("))
 		return parse_call(parser, &name, base);
 	return index_node(parser, name.at, base,
 			  constant_node(parser, name.at, TYPE_STRING,
@@ -371,19 +267,19 @@ static struct expression_node *parse_selection(struct expression_parser *parser,
 
 static struct expression_node *parse_member(struct expression_parser *parser)
 {
-	struct expression_node *node = enter(parser) ? parse_primary(parser) : NULL;
+	struct expression_node *node = parser_enter(parser) ? parse_primary(parser) : NULL;
 
 	while (node) {
 		size_t at = parser->token.at;
 
-		if (take_sign(parser, "."))
+		if (parser_take_sign(parser, "."))
 			node = parse_selection(parser, node);
-		else if (take_sign(parser, "["))
+		else if (parser_take_sign(parser, "["))
 			node = index_node(parser, at, node, parse_until(parser, "]"));
 		else
 			break;
 	}
-	leave(parser);
+	parser_leave(parser);
 	return node;
 }
 
@@ -392,10 +288,10 @@ static struct expression_node *parse_unary(struct expression_parser *parser)
 	size_t at = parser->token.at;
 	struct expression_node *operand;
 
-	if (!take_sign(parser, "!"))
+	if (!parser_take_sign(parser, "!"))
 		return parse_member(parser);
-	operand = enter(parser) ? parse_unary(parser) : NULL;
-	leave(parser);
+	operand = parser_enter(parser) ? parse_unary(parser) : NULL;
+	parser_leave(parser);
 	return expression_node_new(parser, OP_NOT, at, &operand, 1);
 }
 
@@ -407,7 +303,7 @@ static struct expression_node *parse_sum(struct expression_parser *parser)
 		size_t at = parser->token.at;
 		struct expression_node *operands[2] = { sum };
 
-		if (!take_sign(parser, "+"))
+		if (!parser_take_sign(parser, "+"))
 			break;
 		operands[1] = parse_unary(parser);
 		sum = expression_node_new(parser, OP_ADD, at, operands, 2);
@@ -419,11 +315,11 @@ static struct expression_node *parse_sum(struct expression_parser *parser)
 static enum expression_op take_comparison(struct expression_parser *parser)
 {
 	for (enum expression_op op = OP_EQ; op <= OP_GE; op++)
-		if (take_sign(parser, expression_sign(op)))
+		if (parser_take_sign(parser, expression_sign(op)))
 			return op;
-	if (!is_word(parser, "in"))
+	if (!parser_at_word(parser, "in"))
 		return OPS;
-	advance(parser);
+	parser_advance(parser);
 	return OP_IN;
 }
 
@@ -453,7 +349,7 @@ parse_chain(struct expression_parser *parser, enum expression_op op,
 			return NULL;
 		if (count == OPERANDS_MAX)
 			return expression_fail(parser, parser->token.at, "the expression is too long");
-	} while (take_sign(parser, expression_sign(op)));
+	} while (parser_take_sign(parser, expression_sign(op)));
 	return count == 1 ? operands[0] : expression_node_new(parser, op, at, operands, count);
 }
 
@@ -472,10 +368,10 @@ static struct expression_node *parse_choice(struct expression_parser *parser)
 	struct expression_node *operands[3] = { parse_or(parser) };
 	size_t at = parser->token.at;
 
-	if (!operands[0] || !take_sign(parser, "?"))
+	if (!operands[0] || !parser_take_sign(parser, "?"))
 		return operands[0];
 	operands[1] = parse_or(parser);
-	if (!operands[1] || !want_sign(parser, ":", "the : of ?:"))
+	if (!operands[1] || !parser_want_sign(parser, ":", "the : of ?:"))
 		return NULL;
 	operands[2] = parse_expression(parser);
 	return expression_node_new(parser, OP_CHOOSE, at, operands, 3);
@@ -483,9 +379,9 @@ static struct expression_node *parse_choice(struct expression_parser *parser)
 
 static struct expression_node *parse_expression(struct expression_parser *parser)
 {
-	struct expression_node *node = enter(parser) ? parse_choice(parser) : NULL;
+	struct expression_node *node = parser_enter(parser) ? parse_choice(parser) : NULL;
 
-	leave(parser);
+	parser_leave(parser);
 	return parser->failed ? NULL : node;
 }
 
@@ -525,11 +421,11 @@ bool expression_parse(struct arena *arena, struct regex_table *regexes, str text
 	if (text.len > EXPRESSION_LENGTH_MAX) {
 		expression_fail(&parser, 0, "the expression is longer than 8 KiB");
 	} else {
-		advance(&parser);
+		parser_advance(&parser);
 		root = parse_expression(&parser);
 	}
 	if (root && parser.token.kind != TOKEN_END)
-		unexpected(&parser, "an operator or the end");
+		parser_unexpected(&parser, "an operator or the end");
 	if (!parser.failed && root && is_wanted(&parser, root, want)) {
 		expression = ARENA_NEW(arena, struct expression);
 		*expression = (struct expression) { .root = root, .needs_identity = parser.needs_identity };

@@ -50,7 +50,7 @@ static void print_string(str text, struct buf *out)
 static void print_double(double real, struct buf *out)
 {
 	char text[40];
-	int len = snprintf(text, sizeof text, "%.17g", real);
+	int len = snprintf(text, sizeof text, "%.15g", real);
 
 	buf_put(out, (str) { text, (size_t)len });
 	if (!strpbrk(text, ".e"))

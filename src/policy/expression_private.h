@@ -73,6 +73,7 @@ struct expression_node {
 struct expression {
 	const struct expression_node *root;
 	bool needs_identity;
+	bool is_expanded; /* some of it came by ${...}, and may be a secret */
 };
 
 /* What a name stands for. A row has `get`, or `find` when it is a map. */
@@ -93,58 +94,6 @@ const struct expression_source *expression_source_find(str name);
 /* NULL when there is none of that name. */
 
 bool expression_is_client_ip(const struct expression_node *node);
-
-/* Tokens. */
-enum token_kind {
-	TOKEN_END,
-	TOKEN_NAME,
-	TOKEN_STRING,
-	TOKEN_INT,
-	TOKEN_DOUBLE,
-	TOKEN_SIGN, /* an operator or a bracket: its text says which */
-	TOKEN_WRONG,
-};
-
-struct token {
-	enum token_kind kind;
-	size_t at; /* offset in the text */
-	str text;  /* as written */
-	union {
-		str string; /* without quotes and escapes, in the arena */
-		int64_t integer;
-		double real;
-		const char *why; /* of TOKEN_WRONG */
-	};
-};
-
-struct token expression_token(struct arena *arena, str text, size_t at);
-/* The one that begins at or after `at`. */
-
-/* Parsing. */
-struct expression_parser {
-	struct arena *arena;
-	struct regex_table *regexes;
-	str text;
-	struct token token; /* the one that is looked at */
-	unsigned nesting;
-	size_t nodes;
-	bool needs_identity;
-	bool failed;
-	size_t error_at;
-	str why;
-};
-
-struct expression_node *expression_fail(struct expression_parser *parser, size_t at, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-/* Keeps the first mistake. NULL, for the caller to return. */
-
-struct expression_node *expression_node_new(struct expression_parser *parser, enum expression_op op,
-					    size_t at, struct expression_node *const *operands, size_t count);
-/* A node over operands, in their order, with its types checked. An operand that is NULL, which was reported,
- * makes it NULL. */
-
-bool expression_check(struct expression_parser *parser, struct expression_node *node);
-/* The type of a node whose operands have theirs. False after expression_fail(). */
 
 const char *expression_type_word(enum expression_type type);
 

@@ -3,11 +3,9 @@
  * Cutting the text of an expression into tokens. A token is read from a place in the text and knows where it
  * began, so that every mistake can be pointed at.
  */
-#include <stdlib.h>
+#include "policy/expression_parser.h"
 
-#include "policy/expression_private.h"
-
-enum { NUMBER_MAX = 64 };
+enum { POWER_MAX = 999 };
 
 static bool is_letter(char c)
 {
@@ -41,18 +39,43 @@ static bool is_of_name(char c)
 	return is_letter(c) || is_digit(c);
 }
 
-/* Copied with an end, as the C library wants it; it was checked byte by byte before. */
-static struct token take_double(struct token token)
-{
-	char digits[NUMBER_MAX + 1] = "";
+/* Decimals of so few digits and so small a power of ten are exact doubles, so one multiplication or division
+ * rounds as it should. */
+enum { DOUBLE_DIGITS = 15, DOUBLE_POWER = 22 };
 
-	if (token.text.len > NUMBER_MAX)
-		return wrong(token, "the number is too long");
-	memcpy(digits, token.text.ptr, token.text.len);
+static double scale(uint64_t digits, int64_t power)
+{
+	double ten = 1, value = (double)digits;
+
+	for (int64_t i = power < 0 ? -power : power; i > 0; i--)
+		ten *= 10;
+	return power < 0 ? value / ten : value * ten;
+}
+
+/* mantissa: digits with a point among them or none; power: what stands behind the e. */
+static struct token take_double(struct token token, str mantissa, int64_t power)
+{
+	static const uint64_t most = 1000000000000000; /* of DOUBLE_DIGITS digits, and one more */
+	uint64_t digits = 0;
+	bool is_behind = false;
+
+	for (size_t i = 0; i < mantissa.len; i++) {
+		if (mantissa.ptr[i] == '.') {
+			is_behind = true;
+			continue;
+		}
+		digits = digits * 10 + (uint64_t)(mantissa.ptr[i] - '0');
+		power -= is_behind;
+		if (digits >= most)
+			return wrong(token, "a double has at most 15 digits");
+	}
+	for (; power > DOUBLE_POWER && digits && digits * 10 < most; power--)
+		digits *= 10;
+	if (power < -DOUBLE_POWER || power > DOUBLE_POWER)
+		return wrong(token, "a double goes from 1e-22 to 1e22");
 	token.kind = TOKEN_DOUBLE;
-	token.real = strtod(digits, NULL);
-	/* Infinity compares with nothing in a useful way, and could not be printed. */
-	return token.real > 1.7976931348623157e308 ? wrong(token, "the number is too large") : token;
+	token.real = scale(digits, power);
+	return token;
 }
 
 static struct token take_int(struct token token)
@@ -68,28 +91,44 @@ static struct token take_int(struct token token)
 	return token;
 }
 
+/* What stands behind the e of a number, with a sign or without. False when nothing does, or too much. */
+static bool take_power(str text, size_t *at, int64_t *ret_power)
+{
+	bool is_negative = *at < text.len && text.ptr[*at] == '-';
+	uint64_t power;
+	size_t len;
+
+	*at += is_negative || (*at < text.len && text.ptr[*at] == '+');
+	len = run_of(text, *at, is_digit);
+	if (!str_to_u64(str_slice(text, *at, *at + len), POWER_MAX, &power))
+		return false;
+	*at += len;
+	*ret_power = is_negative ? -(int64_t)power : (int64_t)power;
+	return true;
+}
+
 /* "12", "1.5", "1e9", "2.5e-3". A point without a digit behind it is none of the number's. */
 static struct token take_number(str text, struct token token)
 {
-	size_t at = token.at + run_of(text, token.at, is_digit), mark;
+	size_t at = token.at + run_of(text, token.at, is_digit), mantissa;
+	int64_t power = 0;
 	bool is_double = false;
 
 	if (at + 1 < text.len && text.ptr[at] == '.' && is_digit(text.ptr[at + 1])) {
 		is_double = true;
 		at += 1 + run_of(text, at + 1, is_digit);
 	}
+	mantissa = at;
 	if (at < text.len && ascii_lower(text.ptr[at]) == 'e') {
-		mark = at + 1;
-		mark += mark < text.len && (text.ptr[mark] == '-' || text.ptr[mark] == '+');
-		if (!run_of(text, mark, is_digit))
-			return wrong(token, "want digits behind the e of a number");
 		is_double = true;
-		at = mark + run_of(text, mark, is_digit);
+		at++;
+		if (!take_power(text, &at, &power))
+			return wrong(token, "want a power of ten behind the e of a number");
 	}
 	token.text = str_slice(text, token.at, at);
 	if (at < text.len && is_of_name(text.ptr[at]))
 		return wrong(token, "a number ends where a name begins");
-	return is_double ? take_double(token) : take_int(token);
+	return is_double ? take_double(token, str_slice(text, token.at, mantissa), power) : take_int(token);
 }
 
 static bool unescape(char c, char *ret_byte)

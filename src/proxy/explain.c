@@ -8,6 +8,7 @@
  */
 #include "proxy/explain.h"
 
+#include "policy/expression.h"
 #include "proxy/admission.h"
 #include "proxy/rehearsal.h"
 
@@ -58,16 +59,34 @@ static void on_admitted(void *self, const struct exchange *x, enum reason reason
 		e->explained = reason == REASON_NONE ? EXPLAINED_MATCHED : EXPLAINED_NO_ROUTE;
 }
 
-static void tell_policies(struct explanation *e, const struct target *target)
+/* The condition, and what came of it where it was asked. */
+static void tell_when(struct explanation *e, const struct policy_instance *instance, const struct view *view)
 {
-	fprintf(e->to, "policies  %s\n", target->chain.count ? "" : "none");
-	for (size_t i = 0; i < target->chain.count; i++) {
-		const struct policy_instance *instance = &target->chain.at[i];
-		str kind = str_of(instance->policy->name);
+	uint64_t bit = (uint64_t)1 << instance->condition;
+
+	fputs(", when ", e->to);
+	expression_tell(instance->when, e->to);
+	if (view->settled & bit)
+		fputs(view->skipped & bit ? ": does not hold" : ": holds", e->to);
+}
+
+static void tell_policies(struct explanation *e, const struct policy_chain *chain, const struct view *view)
+{
+	fprintf(e->to, "policies  %s\n", chain->count ? "" : "none");
+	for (size_t i = 0; i < chain->count; i++) {
+		const struct policy_instance *instance = &chain->at[i];
 
 		fprintf(e->to, "  %zu. %.*s", i + 1, STR_ARG(instance->name));
-		fprintf(e->to, str_eq(kind, instance->name) ? "\n" : " (%s)\n", instance->policy->name);
+		if (!str_eq(str_of(instance->policy->name), instance->name))
+			fprintf(e->to, " (%s)", instance->policy->name);
+		if (instance->is_report)
+			fputs(", reports only", e->to);
+		if (instance->when)
+			tell_when(e, instance, view);
+		fputc('\n', e->to);
 	}
+	if (view->reported.len)
+		fprintf(e->to, "reported  %.*s\n", STR_ARG(view->reported));
 }
 
 static str first_host(const struct exchange *x, const struct roster *roster)
@@ -118,7 +137,7 @@ static void on_finished(void *self, const struct exchange *x, const struct excha
 		tell_refused(e, h1_error_text(x->request.error), h1_error_status(x->request.error));
 	if (e->explained != EXPLAINED_MATCHED)
 		return;
-	tell_policies(e, x->target);
+	tell_policies(e, &x->target->chain, &x->view);
 	if (x->target->split && x->attempts)
 		tell_split(e, x->target->split);
 	if (x->attempts)

@@ -17,7 +17,10 @@
 	"in.test }] } } }\n"                                                                             \
 	"  hello: { path: /hello, policies: [respond: { status: 418 }] }\n"                              \
 	"  pages: { path: /pages, methods: [PUT], upstream: u, policies: [cors: { origins: "             \
-	"\"https://a.test\" }] }\n"
+	"\"https://a.test\" }] }\n"                                                                      \
+	"  picky: { path: /picky, upstream: u, policies: [{ ip: { deny: [127.0.0.1] }, report: true }, " \
+	"{ use: tag, when: 'request.query.a == \"1\"' }, { request_id: {}, report: true, when: "         \
+	"'has(path.x)' }, { respond: {}, when: 'request.query.a == \"2\"' }] }\n"
 
 static const struct {
 	const char *name, *head;
@@ -49,6 +52,19 @@ static const struct {
 	  "Access-Control-Request-Method: PUT\r\n\r\n",
 	  EXPLAINED_MATCHED,
 	  { "preflight of PUT\n", "pages", "answer    403 by the gateway itself (cors_denied)\n" } },
+	{ "conditions and reports",
+	  "GET /picky?a=1 HTTP/1.1\r\nHost: h\r\n\r\n",
+	  EXPLAINED_MATCHED,
+	  { "  1. ip, reports only\n  2. tag (headers), when request.query[\"a\"] == \"1\": holds\n",
+	    "  3. request_id, reports only, when has(path[\"x\"]): does not hold\n",
+	    "  4. respond, when request.query[\"a\"] == \"2\": does not hold\nreported  ip=ip_denied\n",
+	    "upstream  u:" } },
+	{ "a condition that makes it answer",
+	  "GET /picky?a=2 HTTP/1.1\r\nHost: h\r\n\r\n",
+	  EXPLAINED_MATCHED,
+	  { "  2. tag (headers), when request.query[\"a\"] == \"1\": does not hold\n",
+	    "  4. respond, when request.query[\"a\"] == \"2\": holds\n",
+	    "answer    200 by the gateway itself (respond)\n" } },
 	{ "a path in another form",
 	  "GET /x/../orders/./%37 HTTP/1.1\r\nHost: h\r\n\r\n",
 	  EXPLAINED_MATCHED,
