@@ -73,7 +73,7 @@ static struct discovery *make(struct scene *scene, const char *yaml)
 	struct discovery_config config = { 0 };
 	struct reader reader = { .arena = &scene->arena, .diagnostics = diagnostics_new(&scene->arena) };
 	struct document *document;
-	struct discovery *discovery;
+	struct discovery *discovery = NULL;
 
 	assert_false(failed(document_parse(&scene->arena, STR("t.yaml"), str_of(yaml), NULL,
 					   reader.diagnostics, &document)));
