@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "base/random.h"
 #include "base/testing.h"
 
 enum { MAX = 1000, THREADS = 4 };
@@ -103,13 +104,13 @@ static void numbers_are_small_and_ones_own(void **state)
 {
 	struct registered *have[MAX] = { 0 };
 	bool is_used[MAX];
+	struct random random = { 5, 6 };
 	struct registry registry;
 
 	(void)state;
 	open(&registry);
-	srand(5);
 	for (unsigned round = 0; round < 20000; round++) {
-		unsigned name = (unsigned)rand() % 300;
+		unsigned name = (unsigned)random_below(&random, 300);
 
 		if (have[name])
 			registered_unref(have[name]);

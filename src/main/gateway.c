@@ -179,15 +179,16 @@ static void free_unused(void *argument)
 	}
 }
 
-/* From any thread. The first in the list calls for somebody to look at it. */
+/* From any thread. The first in the list calls for somebody to look at it; once there, it may be gone. */
 static void on_unused(struct edition *edition, void *owner)
 {
 	struct gateway *gateway = owner;
+	struct edition *first = atomic_load(&gateway->unused);
 
-	edition->next = atomic_load(&gateway->unused);
-	while (!atomic_compare_exchange_weak(&gateway->unused, &edition->next, edition))
-		continue;
-	if (!edition->next)
+	do
+		edition->next = first;
+	while (!atomic_compare_exchange_weak(&gateway->unused, &first, edition));
+	if (!first)
 		ASSERT(!failed(loop_post(gateway->options->control->loop, free_unused, gateway)));
 }
 
