@@ -6,13 +6,15 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import pytest
 
 from gatehouse import Gateway
 from simple import chunk, config, get, post
 from upstream import OK_ANSWER, Upstream
-from wire import DEADLINE, Answer, Request
+from wire import DEADLINE, Answer, Request, Truncated
 
 StartUpstream = Callable[..., Upstream]
 StartGateway = Callable[..., Gateway]
@@ -261,3 +263,43 @@ def test_who_leaves_while_it_is_delayed_is_not_waited_for(upstream: StartUpstrea
             break
     assert (entry["status"], entry.get("reason")) == (499, "client_aborted")
     assert service.requests == []
+
+
+def test_a_timeout_counts_the_upload(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service = upstream()
+    running = gateway(having(service.address, {"timeout": {"total": "300ms"}}))
+    with running.connect() as client:
+        client.send(get("/", "Transfer-Encoding: chunked\r\n", "POST") + chunk(b"some"))
+        assert client.read_answer().status == 504
+        assert client.is_closed_by_server()
+    assert reason_of_last(running, 1) in ("total_timeout", "upstream_timeout")  # whoever wakes first
+    assert service.requests == []
+
+
+def test_a_timeout_cuts_an_answer_off(upstream: StartUpstream, gateway: StartGateway) -> None:
+    def answer(_: Request) -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nsome"
+        assert released.wait(DEADLINE)
+        yield b"thing."
+
+    released = threading.Event()
+    running = gateway(having(upstream(answer).address, {"timeout": {"total": "300ms"}}))
+    with running.connect() as client:
+        client.send(get())
+        with pytest.raises(Truncated):
+            client.read_answer()
+    released.set()
+    entry = running.wait_for_log(1)[0]
+    assert (entry["status"], entry.get("reason")) == (200, "upstream_read_timeout")
+
+
+def test_the_shorter_timeout_holds(upstream: StartUpstream, gateway: StartGateway) -> None:
+    def answer(_: Request) -> bytes:
+        assert released.wait(DEADLINE)
+        return OK_ANSWER
+
+    released = threading.Event()
+    service = upstream(answer)
+    running = gateway(having(service.address, {"timeout": {"total": "1d"}}, timeouts={"total": "200ms"}))
+    assert ask(running, get()).status == 504
+    released.set()

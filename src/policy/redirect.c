@@ -10,7 +10,9 @@
 struct redirect {
 	str to;
 	int64_t status;
-	struct value to_value; /* compiled */
+	/* Compiled. */
+	struct value to_value;
+	str tail; /* of the host */
 };
 
 const struct field policy_redirect_fields[] = {
@@ -28,7 +30,7 @@ static result redirect_compile(struct policy_compile *compile, void *self)
 	result_value compiled = value_compile(compile->reader, to, VALUE_URL, 0, &p->to_value);
 
 	if (!failed(compiled) && p->to.len)
-		compiled = value_url_check(compile->reader, to, &p->to_value);
+		compiled = value_url_check(compile->reader, to, &p->to_value, &p->tail);
 	if (p->status <= 302 || p->status >= 307)
 		return compiled;
 	diagnostic_error(compile->reader->diagnostics, node_find(compile->node, STR("status")),
@@ -52,7 +54,7 @@ static enum verdict redirect_request(const void *self, struct view *view)
 	if (failed(made))
 		return value_refuse(view, made);
 	url = without_empty_query(url);
-	if (!value_url_is_safe(url))
+	if (!value_url_is_safe(url, p->tail))
 		return view_refuse(view, REASON_REDIRECT_INVALID);
 	answer.fields.at = ARENA_NEW(view->arena, struct http_field);
 	answer.fields.max = 1;

@@ -115,6 +115,39 @@ static void what_comes_out_wrong_is_refused(void **state)
 	}
 }
 
+/* A regular expression may have taken slashes in. */
+static void a_parameter_cannot_end_the_host(void **state)
+{
+	static const struct {
+		const char *policies, *parameter, *want;
+	} asked[] = {
+		{ TO("https://${path.p}.example.com/"), "evil.test/x", NULL },
+		{ TO("https://${path.p}.example.com/"), "evil.test?x", NULL },
+		{ TO("https://${path.p}.example.com/"), "evil.test", "https://evil.test.example.com/" },
+		{ TO("https://a.example.com/${path.p}"), "/evil.test/x",
+		  "https://a.example.com//evil.test/x" },
+		{ TO("/${path.p}"), "/evil.test/x", NULL },
+		{ TO("/${path.p}"), "evil.test/x", "/evil.test/x" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(asked); i++) {
+		struct bench *bench = bench_new(asked[i].policies);
+		struct route_parameter parameter = { STR("p"), str_of(asked[i].parameter) };
+		enum reason want = asked[i].want ? REASON_REDIRECT : REASON_REDIRECT_INVALID;
+
+		assert_string_equal(bench_errors(bench), "");
+		bench_ask(bench, "GET /", "");
+		bench->view.parameters = &parameter;
+		assert_int_equal(bench_request(bench), POLICY_ANSWERED);
+		if (bench->view.answer.reason != want)
+			fail_msg("%s with %s", asked[i].policies, asked[i].parameter);
+		if (asked[i].want)
+			assert_true(str_eq(bench->view.answer.fields.at[0].value, str_of(asked[i].want)));
+		bench_free(&bench);
+	}
+}
+
 static void mistakes_are_reported(void **state)
 {
 	static const char choose[] = "anybody could choose the host",
@@ -183,6 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row),
 		cmocka_unit_test(what_comes_out_wrong_is_refused),
+		cmocka_unit_test(a_parameter_cannot_end_the_host),
 		cmocka_unit_test(mistakes_are_reported),
 	};
 

@@ -156,11 +156,12 @@ static struct authority find_authority(struct url_text *url)
 	return authority;
 }
 
-static result check_authority(struct url_text *url)
+static result check_authority(struct url_text *url, str *ret_tail)
 {
 	struct authority authority = find_authority(url);
 	struct host host;
 
+	*ret_tail = authority.tail;
 	if (authority.is_own && is_port(authority.tail))
 		return OK;
 	if (authority.has_values && !is_domain(authority.tail))
@@ -191,13 +192,15 @@ static bool is_local_path(const struct url_text *url)
 	return url->value->count < 2 || url->value->at[1].what != WHAT_PATH;
 }
 
-result value_url_check(struct reader *reader, const struct node *node, const struct value *value)
+result value_url_check(struct reader *reader, const struct node *node, const struct value *value,
+		       str *ret_tail)
 {
 	struct url_text url = { .reader = reader, .node = node, .value = value };
 
+	*ret_tail = (str) { 0 };
 	TRY(check_literals(&url));
 	if (skip_scheme(&url))
-		return check_authority(&url);
+		return check_authority(&url, ret_tail);
 	if (str_starts(literal_at(&url), STR("/")) && !is_local_path(&url))
 		return refuse(&url, "a browser takes what follows // for a host");
 	if (!is_local_path(&url))
@@ -207,14 +210,15 @@ result value_url_check(struct reader *reader, const struct node *node, const str
 	return OK;
 }
 
-bool value_url_is_safe(str url)
+bool value_url_is_safe(str url, str tail)
 {
 	struct host host;
 	str rest = str_skip(url, str_starts(url, STR("https://")) ? 8 : 7);
+	str authority = str_slice(rest, 0, authority_len(rest));
 
 	if (str_starts(url, STR("/")))
 		return url.len == 1 || !is_slash(url.ptr[1]);
 	if (!str_starts(url, STR("https://")) && !str_starts(url, STR("http://")))
 		return false;
-	return host_parse(str_slice(rest, 0, authority_len(rest)), &host);
+	return str_ends(authority, tail) && host_parse(authority, &host);
 }

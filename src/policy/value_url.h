@@ -11,8 +11,11 @@
 
 #include "policy/value.h"
 
-result value_url_check(struct reader *reader, const struct node *node, const struct value *value);
-/* Of a value compiled from that node for VALUE_URL. ERROR_INVALID after a report. */
+result value_url_check(struct reader *reader, const struct node *node, const struct value *value,
+		       str *ret_tail);
+/* Of a value compiled from that node for VALUE_URL. *ret_tail: what the host and port of all that comes out
+ * end in, which is for value_url_is_safe(). ERROR_INVALID after a report. */
 
-bool value_url_is_safe(str url);
-/* What came out: an absolute path that no browser takes for a host ("//evil.test"), or a URL with a host. */
+bool value_url_is_safe(str url, str tail);
+/* What came out: an absolute path that no browser takes for a host ("//evil.test"), or a URL with a host that
+ * ends so. A value can hold a slash where a rule's regular expression took one in. */
