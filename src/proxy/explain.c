@@ -96,26 +96,6 @@ static str first_host(const struct exchange *x, const struct roster *roster)
 	return roster->members[0].endpoint->text;
 }
 
-static const char *const sticky_words[] = {
-	[STICKY_NONE] = "by chance",
-	[STICKY_CONSUMER] = "by consumer",
-	[STICKY_COOKIE] = "by cookie",
-	[STICKY_CLIENT_IP] = "by client_ip",
-};
-
-/* Who shares, and what the choice beneath was made by. */
-static void tell_split(struct explanation *e, const struct split *split)
-{
-	fputs("weighted ", e->to);
-	for (size_t i = 0; i < split->count; i++)
-		fprintf(e->to, " %.*s %u%s", STR_ARG(split->shares[i].upstream->name),
-			split->shares[i].weight, i + 1 < split->count ? "," : "");
-	fprintf(e->to, "; %s", sticky_words[split->sticky.kind]);
-	if (split->sticky.cookie.len)
-		fprintf(e->to, " %.*s", STR_ARG(split->sticky.cookie));
-	fputs("\n", e->to);
-}
-
 static void tell_upstream(struct explanation *e, const struct exchange *x)
 {
 	const struct upstream *upstream = x->upstream;
@@ -139,7 +119,7 @@ static void on_finished(void *self, const struct exchange *x, const struct excha
 		return;
 	tell_policies(e, &x->target->chain, &x->view);
 	if (x->target->split && x->attempts)
-		tell_split(e, x->target->split);
+		fprintf(e->to, "weighted  %.*s\n", STR_ARG(split_print(x->target->split, &x->arena)));
 	if (x->attempts)
 		tell_upstream(e, x);
 	else

@@ -144,3 +144,23 @@ const struct share *split_choose(const struct split *split, uint64_t key)
 	}
 	return first;
 }
+
+/* ---- in words ---- */
+
+static const char *const sticky_words[] = {
+	[STICKY_NONE] = "by chance",
+	[STICKY_CONSUMER] = "by consumer",
+	[STICKY_COOKIE] = "by cookie ",
+	[STICKY_CLIENT_IP] = "by client_ip",
+};
+
+str split_print(const struct split *split, struct arena *arena)
+{
+	str text = { 0 };
+
+	for (size_t i = 0; i < split->count; i++)
+		text = arena_printf(arena, "%.*s%s%.*s %u", STR_ARG(text), i ? ", " : "",
+				    STR_ARG(split->shares[i].upstream->name), split->shares[i].weight);
+	return arena_printf(arena, "%.*s; %s%.*s", STR_ARG(text), sticky_words[split->sticky.kind],
+			    STR_ARG(split->sticky.cookie));
+}

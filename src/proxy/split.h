@@ -57,6 +57,9 @@ const struct share *split_choose(const struct split *split, uint64_t key);
 uint64_t split_key(str text);
 /* Of a sticky text; the same everywhere and for ever. At random stands for none: random_next(). */
 
+str split_print(const struct split *split, struct arena *arena);
+/* For people: "orders 95, orders-next 5; by cookie gw". */
+
 str split_cookie_path(str path);
 /* What of an API's path stands before its first variable part, and before what no cookie can say; at least
  * "/". */

@@ -242,6 +242,31 @@ static void stickiness_is_read_and_checked(void **state)
 	}
 }
 
+static void a_split_is_told_in_words(void **state)
+{
+	static const uint32_t shares[] = { 95, 5 };
+	static const struct {
+		struct sticky_config sticky;
+		const char *want;
+	} rows[] = {
+		{ { STICKY_NONE, { 0 } }, "orders 95, orders-next 5; by chance" },
+		{ { STICKY_CLIENT_IP, { 0 } }, "orders 95, orders-next 5; by client_ip" },
+		{ { STICKY_CONSUMER, { 0 } }, "orders 95, orders-next 5; by consumer" },
+		{ { STICKY_COOKIE, STR_INIT("gw") }, "orders 95, orders-next 5; by cookie gw" },
+	};
+	struct bench bench;
+	struct arena arena;
+
+	(void)state;
+	bench_open(&bench, shares, 2);
+	arena_init(&arena, NULL, ARENA_MAX);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		bench.split.sticky = rows[i].sticky;
+		assert_text(split_print(&bench.split, &arena), rows[i].want);
+	}
+	arena_fini(&arena);
+}
+
 static void the_cookie_is_for_the_api_alone(void **state)
 {
 	static const struct {
@@ -277,6 +302,7 @@ int main(void)
 		cmocka_unit_test(a_key_is_the_same_for_ever),
 		cmocka_unit_test(weights_are_read_and_checked),
 		cmocka_unit_test(stickiness_is_read_and_checked),
+		cmocka_unit_test(a_split_is_told_in_words),
 		cmocka_unit_test(the_cookie_is_for_the_api_alone),
 	};
 
