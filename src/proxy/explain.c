@@ -96,6 +96,14 @@ static str first_host(const struct exchange *x, const struct roster *roster)
 	return roster->members[0].endpoint->text;
 }
 
+/* Who shares, and what the choice beneath was made by. */
+static void tell_split(struct explanation *e, const struct exchange *x)
+{
+	str words = split_print(x->target->split, x->view.arena);
+
+	fprintf(e->to, "weighted  %.*s\n", STR_ARG(words));
+}
+
 static void tell_upstream(struct explanation *e, const struct exchange *x)
 {
 	const struct upstream *upstream = x->upstream;
@@ -119,7 +127,7 @@ static void on_finished(void *self, const struct exchange *x, const struct excha
 		return;
 	tell_policies(e, &x->target->chain, &x->view);
 	if (x->target->split && x->attempts)
-		fprintf(e->to, "weighted  %.*s\n", STR_ARG(split_print(x->target->split, &x->arena)));
+		tell_split(e, x);
 	if (x->attempts)
 		tell_upstream(e, x);
 	else
