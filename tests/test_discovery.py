@@ -194,6 +194,17 @@ def test_a_reload_finds_before_it_serves(upstream: StartUpstream, gateway: Start
     assert {status for _, status, _ in got} == {200}, running.errors
 
 
+def test_another_process_finds_before_it_serves(upstream: StartUpstream, gateway: StartGateway,
+                                                dnsmasq: StartDnsmasq) -> None:
+    first = upstream(named("first"))
+    dns = dnsmasq({"app.test": [FIRST]})
+    running = gateway(config(dns, port=first.port))
+    client = Client(running)
+    running.replace()
+    assert endpoints_of(running) == {"first"}
+    assert {status for _, status, _ in client.end()} == {200}, running.errors
+
+
 def test_commands_show_the_name(dnsmasq: StartDnsmasq, tmp_path: Any) -> None:
     path = tmp_path / "gatehouse.yaml"
     path.write_text(json.dumps(config(dnsmasq({}), port=8080)), encoding="utf-8")

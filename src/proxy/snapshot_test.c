@@ -122,6 +122,18 @@ static const struct {
 	  "\"x\"\n" },
 	{ "an upstream without endpoints", LISTENER "upstreams: { u: {} }\napis: { x: { upstream: u } }\n",
 	  "t.yaml:2:14: error: upstreams.u: the key \"endpoints\" (or \"discovery\") is missing\n" },
+	{ "an upstream and several",
+	  LISTENER UPSTREAMS "apis: { x: { upstream: orders, weighted: { users: 1 } } }\n",
+	  "t.yaml:3:32: error: apis.x.weighted: instead of \"upstream\", not beside it\n" },
+	{ "a share of nobody", LISTENER UPSTREAMS "apis: { x: { weighted: { order: 1 } } }\n",
+	  "t.yaml:3:26: error: apis.x.weighted.order: no upstream is named \"order\"; did you mean "
+	  "\"orders\"?\n" },
+	{ "sticky without a choice",
+	  LISTENER UPSTREAMS "apis: { x: { upstream: orders, sticky: client_ip } }\n",
+	  "t.yaml:3:32: error: apis.x.sticky: needs \"weighted\"\n" },
+	{ "a split of which nobody has a weight",
+	  LISTENER UPSTREAMS "apis: { x: { weighted: { orders: 0 } } }\n",
+	  "t.yaml:3:24: error: apis.x.weighted: no upstream has a weight above 0\n" },
 	{ "rules that nobody can tell apart",
 	  LISTENER UPSTREAMS "apis: { x: { upstream: orders }, y: { upstream: users } }\n",
 	  "t.yaml:3:34: error: apis.y: can never be told apart from apis.x (line 3): same host, path and "
@@ -237,6 +249,66 @@ static void timeouts_are_mixed_key_by_key(void **state)
 	bench_close(&bench);
 }
 
+#define SPLITS                                                                                             \
+	LISTENER                                                                                           \
+	"upstreams:\n"                                                                                     \
+	"  one: { endpoints: [\"o:1\"], timeouts: { connect: 1s, idle: 3s } }\n"                           \
+	"  two: { endpoints: [\"t:1\"], timeouts: { connect: 11s, idle: 13s } }\n"                         \
+	"apis:\n"                                                                                          \
+	"  api: { path: \"/api/{v}\", weighted: { one: 9, two: 1 }, sticky: client_ip, timeouts: { idle: " \
+	"33s }, "                                                                                          \
+	"routes: {\n"                                                                                      \
+	"    same: { match: { path: /same } },\n"                                                          \
+	"    timed: { match: { path: /timed }, timeouts: { connect: 55s } },\n"                            \
+	"    kept: { match: { path: /kept }, sticky: \"cookie:gw\" },\n"                                   \
+	"    turned: { match: { path: /turned }, weighted: { two: 9, one: 0 } },\n"                        \
+	"    fixed: { match: { path: /fixed }, upstream: two } } }\n"
+
+static const struct {
+	const char *path;
+	const char *split; /* empty: none */
+	struct {
+		unsigned connect, idle;
+	} shares[2];
+} split_rows[] = {
+	{ "/api/1", "one 9, two 1; by client_ip", { { 1, 33 }, { 11, 33 } } },
+	{ "/api/1/same", "one 9, two 1; by client_ip", { { 1, 33 }, { 11, 33 } } },
+	{ "/api/1/timed", "one 9, two 1; by client_ip", { { 55, 33 }, { 55, 33 } } },
+	{ "/api/1/kept", "one 9, two 1; by cookie gw", { { 1, 33 }, { 11, 33 } } },
+	{ "/api/1/turned", "two 9, one 0; by client_ip", { { 11, 33 }, { 1, 33 } } },
+	{ "/api/1/fixed", "", { { 0, 0 } } },
+};
+
+/* What a route says of a split holds, and of the rest the API's. */
+static void splits_are_inherited_part_by_part(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	bench_open(&bench, SPLITS);
+	assert_string_equal(bench.printed, "");
+	for (size_t i = 0; i < COUNT_OF(split_rows); i++) {
+		const struct target *target = find(&bench, split_rows[i].path);
+		const struct split *split = target->split;
+
+		assert_row(!split == !*split_rows[i].split, i, split_rows[i].path);
+		assert_row(!split == (target->upstream != NULL), i, split_rows[i].path);
+		if (!split)
+			continue;
+		assert_text(split_print(split, &bench.snapshot->arena), split_rows[i].split);
+		assert_text(split->cookie_path, "/api/");
+		for (size_t j = 0; j < split->count; j++) {
+			const struct upstream_timeouts *timeouts = split->shares[j].timeouts;
+
+			assert_row(timeouts->connect == split_rows[i].shares[j].connect * SECOND, i,
+				   split_rows[i].path);
+			assert_row(timeouts->idle == split_rows[i].shares[j].idle * SECOND, i,
+				   split_rows[i].path);
+		}
+	}
+	bench_close(&bench);
+}
+
 #define CHAINS                                                                                             \
 	LISTENER UPSTREAMS "policies: { tag: { headers: { request: { set: { X-T: t } } } } }\n"            \
 			   "defaults: { policies: [request_id: {}] }\n"                                    \
@@ -318,6 +390,7 @@ int main(void)
 		cmocka_unit_test(references_that_lead_nowhere_are_told),
 		cmocka_unit_test(what_is_not_said_has_its_default),
 		cmocka_unit_test(timeouts_are_mixed_key_by_key),
+		cmocka_unit_test(splits_are_inherited_part_by_part),
 		cmocka_unit_test(routes_inherit_their_policies),
 		cmocka_unit_test(the_same_address_may_stand_in_two_snapshots),
 		cmocka_unit_test(a_file_that_is_not_there_is_told),
