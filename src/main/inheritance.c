@@ -16,18 +16,6 @@ enum { SYSTEMD_FIRST = 3 };
 
 static const char own_variable[] = "GATEHOUSE_SOCKETS";
 
-static void add(struct inheritance *inherited, str name, int fd, bool is_by_name)
-{
-	struct inherited *grown;
-
-	if (inherited->count == INHERITED_MAX || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
-		return;
-	grown = realloc(inherited->at, (inherited->count + 1) * sizeof *grown);
-	ASSERT(grown);
-	grown[inherited->count++] = (struct inherited) { name, fd, is_by_name };
-	inherited->at = grown;
-}
-
 static int hex_value(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -57,6 +45,19 @@ static str name_read(str text)
 	return (str) { name, len };
 }
 
+/* What is not open is nobody's. */
+static void add(struct inheritance *inherited, str name, int fd, bool is_by_name)
+{
+	struct inherited *grown;
+
+	if (inherited->count == INHERITED_MAX || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+		return;
+	grown = realloc(inherited->at, (inherited->count + 1) * sizeof *grown);
+	ASSERT(grown);
+	grown[inherited->count++] = (struct inherited) { name_read(name), fd, is_by_name };
+	inherited->at = grown;
+}
+
 static void take_own(struct inheritance *inherited, str list)
 {
 	str item, number, name;
@@ -64,7 +65,7 @@ static void take_own(struct inheritance *inherited, str list)
 
 	while (str_next(&list, ',', &item))
 		if (str_cut(item, ':', &number, &name) && str_to_u64(number, INT32_MAX, &fd))
-			add(inherited, name_read(name), (int)fd, false);
+			add(inherited, name, (int)fd, false);
 }
 
 /* Names are separated by colons, and an empty one is none. */
@@ -76,7 +77,7 @@ static void take_systemd(struct inheritance *inherited, uint64_t count, str name
 		if (!str_cut(names, ':', &name, &rest))
 			name = names;
 		names = rest;
-		add(inherited, name_read(name), SYSTEMD_FIRST + (int)i, true);
+		add(inherited, name, SYSTEMD_FIRST + (int)i, true);
 	}
 }
 

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "main/inheritance.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/testing.h"
+
+/* Listens on a port of its own. */
+static int listen_somewhere(struct address *ret_bound)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct address at;
+
+	assert_true(address_of_ip(STR("127.0.0.1"), 0, &at));
+	assert_int_equal(bind(fd, &at.any, at.len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	*ret_bound = (struct address) { .len = sizeof(struct sockaddr_un) };
+	assert_int_equal(getsockname(fd, &ret_bound->any, &ret_bound->len), 0);
+	return fd;
+}
+
+static struct address any_port(void)
+{
+	struct address at;
+
+	assert_true(address_of_ip(STR("127.0.0.1"), 0, &at));
+	return at;
+}
+
+/* What another process says, as this one would hear it. */
+static void set_own(const struct bequest *bequest)
+{
+	assert_true(str_starts(str_of(bequest->text), STR("GATEHOUSE_SOCKETS=")));
+	setenv("GATEHOUSE_SOCKETS", bequest->text + strlen("GATEHOUSE_SOCKETS="), 1);
+}
+
+static void test_nothing_is_inherited(void **state)
+{
+	struct inheritance inherited;
+	struct address wanted = any_port();
+	bool is_foreign;
+
+	(void)state;
+	inheritance_open(&inherited);
+	assert_int_equal(inherited.count, 0);
+	assert_int_equal(inheritance_take(&inherited, STR("main"), &wanted, &is_foreign), -1);
+	assert_int_equal(inheritance_take(NULL, STR("main"), &wanted, &is_foreign), -1);
+	inheritance_close(&inherited, NULL);
+}
+
+static const char *const names[] = { "main", "", "a,b:c", "100%", "na\xc3\xafve \"x\"", "%41", "%" };
+
+static void test_names_come_through(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		struct bequest bequest;
+		struct inheritance inherited;
+		struct address bound, wanted = any_port();
+		bool is_foreign = true;
+		int fd = listen_somewhere(&bound);
+
+		bequest_open(&bequest);
+		bequest_add(&bequest, fd, str_of(names[i]));
+		bequest_close(&bequest);
+		set_own(&bequest);
+		inheritance_open(&inherited);
+		assert_int_equal(inherited.count, 1);
+		assert_text(inherited.at[0].name, names[i]);
+		assert_null(getenv("GATEHOUSE_SOCKETS"));
+		assert_int_equal(inheritance_take(&inherited, str_of(names[i]), &wanted, &is_foreign), fd);
+		assert_false(is_foreign);
+		assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+		assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+		assert_int_equal(inheritance_take(&inherited, str_of(names[i]), &wanted, &is_foreign), -1);
+		inheritance_close(&inherited, NULL);
+		free(bequest.text);
+		close(fd);
+	}
+}
+
+static void test_a_place_counts_more_than_a_name(void **state)
+{
+	struct bequest bequest;
+	struct inheritance inherited;
+	struct address first, second, elsewhere;
+	bool is_foreign;
+	int a = listen_somewhere(&first), b = listen_somewhere(&second);
+
+	(void)state;
+	bequest_open(&bequest);
+	bequest_add(&bequest, a, STR("one"));
+	bequest_add(&bequest, b, STR("two"));
+	bequest_close(&bequest);
+	set_own(&bequest);
+	inheritance_open(&inherited);
+	assert_true(address_of_ip(STR("127.0.0.2"), 0, &elsewhere));
+	assert_int_equal(inheritance_take(&inherited, STR("one"), &elsewhere, &is_foreign), -1);
+	assert_int_equal(inheritance_take(&inherited, STR("renamed"), &second, &is_foreign), b);
+	assert_int_equal(inheritance_take(&inherited, STR("two"), &first, &is_foreign), a);
+	inheritance_close(&inherited, NULL);
+	free(bequest.text);
+	close(a);
+	close(b);
+}
+
+static void test_what_nobody_took_is_closed(void **state)
+{
+	struct bequest bequest;
+	struct inheritance inherited;
+	struct address bound;
+	int fd = listen_somewhere(&bound);
+
+	(void)state;
+	bequest_open(&bequest);
+	bequest_add(&bequest, fd, STR("main"));
+	bequest_close(&bequest);
+	set_own(&bequest);
+	inheritance_open(&inherited);
+	inheritance_close(&inherited, NULL);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	free(bequest.text);
+}
+
+static const char *const nonsense[] = { "",           ",",    ":",    "x:y", "3", "-1:main", "99999999999:a",
+					"200:nobody", ",,:,", "1e1:a" };
+
+static void test_what_makes_no_sense_is_nothing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(nonsense); i++) {
+		struct inheritance inherited;
+
+		setenv("GATEHOUSE_SOCKETS", nonsense[i], 1);
+		inheritance_open(&inherited);
+		assert_row(inherited.count == 0, i, nonsense[i]);
+		inheritance_close(&inherited, NULL);
+	}
+}
+
+/* Of systemd's: who they are meant for, how many, and their names. Descriptors 3 and on. */
+static const struct {
+	const char *pid, *count, *names;
+	size_t inherited;
+} systemd[] = {
+	{ "self", "1", "main", 1 },  { "self", "2", "main:other", 2 }, { "self", "2", "main", 2 },
+	{ "self", "1", NULL, 1 },    { "self", "0", "", 0 },           { "1", "1", "main", 0 },
+	{ "x", "1", "main", 0 },     { NULL, "1", "main", 0 },         { "self", "x", "main", 0 },
+	{ "self", NULL, "main", 0 }, { "self", "-1", "main", 0 },
+};
+
+static void set_or_not(const char *name, const char *value)
+{
+	char pid[24];
+
+	snprintf(pid, sizeof pid, "%d", (int)getpid());
+	unsetenv(name);
+	if (value)
+		setenv(name, strcmp(value, "self") == 0 ? pid : value, 1);
+}
+
+static void test_systemd_says_for_whom(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(systemd); i++) {
+		struct inheritance inherited;
+
+		for (int fd = 3; fd < 5; fd++)
+			if (fcntl(fd, F_GETFD) < 0)
+				assert_int_equal(dup2(0, fd), fd);
+		set_or_not("LISTEN_PID", systemd[i].pid);
+		set_or_not("LISTEN_FDS", systemd[i].count);
+		set_or_not("LISTEN_FDNAMES", systemd[i].names);
+		inheritance_open(&inherited);
+		assert_row(inherited.count == systemd[i].inherited, i, systemd[i].pid ? systemd[i].pid : "");
+		assert_null(getenv("LISTEN_PID"));
+		assert_null(getenv("LISTEN_FDS"));
+		assert_null(getenv("LISTEN_FDNAMES"));
+		if (inherited.count == 2) {
+			assert_text(inherited.at[0].name, "main");
+			assert_text(inherited.at[1].name, i == 1 ? "other" : "");
+			assert_true(inherited.at[0].is_by_name);
+		}
+		for (size_t j = 0; j < inherited.count; j++)
+			inherited.at[j].fd = -1; /* they may be somebody else's in this process */
+		inheritance_close(&inherited, NULL);
+	}
+}
+
+static void test_where_is_as_wanted(void **state)
+{
+	static const struct {
+		const char *wanted, *bound;
+		bool is_same_name, is_as_wanted;
+	} rows[] = {
+		{ "127.0.0.1:80", "127.0.0.1:80", false, true },
+		{ "127.0.0.1:80", "127.0.0.1:81", true, false },
+		{ "127.0.0.1:0", "127.0.0.1:81", true, true },
+		{ "127.0.0.1:0", "127.0.0.1:81", false, false },
+		{ "127.0.0.1:0", "127.0.0.2:81", true, false },
+		{ "[::1]:0", "[::1]:81", true, true },
+		{ "[::1]:0", "127.0.0.1:81", true, false },
+		{ "unix:/a", "unix:/a", false, true },
+		{ "unix:/a", "unix:/b", true, false },
+		{ "0.0.0.0:80", "127.0.0.1:80", true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct address_text text;
+		struct address wanted, bound;
+
+		assert_false(failed(address_text_parse(str_of(rows[i].wanted), &text)));
+		assert_true(address_of_text(&text, &wanted));
+		assert_false(failed(address_text_parse(str_of(rows[i].bound), &text)));
+		assert_true(address_of_text(&text, &bound));
+		assert_row(address_is_bound_as_wanted(&wanted, &bound, rows[i].is_same_name) ==
+				   rows[i].is_as_wanted,
+			   i, rows[i].wanted);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_is_inherited),
+		cmocka_unit_test(test_names_come_through),
+		cmocka_unit_test(test_a_place_counts_more_than_a_name),
+		cmocka_unit_test(test_what_nobody_took_is_closed),
+		cmocka_unit_test(test_what_makes_no_sense_is_nothing),
+		cmocka_unit_test(test_systemd_says_for_whom),
+		cmocka_unit_test(test_where_is_as_wanted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
