@@ -278,6 +278,29 @@ static void a_change_is_told_once(void **state)
 	scene_close(&scene);
 }
 
+/* Name servers turn their answers round from one to the next. */
+static void another_order_is_no_change(void **state)
+{
+	const struct zone_service one = { 0, 1, 8001, "one.test" }, two = { 0, 2, 8002, "one.test" };
+	struct scene scene;
+	struct discovery *discovery;
+
+	(void)state;
+	scene_open(&scene);
+	scene.zones[0] = (struct zone) { .name = "_app.test", .ttl = 30, .services = { one, two } };
+	scene_run(&scene);
+	discovery = make(&scene, "{ dns: _app.test, type: SRV }");
+	wait_for_answers(&scene);
+	wait_for_change(&scene, 1);
+	scene.zones[0].services[0] = two;
+	scene.zones[0].services[1] = one;
+	ask_again(&scene, discovery);
+	assert_false(scene.discoveries->has_changed);
+	assert_string_equal(roster_text(&scene, discovery), "10.0.0.1:8001*1 10.0.0.1:8002*2 ");
+	discovery_unref(&discovery);
+	scene_close(&scene);
+}
+
 /* Who has the old roster keeps it, and its endpoints. */
 static void rosters_outlive_the_answer(void **state)
 {
@@ -602,6 +625,7 @@ int main(void)
 		cmocka_unit_test(answers_become_rosters),
 		cmocka_unit_test(the_time_to_live_has_bounds),
 		cmocka_unit_test(a_change_is_told_once),
+		cmocka_unit_test(another_order_is_no_change),
 		cmocka_unit_test(rosters_outlive_the_answer),
 		cmocka_unit_test(the_last_answer_serves_while_dns_is_down),
 		cmocka_unit_test(a_torn_answer_changes_nothing),
