@@ -83,6 +83,9 @@ struct policy_chain {
 
 /* What policies do to the world. */
 struct effects {
+	/* A copy of this request goes to another upstream, if there is room for one; with compares, both
+	 * answers are compared. NULL: to nobody. */
+	void (*mirror)(void *self, struct view *view, const struct destination *to, bool compares);
 	/* Yields. ERROR_CANCELLED: the exchange is over, answer with nothing. Otherwise no answer came:
 	 * ERROR_REFUSED, ERROR_RESET, ERROR_CLOSED, ERROR_MISSING, ERROR_TIMEOUT, ERROR_MALFORMED,
 	 * ERROR_LIMIT. */

@@ -16,6 +16,7 @@
 #include "proxy/door.h"
 #include "proxy/exchange.h"
 #include "proxy/introduction.h"
+#include "proxy/mirror.h"
 
 enum { IN_A_ROW = 64 }; /* pipelined requests that are served before others have their turn */
 
@@ -282,6 +283,7 @@ static void cancel_everywhere(struct worker *worker)
 		next = door->next;
 		cancel_all(door);
 	}
+	mirrors_cancel(worker->mirrors);
 }
 
 /* Cancelled fibers unwind in the loop, and may take a connection or start an upload on their way: again until

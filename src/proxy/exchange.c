@@ -13,6 +13,7 @@
 #include "proxy/answer.h"
 #include "proxy/choice.h"
 #include "proxy/forward.h"
+#include "proxy/mirror.h"
 
 enum {
 	ARENA_MAX = 16 * 1024 * 1024,
@@ -282,6 +283,7 @@ static enum exchange_end exchange_finish(struct exchange *x)
 	x->session->connection->exchange = NULL;
 	metrics_end_exchange(x->worker->metrics);
 	encoder_give(&x->encoder);
+	mirror_drop(x);
 	arena_fini(&x->arena);
 	generation_leave(x->generation);
 	return end;

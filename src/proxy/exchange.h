@@ -35,6 +35,7 @@ struct exchange {
 	struct h1_request request;
 	struct h1_source body;       /* the client's */
 	struct encoder *encoder;     /* at work on the answer; NULL: none */
+	struct mirror_copy *mirrors; /* that have not left yet */
 	const struct target *target; /* NULL: not routed */
 	/* The target's, or the choice of its split; from choice_make() on. */
 	const struct upstream *upstream; /* NULL: none, or not chosen yet */

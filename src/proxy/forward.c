@@ -11,6 +11,7 @@
 
 #include "proxy/attempt.h"
 #include "proxy/handover.h"
+#include "proxy/mirror.h"
 
 enum { STALE_TRIES_MAX = 3 };
 
@@ -144,7 +145,7 @@ static void forward_begin(struct forward *f, struct exchange *x)
 	uint64_t replay = exchange_limits(x)->replay;
 
 	*f = (struct forward) { .exchange = x, .upstream = x->upstream };
-	f->body = clients_body(f);
+	f->body = mirror_request(x, clients_body(f));
 	f->roster = generation_roster(x->generation, f->upstream);
 	if (x->timeouts->total)
 		x->until = deadline_min(x->until, deadline_after(x->began, x->timeouts->total));
@@ -191,6 +192,7 @@ enum reason forward_run(struct exchange *x)
 	} while (f.failure != FAILURE_NONE && may_try_again(&f));
 	if (reason == REASON_NONE)
 		reason = handover_answer(&f);
+	mirror_leave(x, true, f.is_answer_whole);
 	forward_end(&f);
 	return x->is_client_gone ? REASON_CLIENT_ABORTED : reason;
 }

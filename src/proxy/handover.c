@@ -13,6 +13,7 @@
 #include "http/h1_head.h"
 #include "proxy/choice.h"
 #include "proxy/identity.h"
+#include "proxy/mirror.h"
 
 enum { HEAD_USUAL = 768 };
 
@@ -68,7 +69,7 @@ static result prepare_for_client(struct forward *f)
 	TRY(http_fields_add(&response->fields, HTTP_VIA, STR("Via"), STR("1.1 gatehouse")));
 	TRY(choice_put_cookie(x, &response->fields));
 	x->view.response = response;
-	x->view.response_body = &f->answer.source;
+	x->view.response_body = mirror_answer(x, &f->answer.source);
 	policy_chain_response(&x->target->chain, &x->view);
 	return OK;
 }
@@ -109,6 +110,7 @@ enum reason handover_answer(struct forward *f)
 	result_value error;
 
 	source_init(f);
+	mirror_leave(x, false, false);
 	if (failed(prepare_for_client(f)))
 		return REASON_OVERLOADED;
 	head = f->response;

@@ -18,6 +18,7 @@
 #include "proxy/fetch.h"
 #include "proxy/fetch_memory.h"
 #include "proxy/filter.h"
+#include "proxy/mirror.h"
 
 enum {
 	BLOCKS_KEPT = 4096,
@@ -76,6 +77,7 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 					     .sleep = exchange_sleep,
 					     .encode = filter_encode,
 					     .fetch = fetch_for_policy,
+					     .mirror = mirror_order,
 					     .decided = live_decided,
 					     .self = worker };
 	worker->journal = options->journal;
@@ -83,6 +85,7 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 	worker->metrics = options->metrics;
 	worker->encoders = encoders_new(ENCODERS_MAX);
 	worker->fetched = fetch_memory_new();
+	worker->mirrors = mirrors_new();
 	worker->route_scratch = route_scratch_new();
 	worker->workers = options->workers;
 	worker->response_fields = ARENA_ARRAY(&worker->arena, struct http_field, RESPONSE_FIELDS_MAX);
@@ -236,6 +239,7 @@ void worker_free(struct worker **address)
 	route_scratch_free(&worker->route_scratch);
 	encoders_free(&worker->encoders);
 	fetch_memory_free(&worker->fetched);
+	mirrors_free(&worker->mirrors);
 	arena_fini(&worker->arena);
 	scratch_fini(&worker->scratch);
 	block_pool_fini(&worker->blocks);

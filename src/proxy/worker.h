@@ -63,6 +63,7 @@ struct worker {
 	struct dns *dns;
 	struct pool *pool;
 	struct encoders *encoders;
+	struct mirrors *mirrors;
 	struct fetch_memory *fetched; /* what policies were answered lately */
 	struct random random;
 	struct effects effects; /* what policies may ask of the world */
