@@ -45,8 +45,12 @@ char *testing_receive(struct world *world, int fd)
 			continue;
 		}
 		len += (size_t)got;
-		if (max - len < 1024)
-			text = realloc(text, max *= 2);
+		if (max - len < 1024) {
+			char *longer = realloc(text, max *= 2);
+
+			assert_non_null(longer);
+			text = longer;
+		}
 	}
 	close(fd);
 	text[len] = '\0';

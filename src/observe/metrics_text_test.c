@@ -211,21 +211,22 @@ static void test_families_stand_together(void **state)
 {
 	struct metrics *metrics = metrics_new(1);
 	struct metric_series *kinds[METRIC_KINDS];
-	char *text, family[128] = "";
+	str family = { 0 };
+	char *text;
 	size_t heads = 0;
 
 	(void)state;
 	for (int kind = 0; kind < METRIC_KINDS; kind++)
 		kinds[kind] = metrics_series(metrics, (enum metric_kind)kind, STR("a"), STR("b"));
 	text = scrape_text(metrics, &reading);
-	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-		if (strncmp(line, "# HELP ", 7) == 0) {
-			snprintf(family, sizeof family, "%.*s", (int)strcspn(line + 7, " "), line + 7);
+	for (str rest = str_of(text), line; str_cut(rest, '\n', &line, &rest);) {
+		if (str_starts(line, STR("# HELP "))) {
+			assert_true(str_cut(str_skip(line, 7), ' ', &family, &line));
 			heads++;
-		} else if (strncmp(line, "# TYPE ", 7) == 0) {
-			assert_int_equal(strncmp(line + 7, family, strlen(family)), 0);
+		} else if (str_starts(line, STR("# TYPE "))) {
+			assert_true(str_starts(str_skip(line, 7), family));
 		} else {
-			assert_int_equal(strncmp(line, family, strlen(family)), 0);
+			assert_true(str_starts(line, family));
 		}
 	}
 	assert_true(heads >= 17);
@@ -299,14 +300,20 @@ static void test_series_may_change_meanwhile(void **state)
 	free(piece);
 }
 
-static double value_of(const char *text, const char *name)
+/* In thousandths. */
+static uint64_t value_of(const char *text, const char *name)
 {
-	const char *line = strstr(text, name);
+	str rest = str_of(text), line, whole, fraction = { 0 };
+	uint64_t value, thousandths = 0;
 
-	while (line && line != text && line[-1] != '\n')
-		line = strstr(line + 1, name);
-	assert_non_null(line);
-	return strtod(line + strlen(name), NULL);
+	while (str_cut(rest, '\n', &line, &rest) && !str_starts(line, str_of(name)))
+		continue;
+	line = str_skip(line, strlen(name));
+	if (!str_cut(line, '.', &whole, &fraction))
+		whole = line;
+	assert_true(str_to_u64(whole, UINT64_MAX / 1000, &value));
+	assert_true(!fraction.len || (fraction.len == 3 && str_to_u64(fraction, 999, &thousandths)));
+	return value * 1000 + thousandths;
 }
 
 static void test_process(void **state)
@@ -318,14 +325,14 @@ static void test_process(void **state)
 	(void)state;
 	assert_int_equal(pipe(fds), 0);
 	after = scrape_text(metrics, &reading);
-	assert_true(value_of(after, "process_open_fds ") == value_of(before, "process_open_fds ") + 2);
+	assert_true(value_of(after, "process_open_fds ") == value_of(before, "process_open_fds ") + 2000);
 	assert_true(value_of(after, "process_cpu_seconds_total ") >=
 		    value_of(before, "process_cpu_seconds_total "));
-	assert_true(value_of(after, "process_resident_memory_bytes ") > 100000);
+	assert_true(value_of(after, "process_resident_memory_bytes ") > 100000000);
 	assert_true(value_of(after, "process_virtual_memory_bytes ") >=
 		    value_of(after, "process_resident_memory_bytes "));
 	assert_true(value_of(after, "process_max_fds ") >= value_of(after, "process_open_fds "));
-	assert_true(value_of(after, "process_start_time_seconds ") > 1500000000);
+	assert_true(value_of(after, "process_start_time_seconds ") > 1500000000000);
 	close(fds[0]);
 	close(fds[1]);
 	free(before);
