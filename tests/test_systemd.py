@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,16 +31,26 @@ needs_analyze = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="
 # Sockets.
 
 
+def knock(listen: str, stop: threading.Event) -> None:
+    """Connects, as soon as there is something to connect to."""
+    host, _, port = listen.rpartition(":")
+    while not stop.is_set():
+        with socket.socket(socket.AF_UNIX if listen[0] == "/" else socket.AF_INET) as sock:
+            if sock.connect_ex(listen if listen[0] == "/" else (host, int(port))) == 0:
+                stop.wait(30)
+        stop.wait(0.05)
+
+
 def activated(gateway: StartGateway, config: object, listen: str, *options: str, workers: int = 1) -> Gateway:
     """A gateway that is started by the first connection to a socket that was bound for it."""
-    knock = subprocess.Popen(["curl", "--silent", "--retry", "20", "--retry-connrefused", "--retry-delay", "1",
-                              "--noproxy", "*", *(["--unix-socket", listen, "http://x/"] if listen[0] == "/" else
-                                                  [f"http://{listen}/"])], stdout=subprocess.DEVNULL)
+    stop = threading.Event()
+    knocking = threading.Thread(target=knock, args=(listen, stop))
+    knocking.start()
     try:
         return gateway(config, workers=workers, prefix=["systemd-socket-activate", "-l", listen, *options])
     finally:
-        knock.kill()
-        knock.wait()
+        stop.set()
+        knocking.join()
 
 
 @needs_activate
