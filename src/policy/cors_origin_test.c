@@ -75,6 +75,7 @@ static const struct {
 	{ "[\"https://*.a.test\"]", "https://a.test", false },
 	{ "[\"https://*.a.test\"]", "https://.a.test", false },
 	{ "[\"https://*.a.test\"]", "https://x..a.test", false },
+	{ "[\"https://*.a.test\"]", "https://x..y.a.test", false },
 	{ "[\"https://*.a.test\"]", "https://.x.a.test", false },
 	{ "[\"https://*.a.test\"]", "https://xa.test", false },
 	{ "[\"https://*.a.test\"]", "http://x.a.test", false },

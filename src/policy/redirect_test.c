@@ -190,6 +190,7 @@ static void mistakes_are_reported(void **state)
 		{ TO("https://new.test${request.query.next}"), choose },
 		{ TO("https://new.test:${request.query.port}/"), choose },
 		{ TO("https://${path.tenant}.com/"), choose },
+		{ TO("https://${path.tenant}.com./"), choose },
 		{ TO("https://${path.tenant}example.com/"), choose },
 		{ TO("https://${path.tenant}.example.com${path.x}/"), choose },
 		{ TO("https://evil${request.host}/"), choose },

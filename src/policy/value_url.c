@@ -109,7 +109,7 @@ static bool is_domain(str tail)
 	size_t dot;
 
 	return str_starts(tail, STR(".")) && host_parse(str_skip(tail, 1), &host) &&
-	       str_find(str_skip(tail, 1), '.', &dot);
+	       str_find(host.name, '.', &dot);
 }
 
 static bool is_port(str text)
