@@ -326,9 +326,12 @@ def test_demo() -> None:
         assert json.loads(bodies[1])["path"] == "/order-service/v2/42"
         assert json.loads(bodies[2])["body"] == '{"item": 7}'
         assert demo.output.wait_for(lambda lines: sum(line.startswith("{") for line in lines) == 5)
+        demo.process.send_signal(signal.SIGHUP)
+        assert demo.messages.wait_for(lambda lines: any("reload by SIGHUP: no file to read" in line for line in lines))
     finally:
         code = demo.stop()
     assert code == 0
+    assert sum("no file to read" in line for line in demo.messages.snapshot()) == 1
 
 
 @pytest.fixture(scope="module")

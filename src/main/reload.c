@@ -129,9 +129,14 @@ static enum reload_outcome load_and_decide(struct reload *reload, struct fiber *
 					   struct audience *audience)
 {
 	struct loader_job job = { .name = reload->options.file, .identities = reload->options.identities };
-	result_value run = loader_run(&reload->loader, self, &job);
 	enum reload_outcome outcome;
+	result_value run;
 
+	if (str_is_empty(reload->options.file)) {
+		journal_warn(reload->journal, "reload by %s: no file to read", cause);
+		return RELOAD_FAILED;
+	}
+	run = loader_run(&reload->loader, self, &job);
 	if (failed(run)) {
 		journal_error(reload->journal, "reload by %s: %s", cause, run.why);
 		return RELOAD_FAILED;
@@ -163,10 +168,6 @@ enum reload_outcome reload_now(struct reload *reload, struct fiber *self, const 
 	struct audience audience = { .journal = reload->journal, .tell = tell, .owner = owner };
 	enum reload_outcome outcome = RELOAD_FAILED;
 
-	if (str_is_empty(reload->options.file)) {
-		journal_warn(reload->journal, "reload by %s: no file to read", cause);
-		return RELOAD_FAILED;
-	}
 	if (failed(begin(reload, self)))
 		return RELOAD_FAILED;
 	if (self == reload->requested)
