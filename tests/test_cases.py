@@ -166,6 +166,32 @@ def test_head_and_no_content_have_no_body(bench: Bench) -> None:
     assert bench.case(f"{ORDER}, method: DELETE", "body: there", head=head).returncode == 0
 
 
+AUTH = """
+listeners: { a: { address: 127.0.0.1:8080 } }
+upstreams: { orders: { endpoints: ["127.0.0.1:1"] }, found: { discovery: { dns: catalog.invalid, port: 8080 } } }
+apis:
+  orders: { path: /orders, upstream: orders, policies: [ { forward_auth: { url: "http://auth.invalid:9000/check",
+    forward: [X-User] } } ] }
+  found: { path: /found, upstream: found }
+  mixed: { path: /mixed, weighted: { orders: 0, found: 1 } }
+  slow: { path: /slow, upstream: orders, policies: [ { fault: { delay: 1m } } ] }
+"""
+
+
+@pytest.mark.parametrize("head, request_, expect", [
+    ('"http://auth.invalid:9000": { status: 401, body: "no" }', "url: /orders", "status: 401, upstream: ''"),
+    ('"http://auth.invalid:9000": { headers: { X-User: alice } }', "url: /orders, headers: { X-User: mallory }",
+     "status: 200, forwarded: { path: /orders, headers: { X-User: alice } }"),
+    ("found: { body: here }", "url: /found", "upstream: found, body: here"),
+    ("found: { body: here }", "url: /mixed", "upstream: found, body: here"),
+    ("orders: {}", "url: /slow", "status: 200"),  # in no time
+])
+def test_what_policies_ask_of_the_world_is_a_stand_in(bench: Bench, head: str, request_: str, expect: str) -> None:
+    (bench.folder / "gatehouse.yaml").write_text(AUTH, encoding="utf-8")
+    done = bench.case(request_, expect, head=f"upstreams: {{ {head} }}")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 # Time and repetition.
 
 

@@ -21,7 +21,7 @@ from gatehouse import DATA, TOP, Gateway, Lines, binary, environment, run_comman
 from peers import curl
 from wire import DEADLINE, Connection
 
-COMMANDS = ["run", "check", "explain", "test", "demo", "echo", "schema", "manual", "version"]
+COMMANDS = ["run", "check", "explain", "test", "diff", "demo", "echo", "schema", "manual", "version"]
 
 CONFIG = """
 listeners: { main: { address: 127.0.0.1:0 } }

@@ -118,10 +118,10 @@ static const struct field stand_in_fields[] = {
 const struct field cases_fields[] = {
 	FIELD_STR(struct cases_config, clock, "clock", "2026-01-01T00:00:00Z",
 		  "The time at which every case begins (RFC 3339); it stands still but for `advance`."),
-	FIELD_MAP(
-		struct cases_config, upstreams, "upstreams", struct stand_in_config, stand_in_fields, 10000,
-		"What the stand-ins for upstreams answer, by the upstream's name, or by `host:port` for what "
-		"policies fetch; those that are not named answer 200 with nothing."),
+	FIELD_MAP(struct cases_config, upstreams, "upstreams", struct stand_in_config, stand_in_fields, 10000,
+		  "What the stand-ins for upstreams answer, by the upstream's name, or by `http://host:port` "
+		  "for what "
+		  "policies fetch; those that are not named answer 200 with nothing."),
 	FIELD_CUSTOM(struct cases_config, keys, "keys", const struct node *, &authentication_form,
 		     "Reserved for stand-ins of key sets."),
 	FIELD_LIST(struct cases_config, cases, "cases", struct test_case, case_fields, NULL, 1, 100000,
@@ -216,14 +216,15 @@ static void check_route(struct checking *c, const struct expectation *e)
 	check_name(c, &e->route, api.len ? "route of that API" : "route", known, count);
 }
 
+/* Also what policies fetch from, which is called by its URL. */
 static void check_upstream(struct checking *c, const struct expected *expected)
 {
-	const struct gateway_config *config = &c->snapshot->config;
-	str *known = ARENA_ARRAY(c->reader->arena, str, config->upstreams.len);
+	const struct snapshot *snapshot = c->snapshot;
+	str *known = ARENA_ARRAY(c->reader->arena, str, snapshot->upstream_count);
 
-	for (size_t i = 0; i < config->upstreams.len; i++)
-		known[i] = config->upstreams.at[i].entry.name;
-	check_name(c, expected, "upstream", known, config->upstreams.len);
+	for (size_t i = 0; i < snapshot->upstream_count; i++)
+		known[i] = snapshot->upstreams[i]->name;
+	check_name(c, expected, "upstream", known, snapshot->upstream_count);
 }
 
 static void check_reason(struct checking *c, const struct expected *expected)
@@ -344,7 +345,6 @@ static void compile_case(struct checking *c, struct test_case *of)
 				     "about");
 }
 
-/* A name, or the address of what a policy fetches. */
 static void compile_stand_in(struct checking *c, struct stand_in_config *config)
 {
 	struct http_field *fields = ARENA_ARRAY(c->reader->arena, struct http_field, config->headers.len);
@@ -360,8 +360,7 @@ static void compile_stand_in(struct checking *c, struct stand_in_config *config)
 		.fields = { .at = fields, .count = config->headers.len, .max = config->headers.len },
 		.body = config->body,
 	};
-	if (!str_contains(name.text, STR(":")))
-		check_upstream(c, &name);
+	check_upstream(c, &name);
 }
 
 static void compile_cases(struct checking *c)

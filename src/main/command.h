@@ -18,8 +18,8 @@ struct command {
 	int (*run)(const struct command *command, int count, char **arguments); /* the exit code */
 };
 
-extern const struct command command_run, command_check, command_explain, command_test, command_demo,
-	command_echo, command_schema, command_manual, command_version;
+extern const struct command command_run, command_check, command_explain, command_test, command_diff,
+	command_demo, command_echo, command_schema, command_manual, command_version;
 
 int command_misused(const struct command *command, const char *why, const char *what);
 /* Says so on standard error, with the usage. Returns the exit code, 2. */

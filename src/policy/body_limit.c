@@ -22,12 +22,15 @@ static enum verdict body_limit_request(const void *self, struct view *view)
 	return view_limit_body(view, p->size);
 }
 
+static const struct policy_risk risks[] = { { "size", RISK_MORE }, { 0 } };
+
 const struct policy policy_body_limit = {
 	.name = "body_limit",
 	.doc = "Refuses bodies that are too large.",
 	.size = sizeof(struct body_limit),
 	.fields = policy_body_limit_fields,
 	.on_request = body_limit_request,
+	.risks = risks,
 	.page = "A body whose length is told is refused before a byte of it is read or a service is asked. "
 		"Of one in "
 		"chunks the service may have been sent the beginning; the connection to it is closed then. "

@@ -232,6 +232,10 @@ static void cors_response(const void *self, struct view *view)
 		put(fields, HTTP_ACCESS_CONTROL_EXPOSE_HEADERS, p->expose_text);
 }
 
+static const struct policy_risk risks[] = { { "origins", RISK_MORE },     { "methods", RISK_MORE },
+					    { "headers", RISK_MORE },     { "expose", RISK_MORE },
+					    { "credentials", RISK_MORE }, { 0 } };
+
 const struct policy policy_cors = {
 	.name = "cors",
 	.doc = "Tells browsers whose pages may ask (CORS).",
@@ -240,6 +244,8 @@ const struct policy policy_cors = {
 	.compile = cors_compile,
 	.on_preflight = cors_preflight,
 	.on_response = cors_response,
+	.risks = risks,
+	.grants = true,
 	.page = "A preflight (`OPTIONS` with `Origin` and `Access-Control-Request-Method`) is routed by the "
 		"method "
 		"that it asks about, and answered before any other policy runs, with 204 or 403 "

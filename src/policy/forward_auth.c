@@ -202,6 +202,8 @@ static enum verdict forward_auth_request(const void *self, struct view *view)
 	return POLICY_CONTINUE;
 }
 
+static const struct policy_risk risks[] = { { "on_failure", RISK_MORE }, { 0 } };
+
 const struct policy policy_forward_auth = {
 	.name = "forward_auth",
 	.doc = "Asks another service whether a request may pass.",
@@ -209,6 +211,7 @@ const struct policy policy_forward_auth = {
 	.fields = policy_forward_auth_fields,
 	.compile = forward_auth_compile,
 	.on_request = forward_auth_request,
+	.risks = risks,
 	.authenticates = true,
 	.page = "The service gets a GET at its `url`, with the fields of `headers` and what was asked in "
 		"`X-Forwarded-Method`, `X-Forwarded-Proto`, `X-Forwarded-Host`, `X-Forwarded-Uri` and "

@@ -82,6 +82,8 @@ static enum verdict ip_request(const void *self, struct view *view)
 	return is_denied || !is_allowed ? view_refuse(view, REASON_IP_DENIED) : POLICY_CONTINUE;
 }
 
+static const struct policy_risk risks[] = { { "allow", RISK_MORE_OR_NONE }, { "deny", RISK_FEWER }, { 0 } };
+
 const struct policy policy_ip = {
 	.name = "ip",
 	.doc = "Lets clients in, or keeps them out, by their address.",
@@ -89,6 +91,7 @@ const struct policy policy_ip = {
 	.fields = policy_ip_fields,
 	.compile = ip_compile,
 	.on_request = ip_request,
+	.risks = risks,
 	.page = "The address is that of the connection, or the one that `Forwarded` or `X-Forwarded-For` "
 		"tells "
 		"when it came from one of the listener's `trusted_proxies`. `deny` goes before `allow`. An "

@@ -41,6 +41,18 @@ struct policy_compile {
 	const struct policy_hooks *hooks; /* NULL: policies that ask others are refused */
 };
 
+/* How an option can make its policy weaker, for those who compare two configurations. */
+enum risk_direction {
+	RISK_MORE,         /* a larger number, a longer list, a word further down in the manual's list */
+	RISK_FEWER,        /* the other way round */
+	RISK_MORE_OR_NONE, /* a larger number or a longer list; 0 and the empty list set no bound at all */
+};
+
+struct policy_risk {
+	const char *option; /* "allow", or "inner.option" */
+	enum risk_direction weaker;
+};
+
 struct policy {
 	const char *name;
 	const char *doc; /* one sentence */
@@ -54,6 +66,10 @@ struct policy {
 	enum verdict (*on_preflight)(const void *self, struct view *view);
 	bool always_answers; /* what stands behind it never runs */
 	bool authenticates;  /* a request that it lets through has a consumer or claims */
+
+	/* For `gatehouse diff`. */
+	const struct policy_risk *risks; /* ended by an option NULL; NULL: it neither restricts nor grants */
+	bool grants; /* it lets through what nobody gets without it: having none is the stricter state */
 
 	/* For the manual. */
 	const char *page; /* paragraphs of Markdown about what the options alone do not say */

@@ -101,6 +101,12 @@ static void security_headers_response(const void *self, struct view *view)
 		set(view, HTTP_REFERRER_POLICY, str_of(referrer_words[p->referrer]));
 }
 
+static const struct policy_risk risks[] = { { "hsts", RISK_FEWER },
+					    { "frame", RISK_MORE },
+					    { "nosniff", RISK_FEWER },
+					    { "referrer", RISK_MORE },
+					    { 0 } };
+
 const struct policy policy_security_headers = {
 	.name = "security_headers",
 	.doc = "Tells browsers to be careful.",
@@ -108,6 +114,7 @@ const struct policy policy_security_headers = {
 	.fields = policy_security_headers_fields,
 	.compile = security_headers_compile,
 	.on_response = security_headers_response,
+	.risks = risks,
 	.page = "What it says takes the place of what the service said; what is `off` (or `nosniff: false`) "
 		"is "
 		"left to the service. The fields are on every answer, also on those that the gateway makes.\n"

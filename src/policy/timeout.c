@@ -24,12 +24,15 @@ static enum verdict timeout_request(const void *self, struct view *view)
 	return POLICY_CONTINUE;
 }
 
+static const struct policy_risk risks[] = { { "total", RISK_MORE }, { 0 } };
+
 const struct policy policy_timeout = {
 	.name = "timeout",
 	.doc = "Bounds the time that a request may take in all.",
 	.size = sizeof(struct timeout),
 	.fields = policy_timeout_fields,
 	.on_request = timeout_request,
+	.risks = risks,
 	.page = "All tries of the request and their waits are within it, and policies that wait. When time "
 		"is up "
 		"before the answer has begun, the client gets 504, and the log says what was waited for "

@@ -33,6 +33,7 @@ struct rehearsal {
 	struct rehearsal_options options;
 	struct worker *worker;
 	struct edition *edition;
+	struct endpoints *endpoints; /* in the place of what discovery would find */
 	struct exchange_observer observer;
 	struct effects effects;
 	wall_time clock;
@@ -165,6 +166,34 @@ static void worker_prepare(struct rehearsal *r)
 	pool_set_connector(worker->pool, &connector);
 }
 
+/* DNS is not asked here: the name itself stands for whatever it would find. */
+static struct roster *roster_of_name(struct rehearsal *r, const struct upstream *upstream)
+{
+	const struct discovery_config *config = &upstream->config->discovery;
+	struct roster_member member = { .weight = 1 };
+	str text = arena_printf(&r->arena, "%.*s:%d", STR_ARG(config->dns),
+				config->port ? (int)config->port : 80);
+
+	if (failed(endpoints_get(r->endpoints, text, &member.endpoint)))
+		return roster_new(NULL, 0);
+	return roster_new(&member, 1);
+}
+
+static void discover(struct rehearsal *r)
+{
+	const struct snapshot *snapshot = r->options.snapshot;
+
+	r->endpoints = endpoints_new();
+	if (r->edition->discovered)
+		return; /* counted by who was there when it was made */
+	for (size_t i = 0; i < snapshot->upstream_count; i++) {
+		if (!snapshot->upstreams[i] || snapshot->upstreams[i]->roster)
+			continue;
+		roster_unref(&r->edition->rosters[i]);
+		r->edition->rosters[i] = roster_of_name(r, snapshot->upstreams[i]);
+	}
+}
+
 result rehearsal_new(const struct rehearsal_options *options, struct rehearsal **ret_rehearsal)
 {
 	struct rehearsal *r = calloc(1, sizeof *r);
@@ -176,6 +205,7 @@ result rehearsal_new(const struct rehearsal_options *options, struct rehearsal *
 	r->clock = options->clock;
 	arena_init(&r->arena, NULL, arena_max);
 	worker.edition = r->edition = edition_new(options->snapshot, NULL, NULL);
+	discover(r);
 	made = worker_new(&worker, &r->worker);
 	if (failed(made))
 		rehearsal_free(&r);
@@ -197,6 +227,7 @@ void rehearsal_free(struct rehearsal **address)
 	}
 	worker_free(&r->worker);
 	edition_release(&r->edition);
+	endpoints_free(&r->endpoints);
 	arena_fini(&r->arena);
 	free(r);
 	*address = NULL;

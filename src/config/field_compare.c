@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/field_compare.h"
+
+#include <inttypes.h>
+
+#include "config/field_private.h"
+#include "config/unit.h"
+
+enum { ITEMS_SHOWN = 5 };
+
+struct comparing {
+	struct arena *arena;
+	field_differs_fn on_difference;
+	void *self;
+	str prefix;
+};
+
+static bool maps_are_same(const struct node *a, const struct node *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (const struct node *child = a->first; child; child = child->next) {
+		const struct node *other = node_find(b, child->key);
+
+		if (!other || !nodes_are_same(child, other))
+			return false;
+	}
+	return true;
+}
+
+static bool lists_are_same(const struct node *a, const struct node *b)
+{
+	const struct node *other = b->first;
+
+	if (a->count != b->count)
+		return false;
+	for (const struct node *child = a->first; child; child = child->next, other = other->next)
+		if (!nodes_are_same(child, other))
+			return false;
+	return true;
+}
+
+/* No deeper than the document, whose depth is bounded. */
+bool nodes_are_same(const struct node *a, const struct node *b)
+{
+	if (!a || !b)
+		return a == b;
+	if (a->kind != b->kind)
+		return false;
+	switch (a->kind) {
+	case NODE_SCALAR:
+		return str_eq(a->text, b->text);
+	case NODE_MAP:
+		return maps_are_same(a, b);
+	case NODE_LIST:
+		return lists_are_same(a, b);
+	case NODE_NULL:
+		break;
+	}
+	return true;
+}
+
+static bool has_secret(const struct node *node)
+{
+	if (!node)
+		return false;
+	if (node->is_expanded)
+		return true;
+	for (const struct node *child = node->kind == NODE_SCALAR ? NULL : node->first; child;
+	     child = child->next)
+		if (has_secret(child))
+			return true;
+	return false;
+}
+
+/* One row of both. */
+struct row {
+	const struct field *field;
+	struct field_side before, after; /* the member, and its node */
+	bool is_secret;
+};
+
+static struct field_side member_of(const struct field *field, struct field_side side)
+{
+	return (struct field_side) { (const char *)side.at + field->offset,
+				     node_find(side.node, str_of(field->name)) };
+}
+
+static void tell(struct comparing *c, const struct row *row, struct field_difference difference)
+{
+	const char *dot = c->prefix.len ? "." : "";
+
+	difference.path = arena_printf(c->arena, "%.*s%s%s", STR_ARG(c->prefix), dot, row->field->name);
+	if (row->is_secret || !difference.words.len)
+		difference.words = STR("changed");
+	c->on_difference(c->self, &difference);
+}
+
+static int64_t number_of(const struct field *field, const void *member)
+{
+	switch (field->type) {
+	case FIELD_T_BOOL:
+		return *(const bool *)member;
+	case FIELD_T_ENUM:
+		return *(const int *)member;
+	case FIELD_T_SIZE: /* beyond it there is only UINT64_MAX, which stands for no bound */
+		return *(const uint64_t *)member > INT64_MAX ? INT64_MAX
+							     : (int64_t) * (const uint64_t *)member;
+	default:
+		return *(const int64_t *)member;
+	}
+}
+
+static str number_print(struct comparing *c, const struct field *field, int64_t value)
+{
+	switch (field->type) {
+	case FIELD_T_BOOL:
+		return value ? STR("true") : STR("false");
+	case FIELD_T_ENUM:
+		return str_of(field->words[value]);
+	case FIELD_T_SIZE:
+		return unit_print_size(c->arena, (uint64_t)value);
+	case FIELD_T_DURATION:
+		return unit_print_duration(c->arena, value);
+	default:
+		return arena_printf(c->arena, "%" PRId64, value);
+	}
+}
+
+static void compare_numbers(struct comparing *c, const struct row *row)
+{
+	struct field_difference difference = { .is_ordered = true };
+	str before, after;
+
+	difference.before = number_of(row->field, row->before.at);
+	difference.after = number_of(row->field, row->after.at);
+	if (difference.before == difference.after)
+		return;
+	before = number_print(c, row->field, difference.before);
+	after = number_print(c, row->field, difference.after);
+	difference.words = arena_printf(c->arena, "%.*s -> %.*s", STR_ARG(before), STR_ARG(after));
+	tell(c, row, difference);
+}
+
+static void compare_texts(struct comparing *c, const struct row *row)
+{
+	str before = *(const str *)row->before.at, after = *(const str *)row->after.at;
+	struct field_difference difference = { 0 };
+
+	if (str_eq(before, after))
+		return;
+	difference.words = arena_printf(c->arena, "\"%.*s\" -> \"%.*s\"", STR_ARG(before), STR_ARG(after));
+	tell(c, row, difference);
+}
+
+static bool list_has(const str_list *list, str item)
+{
+	for (size_t i = 0; i < list->len; i++)
+		if (str_eq(list->at[i], item))
+			return true;
+	return false;
+}
+
+/* What is in the one and not in the other, with a word before it. How many these are. */
+static size_t put_missing(struct comparing *c, const char *word, const str_list *of, const str_list *in,
+			  str *words)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < of->len; i++) {
+		if (list_has(in, of->at[i]) || ++count > ITEMS_SHOWN)
+			continue;
+		*words = arena_printf(c->arena, "%.*s%s%s%.*s", STR_ARG(*words), words->len ? ", " : "",
+				      count == 1 ? word : "", STR_ARG(of->at[i]));
+	}
+	if (count > ITEMS_SHOWN)
+		*words = arena_printf(c->arena, "%.*s and %zu more", STR_ARG(*words), count - ITEMS_SHOWN);
+	return count;
+}
+
+/* Where only the order differs, nothing is added or removed. */
+static void compare_lists(struct comparing *c, const struct row *row, str_list before, str_list after)
+{
+	struct field_difference difference = { .is_list = true,
+					       .count_before = before.len,
+					       .count_after = after.len };
+	bool is_same = before.len == after.len;
+
+	for (size_t i = 0; is_same && i < before.len; i++)
+		is_same = str_eq(before.at[i], after.at[i]);
+	if (is_same)
+		return;
+	difference.added = put_missing(c, "added ", &after, &before, &difference.words);
+	difference.removed = put_missing(c, "removed ", &before, &after, &difference.words);
+	tell(c, row, difference);
+}
+
+static str_list words_of(struct comparing *c, const struct field *field, unsigned bits)
+{
+	str *words = ARENA_ARRAY(c->arena, str, FIELD_WORDS_MAX);
+	size_t count = 0;
+
+	for (size_t i = 0; i < field_word_count(field); i++)
+		if (bits & 1u << i)
+			words[count++] = str_of(field->words[i]);
+	return (str_list) { words, count };
+}
+
+static str_list texts_of(struct comparing *c, const struct pair_list *pairs)
+{
+	str *texts = ARENA_ARRAY(c->arena, str, pairs->len);
+
+	for (size_t i = 0; i < pairs->len; i++) {
+		str parts[] = { pairs->at[i].name, STR(": "), pairs->at[i].value };
+
+		texts[i] = arena_join(c->arena, parts, 3);
+	}
+	return (str_list) { texts, pairs->len };
+}
+
+/* A text, a list of texts or nothing, as a list. False when it is anything else. */
+static bool list_of_node(struct comparing *c, const struct node *node, str_list *ret_list)
+{
+	const struct node *first = node && node->kind == NODE_LIST ? node->first : node;
+	size_t max = node && node->kind == NODE_LIST ? node->count : 1, count = 0;
+	str *texts = ARENA_ARRAY(c->arena, str, max);
+
+	*ret_list = (str_list) { texts, 0 };
+	for (const struct node *item = first; item && count < max; item = item->next) {
+		if (item->kind != NODE_SCALAR)
+			return item->kind == NODE_NULL && item == node;
+		texts[count++] = item->text;
+	}
+	ret_list->len = count;
+	return true;
+}
+
+static void compare_written(struct comparing *c, const struct row *row)
+{
+	const struct node *before = row->before.node, *after = row->after.node;
+	str_list one, other;
+
+	if (nodes_are_same(before, after))
+		return;
+	if (list_of_node(c, before, &one) && list_of_node(c, after, &other))
+		compare_lists(c, row, one, other);
+	else
+		tell(c, row, (struct field_difference) { 0 });
+}
+
+static void compare_table(struct comparing *c, const struct field *fields, struct field_side before,
+			  struct field_side after);
+
+static void compare_object(struct comparing *c, const struct row *row)
+{
+	str outer = c->prefix;
+
+	c->prefix =
+		arena_printf(c->arena, "%.*s%s%s", STR_ARG(outer), outer.len ? "." : "", row->field->name);
+	compare_table(c, row->field->fields, row->before, row->after);
+	c->prefix = outer;
+}
+
+static void compare_row(struct comparing *c, const struct row *row)
+{
+	const void *before = row->before.at, *after = row->after.at;
+
+	switch (row->field->type) {
+	case FIELD_T_STR:
+		compare_texts(c, row);
+		break;
+	case FIELD_T_BOOL:
+	case FIELD_T_INT:
+	case FIELD_T_DURATION:
+	case FIELD_T_SIZE:
+	case FIELD_T_ENUM:
+		compare_numbers(c, row);
+		break;
+	case FIELD_T_STRS:
+		compare_lists(c, row, *(const str_list *)before, *(const str_list *)after);
+		break;
+	case FIELD_T_ENUMS:
+		compare_lists(c, row, words_of(c, row->field, *(const unsigned *)before),
+			      words_of(c, row->field, *(const unsigned *)after));
+		break;
+	case FIELD_T_PAIRS:
+		compare_lists(c, row, texts_of(c, before), texts_of(c, after));
+		break;
+	case FIELD_T_OBJECT:
+		compare_object(c, row);
+		break;
+	default:
+		compare_written(c, row);
+	}
+}
+
+static void compare_table(struct comparing *c, const struct field *fields, struct field_side before,
+			  struct field_side after)
+{
+	for (const struct field *field = fields; field->type != FIELD_T_END; field++) {
+		struct row row = { .field = field,
+				   .before = member_of(field, before),
+				   .after = member_of(field, after) };
+
+		row.is_secret = has_secret(row.before.node) || has_secret(row.after.node);
+		compare_row(c, &row);
+	}
+}
+
+void fields_compare(const struct field *fields, struct field_side before, struct field_side after,
+		    struct arena *arena, field_differs_fn on_difference, void *self)
+{
+	struct comparing c = { .arena = arena, .on_difference = on_difference, .self = self };
+
+	compare_table(&c, fields, before, after);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Listeners say who gets in and how much they may send, so what is wider there is a risk. Upstreams are the
+ * owner's own: what changes in them is told, but it opens nothing.
+ */
+#include "main/diff_sections.h"
+
+#include "main/diff_target.h"
+
+struct section_risk {
+	const char *option;
+	enum risk_direction weaker;
+};
+
+/* Whatever is not in here is RISK_OTHER. */
+static const struct section_risk listener_risks[] = {
+	{ "trusted_proxies", RISK_MORE },
+	{ "limits.request_line", RISK_MORE },
+	{ "limits.header_field", RISK_MORE },
+	{ "limits.header_name", RISK_MORE },
+	{ "limits.header_size", RISK_MORE },
+	{ "limits.headers", RISK_MORE },
+	{ "limits.body", RISK_MORE },
+	{ "limits.header_timeout", RISK_MORE },
+	{ "limits.body_timeout", RISK_MORE },
+	{ "limits.idle_timeout", RISK_MORE },
+	{ "limits.requests_per_connection", RISK_MORE_OR_NONE },
+	{ "limits.connections", RISK_MORE },
+	{ "address", RISK_MORE }, /* text: who can reach the new one cannot be told */
+	{ 0 },
+};
+
+struct section {
+	struct diff_lines *lines;
+	const char *kind; /* "listeners" */
+	str name;
+	const struct section_risk *risks; /* NULL: all are RISK_OTHER */
+};
+
+static void on_option(void *self, const struct field_difference *difference)
+{
+	const struct section *section = self;
+	enum risk risk = RISK_OTHER;
+
+	for (const struct section_risk *row = section->risks; row && row->option; row++)
+		if (str_eq(str_of(row->option), difference->path))
+			risk = risk_of_difference(difference, row->weaker);
+	diff_add(section->lines, risk, "%s.%.*s.%.*s: %.*s", section->kind, STR_ARG(section->name),
+		 STR_ARG(difference->path), STR_ARG(difference->words));
+}
+
+static const struct field *table_of(const char *key)
+{
+	for (const struct field *field = gateway_fields; field->type != FIELD_T_END; field++)
+		if (str_eq(str_of(field->name), str_of(key)))
+			return field->fields;
+	return NULL;
+}
+
+/* Entries of a map by their name; at: structs that begin with a struct entry. */
+static const struct entry *find_entry(const void *at, size_t count, size_t size, str name)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct entry *entry = (const void *)((const char *)at + i * size);
+
+		if (str_eq(entry->name, name))
+			return entry;
+	}
+	return NULL;
+}
+
+/* One side of a map of the configuration. */
+struct entries {
+	const void *at;
+	size_t count, size;
+};
+
+static const struct entry *entry_at(const struct entries *entries, size_t i)
+{
+	return (const void *)((const char *)entries->at + i * entries->size);
+}
+
+static void compare_entries(struct section *section, const struct entries *before,
+			    const struct entries *after, enum risk risk_new, enum risk risk_gone)
+{
+	const struct field *fields = table_of(section->kind);
+
+	for (size_t i = 0; i < after->count; i++) {
+		const struct entry *entry = entry_at(after, i);
+		const struct entry *old = find_entry(before->at, before->count, before->size, entry->name);
+
+		section->name = entry->name;
+		if (old)
+			fields_compare(fields, (struct field_side) { old, old->node },
+				       (struct field_side) { entry, entry->node }, section->lines->arena,
+				       on_option, section);
+		else
+			diff_add(section->lines, risk_new, "%s.%.*s is new", section->kind,
+				 STR_ARG(entry->name));
+	}
+	for (size_t i = 0; i < before->count; i++) {
+		const struct entry *entry = entry_at(before, i);
+
+		if (!find_entry(after->at, after->count, after->size, entry->name))
+			diff_add(section->lines, risk_gone, "%s.%.*s is gone", section->kind,
+				 STR_ARG(entry->name));
+	}
+}
+
+/* Told of elsewhere, by what they mean. */
+static bool is_told_elsewhere(const char *key)
+{
+	static const char *const keys[] = { "listeners", "upstreams", "policies", "defaults", "apis" };
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (str_eq(str_of(keys[i]), str_of(key)))
+			return true;
+	return false;
+}
+
+static void compare_rest(struct diff_lines *lines, const struct snapshot *before,
+			 const struct snapshot *after)
+{
+	for (const struct field *field = gateway_fields; field->type != FIELD_T_END; field++) {
+		str key = str_of(field->name);
+
+		if (!is_told_elsewhere(field->name) &&
+		    !nodes_are_same(node_find(before->root, key), node_find(after->root, key)))
+			diff_add(lines, RISK_OTHER, "%s: changed", field->name);
+	}
+}
+
+#define ENTRIES(list) ((struct entries) { (list).at, (list).len, sizeof *(list).at })
+
+void diff_sections(struct diff_lines *lines, const struct snapshot *before, const struct snapshot *after)
+{
+	const struct gateway_config *one = &before->config, *other = &after->config;
+	struct section listeners = { .lines = lines, .kind = "listeners", .risks = listener_risks };
+	struct section upstreams = { .lines = lines, .kind = "upstreams" };
+
+	compare_entries(&listeners, &ENTRIES(one->listeners), &ENTRIES(other->listeners), RISK_OPEN,
+			RISK_TIGHT);
+	compare_entries(&upstreams, &ENTRIES(one->upstreams), &ENTRIES(other->upstreams), RISK_OTHER,
+			RISK_OTHER);
+	compare_rest(lines, before, after);
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Policies are paired by kind and name, then by kind alone, in the order in which they run; what is left on
+ * one side was added or taken away. What a change means is said by the policy's own table of risks, so that a
+ * new policy need not be known here.
+ */
+#include "main/diff_target.h"
+
+#include "policy/expression.h"
+
+enum { PAIRS_MAX = 1 << 22, WHEN_MAX = 64 * 1024 };
+
+/* The policies of one side, with whom each was paired. */
+struct side {
+	const struct policy_chain *chain;
+	size_t *partner; /* index on the other side plus one; 0: none */
+};
+
+/* Two chains that are being compared. */
+struct chains {
+	struct diff_target *diff;
+	str name; /* of the rule */
+	struct side before, after;
+	bool is_authenticated; /* afterwards, by any policy */
+};
+
+void diff_target_init(struct diff_target *diff, struct diff_lines *lines)
+{
+	diff->lines = lines;
+	map_init(&diff->seen, lines->arena, PAIRS_MAX);
+}
+
+str rule_print(struct arena *arena, const struct route_rule *rule)
+{
+	return arena_printf(arena, "%.*s%s%.*s", STR_ARG(rule->api), rule->route.len ? "/" : "",
+			    STR_ARG(rule->route));
+}
+
+static const struct target *target_of(const struct route_rule *rule)
+{
+	return rule->target;
+}
+
+/* A policy that always answers comes before any upstream. */
+str destination_print(struct arena *arena, const struct route_rule *rule)
+{
+	const struct target *target = target_of(rule);
+	str shares;
+
+	for (size_t i = 0; i < target->chain.count; i++)
+		if (target->chain.at[i].policy->always_answers && !target->chain.at[i].when &&
+		    !target->chain.at[i].is_report)
+			return arena_printf(arena, "policy %s", target->chain.at[i].policy->name);
+	if (target->split) {
+		shares = split_print(target->split, arena);
+		return arena_printf(arena, "weighted %.*s", STR_ARG(shares));
+	}
+	if (!target->upstream)
+		return STR("nothing");
+	return arena_printf(arena, "upstream %.*s", STR_ARG(target->upstream->name));
+}
+
+bool target_is_authenticated(const struct target *target)
+{
+	for (size_t i = 0; i < target->chain.count; i++) {
+		const struct policy_instance *instance = &target->chain.at[i];
+
+		if (instance->policy->authenticates && !instance->when && !instance->is_report)
+			return true;
+	}
+	return false;
+}
+
+static enum risk weaker_if(bool is_weaker)
+{
+	return is_weaker ? RISK_OPEN : RISK_TIGHT;
+}
+
+static enum risk risk_of_list(const struct field_difference *difference, enum risk_direction weaker)
+{
+	bool is_bound_by_any = weaker == RISK_MORE_OR_NONE;
+
+	if (is_bound_by_any && (!difference->count_before || !difference->count_after))
+		return weaker_if(difference->count_before);
+	if (weaker == RISK_FEWER)
+		return difference->removed ? RISK_OPEN : difference->added ? RISK_TIGHT : RISK_OTHER;
+	return difference->added ? RISK_OPEN : difference->removed ? RISK_TIGHT : RISK_OTHER;
+}
+
+enum risk risk_of_difference(const struct field_difference *difference, enum risk_direction weaker)
+{
+	int64_t before = difference->before, after = difference->after;
+
+	if (difference->is_list)
+		return risk_of_list(difference, weaker);
+	if (!difference->is_ordered)
+		return RISK_OPEN;
+	if (weaker == RISK_FEWER)
+		return weaker_if(after < before);
+	if (weaker == RISK_MORE_OR_NONE && (!before || !after))
+		return weaker_if(before);
+	return weaker_if(after > before);
+}
+
+/* ---- a pair of policies ---- */
+
+struct pair_of_policies {
+	struct chains *chains;
+	const struct policy_instance *before, *after;
+};
+
+static enum risk risk_of_option(const struct policy *policy, const struct field_difference *difference)
+{
+	for (const struct policy_risk *risk = policy->risks; risk && risk->option; risk++)
+		if (str_eq(str_of(risk->option), difference->path))
+			return risk_of_difference(difference, risk->weaker);
+	return RISK_OTHER;
+}
+
+static void on_option(void *self, const struct field_difference *difference)
+{
+	const struct pair_of_policies *pair = self;
+
+	diff_add(pair->chains->diff->lines, risk_of_option(pair->after->policy, difference),
+		 "%.*s: %.*s.%.*s: %.*s", STR_ARG(pair->chains->name), STR_ARG(pair->after->name),
+		 STR_ARG(difference->path), STR_ARG(difference->words));
+}
+
+/* What taking this policy away from some requests means; for one that grants, it is the other way round. */
+static enum risk risk_without(const struct chains *chains, const struct policy *policy)
+{
+	if (policy->authenticates && !chains->is_authenticated)
+		return RISK_PUBLIC;
+	if (policy->authenticates)
+		return RISK_OPEN;
+	if (!policy->risks)
+		return RISK_OTHER;
+	return policy->grants ? RISK_TIGHT : RISK_OPEN;
+}
+
+static enum risk risk_with(const struct policy *policy)
+{
+	if (policy->authenticates)
+		return RISK_TIGHT;
+	if (!policy->risks)
+		return RISK_OTHER;
+	return policy->grants ? RISK_OPEN : RISK_TIGHT;
+}
+
+static str when_print(struct arena *arena, const struct policy_instance *instance)
+{
+	struct buf out = arena_open(arena, WHEN_MAX);
+
+	if (instance->when)
+		expression_print(instance->when, &out);
+	return arena_close(arena, &out);
+}
+
+/* Whether other requests than before get past it cannot be told from two expressions. */
+static void compare_when(const struct pair_of_policies *pair)
+{
+	struct chains *chains = pair->chains;
+	str before = when_print(chains->diff->lines->arena, pair->before);
+	str after = when_print(chains->diff->lines->arena, pair->after);
+	enum risk risk =
+		after.len ? risk_without(chains, pair->after->policy) : risk_with(pair->after->policy);
+
+	if (str_eq(before, after))
+		return;
+	diff_add(chains->diff->lines, risk, "%.*s: %.*s: when: %.*s -> %.*s", STR_ARG(chains->name),
+		 STR_ARG(pair->after->name), STR_ARG(before.len ? before : STR("always")),
+		 STR_ARG(after.len ? after : STR("always")));
+}
+
+static void compare_report(const struct pair_of_policies *pair)
+{
+	const struct chains *chains = pair->chains;
+	const struct policy *policy = pair->after->policy;
+	bool is_report = pair->after->is_report;
+
+	if (pair->before->is_report == is_report)
+		return;
+	diff_add(chains->diff->lines, is_report ? risk_without(chains, policy) : risk_with(policy),
+		 "%.*s: %.*s: report: %s", STR_ARG(chains->name), STR_ARG(pair->after->name),
+		 is_report ? "it refuses nothing any more" : "it refuses again");
+}
+
+/* Many routes inherit the same, and it is told of once: what was before, what is after, and what it means. */
+static bool is_seen(struct diff_target *diff, const void *before, const void *after, uintptr_t risk)
+{
+	const void *key[] = { before, after, (const void *)risk };
+	str bytes = { (const char *)key, sizeof key };
+
+	return map_get(&diff->seen, bytes) ||
+	       !map_add(&diff->seen, arena_str(diff->lines->arena, bytes), diff);
+}
+
+static void compare_pair(struct chains *chains, const struct policy_instance *before,
+			 const struct policy_instance *after)
+{
+	struct pair_of_policies pair = { chains, before, after };
+
+	if (is_seen(chains->diff, before->self, after->self, 0))
+		return;
+	fields_compare(after->policy->fields, (struct field_side) { before->self, before->options },
+		       (struct field_side) { after->self, after->options }, chains->diff->lines->arena,
+		       on_option, &pair);
+	compare_when(&pair);
+	compare_report(&pair);
+}
+
+/* ---- chains ---- */
+
+static void pair_up(struct chains *chains, bool by_name)
+{
+	const struct policy_chain *before = chains->before.chain, *after = chains->after.chain;
+
+	for (size_t i = 0; i < before->count; i++) {
+		for (size_t j = 0; j < after->count && !chains->before.partner[i]; j++) {
+			if (chains->after.partner[j] || before->at[i].policy != after->at[j].policy ||
+			    (by_name && !str_eq(before->at[i].name, after->at[j].name)))
+				continue;
+			chains->before.partner[i] = j + 1;
+			chains->after.partner[j] = i + 1;
+		}
+	}
+}
+
+static void compare_order(const struct chains *chains)
+{
+	size_t last = 0;
+
+	for (size_t i = 0; i < chains->before.chain->count; i++) {
+		size_t partner = chains->before.partner[i];
+
+		if (partner && partner < last) {
+			diff_add(chains->diff->lines, RISK_OTHER, "%.*s: policies run in another order",
+				 STR_ARG(chains->name));
+			return;
+		}
+		last = partner ? partner : last;
+	}
+}
+
+/* One that was only reported did nothing that could be missed. */
+static void tell_alone(const struct chains *chains, const struct policy_instance *instance, bool is_gone)
+{
+	enum risk risk = is_gone ? risk_without(chains, instance->policy) : risk_with(instance->policy);
+
+	if (instance->is_report)
+		risk = RISK_OTHER;
+	if (is_seen(chains->diff, instance->self, NULL, (uintptr_t)risk * 2 + is_gone))
+		return;
+	diff_add(chains->diff->lines, risk, "%.*s: %.*s %s", STR_ARG(chains->name), STR_ARG(instance->name),
+		 is_gone ? "is gone" : "is new");
+}
+
+static void compare_chains(struct chains *chains)
+{
+	const struct policy_chain *before = chains->before.chain, *after = chains->after.chain;
+
+	pair_up(chains, true);
+	pair_up(chains, false);
+	for (size_t i = 0; i < before->count; i++) {
+		size_t partner = chains->before.partner[i];
+
+		if (partner)
+			compare_pair(chains, &before->at[i], &after->at[partner - 1]);
+		else
+			tell_alone(chains, &before->at[i], true);
+	}
+	for (size_t j = 0; j < after->count; j++)
+		if (!chains->after.partner[j])
+			tell_alone(chains, &after->at[j], false);
+	compare_order(chains);
+}
+
+/* ---- the rest of a target ---- */
+
+struct named_lines {
+	struct diff_lines *lines;
+	str name;
+};
+
+static void on_timeout(void *self, const struct field_difference *difference)
+{
+	const struct named_lines *of = self;
+
+	diff_add(of->lines, RISK_OTHER, "%.*s: timeouts.%.*s: %.*s", STR_ARG(of->name),
+		 STR_ARG(difference->path), STR_ARG(difference->words));
+}
+
+/* What the API's own rule tells of, the routes that inherit it do not tell again. */
+static void compare_destination(struct diff_target *diff, str name, const struct route_rule *before,
+				const struct route_rule *after)
+{
+	struct arena *arena = diff->lines->arena;
+	str from = destination_print(arena, before), to = destination_print(arena, after);
+	str key = arena_printf(arena, "%.*s %.*s %.*s", STR_ARG(after->api), STR_ARG(from), STR_ARG(to));
+
+	if (str_eq(from, to) || map_get(&diff->seen, key))
+		return;
+	diff_add(diff->lines, RISK_ROUTE, "%.*s: %.*s -> %.*s", STR_ARG(name), STR_ARG(from), STR_ARG(to));
+	if (!after->route.len)
+		map_add(&diff->seen, key, diff);
+}
+
+/* The upstream's own are told of with the upstream. */
+static bool has_own_timeouts(const struct target *target)
+{
+	return target->timeouts &&
+	       (!target->upstream || target->timeouts != &target->upstream->config->timeouts);
+}
+
+static void compare_timeouts(struct diff_target *diff, str name, const struct target *before,
+			     const struct target *after)
+{
+	struct named_lines of = { diff->lines, name };
+
+	if (!before->timeouts || !after->timeouts || is_seen(diff, before->timeouts, after->timeouts, 0))
+		return;
+	if (has_own_timeouts(before) || has_own_timeouts(after))
+		fields_compare(upstream_timeouts_fields, (struct field_side) { before->timeouts, NULL },
+			       (struct field_side) { after->timeouts, NULL }, diff->lines->arena, on_timeout,
+			       &of);
+}
+
+static void compare_slashes(struct diff_target *diff, str name, const struct target *before,
+			    const struct target *after)
+{
+	bool is_kept = after->keeps_encoded_slashes;
+
+	if (!after->route.len && before->keeps_encoded_slashes != is_kept)
+		diff_add(diff->lines, weaker_if(is_kept), "%.*s: encoded slashes are %s", STR_ARG(name),
+			 is_kept ? "kept" : "refused");
+}
+
+static void diff_chains(struct diff_target *diff, str name, const struct target *one,
+			const struct target *other)
+{
+	struct arena *arena = diff->lines->arena;
+	struct chains chains = {
+		.diff = diff,
+		.name = name,
+		.before = { &one->chain, ARENA_ARRAY(arena, size_t, one->chain.count) },
+		.after = { &other->chain, ARENA_ARRAY(arena, size_t, other->chain.count) },
+		.is_authenticated = target_is_authenticated(other),
+	};
+
+	if (!is_seen(diff, one->chain.at, other->chain.at, 0))
+		compare_chains(&chains);
+}
+
+void diff_targets(struct diff_target *diff, const struct route_rule *before, const struct route_rule *after)
+{
+	const struct target *one = target_of(before), *other = target_of(after);
+	str name = rule_print(diff->lines->arena, after);
+
+	compare_destination(diff, name, before, after);
+	compare_timeouts(diff, name, one, other);
+	compare_slashes(diff, name, one, other);
+	diff_chains(diff, name, one, other);
+}
+
+void diff_move(struct diff_target *diff, const struct route_rule *before, const struct route_rule *after)
+{
+	struct arena *arena = diff->lines->arena;
+	str from = rule_print(arena, before), to = rule_print(arena, after);
+
+	diff_chains(diff, arena_printf(arena, "%.*s -> %.*s", STR_ARG(from), STR_ARG(to)), target_of(before),
+		    target_of(after));
+}

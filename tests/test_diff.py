@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`gatehouse diff`: what a change does to requests is told by class of risk; how it is written makes no difference."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gatehouse import run_command
+
+CONFIG = """
+listeners:
+  public: { address: 127.0.0.1:8080, trusted_proxies: [10.0.0.0/8], limits: { body: 1MiB } }
+upstreams:
+  orders: { endpoints: ["10.0.0.5:80"] }
+  next: { endpoints: ["10.0.0.6:80"] }
+policies:
+  door: { ip: { allow: [10.0.0.0/8], deny: [10.1.0.0/16] } }
+apis:
+  orders:
+    hosts: [api.example.com]
+    path: /orders
+    methods: [GET, POST]
+    upstream: orders
+    policies: [ { forward_auth: { url: http://auth.internal:9000/check } }, { use: door }, { headers: { request: { set: { A: b } } } } ]
+    routes:
+      one: { match: { path: "/{id}" } }
+      parts: { match: { path: "/{id}/parts/{part}.json" }, upstream: next }
+      beta: { match: { path: /beta, headers: { X-Beta: "yes" }, query: { v: "2" }, cookies: { c: "*" } } }
+      numbers: { match: { path: "~^/n[0-9]+$" } }
+  hello: { path: /hello, policies: [ { respond: { status: 418 } } ] }
+"""
+
+
+def diff(tmp_path: Path, before: str, after: str) -> subprocess.CompletedProcess[str]:
+    """The command over two texts."""
+    (tmp_path / "old.yaml").write_text(before, encoding="utf-8")
+    (tmp_path / "new.yaml").write_text(after, encoding="utf-8")
+    return run_command("diff", "old.yaml", "new.yaml", cwd=tmp_path, env={"S": "hunter2"})
+
+
+def changed(*changes: str) -> str:
+    """The configuration with each first text in the place of the one before it."""
+    text = CONFIG
+    for old, new in zip(changes[::2], changes[1::2], strict=True):
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text
+
+
+AUTH = '{ forward_auth: { url: http://auth.internal:9000/check } }'
+
+# Each: what is replaced and by what, lines that must be printed (all of them), the exit code.
+ROUTE = 'route   '
+CHANGES = {
+    "a larger body": (["body: 1MiB", "body: 2MiB"], ["open    listeners.public.limits.body: 1MiB -> 2MiB"], 4),
+    "a smaller body": (["body: 1MiB", "body: 1KiB"], ["tight   listeners.public.limits.body: 1MiB -> 1KiB"], 0),
+    "any number of requests": (["body: 1MiB", "body: 1MiB, requests_per_connection: 9"],
+                               ["tight   listeners.public.limits.requests_per_connection: 0 -> 9"], 0),
+    "more proxies are trusted": (["[10.0.0.0/8], limits", "[10.0.0.0/8, 172.16.0.0/12], limits"],
+                                 ["open    listeners.public.trusted_proxies: added 172.16.0.0/12"], 4),
+    "another address": (["127.0.0.1:8080", "0.0.0.0:8080"],
+                        ['open    listeners.public.address: "127.0.0.1:8080" -> "0.0.0.0:8080"'], 4),
+    "another listener": (["upstreams:", "  more: { address: 127.0.0.1:8081 }\nupstreams:"],
+                         ["open    listeners.more is new"], 4),
+    "a wider list": (["allow: [10.0.0.0/8]", "allow: [10.0.0.0/8, 0.0.0.0/0]"],
+                     ["open    orders: door.allow: added 0.0.0.0/0"], 4),
+    "a list that bounds nobody any more": (["allow: [10.0.0.0/8], ", ""],
+                                           ["open    orders: door.allow: removed 10.0.0.0/8"], 4),
+    "a narrower list": (["allow: [10.0.0.0/8]", "allow: [10.2.0.0/16]"],
+                        ["open    orders: door.allow: added 10.2.0.0/16, removed 10.0.0.0/8"], 4),
+    "fewer are denied": (["deny: [10.1.0.0/16]", "deny: [10.1.1.0/24]"],
+                         ["open    orders: door.deny: added 10.1.1.0/24, removed 10.1.0.0/16"], 4),
+    "more are denied": (["deny: [10.1.0.0/16]", "deny: [10.1.0.0/16, 10.2.0.0/16]"],
+                        ["tight   orders: door.deny: added 10.2.0.0/16"], 0),
+    "a policy is gone": (["{ use: door }, ", ""], ["open    orders: door is gone"], 4),
+    "a policy is new": (["policies: [ { respond", "policies: [ { ip: { deny: [10.0.0.1] } }, { respond"],
+                        ["tight   hello: ip is new"], 0),
+    "a policy that lets in is new": (
+        ["policies: [ { respond", 'policies: [ { cors: { origins: ["https://a.test"], methods: [GET] } }, { respond'],
+        ["open    hello: cors is new"], 4),
+    "a route does without": (['match: { path: "/{id}" }', 'match: { path: "/{id}" }, without: [door]'],
+                             ["open    orders/one: door is gone"], 4),
+    "only reported": (["{ use: door }", "{ use: door, report: true }"],
+                      ["open    orders: door: report: it refuses nothing any more"], 4),
+    "only sometimes": (["{ use: door }", "{ use: door, when: 'request.method == \"GET\"' }"],
+                       ['open    orders: door: when: always -> request.method == "GET"'], 4),
+    "nobody is asked any more": ([f"policies: [ {AUTH}, {{ use: door }}", "policies: [ { use: door }"],
+                                 ["public  orders: forward_auth is gone"], 4),
+    "some are not asked any more": ([AUTH, AUTH[:-1] + ", when: 'request.method != \"GET\"' }"],
+                                    ['public  orders: forward_auth: when: always -> request.method != "GET"'], 4),
+    "nobody is kept out any more": ([AUTH, AUTH[:-1] + ", report: true }"],
+                                    ["public  orders: forward_auth: report: it refuses nothing any more"], 4),
+    "a route asks nobody": (["parts: { match", "parts: { without: [forward_auth], match"],
+                            ["public  orders/parts: forward_auth is gone"], 4),
+    "a new route asks nobody": (
+        ["    routes:\n", "    routes:\n      new: { match: { path: /new }, without: [forward_auth] }\n"],
+        ["public  orders/one -> orders/new: forward_auth is gone",
+         ROUTE + "GET http://api.example.com/orders/new: orders/one -> orders/new"], 4),
+    "a new API asks nobody": (
+        ["  hello:", "  bye: { path: /bye, upstream: next }\n  hello:"],
+        ["public  GET http://gw-probe.invalid/bye: bye needs no authentication",
+         ROUTE + "GET http://gw-probe.invalid/bye: nobody (404) -> bye"], 4),
+    "a new API asks": (
+        ["  hello:", f"  bye: {{ path: /bye, upstream: next, policies: [ {AUTH} ] }}\n  hello:"],
+        [ROUTE + "GET http://gw-probe.invalid/bye: nobody (404) -> bye"], 3),
+    "who is asked twice loses one": ([AUTH, f"{AUTH}, {AUTH}"], ["tight   orders: forward_auth is new"], 0),
+    "a failure lets in": ([AUTH, AUTH.replace("check", "check, on_failure: allow")],
+                          ["open    orders: forward_auth.on_failure: deny -> allow"], 4),
+    "another value": (["A: b", "A: c"], ["other   orders: headers.request.set: added A: c, removed A: b"], 0),
+    "a secret value": (["A: b", 'A: "${S}"'], ["other   orders: headers.request.set: changed"], 0),
+    "another order": (["{ use: door }, { headers: { request: { set: { A: b } } } } ]",
+                       "{ headers: { request: { set: { A: b } } } }, { use: door } ]"],
+                      ["other   orders: policies run in another order"], 0),
+    "another upstream": (["upstream: next", "upstream: orders"],
+                         [ROUTE + "orders/parts: upstream next -> upstream orders"], 3),
+    "another upstream for all": (["    upstream: orders", "    upstream: next"],
+                                 [ROUTE + "orders: upstream orders -> upstream next"], 3),
+    "weights": (["    upstream: orders", "    weighted: { orders: 95, next: 5 }"],
+                [ROUTE + "orders: upstream orders -> weighted orders 95, next 5; by chance"], 3),
+    "an answer of its own": (["  hello: { path: /hello, policies: [ { respond: { status: 418 } } ] }",
+                              "  hello: { path: /hello, upstream: next }"],
+                             [ROUTE + "hello: policy respond -> upstream next", "other   hello: respond is gone"], 3),
+    "other endpoints": (["10.0.0.6:80", "10.0.0.7:80"],
+                        ["other   upstreams.next.endpoints: added 10.0.0.7:80, removed 10.0.0.6:80"], 0),
+    "another timeout": (['"10.0.0.6:80"]', '"10.0.0.6:80"], timeouts: { response: 1s }'],
+                        ["other   upstreams.next.timeouts.response: 15s -> 1s"], 0),
+    "a timeout of its own": (["upstream: next }", "upstream: next, timeouts: { response: 1s } }"],
+                             ["other   orders/parts: timeouts.response: 15s -> 1s"], 0),
+    "encoded slashes": (["    upstream: orders", "    encoded_slashes: keep\n    upstream: orders"],
+                        ["open    orders: encoded slashes are kept"], 4),
+    "a method less": (["[GET, POST]", "[GET]"],
+                      [ROUTE + "POST http://api.example.com/orders: orders -> nobody (405)"], 3),
+    "a method more": (["[GET, POST]", "[GET, POST, PUT]"],
+                      [ROUTE + "PUT http://api.example.com/orders: nobody (405) -> orders"], 3),
+    "another host": (["[api.example.com]", '["*.example.org"]'],
+                     [ROUTE + "GET http://api.example.com/orders: orders -> nobody (404)",
+                      ROUTE + "GET http://gw-probe.example.org/orders: nobody (404) -> orders"], 3),
+    "a route in front of another": (["    routes:\n", "    routes:\n      new: { match: { path: /new }, without: [door] }\n"],
+                                    ["open    orders/one -> orders/new: door is gone",
+                                     ROUTE + "GET http://api.example.com/orders/new: orders/one -> orders/new"], 4),
+    "a route that hides another": (["    routes:\n", '    routes:\n      all: { match: { path: "/{id}", hosts: [api.example.com] } }\n'],
+                                   None, 1),
+    "a route is gone": (['      parts: { match: { path: "/{id}/parts/{part}.json" }, upstream: next }\n', ""],
+                        [ROUTE + "GET http://api.example.com/orders/gw-probe/parts/gw-probe.json: orders/parts -> orders"],
+                        3),
+    "a route with conditions is gone": (
+        ['      beta: { match: { path: /beta, headers: { X-Beta: "yes" }, query: { v: "2" }, cookies: { c: "*" } } }\n', ""],
+        [ROUTE + "GET http://api.example.com/orders/beta?v=2: orders/beta -> orders/one"], 3),
+    "another expression": (["n[0-9]+", "n[0-9]*"], [ROUTE + "orders/numbers: match changed"], 3),
+    "an expression is gone": (['      numbers: { match: { path: "~^/n[0-9]+$" } }\n', ""],
+                              [ROUTE + "orders/numbers: is gone"], 3),
+    "an API is gone": (["  hello: { path: /hello, policies: [ { respond: { status: 418 } } ] }\n", ""],
+                       [ROUTE + "GET http://gw-probe.invalid/hello: hello -> nobody (404)"], 3),
+    "the log": (["apis:", "log: { level: debug }\napis:"], ["other   log: changed"], 0),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_is_told_by_what_it_does(tmp_path: Path, name: str) -> None:
+    changes, lines, code = CHANGES[name]
+    done = diff(tmp_path, CONFIG, changed(*changes))
+    assert done.returncode == code, done.stdout + done.stderr
+    if lines is not None:
+        assert done.stdout.splitlines() == lines
+        assert not done.stderr
+    assert "hunter2" not in done.stdout
+
+
+@pytest.mark.parametrize("changes", [
+    [],
+    ["1MiB", "1024KiB"],
+    ["body: 1MiB", "body: 1MiB, headers: 100"],
+    ["[GET, POST]", "[POST, GET]"],
+    ["allow: [10.0.0.0/8]", 'allow: ["10.0.0.0/8"]'],
+    ["upstream: orders\n", "upstream: orders # the same\n"],
+    ["{ use: door }", "{ ip: { allow: [10.0.0.0/8], deny: [10.1.0.0/16] } }"],
+    ['one: { match: { path: "/{id}" } }', 'one: { match: { path: "/{number}" } }'],
+    ["policies: [ { respond", "policies: [ { respond"],
+])
+def test_what_no_request_notices_is_not_told(tmp_path: Path, changes: list[str]) -> None:
+    done = diff(tmp_path, CONFIG, changed(*changes))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_without_authentication_anywhere_new_apis_are_no_risk(tmp_path: Path) -> None:
+    before = CONFIG.replace(AUTH + ", ", "")
+    done = diff(tmp_path, before, before.replace("  hello:", "  bye: { path: /bye, upstream: next }\n  hello:"))
+    assert done.returncode == 3
+    assert done.stdout.splitlines() == [ROUTE + "GET http://gw-probe.invalid/bye: nobody (404) -> bye"]
+
+
+def test_a_rule_that_is_never_reached_is_told(tmp_path: Path) -> None:
+    """`{}` goes before `*`, so the older rule is dead; that it was dead before is no change."""
+    before = CONFIG.replace("    routes:\n", '    routes:\n      star: { match: { path: "/s/*" } }\n')
+    after = before.replace("    routes:\n", '    routes:\n      name: { match: { path: "/s/{id}" } }\n')
+    done = diff(tmp_path, before, after)
+    assert done.returncode == 3
+    assert done.stdout.splitlines() == [
+        "route   GET http://api.example.com/orders/s/gw-probe: orders/star -> orders/name",
+        "shadow  orders/star: no request reaches it; orders/name answers GET http://api.example.com/orders/s/gw-probe"]
+    assert "shadow" not in diff(tmp_path, after, after.replace("A: b", "A: c")).stdout
+
+
+def test_a_rule_that_others_leave_something_to_is_no_shadow(tmp_path: Path) -> None:
+    before = CONFIG.replace("    routes:\n", '    routes:\n      plain: { match: { path: /s } }\n')
+    after = before.replace("    routes:\n", '    routes:\n      without: { match: { path: /s, headers: { X-Old: "!" } } }\n')
+    done = diff(tmp_path, before, after)
+    assert "route   GET http://api.example.com/orders/s: orders/plain -> orders/without" in done.stdout
+    assert "shadow" not in done.stdout
+
+
+def test_the_riskiest_stands_first(tmp_path: Path) -> None:
+    done = diff(tmp_path, CONFIG, changed("body: 1MiB", "body: 1KiB", "A: b", "A: c", "upstream: next", "upstream: orders",
+                                          "{ use: door }, ", ""))
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["open", "route", "tight", "other"]
+    assert done.returncode == 4
+
+
+def test_mistakes_in_either_are_told(tmp_path: Path) -> None:
+    bad = changed("use: door", "use: dor")
+    for before, after in ((bad, CONFIG), (CONFIG, bad)):
+        done = diff(tmp_path, before, after)
+        assert done.returncode == 1 and not done.stdout
+        assert 'no policy is named "dor"; did you mean "door"?' in done.stderr
+    done = run_command("diff", "none.yaml", "old.yaml", cwd=tmp_path)
+    assert done.returncode == 1 and "none.yaml" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["a.yaml"], ["a.yaml", "b.yaml", "c.yaml"]])
+def test_misuse(arguments: list[str]) -> None:
+    done = run_command("diff", *arguments)
+    assert done.returncode == 2 and "want two configurations" in done.stderr
+
+
+def test_many_routes_that_inherit_the_same_are_one_line(tmp_path: Path) -> None:
+    routes = "".join(f"      r{i}: {{ match: {{ path: /r{i}/x }}, policies: [ {{ request_id: {{}} }} ] }}\n" for i in range(200))
+    before = CONFIG.replace("    routes:\n", f"    routes:\n{routes}")
+    after = before.replace("{ use: door }, ", "").replace("[GET, POST]", "[GET]").replace("    upstream: orders", "    upstream: next")
+    done = diff(tmp_path, before, after)
+    assert done.stdout.splitlines() == [
+        "open    orders: door is gone",
+        "route   POST http://api.example.com/orders: orders -> nobody (405)",
+        "route   orders: upstream orders -> upstream next"]
