@@ -11,6 +11,12 @@ enum { NTH_MAX = 400, UNDISTURBED = 3, REPEATS = 5 * 1000 * 1000 /* more than th
 #define LISTENER "listeners: { a: { address: \"127.0.0.1:0\", limits: { body: 16MiB, replay: 64KiB } } }\n"
 #define UPSTREAM LISTENER "upstreams: { u: { endpoints: [\"127.0.0.1:%u\"], retries: { backoff: 0s } } }\n"
 #define PLAIN UPSTREAM "apis: { all: { upstream: u } }\n"
+#define ASKING                                                                                              \
+	"apis: { all: { upstream: u, policies: [ forward_auth: { url: \"http://127.0.0.1:%u/\", cache: 1s " \
+	"}, "                                                                                               \
+	"mirror: { upstream: u, compare: true }, compress: { minimum: 0 } ] } }\n"
+#define TEXT_ANSWER \
+	"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: 4\r\n\r\ndone"
 #define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone"
 
 static const struct {
@@ -182,6 +188,24 @@ static const struct {
 	  LISTENER "apis: { x: { path: /x, policies: [respond: { status: 204 }] } }\n",
 	  { 0 },
 	  "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+	  0,
+	  true,
+	  0,
+	  NULL,
+	  1 },
+	{ "another decides, a copy goes elsewhere, and it is compressed",
+	  UPSTREAM ASKING,
+	  { "\r\n\r\n", TEXT_ANSWER, 0, true },
+	  "GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n",
+	  0,
+	  false,
+	  0,
+	  NULL,
+	  1 },
+	{ "a body of which a copy is taken",
+	  UPSTREAM "apis: { all: { upstream: u, policies: [ mirror: { upstream: u } ] } }\n",
+	  { "body!", TEXT_ANSWER, 0, true },
+	  "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nConnection: close\r\n\r\nbody!",
 	  0,
 	  true,
 	  0,

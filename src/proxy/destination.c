@@ -113,17 +113,17 @@ static const struct destination *find_url(void *owner, const struct node *url)
 {
 	struct destinations *d = owner;
 	struct destination *destination = ARENA_NEW(d->reader->arena, struct destination);
+	str text = arena_str(d->reader->arena, url->text); /* a node's own need not live as long */
 	struct uri uri;
 	struct host host;
-	const char *wrong = url_wrong(url->text, &uri, &host);
+	const char *wrong = url_wrong(text, &uri, &host);
 
 	if (wrong) {
 		diagnostic_error(d->reader->diagnostics, url, "%s", wrong);
 		return NULL;
 	}
 	destination->host = uri.authority;
-	destination->target =
-		str_skip(url->text, (size_t)(uri.authority.ptr + uri.authority.len - url->text.ptr));
+	destination->target = str_skip(text, (size_t)(uri.authority.ptr + uri.authority.len - text.ptr));
 	if (!str_starts(destination->target, STR("/")))
 		destination->target =
 			arena_join(d->reader->arena, (str[]) { STR("/"), destination->target }, 2);

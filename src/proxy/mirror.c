@@ -261,6 +261,7 @@ void mirror_drop(struct exchange *x)
 		struct mirror_copy *copy = x->mirrors;
 
 		unlink_copy(copy);
+		ASSERT(x->mirrors != copy);
 		if (copy->is_too_large)
 			count(copy->worker->mirrors, MIRROR_LARGE);
 		copy_free(copy);
