@@ -24,11 +24,12 @@ const struct field_form expression_form = {
 static void report(struct diagnostics *diagnostics, const struct node *node,
 		   const struct expression_error *error)
 {
+	unsigned quote = node->is_quoted ? 1 : 0;
 	bool is_verbatim =
-		!node->is_expanded && error->line == 1 && !node->is_quoted && node->width == node->text.len;
+		!node->is_expanded && error->line == 1 && node->width == node->text.len + 2 * quote;
 	struct place place = { .source = node->file,
 			       .line = node->line,
-			       .column = node->column + (uint32_t)error->column - 1,
+			       .column = node->column + quote + (uint32_t)error->column - 1,
 			       .width = 1 };
 
 	if (is_verbatim)
