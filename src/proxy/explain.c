@@ -99,7 +99,7 @@ static str first_host(const struct exchange *x, const struct roster *roster)
 /* Who shares, and what the choice beneath was made by. */
 static void tell_split(struct explanation *e, const struct exchange *x)
 {
-	str words = split_words(x->target->split, x->view.arena);
+	str words = split_print(x->target->split, x->view.arena);
 
 	fprintf(e->to, "weighted  %.*s\n", STR_ARG(words));
 }

@@ -295,7 +295,7 @@ static void splits_are_inherited_part_by_part(void **state)
 		assert_row(!split == (target->upstream != NULL), i, split_rows[i].path);
 		if (!split)
 			continue;
-		assert_text(split_words(split, &bench.snapshot->arena), split_rows[i].split);
+		assert_text(split_print(split, &bench.snapshot->arena), split_rows[i].split);
 		assert_text(split->cookie_path, "/api/");
 		for (size_t j = 0; j < split->count; j++) {
 			const struct upstream_timeouts *timeouts = split->shares[j].timeouts;

@@ -154,7 +154,7 @@ static const char *const sticky_words[] = {
 	[STICKY_CLIENT_IP] = "by client_ip",
 };
 
-str split_words(const struct split *split, struct arena *arena)
+str split_print(const struct split *split, struct arena *arena)
 {
 	str text = { 0 };
 

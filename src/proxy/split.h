@@ -57,7 +57,7 @@ const struct share *split_choose(const struct split *split, uint64_t key);
 uint64_t split_key(str text);
 /* Of a sticky text; the same everywhere and for ever. At random stands for none: random_next(). */
 
-str split_words(const struct split *split, struct arena *arena);
+str split_print(const struct split *split, struct arena *arena);
 /* For people: "orders 95, orders-next 5; by cookie gw". */
 
 str split_cookie_path(str path);

@@ -262,7 +262,7 @@ static void a_split_is_told_in_words(void **state)
 	arena_init(&arena, NULL, ARENA_MAX);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		bench.split.sticky = rows[i].sticky;
-		assert_text(split_words(&bench.split, &arena), rows[i].want);
+		assert_text(split_print(&bench.split, &arena), rows[i].want);
 	}
 	arena_fini(&arena);
 }
