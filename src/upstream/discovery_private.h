@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * discovery_private: what reading `discovery` and asking for it have in common.
+ * discovery_private: what reading `discovery`, asking for it and understanding the answer have in common.
  */
 #pragma once
 
@@ -16,3 +16,6 @@ enum {
 result discovery_key(struct reader *reader, const struct node *node, const struct discovery_config *config,
 		     struct buf *ret_key);
 /* Checks what the rows cannot, and prints the key. ERROR_INVALID after a report. */
+
+struct roster *discovery_roster_of(struct endpoints *endpoints, const struct dns_records *records);
+/* Who serves by this answer. The caller's reference. */
