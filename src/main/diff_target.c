@@ -52,7 +52,7 @@ str destination_print(struct arena *arena, const struct route_rule *rule)
 		    !target->chain.at[i].is_report)
 			return arena_printf(arena, "policy %s", target->chain.at[i].policy->name);
 	if (target->split) {
-		shares = split_words(target->split, arena);
+		shares = split_print(target->split, arena);
 		return arena_printf(arena, "weighted %.*s", STR_ARG(shares));
 	}
 	if (!target->upstream)
