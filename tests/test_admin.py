@@ -7,6 +7,7 @@ import hashlib
 import os
 import socket
 import stat
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -425,3 +426,35 @@ def test_a_restart_of_the_scraper_costs_nobody_anything(gateway: StartGateway) -
     while admin.metrics()["process_open_fds"] > 60 and time.monotonic() < end:
         time.sleep(0.1)
     assert admin.get("/healthz").status == 200
+
+
+@pytest.mark.parametrize("where", ["127.0.0.1:0", "unix:{}/admin.sock"])
+def test_another_process_takes_the_address_over(gateway: StartGateway, tmp_path: Path, where: str) -> None:
+    """The socket is handed on: nobody is refused in between."""
+    running = gateway(config(workers=1, admin={"address": where.format(tmp_path)}))
+    admin = Admin(running, unix=f"{tmp_path}/admin.sock" if where.startswith("unix:") else None)
+    ended = threading.Event()
+    failures: list[object] = []
+
+    def ask() -> None:
+        while not ended.is_set():
+            try:
+                with admin.connect() as client:
+                    client.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                    if client.read_answer().status != 200:
+                        failures.append("status")
+            except OSError as error:
+                failures.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    for number in range(1, 4):
+        old = running.replace()
+        assert running.pid != old
+        wait_until(lambda n=number: running.errors.count("stopped") == n, "the old process to end")  # type: ignore[misc]
+        wait_until(lambda n=number: running.errors.count(f"admin listening on {admin.where}") == n + 1,  # type: ignore[misc]
+                   "the next one to say where it listens")
+        assert admin.metrics()["gatehouse_config_generation"] == 1
+    ended.set()
+    asking.join()
+    assert not failures

@@ -41,6 +41,7 @@ struct small_connection {
 	struct piece piece; /* that the last small_exchange_read() gave */
 	deadline until;     /* for the request under way */
 	bool is_waiting;    /* for a request, of which nothing has come */
+	bool has_served;    /* one at least */
 	bool must_linger;
 };
 
@@ -163,6 +164,7 @@ static result serve_one(struct small_connection *connection, struct arena *arena
 		return refuse(&exchange, &head);
 	TRY(read);
 	read_body_begin(connection, &head.head, arena);
+	connection->has_served = true;
 	TRY(server->options.serve(&exchange));
 	ASSERT(exchange.has_begun);
 	*ret_keep = exchange.keep_alive;
@@ -196,7 +198,7 @@ static void connection_run(struct fiber *self, void *argument)
 						.in = &connection->in,
 						.limits = server->options.limits,
 						.shared_fields = server->fields };
-	while (keep && !server->is_finishing) {
+	while (keep) {
 		struct arena arena;
 
 		arena_init(&arena, server->options.blocks, ARENA_MAX);
@@ -279,13 +281,14 @@ result small_server_open(const struct small_server_options *options, int fd, str
 	return opened;
 }
 
+/* Who has just been let in is about to ask something. */
 static void end_connections(struct small_server *server, bool all)
 {
 	struct small_connection *next;
 
 	for (struct small_connection *connection = server->connections; connection; connection = next) {
 		next = connection->next;
-		if ((all || connection->is_waiting) && connection->fiber)
+		if ((all || (connection->is_waiting && connection->has_served)) && connection->fiber)
 			fiber_cancel(connection->fiber);
 	}
 }

@@ -51,7 +51,8 @@ result small_server_open(const struct small_server_options *options, int fd,
 /* fd listens, and belongs to it unless this fails. The limits stay the caller's. ERROR_SYSTEM. */
 
 void small_server_finish(struct small_server *server);
-/* Lets in nobody more; who waits for a request is let go, what is under way finishes. */
+/* Lets in nobody more; who waits for a further request is let go, what is under way finishes, and who was let
+ * in a moment ago may ask. */
 
 void small_server_cut(struct small_server *server);
 /* The same, and cancels what is under way. It ends in further turns of the loop. */

@@ -170,15 +170,19 @@ void administration_retire(struct administration *administration)
 void administration_close(struct administration **address)
 {
 	struct administration *administration = *address;
+	deadline until;
 
 	if (!administration)
 		return;
 	*address = NULL;
-	do {
-		admin_cut(administration->admin);
+	administration_retire(administration);
+	until = deadline_after(time_monotonic(), SECOND);
+	while (admin_connections(administration->admin)) {
+		if (time_monotonic() >= until)
+			admin_cut(administration->admin);
 		loop_turn(administration->options.control->loop,
 			  deadline_after(time_monotonic(), 10 * MILLISECOND));
-	} while (admin_connections(administration->admin));
+	}
 	admin_free(&administration->admin);
 	free(administration);
 }

@@ -36,4 +36,5 @@ void administration_retire(struct administration *administration);
 /* Somebody else has the socket now. What is under way finishes. */
 
 void administration_close(struct administration **administration);
-/* Cuts what is under way: takes turns of the control loop. Clears the address. */
+/* What is under way has a second to finish, and is cut then: takes turns of the control loop. Clears the
+ * address. */
