@@ -47,6 +47,17 @@ enum metric_outcome {
 	OUTCOMES,
 };
 
+/* What became of a copy of a request that a mirror was to get. */
+enum metric_copy {
+	COPY_ANSWERED, /* whatever it said */
+	COPY_FAILED,   /* no answer, or not in time */
+	COPY_BUSY,     /* too many under way: not sent */
+	COPY_LARGE,    /* a body larger than is kept: not sent */
+	COPY_SAME,     /* answered, and compared: the same status and body */
+	COPY_OTHER,    /* answered, and compared: another one */
+	METRIC_COPIES,
+};
+
 enum metric_connection { CONNECTION_ACTIVE, CONNECTION_IDLE, CONNECTION_STATES };
 
 struct metrics *metrics_new(size_t workers);
@@ -80,6 +91,8 @@ void metrics_count_retry(struct metrics_shard *shard, struct metric_series *upst
 
 void metrics_count_decision(struct metrics_shard *shard, struct metric_series *policy,
 			    enum decision decision);
+
+void metrics_count_copy(struct metrics_shard *shard, enum metric_copy outcome);
 
 void metrics_move_connection(struct metrics_shard *shard, struct metric_series *listener,
 			     enum metric_connection state, int change);

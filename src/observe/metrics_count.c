@@ -63,6 +63,12 @@ void metrics_begin_exchange(struct metrics_shard *shard)
 		add(&shard->active, 1);
 }
 
+void metrics_count_copy(struct metrics_shard *shard, enum metric_copy outcome)
+{
+	if (shard)
+		add(&shard->copies[outcome], 1);
+}
+
 void metrics_end_exchange(struct metrics_shard *shard)
 {
 	if (shard)

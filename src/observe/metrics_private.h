@@ -45,6 +45,7 @@ struct metrics_shard {
 	_Alignas(64) struct metrics *metrics;
 	size_t worker;
 	_Atomic uint64_t active; /* exchanges under way */
+	_Atomic uint64_t copies[METRIC_COPIES];
 };
 
 struct metrics {

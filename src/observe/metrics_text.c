@@ -258,6 +258,22 @@ static void print_active(const struct metrics_scrape *scrape, struct buf *out)
 	put_number_line(out, active);
 }
 
+static void print_copies(const struct metrics_scrape *scrape, struct buf *out)
+{
+	static const char *const words[METRIC_COPIES] = {
+		[COPY_ANSWERED] = "answered", [COPY_FAILED] = "failed", [COPY_BUSY] = "too_many",
+		[COPY_LARGE] = "too_large",   [COPY_SAME] = "same",     [COPY_OTHER] = "different",
+	};
+
+	for (size_t outcome = 0; outcome < METRIC_COPIES; outcome++) {
+		uint64_t sum = 0;
+
+		for (size_t i = 0; i < scrape->metrics->workers; i++)
+			sum += metric_read(&scrape->metrics->shards[i].copies[outcome]);
+		put_word_line(scrape, "outcome", words[outcome], sum, out);
+	}
+}
+
 static void print_reloads(const struct metrics_scrape *scrape, struct buf *out)
 {
 	put_word_line(scrape, "outcome", "success", scrape->reading.reloads, out);
@@ -300,6 +316,8 @@ static const struct family families[] = {
 	  NULL },
 	{ "gatehouse_policy_decisions_total", "counter", "What policies decided.", METRIC_POLICY,
 	  print_decisions, NULL },
+	{ "gatehouse_mirror_copies_total", "counter",
+	  "Copies of requests for mirrors, and what became of them.", 0, NULL, print_copies },
 	{ "gatehouse_config_reloads_total", "counter", "Reloads of the configuration.", 0, NULL,
 	  print_reloads },
 	{ "gatehouse_config_generation", "gauge", "The configuration in force.", 0, NULL, print_generation },

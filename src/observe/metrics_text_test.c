@@ -148,6 +148,9 @@ static void test_the_others(void **state)
 		"gatehouse_config_reloads_total{outcome=\"unchanged\"} 0",
 		"gatehouse_config_generation 7",
 		"gatehouse_log_dropped_total 3",
+		"gatehouse_mirror_copies_total{outcome=\"answered\"} 1",
+		"gatehouse_mirror_copies_total{outcome=\"different\"} 2",
+		"gatehouse_mirror_copies_total{outcome=\"too_large\"} 0",
 		"http_server_active_requests 1",
 		NULL,
 	};
@@ -168,6 +171,10 @@ static void test_the_others(void **state)
 	metrics_count_decision(shards[1], policy, DECISION_SKIP);
 	metrics_begin_exchange(shards[0]);
 	metrics_begin_exchange(shards[1]);
+	metrics_count_copy(shards[0], COPY_ANSWERED);
+	metrics_count_copy(shards[0], COPY_OTHER);
+	metrics_count_copy(shards[1], COPY_OTHER);
+	metrics_count_copy(NULL, COPY_LARGE);
 	metrics_end_exchange(shards[1]);
 	text = scrape_text(metrics, &reading);
 	assert_lines(text, lines);

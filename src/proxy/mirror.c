@@ -24,8 +24,7 @@ enum {
 struct mirrors {
 	struct mirror_copy *first; /* under way */
 	size_t count;              /* with those that have not left yet */
-	_Atomic uint64_t counts[MIRROR_OUTCOMES];
-	deadline second; /* in which lines have been written */
+	deadline second;           /* in which lines have been written */
 	unsigned lines;
 };
 
@@ -67,16 +66,6 @@ void mirrors_free(struct mirrors **address)
 	ASSERT(!*address || (*address)->count == 0);
 	free(*address);
 	*address = NULL;
-}
-
-uint64_t mirrors_count(const struct mirrors *mirrors, enum mirror_outcome outcome)
-{
-	return atomic_load_explicit(&mirrors->counts[outcome], memory_order_relaxed);
-}
-
-static void count(struct mirrors *mirrors, enum mirror_outcome outcome)
-{
-	atomic_fetch_add_explicit(&mirrors->counts[outcome], 1, memory_order_relaxed);
 }
 
 /* ---- sums ---- */
@@ -231,7 +220,7 @@ void mirror_order(void *self, struct view *view, const struct destination *to, b
 
 	(void)self;
 	if (worker->mirrors->count == UNDER_WAY_MAX || block_pool_left(&worker->blocks) < ROOM_LEAST) {
-		count(worker->mirrors, MIRROR_BUSY);
+		metrics_count_copy(worker->metrics, COPY_BUSY);
 		return;
 	}
 	copy = calloc(1, sizeof *copy);
@@ -263,7 +252,7 @@ void mirror_drop(struct exchange *x)
 		unlink_copy(copy);
 		ASSERT(x->mirrors != copy);
 		if (copy->is_too_large)
-			count(copy->worker->mirrors, MIRROR_LARGE);
+			metrics_count_copy(copy->worker->metrics, COPY_LARGE);
 		copy_free(copy);
 	}
 }
@@ -284,7 +273,7 @@ static void compare(struct mirror_copy *copy, int its_status)
 	bool is_same = copy->status == its_status && copy->sum.length == copy->its_sum.length &&
 		       copy->sum.hash == copy->its_sum.hash;
 
-	count(worker->mirrors, is_same ? MIRROR_SAME : MIRROR_OTHER);
+	metrics_count_copy(worker->metrics, is_same ? COPY_SAME : COPY_OTHER);
 	if (is_same || !may_write(worker->mirrors, loop_now(worker->loop)))
 		return;
 	journal_warn(worker->journal,
@@ -315,7 +304,7 @@ static void copy_send(struct mirror_copy *copy)
 	bool is_whole;
 	result_value asked = fetch_run(&call, &response, &is_whole);
 
-	count(worker->mirrors, failed(asked) || !is_whole ? MIRROR_FAILED : MIRROR_ANSWERED);
+	metrics_count_copy(worker->metrics, failed(asked) || !is_whole ? COPY_FAILED : COPY_ANSWERED);
 	if (copy->compares && !failed(asked) && is_whole)
 		compare(copy, response.status);
 }
@@ -374,7 +363,7 @@ static void leave(struct exchange *x, struct mirror_copy *copy)
 	started = fiber_start(x->worker->fibers, copy_fiber, copy);
 	if (!failed(started))
 		return;
-	count(mirrors, MIRROR_BUSY);
+	metrics_count_copy(x->worker->metrics, COPY_BUSY);
 	unlink_copy(copy);
 	copy_free(copy);
 }

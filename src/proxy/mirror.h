@@ -15,26 +15,12 @@
 struct mirror_copy;
 struct mirrors; /* of one worker */
 
-/* What became of them, since the worker began. */
-enum mirror_outcome {
-	MIRROR_ANSWERED, /* whatever it said */
-	MIRROR_FAILED,   /* no answer, or not in time */
-	MIRROR_BUSY,     /* too many under way: not sent */
-	MIRROR_LARGE,    /* a body larger than is kept: not sent */
-	MIRROR_SAME,     /* compared: the same status and body */
-	MIRROR_OTHER,    /* compared: another one */
-	MIRROR_OUTCOMES,
-};
-
 struct mirrors *mirrors_new(void);
 void mirrors_free(struct mirrors **mirrors);
 /* When none is under way. Clears the address, accepts NULL. */
 
 void mirrors_cancel(struct mirrors *mirrors);
 /* Those under way end soon, as after a time-out. */
-
-uint64_t mirrors_count(const struct mirrors *mirrors, enum mirror_outcome outcome);
-/* From any thread. */
 
 void mirror_order(void *self, struct view *view, const struct destination *to, bool compares);
 /* effects.mirror of an exchange. */
