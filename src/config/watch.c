@@ -90,10 +90,12 @@ static void watch_link(struct watch *watch, str path, unsigned links)
 	struct path link = path_make(path, (str) { 0 }), target;
 	char text[PATH_MAX];
 	ssize_t len = links < LINKS_MAX ? readlink(link.text, text, sizeof text) : -1;
-	str folder = len > 0 && text[0] == '/' ? (str) { 0 } : folder_of(path);
+	str folder = folder_of(path);
 
 	if (len <= 0)
 		return;
+	if (text[0] == '/')
+		folder.len = 0;
 	target = path_make(folder, (str) { text, (size_t)len });
 	watch_path(watch, str_of(target.text), links + 1);
 }

@@ -77,15 +77,9 @@ static void test_a_reload_says_when(void **state)
 	assert_true(when >= before && when <= (uint64_t)(time_monotonic() / MICROSECOND));
 }
 
-static const char *const addresses[] = {
-	"",
-	"@",
-	"x",
-	"relative/path",
-	"/nowhere/at/all",
-	"/a/path/that/is/longer/than/the/address/of/a/socket/may/be/0123456789012345678901234567890123456789/"
-	"0123456789",
-};
+static const char longest[] = "/a/path/that/is/longer/than/the/address/of/a/socket/may/be/and/says/so/again/"
+			      "and/again/and/again/and/again";
+static const char *const addresses[] = { "", "@", "x", "relative/path", "/nowhere/at/all", longest };
 
 static void test_nobody_is_told_where_nobody_is(void **state)
 {
