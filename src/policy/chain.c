@@ -216,7 +216,8 @@ static void check_order(struct policy_names *names, const struct policy_instance
 	const struct policy_instance *last_word = NULL;
 	bool is_authenticated = false;
 
-	for (size_t i = 0; i < count; i++) {
+	/* What is wrong comes first; what stands behind it may look otherwise when it is mended. */
+	for (size_t i = 0; i < count && !diagnostics_errors(names->reader->diagnostics); i++) {
 		if (last_word && at[i].policy->on_request && !at[i].policy->on_response)
 			warn_never_runs(names, items[i], last_word->name);
 		if (at[i].when && !is_authenticated && expression_needs_identity(at[i].when))
