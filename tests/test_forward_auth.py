@@ -119,6 +119,7 @@ def test_what_is_no_answer_is_a_failure(upstream: StartUpstream, gateway: StartG
     else:
         assert got.status == 200
         assert not service.requests[0].names() & {"x-auth-user", "x-admin"}
+        assert running.wait_for_log(1)[0]["reported"] == "forward_auth=auth_unavailable"
 
 
 def test_dead_and_slow_are_failures_in_time(upstream: StartUpstream, gateway: StartGateway) -> None:

@@ -20,6 +20,7 @@ enum {
 	OWN_FIELDS = 5, /* X-Forwarded-* */
 	SENT_FIELDS_MAX = 256,
 	BODY_MAX = 64 * 1024,
+	REPORTED_MAX = 512,
 };
 
 enum { FAILURE_DENY, FAILURE_ALLOW };
@@ -182,22 +183,34 @@ static enum verdict pass_refusal(struct view *view, const struct fetch_answer *a
 	return view_answer(view, &refusal);
 }
 
+/* `on_failure: allow`: the log tells that nobody has decided. */
+static enum verdict pass_undecided(struct view *view)
+{
+	str parts[] = { view->reported, STR(", "), STR("forward_auth=auth_unavailable") };
+	size_t skip = view->reported.len ? 0 : 2;
+
+	if (view->reported.len < REPORTED_MAX)
+		view->reported = arena_join(view->arena, parts + skip, 3 - skip);
+	return POLICY_CONTINUE;
+}
+
 static enum verdict forward_auth_request(const void *self, struct view *view)
 {
 	const struct forward_auth *p = self;
 	struct fetch_answer answer;
 	result_value asked;
 
-	field_names_remove(&p->forward, &view->request->fields);
+	if (!view->is_report)
+		field_names_remove(&p->forward, &view->request->fields);
 	asked = ask(p, view, &answer);
 	if (asked.kind == ERROR_CANCELLED)
 		return view_answer(view, &(struct answer) { 0 }); /* nobody is there to read one */
 	if (failed(asked))
-		return p->on_failure == FAILURE_ALLOW ? POLICY_CONTINUE
+		return p->on_failure == FAILURE_ALLOW ? pass_undecided(view)
 						      : view_refuse(view, REASON_AUTH_UNAVAILABLE);
 	if (answer.status < 200 || answer.status >= 300)
 		return pass_refusal(view, &answer);
-	if (failed(forward_fields(p, view, &answer)))
+	if (!view->is_report && failed(forward_fields(p, view, &answer)))
 		return view_refuse(view, REASON_AUTH_UNAVAILABLE);
 	return POLICY_CONTINUE;
 }
@@ -224,7 +237,8 @@ const struct policy policy_forward_auth = {
 		"says `auth_denied`. When the service gives no answer (it is down, too slow, or says what is "
 		"no "
 		"HTTP) the client gets 503 and the log says `auth_unavailable`; `on_failure: allow` lets the "
-		"request pass without the fields of `forward`. A refusal is never taken for a failure.\n"
+		"request pass without the fields of `forward`, and its line in the log has `reported`. A "
+		"refusal is never taken for a failure.\n"
 		"\n"
 		"Names in `forward` are managed: they are removed from what clients send, on every route, "
 		"also "

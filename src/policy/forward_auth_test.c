@@ -149,6 +149,8 @@ static void no_answer_is_a_failure(void **state)
 		assert_int_equal(deny->view.answer.reason, REASON_AUTH_UNAVAILABLE);
 		assert_int_equal(ask(allow, &service, "X-User: mallory\nA: 1\n"), POLICY_CONTINUE);
 		assert_string_equal(bench_fields(allow, &allow->request.fields), "A: 1\n");
+		assert_text(allow->view.reported, "forward_auth=auth_unavailable");
+		assert_int_equal(deny->view.reported.len, 0);
 	}
 	bench_ask(deny, "GET /", "");
 	deny->effects.fetch = NULL;
@@ -156,6 +158,24 @@ static void no_answer_is_a_failure(void **state)
 	assert_int_equal(deny->view.answer.reason, REASON_AUTH_UNAVAILABLE);
 	bench_free(&deny);
 	bench_free(&allow);
+}
+
+static void reported_only_it_changes_nothing(void **state)
+{
+	struct bench *bench = bench_new("[ { forward_auth: { url: \"http://auth/\", forward: [X-User, "
+					"Authorization] }, report: true } ]");
+	struct service service = { .status = 200, .fields = "X-User: alice\n" };
+
+	(void)state;
+	assert_int_equal(ask(bench, &service, "Authorization: t\n"), POLICY_CONTINUE);
+	assert_string_equal(bench_fields(bench, &bench->request.fields), "Authorization: t\n");
+	assert_int_equal(bench->view.reported.len, 0);
+	service.status = 403;
+	assert_int_equal(ask(bench, &service, "Authorization: t\n"), POLICY_CONTINUE);
+	assert_string_equal(bench_fields(bench, &bench->request.fields), "Authorization: t\n");
+	assert_text(bench->view.reported, "forward_auth=auth_denied");
+	assert_int_equal(service.asked, 2);
+	bench_free(&bench);
 }
 
 /* Nobody is there to be let in either. */
@@ -271,6 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row),
 		cmocka_unit_test(no_answer_is_a_failure),
+		cmocka_unit_test(reported_only_it_changes_nothing),
 		cmocka_unit_test(a_cancelled_one_passes_nowhere),
 		cmocka_unit_test(a_refusal_without_its_body_is_one_all_the_same),
 		cmocka_unit_test(what_is_sent),

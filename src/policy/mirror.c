@@ -39,7 +39,8 @@ static enum verdict mirror_request(const void *self, struct view *view)
 	const struct mirror *p = self;
 	const struct effects *effects = view->effects;
 
-	if (effects->mirror && effects->random(effects->self) % 100 < (uint64_t)p->percent)
+	if (effects->mirror && !view->is_report &&
+	    effects->random(effects->self) % 100 < (uint64_t)p->percent)
 		effects->mirror(effects->self, view, p->to, p->compare);
 	return POLICY_CONTINUE;
 }

@@ -42,6 +42,7 @@ static void a_share_is_copied(void **state)
 		{ "[ mirror: { upstream: next } ]", 100, 0 },
 		{ "[ mirror: { upstream: next, percent: 0 } ]", 0, 0 },
 		{ "[ mirror: { upstream: next, percent: 1 } ]", 1, 0 },
+		{ "[ { mirror: { upstream: next }, report: true } ]", 0, 0 },
 		{ "[ mirror: { upstream: next, percent: 99, compare: true } ]", 99, 99 },
 		{ "[ mirror: { upstream: next }, mirror: { upstream: third, compare: true } ]", 200, 100 },
 	};
