@@ -36,7 +36,7 @@ enum verdict {
 /* What compile functions get: a place for diagnostics, an arena that lives as long as the snapshot. */
 struct policy_compile {
 	struct reader *reader;
-	const struct node *node;          /* of this policy's options; NULL when it was written without any */
+	const struct node *node;          /* the map of this policy's options; may be empty */
 	struct regex_table *regexes;      /* of the snapshot; NULL: texts that need one are refused */
 	const struct policy_hooks *hooks; /* NULL: policies that ask others are refused */
 };
