@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import socket
 import stat
@@ -458,3 +459,15 @@ def test_another_process_takes_the_address_over(gateway: StartGateway, tmp_path:
     ended.set()
     asking.join()
     assert not failures
+
+
+@pytest.mark.parametrize("policy", [
+    {"forward_auth": {"url": "http://127.0.0.1:9901/healthz"}}, {"forward_auth": {"url": "http://localhost:9901/"}},
+])
+def test_no_policy_leads_there(tmp_path: Path, policy: dict[str, Any]) -> None:
+    path = tmp_path / "g.yaml"
+    path.write_text(json.dumps(config(admin={"address": "127.0.0.1:9901"}, apis={"all": {"upstream": "app", "policies": [policy]}})),
+                    encoding="utf-8")
+    done = run_command("check", "-c", path)
+    assert done.returncode == 1
+    assert "policies[0].forward_auth.url: this leads to the admin address" in done.stderr

@@ -88,6 +88,34 @@ static void check_listeners(struct reader *reader, const struct gateway_config *
 	}
 }
 
+static void check_endpoint(struct reader *reader, const struct node *node, str address,
+			   const struct address_text *admin)
+{
+	if (leads_to(address, admin))
+		diagnostic_error(reader->diagnostics, node,
+				 "this leads to the admin address, which no client may reach");
+}
+
+void admin_check_endpoint(struct reader *reader, const struct gateway_config *config, const struct node *node,
+			  str address)
+{
+	struct address_text admin;
+
+	if (config->admin.address.len && !failed(address_text_parse(config->admin.address, &admin)))
+		check_endpoint(reader, node, address, &admin);
+}
+
+/* A name that is this machine's whatever DNS says. */
+static void check_discovery(struct reader *reader, const struct upstream_config *upstream,
+			    const struct address_text *admin)
+{
+	const struct discovery_config *discovery = &upstream->discovery;
+
+	if (!admin->is_local && admin->port && discovery->port == admin->port && is_localhost(discovery->dns))
+		diagnostic_error(reader->diagnostics, node_find(upstream->entry.node, STR("discovery")),
+				 "this leads to the admin address, which no client may reach");
+}
+
 static void check_upstreams(struct reader *reader, const struct gateway_config *config,
 			    const struct address_text *admin)
 {
@@ -95,10 +123,9 @@ static void check_upstreams(struct reader *reader, const struct gateway_config *
 		const struct upstream_config *upstream = &config->upstreams.at[i];
 
 		for (size_t j = 0; j < upstream->endpoints.len; j++)
-			if (leads_to(upstream->endpoints.at[j].address, admin))
-				diagnostic_error(
-					reader->diagnostics, upstream->endpoints.at[j].entry.node,
-					"this leads to the admin address, which no client may reach");
+			check_endpoint(reader, upstream->endpoints.at[j].entry.node,
+				       upstream->endpoints.at[j].address, admin);
+		check_discovery(reader, upstream, admin);
 	}
 }
 

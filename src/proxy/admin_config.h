@@ -37,3 +37,7 @@ struct admin_place {
 void admin_compile(struct reader *reader, const struct gateway_config *config, struct admin_place *ret_place);
 /* Reports what is wrong: an address that others can reach, a token that is none, a listener or an endpoint at
  * the same place. The listeners and upstreams need not be right themselves. */
+
+void admin_check_endpoint(struct reader *reader, const struct gateway_config *config, const struct node *node,
+			  str address);
+/* Of an endpoint that stands elsewhere than among the upstreams: reports at the node when it leads there. */

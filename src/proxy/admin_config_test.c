@@ -164,6 +164,9 @@ static void test_wrong_ones(void **state)
 		  "upstreams.a.endpoints[0]: this leads to the admin address" },
 		{ "admin: { address: 'unix:/x' }\nupstreams: { a: { endpoints: ['unix:/x'] } }",
 		  "upstreams.a.endpoints[0]: this leads to the admin address" },
+		{ "admin: { address: '127.0.0.1:1' }\nupstreams: { a: { discovery: { dns: localhost, port: 1 "
+		  "} } }",
+		  "upstreams.a.discovery: this leads to the admin address" },
 	};
 
 	(void)state;

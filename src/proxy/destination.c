@@ -58,6 +58,7 @@ static struct upstream *make_upstream(struct destinations *d, const struct node 
 	*endpoint = (struct endpoint_config) { .entry.node = url, .address = address, .weight = 1 };
 	config->endpoints.at = endpoint;
 	config->endpoints.len = 1;
+	admin_check_endpoint(d->reader, &d->snapshot->config, url, address);
 	compiled = upstream_compile(d->reader, d->identities, config, d->snapshot->upstream_count, &upstream);
 	if (failed(compiled))
 		return NULL; /* reported */
