@@ -185,10 +185,10 @@ static void compare_report(const struct pair_of_policies *pair)
 		 is_report ? "it refuses nothing any more" : "it refuses again");
 }
 
-/* Many routes inherit the same, and it is told of once: what was before, what is after, and what it means. */
-static bool is_seen(struct diff_target *diff, const void *before, const void *after, uintptr_t risk)
+/* Many routes inherit the same, and it is told of once. what: keeps apart what is told of the same two. */
+static bool is_seen(struct diff_target *diff, const void *before, const void *after, uintptr_t what)
 {
-	const void *key[] = { before, after, (const void *)risk };
+	const void *key[] = { before, after, (const void *)what };
 	str bytes = { (const char *)key, sizeof key };
 
 	return map_get(&diff->seen, bytes) ||
@@ -347,7 +347,7 @@ static void diff_chains(struct diff_target *diff, str name, const struct target 
 		.is_authenticated = target_is_authenticated(other),
 	};
 
-	if (!is_seen(diff, one->chain.at, other->chain.at, 0))
+	if (!is_seen(diff, one->chain.at, other->chain.at, 1))
 		compare_chains(&chains);
 }
 
