@@ -48,7 +48,7 @@ static const struct {
 	{ { "-x" }, 2, NULL, "no command is named \"-x\"" },
 
 	/* Help of each. */
-	{ { "run", "--help" }, 0, "usage: gatehouse run [-c FILE]\n\nStarts the gateway.\n", NULL },
+	{ { "run", "--help" }, 0, "usage: gatehouse run [-c FILE] [--watch]\n\nStarts the gateway.\n", NULL },
 	{ { "check", "-h" }, 0, "Exit code: 0 when there is no error", NULL },
 	{ { "explain", "--help" }, 0, "usage: gatehouse explain [-c FILE] METHOD URL", NULL },
 	{ { "demo", "--help" }, 0, "127.0.0.1:8080", NULL },
