@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 CONFIG ?=
 STEPS ?=
 
-.PHONY: help build release run demo test fuzz bench soak install clean
+.PHONY: help build release run demo test fuzz bench soak torture install clean
 .DEFAULT_GOAL := build
 
 help: ## this list
@@ -45,6 +45,11 @@ bench: release ## measure it beside nginx and HAProxy
 soak: build ## ten minutes of mixed abuse; memory must stay flat
 	@tools/deps test
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/soak.py
+
+torture: build ## two minutes of reloads and replacements under load, of which no client may notice anything
+	@tools/deps test
+	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py reload
+	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py replace
 
 install: release ## into PREFIX (/usr/local), under DESTDIR where that is set
 	@meson install -C $(RELEASE) $(if $(DESTDIR),--destdir=$(DESTDIR))

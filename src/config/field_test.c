@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading by tables: every type, every mistake with its place and its words, and defaults. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "config/config_testing.h"
 #include "config/field_testing.h"
+#include "config/file_list.h"
 
 static void read_everything(struct reading *reading, const char *text, struct everything *ret_everything)
 {
@@ -643,6 +645,55 @@ static void test_a_struct_that_does_not_fit_is_refused(void **state)
 	reading_close(&reading);
 }
 
+/* Relative to the file that names it, and a part of the configuration from then on, also when it is not
+ * there. */
+static void test_files_are_read_and_remembered(void **state)
+{
+	static const struct {
+		const char *path;
+		size_t max;
+		bool is_read;
+		const char *problem;
+	} rows[] = {
+		{ "secret", 100, true, "" },
+		{ "secret", 3, false, "is too large" },
+		{ "none", 100, false, "cannot be opened: No such file or directory" },
+		{ ".", 100, false, "cannot be read: Is a directory" },
+	};
+	char folder[] = "/tmp/field-test-XXXXXX", name[64], secret[64];
+	FILE *to;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(name, sizeof name, "%s/t.yaml", folder);
+	snprintf(secret, sizeof secret, "%s/secret", folder);
+	to = fopen(secret, "w");
+	assert_non_null(to);
+	fputs("hunter2", to);
+	fclose(to);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct reading reading;
+		struct reader reader;
+		str text = { 0 };
+
+		reading_open(&reading);
+		reading.outcome = document_parse(&reading.arena, str_of(name), STR("file: x\n"), NULL,
+						 reading.diagnostics, &reading.document);
+		reader = (struct reader) { &reading.arena, reading.diagnostics, reading.document };
+		assert_row(reader_read_file(&reader, node_find(document_root(reading.document), STR("file")),
+					    str_of(rows[i].path), rows[i].max, &text) == rows[i].is_read,
+			   i, rows[i].path);
+		assert_row(str_contains(str_of(reading_print(&reading)), str_of(rows[i].problem)), i,
+			   rows[i].problem);
+		assert_row(diagnostics_errors(reading.diagnostics) == !rows[i].is_read, i, rows[i].path);
+		assert_int_equal(document_files(reading.document)->count, 1);
+		assert_true(!rows[i].is_read || str_eq(text, STR("hunter2")));
+		reading_close(&reading);
+	}
+	unlink(secret);
+	rmdir(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -659,6 +710,7 @@ int main(void)
 		cmocka_unit_test(test_reading_over_keeps_what_is_not_given),
 		cmocka_unit_test(test_defaults_written_into_a_file_mean_the_same),
 		cmocka_unit_test(test_a_struct_that_does_not_fit_is_refused),
+		cmocka_unit_test(test_files_are_read_and_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
