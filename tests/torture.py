@@ -73,6 +73,7 @@ class Events:
 
     async def _read(self, address: Address) -> None:
         number = 0
+        writer = None
         try:
             reader, writer = await asyncio.open_connection(*address)
             writer.write(b"GET /events HTTP/1.1\r\nHost: gw.test\r\n\r\n")
@@ -83,9 +84,11 @@ class Events:
                 assert int(line) == number, f"{line!r} instead of {number}"
                 number += 1
                 self.arrived += 1
-            writer.close()
         except (OSError, asyncio.IncompleteReadError, AssertionError, ValueError) as why:
             self.failures.append(f"a stream after {number} events: {type(why).__name__}: {why}")
+        finally:
+            if writer:
+                writer.close()
 
     def open_streams(self, address: Address, count: int) -> None:
         """Opens them, and waits until all are."""
@@ -101,8 +104,17 @@ class Events:
         self.is_over = True
         for client in self.clients:
             client.result(30)
+        asyncio.run_coroutine_threadsafe(self._finish(), self.loop).result(30)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
+        self.loop.close()
+
+    async def _finish(self) -> None:
+        """What was closed is closed in later turns of the loop."""
+        self.server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0.05)
 
 
 class Load:
