@@ -204,7 +204,7 @@ static void check_api(struct checking *c, const struct expected *api)
 static void check_route(struct checking *c, const struct expectation *e)
 {
 	const struct snapshot *snapshot = c->snapshot;
-	str api = e->api.regex ? (str) { 0 } : e->api.text, *known;
+	str api = e->api.regex ? STR("") : e->api.text, *known;
 	size_t count = 0;
 
 	if (!e->route.node || e->route.regex || has_rule(snapshot, api, e->route.text))

@@ -45,11 +45,14 @@ static deadline patience_of(const struct stand_ins *stand_ins)
 result stand_in_read_body(struct body_source *source, struct arena *arena, deadline until, str *ret_body)
 {
 	struct piece piece = { 0 };
+	result_value peeked;
 	size_t room = 4096;
 	struct buf body = buf_over(arena_bytes(arena, room), room);
 
 	while (!piece.is_last) {
-		TRY(body_peek(source, until, &piece));
+		peeked = body_peek(source, until, &piece);
+		if (failed(peeked))
+			return error_make(peeked.kind, peeked.why);
 		if (piece.bytes.len > body.max - body.len && body.max < STAND_IN_BODY_MAX) {
 			struct buf larger =
 				buf_over(arena_bytes(arena, STAND_IN_BODY_MAX), STAND_IN_BODY_MAX);
