@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "config/document.h"
+#include "policy/expression.h"
 #include "policy/list.h"
 #include "route/regex.h"
 
@@ -217,6 +218,31 @@ static void mistakes_are_reported_once(void **state)
 	file_free(file);
 }
 
+/* What stands beside `use` comes on top of what the named policy says, and changes it for nobody else. */
+static void use_adds_to_what_is_named(void **state)
+{
+	struct file *file =
+		file_compile("policies: { door: { respond: {}, when: 'true', report: true } }\n"
+			     "api: [ { use: door, when: 'false', report: false }, { use: door } ]\n"
+			     "route: [ { respond: {}, report: true }, { respond: {} } ]");
+	static const char *const want[] = { "true && false", "true", NULL, NULL };
+	static const bool want_report[] = { true, true, true, false };
+
+	(void)state;
+	assert_int_equal(file->chain.count, COUNT(want));
+	for (size_t i = 0; i < COUNT(want); i++) {
+		const struct policy_instance *instance = &file->chain.at[i];
+		char text[64] = "";
+		struct buf out = buf_over(text, sizeof text - 1);
+
+		if (instance->when)
+			expression_print(instance->when, &out);
+		assert_string_equal(text, want[i] ? want[i] : "");
+		assert_int_equal(instance->is_report, want_report[i]);
+	}
+	file_free(file);
+}
+
 /* Warned of once, however many chains there are. */
 static const struct {
 	const char *text, *want;
@@ -298,6 +324,7 @@ int main(void)
 		cmocka_unit_test(good_lists),
 		cmocka_unit_test(bad_lists),
 		cmocka_unit_test(mistakes_are_reported_once),
+		cmocka_unit_test(use_adds_to_what_is_named),
 		cmocka_unit_test(warnings_where_the_order_cannot_work),
 		cmocka_unit_test(no_more_conditions_than_there_are_bits),
 		cmocka_unit_test(every_policy_is_in_the_list),

@@ -96,8 +96,8 @@ static struct operand run_index(struct run *run, const struct expression_node *n
 	many = run_node(run, base);
 	if (many.kind == OPERAND_MAP && is_text(key))
 		return find_in_map(many, key.text);
-	if (many.kind == OPERAND_LIST && key.kind == OPERAND_INT && key.integer >= 0 &&
-	    (uint64_t)key.integer < many.list.count)
+	/* As an unsigned number a negative one is beyond any list. */
+	if (many.kind == OPERAND_LIST && key.kind == OPERAND_INT && (uint64_t)key.integer < many.list.count)
 		return many.list.at[key.integer];
 	return missing();
 }

@@ -112,15 +112,6 @@ static struct operand find_field(const struct view *view, str key, enum http_nam
 	return text_operand(room->len == from ? first->value : str_skip(buf_str(room), from));
 }
 
-/* What is not empty never becomes empty, but for want of room. */
-static str decode(str encoded, struct buf *room)
-{
-	str text = uri_decode(encoded, true, room);
-
-	room->overflow |= text.len == 0 && encoded.len > 0;
-	return text;
-}
-
 /* The first one of that name, which may be encoded as well. */
 static struct operand find_parameter(const struct view *view, str key, enum http_name id, struct buf *room)
 {
@@ -129,11 +120,11 @@ static struct operand find_parameter(const struct view *view, str key, enum http
 	(void)id;
 	while (uri_query_next(&rest, &name, &value)) {
 		size_t before = room->len;
-		bool is_it = str_eq(decode(name, room), key);
+		bool is_it = str_eq(uri_decode(name, true, room), key);
 
 		room->len = before;
 		if (is_it)
-			return text_operand(decode(value, room));
+			return text_operand(uri_decode(value, true, room));
 	}
 	return missing();
 }
