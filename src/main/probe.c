@@ -241,15 +241,15 @@ static size_t ask_paths(struct probe *probe, const str *paths, size_t count, con
 
 size_t probes_make(struct probes *probes, const struct route_rule *rule, probe_fn on_probe, void *self)
 {
-	bool has_names = probes->header_count || probes->query_count || probes->cookie_count;
+	int forms = probes->header_count || probes->query_count || probes->cookie_count ? 2 : 1;
 	str_list methods = methods_of(probes, rule);
 	str paths[PATHS_MAX], hosts[HOSTS_MAX];
 	size_t path_count = make_paths(probes->arena, rule, paths), made = 0;
 	size_t host_count = make_hosts(probes->arena, rule, hosts);
 	struct probe probe;
 
-	for (int crowded = 0; crowded <= has_names; crowded++) {
-		if (!meet_all(probes, rule, crowded, &probe))
+	for (int form = 0; form < forms; form++) {
+		if (!meet_all(probes, rule, form > 0, &probe))
 			return 0;
 		for (size_t h = 0; h < host_count; h++) {
 			probe.host = hosts[h];

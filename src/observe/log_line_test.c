@@ -61,7 +61,8 @@ static struct exchange_facts empty_facts(void)
 	"\"listener\":\"public\",\"protocol\":\"HTTP/1.1\",\"tls_version\":\"TLSv1.3\",\"method\":\"GET\"," \
 	"\"host\":\"api.example.com\",\"path\":\"/orders/1"
 #define WHOLE_UNTIL_REFERER                                                                                \
-	"\",\"status\":504,\"reason\":\"upstream_timeout\",\"reported\":\"limit=rate_limited\",\"api\":\"orders\",\"route\":\"one\","          \
+	"\",\"status\":504,\"reason\":\"upstream_timeout\",\"reported\":\"limit=rate_limited\",\"api\":"   \
+	"\"orders\",\"route\":\"one\","                                                                    \
 	"\"consumer\":\"acme inc\",\"upstream\":\"orders\",\"endpoint\":\"10.0.0.5:8080\",\"attempts\":2," \
 	"\"request_bytes\":412,\"response_bytes\":1304,\"duration_ms\":1.234,\"upstream_ms\":1.034,"       \
 	"\"user_agent\":\"curl/8.5.0\",\"referer\":\"https://shop.example/"

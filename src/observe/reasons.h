@@ -60,7 +60,8 @@ X(REDIRECT_INVALID, "redirect_invalid", 400, "http_request_error", "",
   "The address that the request would be sent to is not a valid one.")
 X(IP_DENIED, "ip_denied", 403, "http_request_denied", "", "This client is not let in.")
 
-X(FAULT_INJECTED, "fault_injected", 503, "proxy_internal_response", "", "This answer is a rehearsal of a fault.")
+X(FAULT_INJECTED, "fault_injected", 503, "proxy_internal_response", "",
+  "This answer is a rehearsal of a fault.")
 
 /* The gateway cannot. */
 X(OVERLOADED, "overloaded", 503, "proxy_internal_response", "", "The gateway is at its limits.")

@@ -66,8 +66,7 @@ static enum reason connect_failure(struct forward *f, result_value error)
 static enum reason connect_endpoint(struct forward *f)
 {
 	struct exchange *x = f->exchange;
-	deadline until =
-		deadline_min(x->until, deadline_after(exchange_now(x), x->timeouts->connect));
+	deadline until = deadline_min(x->until, deadline_after(exchange_now(x), x->timeouts->connect));
 	bool is_repeatable = http_method_is_idempotent(x->request.head.method) && f->stale_tries == 0;
 	struct upstream_choosing choosing = { &x->generation->turns[f->upstream->index],
 					      &x->generation->arena, &x->worker->random };
@@ -148,8 +147,7 @@ static deadline answer_deadline(const struct forward *f)
 	const struct upload *upload = &f->upload;
 	deadline from = upload->is_under_way ? exchange_now(f->exchange) : upload->ended;
 
-	return deadline_min(f->exchange->until,
-			    deadline_after(from, f->exchange->timeouts->response));
+	return deadline_min(f->exchange->until, deadline_after(from, f->exchange->timeouts->response));
 }
 
 /* A deadline that was set while the upload was under way comes too early if the upload has ended since; the
