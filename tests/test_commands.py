@@ -313,19 +313,23 @@ def test_demo() -> None:
                 pytest.skip("somebody else has port 8080")
             raise AssertionError(words)
         # Standard output and standard error are read by threads of their own: one may be behind the other.
-        assert demo.output.wait_for(lambda lines: sum(line.strip().startswith("curl") for line in lines) == 5)
+        assert demo.output.wait_for(lambda lines: sum(line.strip().startswith("curl") for line in lines) == 8)
         calls = [line.strip() for line in demo.output.snapshot() if line.strip().startswith("curl")]
-        statuses, bodies = [], []
+        statuses, heads, bodies = [], [], []
         for call in calls:
             done = curl(*shlex.split(call, comments=True)[1:])
             head, _, body = done.stdout.partition(b"\r\n\r\n")
             statuses.append(int(head.split(b" ")[1]))
+            heads.append(head.decode().lower())
             bodies.append(body)
-        assert statuses == [200, 200, 200, 405, 504]
+        assert statuses == [200, 200, 200, 405, 200, 308, 504, 200]
         assert json.loads(bodies[0]) == {"hello": "world"}
         assert json.loads(bodies[1])["path"] == "/order-service/v2/42"
         assert json.loads(bodies[2])["body"] == '{"item": 7}'
-        assert demo.output.wait_for(lambda lines: sum(line.startswith("{") for line in lines) == 5)
+        assert "access-control-allow-origin: https://app.example.com" in heads[4]
+        assert "location: /orders?page=2" in heads[5]
+        assert b'http_server_request_duration_seconds_count{' in bodies[7] and b'gatehouse_api="orders"' in bodies[7]
+        assert demo.output.wait_for(lambda lines: sum(line.startswith("{") for line in lines) == 7)
         demo.process.send_signal(signal.SIGHUP)
         assert demo.messages.wait_for(lambda lines: any("reload by SIGHUP: no file to read" in line for line in lines))
     finally:

@@ -21,24 +21,30 @@ static const char configuration[] =
 	"upstreams:\n"
 	"  echo: { endpoints: [\"127.0.0.1:%u\"] }\n"
 	"defaults:\n"
-	"  policies: [request_id: {}]\n"
+	"  policies: [request_id: {}, security_headers: {}, compress: {}]\n"
 	"apis:\n"
 	"  orders:\n"
 	"    path: /orders\n"
 	"    methods: [GET, POST, DELETE]\n"
 	"    upstream: echo\n"
 	"    policies:\n"
+	"      - cors: { origins: [\"https://app.example.com\"] }\n"
 	"      - headers: { request: { set: { X-Team: orders } }, response: { set: { X-Served-By: \"${api}\" "
 	"} } }\n"
+	"      - body_limit: { size: 64KiB }\n"
 	"    routes:\n"
 	"      one:\n"
 	"        match: { methods: [GET], path: \"/{id}\" }\n"
 	"        policies: [rewrite: { path: \"/order-service/v2/${path.id}\" }]\n"
+	"  shop:\n"
+	"    path: /shop\n"
+	"    policies: [redirect: { to: \"/orders?${request.query}\", status: 308 }]\n"
 	"  slow: { path: /delay, upstream: echo, timeouts: { response: 2s } }\n"
 	"  hello:\n"
 	"    path: /hello\n"
 	"    policies: [respond: { status: 200, json: { hello: world } }]\n"
-	"log: { access: { to: stdout, format: json } }\n";
+	"log: { access: { to: stdout, format: json } }\n"
+	"admin: { address: 127.0.0.1:9901 }\n";
 
 static const char calls[] =
 	"\n"
@@ -46,11 +52,15 @@ static const char calls[] =
 	"\n"
 	"  curl -i http://127.0.0.1:8080/hello                      # answered by the gateway itself\n"
 	"  curl -i http://127.0.0.1:8080/orders/42                  # rewritten on its way to the service\n"
-	"  curl -i -d '{\"item\": 7}' http://127.0.0.1:8080/orders    # passed on with its body\n"
+	"  curl -i -d '{\"item\": 7}' http://127.0.0.1:8080/orders  # passed on with its body\n"
 	"  curl -i -X PUT http://127.0.0.1:8080/orders/42           # 405: not a method of this API\n"
+	"  curl -i -H 'Origin: https://app.example.com' http://127.0.0.1:8080/orders  # its pages may read "
+	"it\n"
+	"  curl -i 'http://127.0.0.1:8080/shop?page=2'              # 308: has moved to /orders\n"
 	"  curl -i http://127.0.0.1:8080/delay/5000                 # 504: the service is too slow\n"
+	"  curl -i http://127.0.0.1:9901/metrics                    # what was counted\n"
 	"\n"
-	"Each call leaves a line of the access log below. Ctrl-C stops.\n\n";
+	"Each call but the last leaves a line of the access log below. Ctrl-C stops.\n\n";
 
 static void *run_echo(void *argument)
 {
@@ -106,6 +116,6 @@ const struct command command_demo = {
 	.name = "demo",
 	.usage = "",
 	.summary = "The quick start: a sample upstream and a gateway in front of it, and the calls to try.",
-	.help = "\nThe gateway listens on 127.0.0.1:8080.\n",
+	.help = "\nThe gateway listens on 127.0.0.1:8080, its admin address is 127.0.0.1:9901.\n",
 	.run = demo_run,
 };

@@ -44,6 +44,7 @@ bool load_text(str name, str text, struct loaded *ret_loaded)
 	result_value loaded;
 
 	identities_init(&ret_loaded->identities);
+	ret_loaded->identities.is_counting = true;
 	loaded = snapshot_parse(name, text, &ret_loaded->identities, &diagnostics, &ret_loaded->snapshot);
 	return report(loaded, diagnostics);
 }

@@ -18,7 +18,8 @@ bool load(str file, struct loaded *ret_loaded);
 /* False when it has errors, which are printed. unload() in either case. */
 
 bool load_text(str name, str text, struct loaded *ret_loaded);
-/* The same for a text; diagnostics call it by name. Both must live as long as what was loaded. */
+/* The same for a text, with metrics; diagnostics call it by name. Both must live as long as what was loaded.
+ */
 
 bool load_to_serve(str file, struct loaded *ret_loaded);
 /* As load(), and with metrics, for a gateway. */
