@@ -74,6 +74,19 @@ def test_the_same_bytes_are_no_change(gateway: StartGateway, workers: int) -> No
     assert running.wait_for_log(1)[0]["generation"] == 1
 
 
+def test_a_named_pipe_holds_nothing_up_for_ever(gateway: StartGateway) -> None:
+    """Nobody writes into it: that reload fails, the next one is read, and the process ends when it is told to."""
+    running = gateway(says("one"))
+    os.mkfifo(running.path.with_name("pipe"))
+    running.write_config(says("${file:pipe}"))
+    running.send_signal(signal.SIGHUP)
+    time.sleep(0.2)
+    assert said(running) == "one"
+    assert "refused" in running.wait_for_outcome(0)
+    assert "cannot be read in time" in running.errors
+    assert "generation 2 in force" in running.reload(says("two"))
+
+
 BROKEN = {
     "syntax": "listeners: [\n",
     "unknown key": "listeners: { main: { address: 127.0.0.1:0 } }\nnonsense: 1\n",

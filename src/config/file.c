@@ -3,11 +3,15 @@
  * Reading a whole file. Its length is not asked for: a pipe has none, and what is written while it is read
  * changes it. The bytes are collected on the heap and copied once, so that the arena holds nothing but the
  * text.
+ *
+ * A named pipe into which nobody writes would hold its reader for ever, and with it every reload after this
+ * one and the end of the process: so it is opened without waiting, and asked before it is read.
  */
 #include "config/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,15 +40,27 @@ static void growing_make_room(struct growing *growing)
 	ASSERT(growing->bytes);
 }
 
+/* A regular file always is ready. */
+static result wait_for_bytes(int descriptor, deadline until)
+{
+	duration left = until - time_monotonic();
+	struct pollfd ready = { .fd = descriptor, .events = POLLIN };
+
+	if (left > 0 && poll(&ready, 1, (int)((left + MILLISECOND - 1) / MILLISECOND)) != 0)
+		return OK;
+	return error_make(ERROR_TIMEOUT, "cannot be read in time");
+}
+
 /* Stops one read after the bound, not at the end of a file that has none. */
-static result read_all(int descriptor, size_t max, struct growing *growing)
+static result read_all(int descriptor, size_t max, deadline until, struct growing *growing)
 {
 	ssize_t got;
 
 	do {
+		TRY(wait_for_bytes(descriptor, until));
 		growing_make_room(growing);
 		got = read(descriptor, growing->bytes + growing->len, growing->size - growing->len);
-		if (got < 0 && errno != EINTR)
+		if (got < 0 && errno != EINTR && errno != EAGAIN)
 			return error_system("cannot be read", errno);
 		growing->len += got > 0 ? (size_t)got : 0;
 		if (growing->len > max)
@@ -59,7 +75,7 @@ static void descriptor_close(const int *descriptor)
 		close(*descriptor);
 }
 
-result file_read(struct arena *arena, str path, size_t max, str *ret_text)
+result file_read_until(struct arena *arena, str path, size_t max, deadline until, str *ret_text)
 {
 	__attribute__((cleanup(growing_fini))) struct growing growing = { 0 };
 	__attribute__((cleanup(descriptor_close))) int descriptor = -1;
@@ -67,11 +83,16 @@ result file_read(struct arena *arena, str path, size_t max, str *ret_text)
 
 	if (memchr(path.ptr, 0, path.len))
 		return error_system("cannot be opened", ENOENT);
-	descriptor = open(name.ptr, O_RDONLY | O_CLOEXEC);
+	descriptor = open(name.ptr, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (descriptor < 0)
 		return error_system("cannot be opened", errno);
 	max = max < arena_left(arena) ? max : arena_left(arena);
-	TRY(read_all(descriptor, max, &growing));
+	TRY(read_all(descriptor, max, until, &growing));
 	*ret_text = arena_str(arena, (str) { growing.bytes, growing.len });
 	return OK;
+}
+
+result file_read(struct arena *arena, str path, size_t max, str *ret_text)
+{
+	return file_read_until(arena, path, max, deadline_after(time_monotonic(), FILE_PATIENCE), ret_text);
 }

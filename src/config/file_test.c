@@ -2,7 +2,9 @@
 #include "config/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/testing.h"
@@ -123,11 +125,40 @@ static void test_what_cannot_be_read_says_why(void **state)
 	arena_fini(&arena);
 }
 
+/* Without a writer, with one that says nothing, and with one that does not end. */
+static void test_a_named_pipe_holds_nobody_for_ever(void **state)
+{
+	char path[64];
+
+	(void)state;
+	write_file(path, (str) { 0 });
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	for (int i = 0; i < 3; i++) {
+		struct arena arena;
+		str text = { 0 };
+		int writer = i ? open(path, O_RDWR) : -1;
+		deadline until = deadline_after(time_monotonic(), 20 * MILLISECOND);
+
+		arena_init(&arena, NULL, ARENA_MAX);
+		if (i == 2)
+			assert_int_equal(write(writer, "a: b\n", 5), 5);
+		assert_int_equal(file_read_until(&arena, str_of(path), 100, until, &text).kind,
+				 ERROR_TIMEOUT);
+		assert_row(text.len == 0, i, "nothing is written");
+		if (writer >= 0)
+			close(writer);
+		arena_fini(&arena);
+	}
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files_up_to_a_bound),
 		cmocka_unit_test(test_a_pipe_is_read_to_its_end),
+		cmocka_unit_test(test_a_named_pipe_holds_nobody_for_ever),
 		cmocka_unit_test(test_a_file_larger_than_the_arena_is_refused),
 		cmocka_unit_test(test_what_cannot_be_read_says_why),
 	};
