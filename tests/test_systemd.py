@@ -108,6 +108,33 @@ def test_a_socket_outlives_the_process_that_it_was_made_for(gateway: StartGatewa
         assert {said(running) for _ in range(8)} == {str(number)}
 
 
+@needs_activate
+@WORKERS
+def test_a_socket_by_name_outlives_the_process_too(gateway: StartGateway, workers: int) -> None:
+    """It is bound where the configuration does not say, and may not be bound a second time."""
+    port = free_port()
+    document = says("one", workers=1)
+    document["listeners"]["main"]["address"] = "127.0.0.1:1"
+    running = activated(gateway, document, f"127.0.0.1:{port}", "--fdname=main")
+    for number in range(2):
+        running.write_config({**document, "apis": says(str(number))["apis"], "workers": workers})
+        wait_for_end(running.replace())
+        assert running.port() == port
+        assert {said(running) for _ in range(8)} == {str(number)}
+
+
+@needs_activate
+def test_a_unix_socket_stays_systemds_after_a_replacement(gateway: StartGateway, tmp_path: Path) -> None:
+    path = tmp_path / "gw.sock"
+    document = says("x")
+    document["listeners"]["local"] = {"address": f"unix:{path}"}
+    running = activated(gateway, document, str(path))
+    wait_for_end(running.replace())
+    del document["listeners"]["local"]
+    assert "in force" in running.reload(document)
+    assert path.exists()
+
+
 @pytest.mark.parametrize("variables", [
     {"LISTEN_PID": "1", "LISTEN_FDS": "1"},  # meant for somebody else
     {"LISTEN_PID": "x", "LISTEN_FDS": "1"},

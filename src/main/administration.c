@@ -155,7 +155,7 @@ void administration_follow(struct administration *administration)
 void administration_bequeath(const struct administration *administration, struct bequest *bequest)
 {
 	if (administration && admin_socket(administration->admin) >= 0)
-		bequest_add(bequest, admin_socket(administration->admin), socket_name);
+		bequest_add(bequest, admin_socket(administration->admin), socket_name, false);
 }
 
 void administration_retire(struct administration *administration)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * GATEHOUSE_SOCKETS is a list of DESCRIPTOR:NAME with commas between; in a name all but letters and digits is
- * %XX.
+ * %XX. A "!" before the name says that the socket came from systemd: wherever it is bound it is that
+ * listener's, also for the process after the next.
  */
 #include "main/inheritance.h"
 
@@ -65,7 +66,8 @@ static void take_own(struct inheritance *inherited, str list)
 
 	while (str_next(&list, ',', &item))
 		if (str_cut(item, ':', &number, &name) && str_to_u64(number, INT32_MAX, &fd))
-			add(inherited, name, (int)fd, false);
+			add(inherited, str_starts(name, STR("!")) ? str_skip(name, 1) : name, (int)fd,
+			    str_starts(name, STR("!")));
 }
 
 /* Names are separated by colons, and an empty one is none. */
@@ -176,9 +178,9 @@ void bequest_open(struct bequest *bequest)
 	fprintf(bequest->to, "%s=", own_variable);
 }
 
-void bequest_add(struct bequest *bequest, int fd, str name)
+void bequest_add(struct bequest *bequest, int fd, str name, bool is_foreign)
 {
-	fprintf(bequest->to, "%d:", fd);
+	fprintf(bequest->to, "%d:%s", fd, is_foreign ? "!" : "");
 	for (size_t i = 0; i < name.len; i++)
 		fprintf(bequest->to, is_plain(name.ptr[i]) ? "%c" : "%%%02x", (unsigned char)name.ptr[i]);
 	fputc(',', bequest->to);

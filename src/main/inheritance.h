@@ -50,6 +50,6 @@ struct bequest {
 };
 
 void bequest_open(struct bequest *bequest);
-void bequest_add(struct bequest *bequest, int fd, str name);
+void bequest_add(struct bequest *bequest, int fd, str name, bool is_foreign);
 void bequest_close(struct bequest *bequest);
-/* The text is the caller's to free. */
+/* The text is the caller's to free. is_foreign: as inheritance_take() had it. */

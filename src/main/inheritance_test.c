@@ -64,7 +64,7 @@ static void test_names_come_through(void **state)
 		int fd = listen_somewhere(&bound);
 
 		bequest_open(&bequest);
-		bequest_add(&bequest, fd, str_of(names[i]));
+		bequest_add(&bequest, fd, str_of(names[i]), false);
 		bequest_close(&bequest);
 		set_own(&bequest);
 		inheritance_open(&inherited);
@@ -92,8 +92,8 @@ static void test_a_place_counts_more_than_a_name(void **state)
 
 	(void)state;
 	bequest_open(&bequest);
-	bequest_add(&bequest, a, STR("one"));
-	bequest_add(&bequest, b, STR("two"));
+	bequest_add(&bequest, a, STR("one"), false);
+	bequest_add(&bequest, b, STR("two"), false);
 	bequest_close(&bequest);
 	set_own(&bequest);
 	inheritance_open(&inherited);
@@ -107,6 +107,32 @@ static void test_a_place_counts_more_than_a_name(void **state)
 	close(b);
 }
 
+/* What was systemd's is its listener's wherever it is bound, and stays somebody else's. */
+static void test_who_bound_it_is_handed_on(void **state)
+{
+	struct bequest bequest;
+	struct inheritance inherited;
+	struct address first, second, elsewhere;
+	bool is_foreign = false;
+	int a = listen_somewhere(&first), b = listen_somewhere(&second);
+
+	(void)state;
+	bequest_open(&bequest);
+	bequest_add(&bequest, a, STR("main"), true);
+	bequest_add(&bequest, b, STR("!other"), false);
+	bequest_close(&bequest);
+	set_own(&bequest);
+	inheritance_open(&inherited);
+	assert_true(address_of_ip(STR("127.0.0.2"), 1, &elsewhere));
+	assert_int_equal(inheritance_take(&inherited, STR("other"), &elsewhere, &is_foreign), -1);
+	assert_int_equal(inheritance_take(&inherited, STR("!other"), &elsewhere, &is_foreign), -1);
+	assert_int_equal(inheritance_take(&inherited, STR("main"), &elsewhere, &is_foreign), a);
+	assert_true(is_foreign);
+	inheritance_close(&inherited, NULL);
+	free(bequest.text);
+	close(a);
+}
+
 static void test_what_nobody_took_is_closed(void **state)
 {
 	struct bequest bequest;
@@ -116,7 +142,7 @@ static void test_what_nobody_took_is_closed(void **state)
 
 	(void)state;
 	bequest_open(&bequest);
-	bequest_add(&bequest, fd, STR("main"));
+	bequest_add(&bequest, fd, STR("main"), false);
 	bequest_close(&bequest);
 	set_own(&bequest);
 	inheritance_open(&inherited);
@@ -229,6 +255,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_is_inherited),
 		cmocka_unit_test(test_names_come_through),
 		cmocka_unit_test(test_a_place_counts_more_than_a_name),
+		cmocka_unit_test(test_who_bound_it_is_handed_on),
 		cmocka_unit_test(test_what_nobody_took_is_closed),
 		cmocka_unit_test(test_what_makes_no_sense_is_nothing),
 		cmocka_unit_test(test_systemd_says_for_whom),

@@ -107,7 +107,8 @@ static void list_sockets(struct bequest *bequest, void *owner)
 
 	for (size_t i = 0; i < sockets->count; i++)
 		for (size_t j = 0; j < sockets->workers; j++)
-			bequest_add(bequest, sockets->at[i].fds[j], sockets->at[i].name);
+			bequest_add(bequest, sockets->at[i].fds[j], sockets->at[i].name,
+				    sockets->at[i].is_foreign);
 	administration_bequeath(service->administration, bequest);
 }
 
