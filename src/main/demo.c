@@ -52,7 +52,7 @@ static const char calls[] =
 	"\n"
 	"  curl -i http://127.0.0.1:8080/hello                      # answered by the gateway itself\n"
 	"  curl -i http://127.0.0.1:8080/orders/42                  # rewritten on its way to the service\n"
-	"  curl -i -d '{\"item\": 7}' http://127.0.0.1:8080/orders  # passed on with its body\n"
+	"  curl -i -d '{\"item\": 7}' http://127.0.0.1:8080/orders    # passed on with its body\n"
 	"  curl -i -X PUT http://127.0.0.1:8080/orders/42           # 405: not a method of this API\n"
 	"  curl -i -H 'Origin: https://app.example.com' http://127.0.0.1:8080/orders  # its pages may read "
 	"it\n"
