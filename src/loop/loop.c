@@ -315,10 +315,13 @@ result source_move(struct source *from, struct source *to, source_fn on_ready)
 	return OK;
 }
 
+/* Closing alone would do, were it not for children: one that is just starting has a copy of the descriptor,
+ * epoll goes by what both of them stand for, and would tell of it when the source is long gone. */
 void source_close(struct source *source)
 {
 	ASSERT(source->fd >= 0);
 	source_forget(source);
+	epoll_ctl(source->loop->epoll, EPOLL_CTL_DEL, source->fd, NULL);
 	close(source->fd);
 	source->fd = -1;
 	source->ready = 0;

@@ -192,6 +192,30 @@ static void a_reopened_source_hears_nothing_of_its_past(void **state)
 	loop_free(&loop);
 }
 
+/* A child has a copy of every descriptor until it has become another program, which is a little later than
+ * whoever started it goes on. */
+static void a_closed_source_hears_nothing_though_a_copy_is_open(void **state)
+{
+	struct loop *loop = make_loop();
+	struct probe probe = { .calls = 0 };
+	int pair[2], copy;
+
+	(void)state;
+	make_pair(pair);
+	copy = dup(pair[0]);
+	assert_true(copy >= 0);
+	probe_open(loop, &probe, pair[0]);
+	loop_turn(loop, 0);
+	source_close(&probe.source);
+	probe.calls = 0;
+	put_byte(pair[1]);
+	loop_turn(loop, 0);
+	assert_int_equal(probe.calls, 0);
+	close(copy);
+	close(pair[1]);
+	loop_free(&loop);
+}
+
 static void a_source_may_close_itself(void **state)
 {
 	struct loop *loop = make_loop();
@@ -577,6 +601,7 @@ int main(void)
 		cmocka_unit_test(a_hang_up_is_readable),
 		cmocka_unit_test(a_closed_source_hears_nothing_of_its_batch),
 		cmocka_unit_test(a_reopened_source_hears_nothing_of_its_past),
+		cmocka_unit_test(a_closed_source_hears_nothing_though_a_copy_is_open),
 		cmocka_unit_test(a_source_may_close_itself),
 		cmocka_unit_test(a_moved_descriptor_tells_the_new_source_everything),
 		cmocka_unit_test(a_regular_file_is_refused_and_stays_open),
