@@ -13,6 +13,7 @@
  */
 #include "main/gateway.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -168,6 +169,7 @@ static result first_failure(const struct gateway *gateway)
 	return OK;
 }
 
+/* What an old configuration was made of goes back to the system: it is seldom asked for again. */
 static void free_unused(void *argument)
 {
 	struct gateway *gateway = argument;
@@ -177,6 +179,7 @@ static void free_unused(void *argument)
 		next = edition->next;
 		edition_free(&edition);
 	}
+	malloc_trim(0);
 }
 
 /* From any thread. The first in the list calls for somebody to look at it; once there, it may be gone. */
