@@ -24,7 +24,6 @@ const struct field field_include[] = {
 	{ .name = "include",
 	  .type = FIELD_T_STRS,
 	  .doc = "Further files and patterns, relative to this file; their `listeners`, `upstreams`, "
-		 "`consumers`, "
 		 "`policies` and `apis` are added to those here, and a name may stand once." },
 	FIELD_END,
 };

@@ -179,9 +179,9 @@ static const struct field_form format_form = {
 
 const struct field access_log_fields[] = {
 	FIELD_CUSTOM(struct access_log_config, to, "to", struct log_target, &target_form,
-		     "Where the lines go."),
+		     "Where the lines go; to `stdout` unless said otherwise."),
 	FIELD_CUSTOM(struct access_log_config, format, "format", struct log_format, &format_form,
-		     "What a line looks like."),
+		     "What a line looks like; `json` unless said otherwise."),
 	FIELD_BOOL(struct access_log_config, query, "query", "false",
 		   "Whether paths and referers are logged with their query."),
 	FIELD_STRS(struct access_log_config, redact, "redact", 0, 100,

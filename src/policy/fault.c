@@ -16,7 +16,8 @@ const struct field policy_fault_fields[] = {
 	FIELD_DURATION(struct fault, delay, "delay", "0s", 0, 5 * MINUTE, "How long a request waits."),
 	FIELD_INT(struct fault, abort, "abort", NULL, 400, 599,
 		  "The status that a request is then refused with; none: it goes on."),
-	FIELD_INT(struct fault, percent, "percent", "100", 0, 100, "How many of the requests it happens to."),
+	FIELD_INT(struct fault, percent, "percent", "100", 0, 100,
+		  "Percent of the requests that it happens to, picked at random."),
 	FIELD_END
 };
 

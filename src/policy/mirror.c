@@ -17,7 +17,8 @@ struct mirror {
 
 const struct field policy_mirror_fields[] = {
 	FIELD_STR_REQUIRED(struct mirror, upstream, "upstream", "The upstream that gets the copies."),
-	FIELD_INT(struct mirror, percent, "percent", "100", 0, 100, "How many of the requests are copied."),
+	FIELD_INT(struct mirror, percent, "percent", "100", 0, 100,
+		  "Percent of the requests that are copied, picked at random."),
 	FIELD_BOOL(struct mirror, compare, "compare", "false",
 		   "Whether both answers are compared, by their status and body."),
 	FIELD_END

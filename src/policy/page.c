@@ -88,7 +88,7 @@ static const char rules[] =
 	"can be "
 	"compared with each other; a sum that does not fit an int is missing. `consumer`, `claims` and "
 	"`certificate` "
-	"are missing until a policy before has authenticated the request.\n"
+	"are missing until a policy before has authenticated the request, and there is none yet that does.\n"
 	"\n"
 	"An expression is asked once, when its policy's turn comes, before the policy changes anything. "
 	"Where asking "

@@ -61,7 +61,7 @@ static const struct field limits_fields[] = {
 	FIELD_SIZE(struct listener_limits, body, "body", "10MiB", 0, INT64_MAX,
 		   "Largest body; beyond it 413."),
 	FIELD_SIZE(struct listener_limits, replay, "replay", "64KiB", 0, 1 << 20,
-		   "Largest body kept for another try."),
+		   "Largest body kept for another try, or copied by `mirror`."),
 	FIELD_DURATION(struct listener_limits, header_timeout, "header_timeout", "10s", MILLISECOND, HOUR,
 		       "From the first byte of a head to its last; beyond it 408."),
 	FIELD_DURATION(struct listener_limits, body_timeout, "body_timeout", "30s", MILLISECOND, HOUR,
@@ -125,7 +125,8 @@ static const struct field api_fields[] = {
 	FIELD_CUSTOM(
 		struct api_config, sticky, "sticky", struct sticky_config, &sticky_form,
 		"What keeps a client with the same one of the `weighted` upstreams: its address, a cookie, "
-		"which the gateway sets where there is none, or who it is."),
+		"which the gateway sets where there is none, or who it is (nobody, until there are policies "
+		"that authenticate: then it is at random)."),
 	FIELD_ENUM(struct api_config, encoded_slashes, "encoded_slashes", encoded_slashes_words, "refuse",
 		   "Whether `%2F` and `%5C` in a path are 400 or stay as they are."),
 	FIELD_CUSTOM(struct api_config, timeouts, "timeouts", const struct node *, &timeouts_form,
@@ -168,7 +169,8 @@ const struct field gateway_fields[] = {
 		     "What is counted."),
 	FIELD_OBJECT(struct gateway_config, admin, "admin", struct admin_config, admin_fields,
 		     "Where the gateway itself is looked after; never a way for clients."),
-	FIELD_CUSTOM(struct gateway_config, workers, "workers", int64_t, &workers_form,
-		     "Threads that serve."),
+	FIELD_CUSTOM(
+		struct gateway_config, workers, "workers", int64_t, &workers_form,
+		"Threads that serve; a reload does not change their number, a replacement (SIGUSR2) does."),
 	FIELD_END
 };

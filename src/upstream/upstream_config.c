@@ -16,7 +16,8 @@ static const struct field endpoint_fields[] = {
 	FIELD_INT(struct endpoint_config, weight, "weight", "1", 0, 1000,
 		  "Share of the requests among the endpoints; 0 gets none."),
 	FIELD_BOOL(struct endpoint_config, backup, "backup", "false",
-		   "Used only while no other endpoint can be reached."),
+		   "Asked only when a request has no other endpoint left: each was tried (`retries.attempts` "
+		   "must allow for it), is drained, or has no weight."),
 	FIELD_END
 };
 
@@ -24,9 +25,11 @@ static const struct field retries_fields[] = {
 	FIELD_INT(struct upstream_retries, attempts, "attempts", "2", 1, 10,
 		  "How often a request is tried in all; 1 never tries again."),
 	FIELD_ENUMS(struct upstream_retries, on, "on", retry_words,
-		    "What is tried again, where it is safe: `connect` (no connection came about) and `reset` "
-		    "(closed without a byte of an "
-		    "answer) unless said otherwise."),
+		    "What is tried again: `connect` (no connection came about) and `reset` (closed without a "
+		    "byte of an "
+		    "answer, once) unless said otherwise. All but `connect` hold for GET, HEAD, OPTIONS, "
+		    "TRACE, PUT and "
+		    "DELETE only, and a body larger than `limits.replay` is not sent again."),
 	FIELD_DURATION(struct upstream_retries, backoff, "backoff", "25ms", 0, MINUTE,
 		       "Longest random wait before the second try; doubled for each further one."),
 	FIELD_INT(struct upstream_retries, budget, "budget", "20", 0, 100,
