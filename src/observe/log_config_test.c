@@ -2,17 +2,9 @@
 /* Rows: what stands under log.access, and what it means, or what check says. */
 #include "observe/log_config.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdlib.h>
-
+#include "base/testing.h"
 #include "config/document.h"
 #include "observe/log_line.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum { ARENA_MAX = 16 * 1024 * 1024 };
 
@@ -90,7 +82,7 @@ static const struct {
 static void good_settings(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(good_cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(good_cases); i++) {
 		struct file *file = file_read(good_cases[i].access);
 
 		assert_string_equal(file_errors(file), "");
@@ -134,7 +126,7 @@ static const struct {
 static void bad_settings(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad_cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(bad_cases); i++) {
 		struct file *file = file_read(bad_cases[i].access);
 
 		if (!strstr(file_errors(file), bad_cases[i].want))
@@ -176,7 +168,7 @@ static const struct {
 static void templates(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(template_cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(template_cases); i++) {
 		char access[256];
 		struct file *file;
 

@@ -2,15 +2,8 @@
 /* Whole lines: names, order, what is left out, and what no input can make of them. */
 #include "observe/log_line.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
+#include "base/testing.h"
 #include "observe/log_check_testing.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* 2026-01-02T03:04:05.678901Z */
 #define MOMENT ((wall_time)1767323045 * SECOND + 678901234)
@@ -74,9 +67,9 @@ static const struct log_segment segments[] = {
 	{ STR_INIT(" ms"), LOG_FIELDS },
 };
 
-#define TEMPLATE                                                               \
-	{                                                                      \
-		.kind = LOG_TEMPLATE, .at = segments, .count = COUNT(segments) \
+#define TEMPLATE                                                                  \
+	{                                                                         \
+		.kind = LOG_TEMPLATE, .at = segments, .count = COUNT_OF(segments) \
 	}
 
 static const struct {
@@ -139,7 +132,7 @@ static void whole_lines(void **state)
 	char bytes[LOG_LINE_MAX];
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(line_cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(line_cases); i++) {
 		struct access_log_config config = { .format = line_cases[i].format,
 						    .query = line_cases[i].with_query };
 		struct exchange_facts facts = line_cases[i].facts();
@@ -182,7 +175,7 @@ static str *const_member(struct exchange_facts *facts, size_t index)
 			   &facts->consumer,   &facts->upstream,    &facts->endpoint,  &facts->user_agent,
 			   &facts->referer };
 
-	return index < COUNT(members) ? members[index] : NULL;
+	return index < COUNT_OF(members) ? members[index] : NULL;
 }
 
 /* Whatever stands in any of the texts, it is one line, and valid JSON. */
@@ -204,7 +197,7 @@ static void no_text_breaks_a_line(void **state)
 	size_t members;
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad); i++) {
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
 		struct exchange_facts facts = whole_facts();
 
 		for (size_t member = 0; const_member(&facts, member); member++) {
@@ -306,7 +299,7 @@ static void the_clock_follows(void **state)
 	struct log_clock clock = { 0 };
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct exchange_facts facts = { .time = cases[i].time };
 		char bytes[64];
 		struct buf out = buf_over(bytes, sizeof bytes);

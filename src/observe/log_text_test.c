@@ -2,17 +2,10 @@
 /* Rows: a value, and how each kind of escape puts it. */
 #include "observe/log_text.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
+#include "base/testing.h"
 #include "observe/log_check_testing.h"
 
 enum { ROOM = 8192 };
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const struct {
 	const char *what;
@@ -60,7 +53,7 @@ static void texts_are_escaped(void **state)
 	char bytes[ROOM];
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(text_cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(text_cases); i++) {
 		struct buf out = buf_over(bytes, sizeof bytes);
 
 		log_put_text(&out, LOG_ESCAPE_JSON, text_cases[i].text);
@@ -166,7 +159,7 @@ static void times_have_three_decimals(void **state)
 	char bytes[64];
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(time_cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(time_cases); i++) {
 		struct buf out = buf_over(bytes, sizeof bytes);
 
 		log_put_milliseconds(&out, time_cases[i].time);
@@ -191,7 +184,7 @@ static void numbers(void **state)
 	char bytes[64];
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct buf out = buf_over(bytes, sizeof bytes);
 
 		log_put_number(&out, cases[i].value);
@@ -219,7 +212,7 @@ static void cutting_leaves_characters_whole(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++)
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
 		assert_true(str_eq(log_cut(cases[i].text, cases[i].cap), str_of(cases[i].want)));
 }
 
@@ -256,7 +249,7 @@ static void credentials_in_queries_are_masked(void **state)
 	char bytes[ROOM];
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(query_cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(query_cases); i++) {
 		struct buf out = buf_over(bytes, sizeof bytes);
 
 		log_put_query(&out, LOG_ESCAPE_JSON, str_of(query_cases[i].query),
@@ -293,7 +286,7 @@ static void urls_lose_what_is_secret(void **state)
 	char bytes[ROOM];
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(url_cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(url_cases); i++) {
 		struct buf out = buf_over(bytes, sizeof bytes);
 
 		log_put_url(&out, LOG_ESCAPE_JSON, str_of(url_cases[i].url), false, (str_list) { 0 });

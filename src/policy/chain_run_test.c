@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who runs, in which order, and what is told of it: over doubles that write down that they ran. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "base/assert.h"
+#include "base/testing.h"
 #include "policy/chain.h"
 #include "policy/expression.h"
 #include "route/regex.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum { ARENA_MAX = 16 * 1024 * 1024, FIELDS_MAX = 8, TOLD_MAX = 1024 };
 
@@ -351,7 +344,7 @@ static void run_row(const struct run_row *row)
 static void who_runs_in_which_order(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(run_rows); i++)
+	for (size_t i = 0; i < COUNT_OF(run_rows); i++)
 		run_row(&run_rows[i]);
 }
 
@@ -377,12 +370,12 @@ static void what_is_reported_is_bounded(void **state)
 	struct policy_instance at[200];
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(at); i++)
+	for (size_t i = 0; i < COUNT_OF(at); i++)
 		at[i] = (struct policy_instance) {
 			.policy = &both, .self = &c, .name = STR("a-long-name"), .is_report = true
 		};
 	stage->effects.decided = NULL;
-	policy_chain_request(&(struct policy_chain) { .at = at, .count = COUNT(at) }, &stage->view);
+	policy_chain_request(&(struct policy_chain) { .at = at, .count = COUNT_OF(at) }, &stage->view);
 	assert_in_range(stage->view.reported.len, 200, 512);
 	assert_true(str_ends(stage->view.reported, STR("a-long-name=no_route")));
 	stage_free(stage);

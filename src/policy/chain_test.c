@@ -2,19 +2,11 @@
 /* Rows: lists as they stand in a file, and the chain that they make: who runs, in which order. */
 #include "policy/chain.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdlib.h>
-
+#include "base/testing.h"
 #include "config/document.h"
 #include "policy/expression.h"
 #include "policy/list.h"
 #include "route/regex.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum { ARENA_MAX = 16 * 1024 * 1024 };
 
@@ -131,7 +123,7 @@ static const struct {
 static void good_lists(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(good_cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(good_cases); i++) {
 		struct file *file = file_compile(good_cases[i].text);
 
 		if (diagnostics_errors(file->diagnostics))
@@ -193,7 +185,7 @@ static const struct {
 static void bad_lists(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad_cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(bad_cases); i++) {
 		struct file *file = file_compile(bad_cases[i].text);
 
 		if (!strstr(file_errors(file), bad_cases[i].want))
@@ -229,8 +221,8 @@ static void use_adds_to_what_is_named(void **state)
 	static const bool want_report[] = { true, true, true, false };
 
 	(void)state;
-	assert_int_equal(file->chain.count, COUNT(want));
-	for (size_t i = 0; i < COUNT(want); i++) {
+	assert_int_equal(file->chain.count, COUNT_OF(want));
+	for (size_t i = 0; i < COUNT_OF(want); i++) {
 		const struct policy_instance *instance = &file->chain.at[i];
 		char text[64] = "";
 		struct buf out = buf_over(text, sizeof text - 1);
@@ -266,7 +258,7 @@ static const struct {
 static void warnings_where_the_order_cannot_work(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(warned_cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(warned_cases); i++) {
 		struct file *file = file_compile(warned_cases[i].text);
 		const struct node *list = node_find(file->root, STR("api"));
 		bool is_warned = warned_cases[i].want[0] != 0;

@@ -303,9 +303,7 @@ static void when_all_encoders_are_at_work_it_goes_as_it_is(void **state)
 
 static void mistakes_are_reported(void **state)
 {
-	static const struct {
-		const char *policies, *want;
-	} bad[] = {
+	static const struct bench_check bad[] = {
 		{ "[ compress: { algorithms: [deflate] } ]", "want zstd, br or gzip, read \"deflate\"" },
 		{ "[ compress: { algorithms: [gzip, gzip] } ]", "stands in the list already" },
 		{ "[ compress: { algorithms: [] } ]", "algorithms" },
@@ -324,13 +322,7 @@ static void mistakes_are_reported(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(bad); i++) {
-		struct bench *bench = bench_new(bad[i].policies);
-
-		if (!strstr(bench_errors(bench), bad[i].want))
-			fail_msg("%s: %s", bad[i].policies, bench_errors(bench));
-		bench_free(&bench);
-	}
+	bench_assert_checks(bad, COUNT_OF(bad));
 }
 
 int main(void)

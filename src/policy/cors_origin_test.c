@@ -2,16 +2,8 @@
 /* Rows: what is listed, an origin, and whether it is among it; and what cannot be listed. */
 #include "policy/cors_origin.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdlib.h>
-
+#include "base/testing.h"
 #include "config/document.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 struct file {
 	struct arena arena;
@@ -90,7 +82,7 @@ static const struct {
 static void an_origin_is_in_or_not(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct file *file = read_origins(rows[i].listed);
 
 		assert_string_equal(file->printed, "");
@@ -134,7 +126,7 @@ static void what_no_browser_sends_is_reported(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad); i++) {
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
 		struct file *file = read_origins(bad[i].listed);
 
 		if (!strstr(file->printed, bad[i].want))

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows: options, what a browser asks, and what it is told: preflights, and the requests behind them. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
+#include "base/testing.h"
 #include "policy/policy_testing.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define CORS(options) "[ cors: { " options " } ]"
 #define ONE "origins: \"https://a.test\""
 #define ANY "origins: \"*\""
@@ -69,7 +63,7 @@ static const char *answered(struct bench *bench)
 static void a_preflight_is_answered(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(preflights); i++) {
+	for (size_t i = 0; i < COUNT_OF(preflights); i++) {
 		struct bench *bench = bench_new(preflights[i].policies);
 		const char *got;
 
@@ -109,7 +103,7 @@ static const struct {
 static void a_preflight_is_denied(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(denied); i++) {
+	for (size_t i = 0; i < COUNT_OF(denied); i++) {
 		struct bench *bench = bench_new(denied[i].policies);
 		const char *got;
 
@@ -163,7 +157,7 @@ static const struct {
 static void an_answer_can_be_read(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(requests); i++) {
+	for (size_t i = 0; i < COUNT_OF(requests); i++) {
 		struct bench *bench = bench_new(requests[i].policies);
 		const char *got;
 
@@ -180,9 +174,7 @@ static void an_answer_can_be_read(void **state)
 
 static void mistakes_are_reported(void **state)
 {
-	static const struct {
-		const char *policies, *want;
-	} bad[] = {
+	static const struct bench_check bad[] = {
 		{ "[ cors: {} ]", "the key \"origins\" is missing" },
 		{ "[ cors: ]", "the key \"origins\" is missing" },
 		{ CORS(ANY ", credentials: true"), "list the origins" },
@@ -205,13 +197,7 @@ static void mistakes_are_reported(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad); i++) {
-		struct bench *bench = bench_new(bad[i].policies);
-
-		if (!strstr(bench_errors(bench), bad[i].want))
-			fail_msg("%s: %s", bad[i].policies, bench_errors(bench));
-		bench_free(&bench);
-	}
+	bench_assert_checks(bad, COUNT_OF(bad));
 }
 
 int main(void)

@@ -4,13 +4,8 @@
  * does what is printed of it, in which all brackets that can be are left out. A seed of another run:
  * EXPRESSION_SEED.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdlib.h>
-
+#include "base/random.h"
+#include "base/testing.h"
 #include "policy/expression.h"
 #include "policy/policy_testing.h"
 

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows: faults, and what happens to the request for which 4 is drawn. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
+#include "base/testing.h"
 #include "policy/policy_testing.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define FAULT(options) "[ fault: { " options " } ]"
 
 static const struct {
@@ -32,7 +26,7 @@ static const struct {
 static void each_row(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct bench *bench = bench_new(cases[i].policies);
 		enum verdict verdict;
 
@@ -57,7 +51,7 @@ static void a_client_that_goes_ends_it(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(policies); i++) {
+	for (size_t i = 0; i < COUNT_OF(policies); i++) {
 		struct bench *bench = bench_new(policies[i]);
 
 		bench->is_over = true;
@@ -71,9 +65,7 @@ static void a_client_that_goes_ends_it(void **state)
 
 static void mistakes_are_reported(void **state)
 {
-	static const struct {
-		const char *policies, *want;
-	} bad[] = {
+	static const struct bench_check bad[] = {
 		{ "[ fault: {} ]", "want `delay`, `abort` or both" },
 		{ "[ fault: ]", "policies[0].fault: want `delay`, `abort` or both" },
 		{ FAULT("percent: 10"), "want `delay`, `abort` or both" },
@@ -91,13 +83,7 @@ static void mistakes_are_reported(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad); i++) {
-		struct bench *bench = bench_new(bad[i].policies);
-
-		if (!strstr(bench_errors(bench), bad[i].want))
-			fail_msg("%s: %s", bad[i].policies, bench_errors(bench));
-		bench_free(&bench);
-	}
+	bench_assert_checks(bad, COUNT_OF(bad));
 }
 
 int main(void)

@@ -257,9 +257,7 @@ static void what_it_forwards_is_managed_unless_it_is_the_clients(void **state)
 
 static void mistakes_are_reported(void **state)
 {
-	static const struct {
-		const char *policies, *want;
-	} bad[] = {
+	static const struct bench_check bad[] = {
 		{ "[ forward_auth: {} ]", "url" },
 		{ "[ forward_auth: { url: nobody } ]", "nobody is there" },
 		{ "[ forward_auth: { url: [a] } ]", "url" },
@@ -277,13 +275,7 @@ static void mistakes_are_reported(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(bad); i++) {
-		struct bench *bench = bench_new(bad[i].policies);
-
-		if (!strstr(bench_errors(bench), bad[i].want))
-			fail_msg("%s: %s", bad[i].policies, bench_errors(bench));
-		bench_free(&bench);
-	}
+	bench_assert_checks(bad, COUNT_OF(bad));
 }
 
 int main(void)

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each row is one behaviour that a reader of the manual would expect. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
+#include "base/testing.h"
 #include "policy/policy_testing.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define REQUEST(options) "[ headers: { request: { " options " } } ]"
 #define RESPONSE(options) "[ headers: { response: { " options " } } ]"
 
@@ -47,7 +41,7 @@ static const struct {
 static void requests(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(request_cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(request_cases); i++) {
 		struct bench *bench = bench_new(request_cases[i].policies);
 		const char *got;
 
@@ -84,7 +78,7 @@ static const struct {
 static void responses(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(response_cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(response_cases); i++) {
 		struct bench *bench = bench_new(response_cases[i].policies);
 		const char *got;
 
@@ -111,7 +105,7 @@ static const struct {
 static void values_that_break_a_field_refuse_the_request(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(refused_cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(refused_cases); i++) {
 		struct bench *bench = bench_new(refused_cases[i].policies);
 
 		assert_string_equal(bench_errors(bench), "");
@@ -134,9 +128,7 @@ static void too_many_fields_refuse_the_request(void **state)
 	bench_free(&bench);
 }
 
-static const struct {
-	const char *policies, *want;
-} config_cases[] = {
+static const struct bench_check config_cases[] = {
 	{ REQUEST("set: { Host: x }"), "the host is changed by rewrite" },
 	{ REQUEST("set: { Content-Length: 5 }"), "the gateway writes it itself" },
 	{ REQUEST("add: { Transfer-Encoding: chunked }"), "the gateway writes it itself" },
@@ -160,14 +152,7 @@ static const struct {
 static void mistakes_are_reported(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(config_cases); i++) {
-		struct bench *bench = bench_new(config_cases[i].policies);
-		const char *errors = bench_errors(bench);
-
-		if (!*config_cases[i].want != !*errors || !strstr(errors, config_cases[i].want))
-			fail_msg("%s: %s", config_cases[i].policies, errors);
-		bench_free(&bench);
-	}
+	bench_assert_checks(config_cases, COUNT_OF(config_cases));
 }
 
 /* All in one go. */

@@ -75,9 +75,7 @@ static void where_nothing_is_copied_the_request_goes_on(void **state)
 
 static void mistakes_are_reported(void **state)
 {
-	static const struct {
-		const char *policies, *want;
-	} bad[] = {
+	static const struct bench_check bad[] = {
 		{ "[ mirror: {} ]", "upstream" },
 		{ "[ mirror: { upstream: nobody } ]", "nobody is there" },
 		{ "[ mirror: { upstream: next, percent: -1 } ]", "percent" },
@@ -88,13 +86,7 @@ static void mistakes_are_reported(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(bad); i++) {
-		struct bench *bench = bench_new(bad[i].policies);
-
-		if (!strstr(bench_errors(bench), bad[i].want))
-			fail_msg("%s: %s", bad[i].policies, bench_errors(bench));
-		bench_free(&bench);
-	}
+	bench_assert_checks(bad, COUNT_OF(bad));
 }
 
 int main(void)

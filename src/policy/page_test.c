@@ -2,13 +2,7 @@
 /* What the manual says of policies: pages, examples, and every name that an expression can use. */
 #include "policy/page.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdlib.h>
-
+#include "base/testing.h"
 #include "policy/expression_private.h"
 #include "policy/list.h"
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/testing.h"
 #include "config/document.h"
 
 enum { ARENA_MAX = 16 * 1024 * 1024 };
@@ -113,6 +114,18 @@ const char *bench_errors(struct bench *bench)
 	diagnostics_print(bench->diagnostics, to);
 	ASSERT(fclose(to) == 0);
 	return bench->printed;
+}
+
+void bench_assert_checks(const struct bench_check *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct bench *bench = bench_new(rows[i].policies);
+		const char *errors = bench_errors(bench);
+
+		if (!*errors != !*rows[i].want || !strstr(errors, rows[i].want))
+			fail_msg("%s: %s", rows[i].policies, errors);
+		bench_free(&bench);
+	}
 }
 
 static void add_lines(struct http_fields *fields, const char *lines)

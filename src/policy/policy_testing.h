@@ -38,6 +38,13 @@ void bench_free(struct bench **bench);
 const char *bench_errors(struct bench *bench);
 /* What check would print; empty when all is well. */
 
+/* What check says of a list of policies. */
+struct bench_check {
+	const char *policies, *want; /* want: a part of it; empty: all is well */
+};
+
+void bench_assert_checks(const struct bench_check *rows, size_t count);
+
 void bench_ask(struct bench *bench, const char *target, const char *fields);
 /* A fresh exchange: "GET /path?query", and lines "Name: value\n". The host is api.test, the client
  * 203.0.113.9, the id id-1, API and route are "orders" and "one"; {id} is "7". */

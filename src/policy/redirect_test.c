@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows: what is written, who asks for what, and where the client is sent. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
+#include "base/testing.h"
 #include "policy/policy_testing.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define TO(text) "[ redirect: { to: \"" text "\" } ]"
 
 static const struct {
@@ -57,7 +51,7 @@ static const struct {
 static void each_row(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct bench *bench = bench_new(cases[i].policies);
 		const struct answer *answer = &bench->view.answer;
 		const char *got;
@@ -99,7 +93,7 @@ static const struct {
 static void what_comes_out_wrong_is_refused(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(refused); i++) {
+	for (size_t i = 0; i < COUNT_OF(refused); i++) {
 		struct bench *bench = bench_new(refused[i].policies);
 
 		assert_string_equal(bench_errors(bench), "");
@@ -131,7 +125,7 @@ static void a_parameter_cannot_end_the_host(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(asked); i++) {
+	for (size_t i = 0; i < COUNT_OF(asked); i++) {
 		struct bench *bench = bench_new(asked[i].policies);
 		struct route_parameter parameter = { STR("p"), str_of(asked[i].parameter) };
 		enum reason want = asked[i].want ? REASON_REDIRECT : REASON_REDIRECT_INVALID;
@@ -152,9 +146,7 @@ static void mistakes_are_reported(void **state)
 {
 	static const char choose[] = "anybody could choose the host",
 			  where[] = "want a path that begins with /";
-	static const struct {
-		const char *policies, *want;
-	} bad[] = {
+	static const struct bench_check bad[] = {
 		{ "[ redirect: { status: 301 } ]", "the key \"to\" is missing" },
 		{ "[ redirect: {} ]", "the key \"to\" is missing" },
 		{ "[ redirect: ]", "the key \"to\" is missing" },
@@ -202,14 +194,7 @@ static void mistakes_are_reported(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad); i++) {
-		struct bench *bench = bench_new(bad[i].policies);
-		const char *errors = bench_errors(bench);
-
-		if (!*errors != !*bad[i].want || !strstr(errors, bad[i].want))
-			fail_msg("%s: %s", bad[i].policies, errors);
-		bench_free(&bench);
-	}
+	bench_assert_checks(bad, COUNT_OF(bad));
 }
 
 int main(void)

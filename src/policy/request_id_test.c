@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows: what the client sent, and which id holds, in which field, on both sides. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
+#include "base/testing.h"
 #include "policy/policy_testing.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define TEN "0123456789"
 #define SIXTY TEN TEN TEN TEN TEN TEN
 #define TRUST "[ request_id: { trust: true } ]"
@@ -42,7 +36,7 @@ static const struct {
 static void each_row(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct bench *bench = bench_new(cases[i].policies);
 		const char *want;
 
@@ -79,9 +73,7 @@ static void an_answer_without_room_goes_without(void **state)
 
 static void mistakes_are_reported(void **state)
 {
-	static const struct {
-		const char *policies, *want;
-	} bad[] = {
+	static const struct bench_check bad[] = {
 		{ "[ request_id: { header: 'X Y' } ]", "that is no name of a field" },
 		{ "[ request_id: { header: Host } ]", "host" },
 		{ "[ request_id: { header: Connection } ]", "the gateway writes it itself" },
@@ -91,13 +83,7 @@ static void mistakes_are_reported(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad); i++) {
-		struct bench *bench = bench_new(bad[i].policies);
-
-		if (!strstr(bench_errors(bench), bad[i].want))
-			fail_msg("%s: %s", bad[i].policies, bench_errors(bench));
-		bench_free(&bench);
-	}
+	bench_assert_checks(bad, COUNT_OF(bad));
 }
 
 int main(void)

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows: what is written, and the answer that it gives. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
+#include "base/testing.h"
 #include "policy/policy_testing.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define RESPOND(options) "[ respond: { " options " } ]"
 
 static const struct {
@@ -53,7 +47,7 @@ static const struct {
 static void each_row(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct bench *bench = bench_new(cases[i].policies);
 		const struct answer *answer = &bench->view.answer;
 
@@ -93,7 +87,7 @@ static void a_value_that_must_not_be_refuses(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(policies); i++) {
+	for (size_t i = 0; i < COUNT_OF(policies); i++) {
 		struct bench *bench = bench_new(policies[i]);
 
 		assert_string_equal(bench_errors(bench), "");
@@ -107,9 +101,7 @@ static void a_value_that_must_not_be_refuses(void **state)
 
 static void mistakes_are_reported(void **state)
 {
-	static const struct {
-		const char *policies, *want;
-	} bad[] = {
+	static const struct bench_check bad[] = {
 		{ RESPOND("status: 99"), "status" },
 		{ RESPOND("status: 600"), "status" },
 		{ RESPOND("status: 100"), "status" },
@@ -125,13 +117,7 @@ static void mistakes_are_reported(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad); i++) {
-		struct bench *bench = bench_new(bad[i].policies);
-
-		if (!strstr(bench_errors(bench), bad[i].want))
-			fail_msg("%s: %s", bad[i].policies, bench_errors(bench));
-		bench_free(&bench);
-	}
+	bench_assert_checks(bad, COUNT_OF(bad));
 }
 
 int main(void)

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows: options, a target, and what the upstream is asked for; or why it is not. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
+#include "base/testing.h"
 #include "policy/policy_testing.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define REWRITE(options) "[ rewrite: { " options " } ]"
 #define REGEX(match, replace) REWRITE("regex: { match: '" match "', replace: '" replace "' }")
 
@@ -89,7 +83,7 @@ static const char *outcome(struct bench *bench)
 static void each_row(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct bench *bench = bench_new(cases[i].policies);
 		bool is_path = cases[i].want[0] == '/';
 
@@ -148,7 +142,7 @@ static const struct {
 static void what_must_not_be_is_refused(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(refused_cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(refused_cases); i++) {
 		struct bench *bench = bench_new(refused_cases[i].policies);
 
 		assert_string_equal(bench_errors(bench), "");
@@ -174,9 +168,7 @@ static void a_kept_slash_stays(void **state)
 
 static void mistakes_are_reported(void **state)
 {
-	static const struct {
-		const char *policies, *want;
-	} bad[] = {
+	static const struct bench_check bad[] = {
 		{ REWRITE("path: x"), "begins with /" },
 		{ REWRITE("path: /a?b=1"), "see `query`" },
 		{ REWRITE("path: '/a#b'"), "no #" },
@@ -207,13 +199,7 @@ static void mistakes_are_reported(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad); i++) {
-		struct bench *bench = bench_new(bad[i].policies);
-
-		if (!strstr(bench_errors(bench), bad[i].want))
-			fail_msg("%s: %s", bad[i].policies, bench_errors(bench));
-		bench_free(&bench);
-	}
+	bench_assert_checks(bad, COUNT_OF(bad));
 }
 
 /* Two in a row: each sees what the one before it made. */

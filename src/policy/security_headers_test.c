@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows: options, what the service said, and what the browser is told. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
+#include "base/testing.h"
 #include "policy/policy_testing.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define SECURITY(options) "[ security_headers: { " options " } ]"
 #define OTHERS "frame: off, nosniff: false, referrer: off"
 #define HSTS "Strict-Transport-Security: "
@@ -44,7 +38,7 @@ static const struct {
 static void each_row(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct bench *bench = bench_new(cases[i].policies);
 		const char *got;
 
@@ -62,9 +56,7 @@ static void each_row(void **state)
 
 static void mistakes_are_reported(void **state)
 {
-	static const struct {
-		const char *policies, *want;
-	} bad[] = {
+	static const struct bench_check bad[] = {
 		{ SECURITY("hsts: on"), "hsts" },
 		{ SECURITY("hsts: 365"), "want a duration" },
 		{ SECURITY("hsts: -1s"), "hsts" },
@@ -81,13 +73,7 @@ static void mistakes_are_reported(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad); i++) {
-		struct bench *bench = bench_new(bad[i].policies);
-
-		if (!strstr(bench_errors(bench), bad[i].want))
-			fail_msg("%s: %s", bad[i].policies, bench_errors(bench));
-		bench_free(&bench);
-	}
+	bench_assert_checks(bad, COUNT_OF(bad));
 }
 
 static void an_answer_without_room_goes_as_it_is(void **state)

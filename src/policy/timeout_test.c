@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows: timeouts, and what holds after all of them. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
+#include "base/testing.h"
 #include "policy/policy_testing.h"
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define TIMEOUT(options) "[ timeout: { " options " } ]"
 
 static const struct {
@@ -27,7 +21,7 @@ static const struct {
 static void each_row(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct bench *bench = bench_new(cases[i].policies);
 
 		assert_string_equal(bench_errors(bench), "");
@@ -41,9 +35,7 @@ static void each_row(void **state)
 
 static void mistakes_are_reported(void **state)
 {
-	static const struct {
-		const char *policies, *want;
-	} bad[] = {
+	static const struct bench_check bad[] = {
 		{ "[ timeout: {} ]", "the key \"total\" is missing" },
 		{ "[ timeout: ]", "the key \"total\" is missing" },
 		{ "[ timeout: 5s ]", "want the policy's options as a map" },
@@ -56,13 +48,7 @@ static void mistakes_are_reported(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad); i++) {
-		struct bench *bench = bench_new(bad[i].policies);
-
-		if (!strstr(bench_errors(bench), bad[i].want))
-			fail_msg("%s: %s", bad[i].policies, bench_errors(bench));
-		bench_free(&bench);
-	}
+	bench_assert_checks(bad, COUNT_OF(bad));
 }
 
 int main(void)

@@ -2,15 +2,8 @@
 /* Rows: a text, what it becomes a part of, and what is made of it for one request. */
 #include "policy/value.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
+#include "base/testing.h"
 #include "policy/policy_testing.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 #define TARGET \
 	"GET " \
@@ -90,7 +83,7 @@ static const struct {
 static void each_row(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct bench *bench = bench_new("[]");
 		struct value value;
 		str text;
@@ -135,7 +128,7 @@ static const struct {
 static void mistakes_are_reported(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad_cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(bad_cases); i++) {
 		struct bench *bench = bench_new("[]");
 		struct value value;
 		result_value compiled =
@@ -226,7 +219,7 @@ static void control_characters_never_pass(void **state)
 		target[10] = "0123456789abcdef"[byte >> 4];
 		target[11] = "0123456789abcdef"[byte & 15];
 		bench_ask(bench, target, "");
-		for (size_t i = 0; i < COUNT(uses); i++) {
+		for (size_t i = 0; i < COUNT_OF(uses); i++) {
 			struct value value;
 			str text;
 			result_value expanded;

@@ -2,13 +2,7 @@
 /* What a policy does to the view: answers, and the path that is checked again. */
 #include "policy/policy.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+#include "base/testing.h"
 
 enum { ARENA_MAX = 1024 * 1024 };
 
@@ -46,7 +40,7 @@ static const struct {
 static void a_path_is_checked_again(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(path_cases); i++) {
+	for (size_t i = 0; i < COUNT_OF(path_cases); i++) {
 		struct arena arena;
 		struct view view = { .arena = &arena, .path = STR("/old") };
 		result_value set;

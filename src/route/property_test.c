@@ -4,19 +4,11 @@
  * small, so that rules collide all the time. ROUTE_PROPERTY_PAIRS says how many pairs (default 100,000),
  * ROUTE_PROPERTY_SEED from where; a failure prints both what was asked and the seed.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <cmocka.h>
-
 #include "base/random.h"
+#include "base/testing.h"
 #include "route/naive_testing.h"
 
 enum { RULES_MAX = 12, REQUESTS_A_CONFIG = 20, TEXT_ROOM = 64, DEFAULT_PAIRS = 100000 };
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 struct rule_room {
 	struct match_config match;
@@ -45,7 +37,7 @@ static size_t below(size_t bound)
 	return random_below(&random_state, bound);
 }
 
-#define PICK(array) ((array)[below(COUNT(array))])
+#define PICK(array) ((array)[below(COUNT_OF(array))])
 
 static const char *const api_names[] = { "one", "two", "three" };
 static const char *const route_names[] = { "r0", "r1", "r2", "r3", "r4",  "r5",
@@ -135,27 +127,27 @@ static struct pair_list pick_pairs(struct pair *room, const char *const *from, s
 static void random_match(struct rule_room *room)
 {
 	room->match = (struct match_config) {
-		.methods = pick_list(room->methods, 2, methods, COUNT(methods), 3),
-		.hosts = pick_list(room->hosts, 2, host_patterns, COUNT(host_patterns), 8),
-		.client_ip = pick_list(room->ranges, 2, ranges, COUNT(ranges), 5),
+		.methods = pick_list(room->methods, 2, methods, COUNT_OF(methods), 3),
+		.hosts = pick_list(room->hosts, 2, host_patterns, COUNT_OF(host_patterns), 8),
+		.client_ip = pick_list(room->ranges, 2, ranges, COUNT_OF(ranges), 5),
 		.path = random_path(room->path),
-		.headers = pick_pairs(room->pairs, header_names, COUNT(header_names)),
-		.query = pick_pairs(room->pairs + 2, names, COUNT(names)),
+		.headers = pick_pairs(room->pairs, header_names, COUNT_OF(header_names)),
+		.query = pick_pairs(room->pairs + 2, names, COUNT_OF(names)),
 		.cookies = pick_pairs(room->pairs + 4, names, 2),
 	};
 }
 
 static void random_config(struct config *config)
 {
-	size_t api_count = 1 + below(COUNT(config->apis));
+	size_t api_count = 1 + below(COUNT_OF(config->apis));
 
 	config->count = 0;
 	for (size_t i = 0; i < api_count; i++) {
 		struct api_room *api = &config->apis[i];
 		size_t routes = below(RULES_MAX / api_count), own = below(2) ? 0 : routes;
 
-		api->method_list = pick_list(api->methods, 3, methods, COUNT(methods), 3);
-		api->host_list = pick_list(api->hosts, 2, host_patterns, COUNT(host_patterns), 2);
+		api->method_list = pick_list(api->methods, 3, methods, COUNT_OF(methods), 3);
+		api->host_list = pick_list(api->hosts, 2, host_patterns, COUNT_OF(host_patterns), 2);
 		api->path = str_of(PICK(api_paths));
 		for (size_t j = 0; j < routes + 1 && config->count < RULES_MAX; j++) {
 			struct rule_room *room = &config->rooms[config->count];
@@ -214,7 +206,7 @@ static void random_request(struct request_room *room)
 	static const char *const field_values[] = { "1", "2", "12", "", "a b" };
 	static const uint32_t addresses[] = { 0x0a010203, 0x0a020304, 0xc0000201 };
 
-	*room = (struct request_room) { .fields = { .max = COUNT(room->at) } };
+	*room = (struct request_room) { .fields = { .max = COUNT_OF(room->at) } };
 	room->fields.at = room->at;
 	for (size_t i = below(3); i; i--)
 		add_field(room, PICK(header_names), PICK(field_values));
