@@ -232,8 +232,8 @@ static void cors_response(const void *self, struct view *view)
 		put(fields, HTTP_ACCESS_CONTROL_EXPOSE_HEADERS, p->expose_text);
 }
 
-static const struct policy_risk risks[] = { { "origins", RISK_MORE },     { "methods", RISK_MORE },
-					    { "headers", RISK_MORE },     { "expose", RISK_MORE },
+static const struct policy_risk risks[] = { { "origins", RISK_MORE },     { "methods", RISK_MORE_OR_NONE },
+					    { "headers", RISK_ANY },     { "expose", RISK_MORE },
 					    { "credentials", RISK_MORE }, { 0 } };
 
 const struct policy policy_cors = {

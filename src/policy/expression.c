@@ -84,7 +84,7 @@ const struct expression *expression_both(struct arena *arena, const struct expre
 	operands[0].next = &operands[1];
 	*root = (struct expression_node) { .op = OP_AND, .type = TYPE_BOOL, .first = operands };
 	*both = (struct expression) { .root = root,
-				      .needs_identity = a->needs_identity || b->needs_identity,
+				      .needs_principal = a->needs_principal || b->needs_principal,
 				      .is_expanded = a->is_expanded || b->is_expanded };
 	return both;
 }
@@ -110,9 +110,9 @@ bool expression_number(const struct expression *expression, const struct view *v
 	return true;
 }
 
-bool expression_needs_identity(const struct expression *expression)
+bool expression_needs_principal(const struct expression *expression)
 {
-	return expression->needs_identity;
+	return expression->needs_principal;
 }
 
 void expression_tell(const struct expression *expression, FILE *to)

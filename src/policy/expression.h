@@ -49,7 +49,7 @@ enum expression_outcome expression_holds(const struct expression *expression, co
 bool expression_number(const struct expression *expression, const struct view *view, int64_t *ret_number);
 /* Of one that is EXPRESSION_INT. False when what it needs is missing, or nothing was decided. */
 
-bool expression_needs_identity(const struct expression *expression);
+bool expression_needs_principal(const struct expression *expression);
 /* Whether it names the consumer, claims or the certificate: known only behind an authentication. */
 
 void expression_print(const struct expression *expression, struct buf *out);

@@ -182,7 +182,7 @@ static struct expression_node *source_node(struct expression_parser *parser, siz
 	node->type = source->type;
 	node->element = source->element;
 	node->source = source;
-	parser->needs_identity |= source->is_identity;
+	parser->needs_principal |= source->is_principal;
 	return node;
 }
 
@@ -428,7 +428,7 @@ bool expression_parse(struct arena *arena, struct regex_table *regexes, str text
 		parser_unexpected(&parser, "an operator or the end");
 	if (!parser.failed && root && is_wanted(&parser, root, want)) {
 		expression = ARENA_NEW(arena, struct expression);
-		*expression = (struct expression) { .root = root, .needs_identity = parser.needs_identity };
+		*expression = (struct expression) { .root = root, .needs_principal = parser.needs_principal };
 		*ret_expression = expression;
 		return true;
 	}

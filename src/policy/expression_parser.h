@@ -42,7 +42,7 @@ struct expression_parser {
 	struct token token; /* the one that is looked at */
 	unsigned nesting;
 	size_t nodes;
-	bool needs_identity;
+	bool needs_principal;
 	bool failed;
 	size_t error_at;
 	str why;

@@ -8,6 +8,7 @@
 #include "codec/cidr.h"
 #include "policy/expression.h"
 #include "policy/operand.h"
+#include "policy/principal.h"
 
 /* Types as they are known when loaded. DYNAMIC is whatever it turns out to be. */
 enum expression_type {
@@ -72,7 +73,7 @@ struct expression_node {
 
 struct expression {
 	const struct expression_node *root;
-	bool needs_identity;
+	bool needs_principal;
 	bool is_expanded; /* some of it came by ${...}, and may be a secret */
 };
 
@@ -81,7 +82,7 @@ struct expression_source {
 	str name;        /* "client.ip" */
 	const char *doc; /* one sentence */
 	enum expression_type type, element;
-	bool is_identity;
+	bool is_principal;
 	struct operand (*get)(const struct view *view);
 	struct operand (*find)(const struct view *view, str key, enum http_name id, struct buf *room);
 	/* room: for what must be decoded or joined; when it is too small, it says so by its overflow. */

@@ -60,22 +60,22 @@ static struct operand get_now(const struct view *view)
 
 static struct operand get_consumer(const struct view *view)
 {
-	return view->identity ? text_or_missing(view->identity->consumer) : missing();
+	return view->principal ? text_or_missing(view->principal->consumer) : missing();
 }
 
 static struct operand get_groups(const struct view *view)
 {
-	return view->identity ? view->identity->groups : missing();
+	return view->principal ? view->principal->groups : missing();
 }
 
 static struct operand get_claims(const struct view *view)
 {
-	return view->identity ? view->identity->claims : missing();
+	return view->principal ? view->principal->claims : missing();
 }
 
 static struct operand get_subject(const struct view *view)
 {
-	return view->identity ? text_or_missing(view->identity->certificate_subject) : missing();
+	return view->principal ? text_or_missing(view->principal->certificate_subject) : missing();
 }
 
 /* Maps. */
@@ -170,7 +170,7 @@ static struct operand find_path_parameter(const struct view *view, str key, enum
 
 static struct operand find_label(const struct view *view, str key, enum http_name id, struct buf *room)
 {
-	const struct operand *labels = view->identity ? &view->identity->labels : NULL;
+	const struct operand *labels = view->principal ? &view->principal->labels : NULL;
 	struct operand value;
 
 	(void)id;
@@ -205,29 +205,29 @@ const struct expression_source expression_sources[] = {
 	{ .name = STR_INIT("consumer.name"),
 	  .doc = "The consumer's name.",
 	  .type = TYPE_STRING,
-	  .is_identity = true,
+	  .is_principal = true,
 	  .get = get_consumer },
 	{ .name = STR_INIT("consumer.groups"),
 	  .doc = "Its groups.",
 	  .type = TYPE_LIST,
 	  .element = TYPE_STRING,
-	  .is_identity = true,
+	  .is_principal = true,
 	  .get = get_groups },
 	{ .name = STR_INIT("consumer.labels"),
 	  .doc = "Its labels.",
 	  .type = TYPE_MAP,
 	  .element = TYPE_STRING,
-	  .is_identity = true,
+	  .is_principal = true,
 	  .find = find_label },
 	{ .name = STR_INIT("claims"),
 	  .doc = "What the token says.",
 	  .type = TYPE_DYNAMIC,
-	  .is_identity = true,
+	  .is_principal = true,
 	  .get = get_claims },
 	{ .name = STR_INIT("certificate.subject"),
 	  .doc = "The subject of the client's certificate.",
 	  .type = TYPE_STRING,
-	  .is_identity = true,
+	  .is_principal = true,
 	  .get = get_subject },
 	{ .name = { NULL, 0 } },
 };

@@ -3,17 +3,10 @@
  */
 #include "policy/expression.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "base/assert.h"
-#include "policy/operand.h"
+#include "base/testing.h"
 #include "policy/policy_testing.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+#include "policy/principal.h"
 
 enum { PRINTED_MAX = 64 * 1024 };
 
@@ -59,22 +52,22 @@ static const struct claim claims[] = {
 	{ "admin", { .kind = OPERAND_BOOL, .boolean = true } },
 	{ "exp", INT_OPERAND(1767323046) },
 	{ "last", INT_OPERAND(INT64_MAX) },
-	{ "roles", { .kind = OPERAND_LIST, .list = { roles, COUNT(roles) } } },
-	{ "groups", { .kind = OPERAND_LIST, .list = { groups, COUNT(groups) } } },
+	{ "roles", { .kind = OPERAND_LIST, .list = { roles, COUNT_OF(roles) } } },
+	{ "groups", { .kind = OPERAND_LIST, .list = { groups, COUNT_OF(groups) } } },
 	{ "address", { .kind = OPERAND_MAP, .map = { find_claim, address } } },
 	{ NULL, { 0 } },
 };
 
-static const struct identity alice = {
+static const struct principal alice = {
 	.consumer = STR_INIT("acme"),
-	.groups = { .kind = OPERAND_LIST, .list = { groups, COUNT(groups) } },
+	.groups = { .kind = OPERAND_LIST, .list = { groups, COUNT_OF(groups) } },
 	.labels = { .kind = OPERAND_MAP, .map = { find_claim, labels } },
 	.claims = { .kind = OPERAND_MAP, .map = { find_claim, claims } },
 	.certificate_subject = STR_INIT("CN=acme"),
 };
 
 /* A request with one of everything: bench_ask() says what else there is. */
-static struct bench *ask(const struct identity *identity)
+static struct bench *ask(const struct principal *principal)
 {
 	struct bench *bench = bench_new("[]");
 
@@ -82,7 +75,7 @@ static struct bench *ask(const struct identity *identity)
 		  "Content-Type: application/json\nX-Beta: yes\nX-Two: a\nx-two: b\nX-Empty:\n"
 		  "Cookie: session=s1; theme=dark\nCookie: late=1\n"
 		  "X-Name: J\xc3\xb6rg\nX-Number: 42\nX-Old: 2020-01-01T00:00:00Z\n");
-	bench->view.identity = identity;
+	bench->view.principal = principal;
 	return bench;
 }
 
@@ -303,7 +296,7 @@ static void expressions_that_hold(void **state)
 	struct bench *bench = ask(&alice);
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(true_rows); i++) {
+	for (size_t i = 0; i < COUNT_OF(true_rows); i++) {
 		const char *text = true_rows[i];
 		bool is_dynamic = strcmp(text, "claims.admin") == 0;
 		const char *whole = is_dynamic ? "claims.admin == true" : text;
@@ -398,7 +391,7 @@ static void expressions_that_do_not_hold(void **state)
 	struct bench *bench = ask(&alice);
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(false_rows); i++)
+	for (size_t i = 0; i < COUNT_OF(false_rows); i++)
 		if (outcome_of(bench, false_rows[i]) != EXPRESSION_NO)
 			fail_msg("%s holds", false_rows[i]);
 	bench_free(&bench);
@@ -426,17 +419,17 @@ static const char *const nobody_rows[] = {
 
 static void nobody_has_nothing(void **state)
 {
-	static const struct identity nobody;
+	static const struct principal nobody;
 	struct bench *bench = ask(NULL);
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(nobody_rows); i++) {
-		bench->view.identity = NULL;
+	for (size_t i = 0; i < COUNT_OF(nobody_rows); i++) {
+		bench->view.principal = NULL;
 		if (outcome_of(bench, nobody_rows[i]) != EXPRESSION_NO)
 			fail_msg("%s holds", nobody_rows[i]);
-		bench->view.identity = &nobody;
+		bench->view.principal = &nobody;
 		if (outcome_of(bench, nobody_rows[i]) != EXPRESSION_NO)
-			fail_msg("%s holds of an empty identity", nobody_rows[i]);
+			fail_msg("%s holds of an empty principal", nobody_rows[i]);
 	}
 	bench_free(&bench);
 }
@@ -549,7 +542,7 @@ static void mistakes_have_their_place(void **state)
 	struct bench *bench = ask(NULL);
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(bad_rows); i++) {
+	for (size_t i = 0; i < COUNT_OF(bad_rows); i++) {
 		const struct expression *expression;
 		const char *error = parse_error(bench, bad_rows[i].text, EXPRESSION_BOOL, &expression);
 
@@ -612,7 +605,7 @@ static void operators_bind_as_in_cel(void **state)
 	struct bench *bench = ask(NULL);
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(printed_rows); i++)
+	for (size_t i = 0; i < COUNT_OF(printed_rows); i++)
 		assert_string_equal(print(bench, printed_rows[i].text), printed_rows[i].want);
 	bench_free(&bench);
 }
@@ -623,9 +616,9 @@ static void printing_is_stable(void **state)
 	struct bench *bench = ask(&alice);
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(true_rows) + COUNT(false_rows); i++) {
-		bool is_true = i < COUNT(true_rows);
-		const char *text = is_true ? true_rows[i] : false_rows[i - COUNT(true_rows)], *once;
+	for (size_t i = 0; i < COUNT_OF(true_rows) + COUNT_OF(false_rows); i++) {
+		bool is_true = i < COUNT_OF(true_rows);
+		const char *text = is_true ? true_rows[i] : false_rows[i - COUNT_OF(true_rows)], *once;
 
 		if (strcmp(text, "claims.admin") == 0)
 			continue;
@@ -670,7 +663,7 @@ static void depth_and_length_are_bounded(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		const struct expression *expression;
 		const char *error = parse_error(bench, rows[i].text, EXPRESSION_BOOL, &expression);
 
@@ -730,7 +723,7 @@ static void numbers_can_be_asked_for(void **state)
 	const struct expression *expression;
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(number_rows); i++) {
+	for (size_t i = 0; i < COUNT_OF(number_rows); i++) {
 		int64_t number = 0;
 
 		assert_null(parse_error(bench, number_rows[i].text, EXPRESSION_INT, &expression));
@@ -761,8 +754,8 @@ static void both_must_hold(void **state)
 	assert_int_equal(expression_holds(both, &bench->view), EXPRESSION_NO);
 	assert_int_equal(expression_holds(expression_both(&bench->snapshot, yes, yes), &bench->view),
 			 EXPRESSION_YES);
-	assert_true(expression_needs_identity(both));
-	assert_false(expression_needs_identity(yes));
+	assert_true(expression_needs_principal(both));
+	assert_false(expression_needs_principal(yes));
 	expression_print(both, &out);
 	assert_true(str_eq(buf_str(&out), STR("(true || false) && has(claims[\"a\"])")));
 	/* Neither of the two was changed by it. */
@@ -778,7 +771,7 @@ static void evaluating_takes_no_memory(void **state)
 	const char *at = bench->exchange.at;
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(true_rows); i++)
+	for (size_t i = 0; i < COUNT_OF(true_rows); i++)
 		if (strcmp(true_rows[i], "claims.admin") != 0)
 			outcome_of(bench, true_rows[i]);
 	assert_int_equal(bench->exchange.used, before);

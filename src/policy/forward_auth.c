@@ -215,7 +215,11 @@ static enum verdict forward_auth_request(const void *self, struct view *view)
 	return POLICY_CONTINUE;
 }
 
-static const struct policy_risk risks[] = { { "on_failure", RISK_MORE }, { 0 } };
+/* Another service may decide in another way, also when it is sent other fields; a name that is not forwarded
+ * any more is no longer kept from clients either. */
+static const struct policy_risk risks[] = { { "url", RISK_ANY },         { "headers", RISK_ANY },
+					    { "forward", RISK_FEWER },   { "cache", RISK_MORE },
+					    { "on_failure", RISK_MORE }, { 0 } };
 
 const struct policy policy_forward_auth = {
 	.name = "forward_auth",

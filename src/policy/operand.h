@@ -39,11 +39,3 @@ struct operand {
 		} map;
 	};
 };
-
-/* Who asks, as an authentication found out. Everything lives in the exchange's arena or the snapshot. */
-struct identity {
-	str consumer;                  /* empty: nobody that the configuration knows */
-	struct operand groups, labels; /* of the consumer: a list of texts, a map of texts; or missing */
-	struct operand claims;         /* a map of whatever the token says; or missing */
-	str certificate_subject;       /* empty: there was no certificate */
-};

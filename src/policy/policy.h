@@ -22,7 +22,7 @@
 
 struct body_source;
 struct expression;
-struct identity;
+struct principal;
 struct policy_instance;
 struct regex_scratch;
 struct regex_table;
@@ -46,6 +46,7 @@ enum risk_direction {
 	RISK_MORE,         /* a larger number, a longer list, a word further down in the manual's list */
 	RISK_FEWER,        /* the other way round */
 	RISK_MORE_OR_NONE, /* a larger number or a longer list; 0 and the empty list set no bound at all */
+	RISK_ANY,          /* no direction can be told */
 };
 
 struct policy_risk {
@@ -151,7 +152,7 @@ struct view {
 	uint64_t body_max;      /* of the request; narrow it by view_limit_body() */
 
 	str api, route;
-	const struct identity *identity; /* who asks; NULL: nobody was authenticated */
+	const struct principal *principal; /* who asks; NULL: nobody was authenticated */
 	const struct route_parameter *parameters;
 	size_t parameter_count;
 

@@ -101,7 +101,7 @@ static void security_headers_response(const void *self, struct view *view)
 		set(view, HTTP_REFERRER_POLICY, str_of(referrer_words[p->referrer]));
 }
 
-static const struct policy_risk risks[] = { { "hsts", RISK_FEWER },
+static const struct policy_risk risks[] = { { "hsts", RISK_ANY },
 					    { "frame", RISK_MORE },
 					    { "nosniff", RISK_FEWER },
 					    { "referrer", RISK_MORE },
