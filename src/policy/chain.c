@@ -220,7 +220,7 @@ static void check_order(struct policy_names *names, const struct policy_instance
 	for (size_t i = 0; i < count && !diagnostics_errors(names->reader->diagnostics); i++) {
 		if (last_word && at[i].policy->on_request && !at[i].policy->on_response)
 			warn_never_runs(names, items[i], last_word->name);
-		if (at[i].when && !is_authenticated && expression_needs_identity(at[i].when))
+		if (at[i].when && !is_authenticated && expression_needs_principal(at[i].when))
 			warn_nobody(names, items[i]);
 		is_authenticated |= at[i].policy->authenticates;
 		if (!last_word && is_last_word(&at[i]))
