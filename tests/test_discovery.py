@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from gatehouse import Gateway, run_command
@@ -211,3 +212,16 @@ def test_commands_show_the_name(dnsmasq: StartDnsmasq, tmp_path: Any) -> None:
     assert run_command("check", "-c", path).returncode == 0
     shown = run_command("explain", "-c", path, "GET", "http://gw.test/x")
     assert "upstream  app: app.test:8080" in shown.stdout and shown.returncode == 0, shown.stdout
+
+
+def test_a_secret_in_the_wrong_place_is_not_told(tmp_path: Path) -> None:
+    path = tmp_path / "gatehouse.yaml"
+    document = {"listeners": {"main": {"address": "127.0.0.1:0"}}, "apis": {"all": {"upstream": "app"}},
+                "upstreams": {"app": {"discovery": {"dns": "app.test", "port": 1, "servers": ["127.0.0.1", "${SECRET}"]}},
+                              "other": {"endpoints": [{"address": "${SECRET}"}]}}}
+    path.write_text(json.dumps(document))
+    done = run_command("check", "-c", path, env={"SECRET": "hunter2"})
+    assert done.returncode == 1
+    assert "upstreams.app.discovery.servers[1]: want addresses" in done.stderr
+    assert "upstreams.other.endpoints[0].address: want host:port" in done.stderr
+    assert "hunter2" not in done.stderr

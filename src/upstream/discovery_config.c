@@ -79,14 +79,15 @@ static bool put_servers(struct reader *reader, const struct node *node, const st
 			struct buf *key)
 {
 	const struct node *list = node_find(node, STR("servers"));
+	const struct node *item = list ? list->first : NULL;
 
-	for (size_t i = 0; i < config->servers.len; i++) {
+	for (size_t i = 0; i < config->servers.len; i++, item = item->next) {
 		struct address address;
 
 		if (!server_address(config->servers.at[i], &address)) {
-			diagnostic_error(reader->diagnostics, list,
-					 "want addresses such as 10.0.0.53 or 127.0.0.1:8600, read \"%.*s\"",
-					 STR_ARG(config->servers.at[i]));
+			diagnostic_error(reader->diagnostics, item,
+					 "want addresses such as 10.0.0.53 or 127.0.0.1:8600, read %.*s",
+					 STR_ARG(diagnostic_read(reader->diagnostics, item)));
 			return false;
 		}
 		buf_put(key, i ? STR(",") : (str) { 0 });

@@ -14,12 +14,14 @@ static bool member_compile(struct reader *reader, struct endpoints *endpoints,
 			   const struct endpoint_config *config, struct roster_member *member)
 {
 	result_value got = endpoints_get(endpoints, config->address, &member->endpoint);
+	const struct node *node = config->entry.node;
+	const struct node *at = node && node->kind == NODE_MAP ? node_find(node, STR("address")) : node;
 
 	member->weight = (uint32_t)config->weight;
 	member->is_backup = config->backup;
 	if (failed(got))
-		diagnostic_error(reader->diagnostics, config->entry.node, "%s, read \"%.*s\"", got.why,
-				 STR_ARG(config->address));
+		diagnostic_error(reader->diagnostics, at, "%s, read %.*s", got.why,
+				 STR_ARG(diagnostic_read(reader->diagnostics, at)));
 	return !failed(got);
 }
 
