@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from gatehouse import run_command
+from admin import Admin
+from gatehouse import Gateway, config_for, run_command
+from upstream import Upstream
 
 BESIDE = {"use", "when", "report"}
 
@@ -82,3 +84,28 @@ def test_the_example_of_an_expression_is_one(manual: str, tmp_path: Path) -> Non
         f"apis:\n  web:\n    upstream: app\n    policies:\n{item}", "utf-8")
     done = run_command("check", "-c", tmp_path / "gatehouse.yaml")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of its tables, without their heads."""
+    return [[cell.strip(" `") for cell in line.strip("|").split(" | ")] for line in text.splitlines()
+            if line.startswith("| `")]
+
+
+def test_what_a_running_gateway_tells(manual: str, upstream: Callable[..., Upstream],
+                                      gateway: Callable[..., Gateway]) -> None:
+    """The log has no other fields and reasons, and everything of the admin address is there."""
+    service = upstream()
+    running = gateway(config_for(service, admin={"address": "127.0.0.1:0"}))
+    admin = Admin(running)
+    assert running.get("/x").status == 200 and running.get("/%zz").status == 400
+    first, second = running.wait_for_log(2)
+    fields = {row[0] for row in rows(section(manual, "access-log"))}
+    assert set(first) | set(second) <= fields
+    assert [second["reason"], str(second["status"])] in [row[:2] for row in rows(section(manual, "reasons"))]
+    resources = [row[0] for row in rows(section(manual, "admin-resources"))]
+    assert len(resources) == 10
+    for resource in resources:
+        method, path = resource.replace("NAME", "app").replace("ADDRESS", service.address).split(" ")
+        body = running.path.read_bytes() if path == "/v1/check" else None
+        assert admin.ask(method, path, body=body).status == 200, resource

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The names of the log's fields and the reasons are printed from the tables that write them; what a field
+ * means is said here, by its number, so that a field without a meaning is seen at once.
+ */
+#include "main/observing_manual.h"
+
+#include "observe/log_line.h"
+#include "observe/reason.h"
+
+static const char log_words[] = "\n<a id=\"access-log\"></a>\n"
+				"# The access log\n\n"
+				"One line for every request, when it is finished, also for one that was "
+				"refused before it had a route. JSON leaves out what is not there; "
+				"templates and `clf` write `-`. Values are escaped, and cut where they are "
+				"too long. Writing never holds up a request: "
+				"what could not be written is counted (`gatehouse_log_dropped_total`).\n\n"
+				"| field | meaning |\n"
+				"| --- | --- |\n";
+
+static const char *const meanings[LOG_FIELDS] = {
+	[LOG_FIELD_TIME] = "When the first byte of the request was read (RFC 3339, UTC).",
+	[LOG_FIELD_REQUEST_ID] = "The id that the service got, and the client with `request_id`.",
+	[LOG_FIELD_TRACE_ID] = "Nothing yet: there are no traces.",
+	[LOG_FIELD_CLIENT_IP] = "The client's address, or the one that a trusted proxy told.",
+	[LOG_FIELD_CLIENT_PORT] = "The client's port.",
+	[LOG_FIELD_LISTENER] = "The listener's name.",
+	[LOG_FIELD_PROTOCOL] = "The version of HTTP.",
+	[LOG_FIELD_TLS_VERSION] = "Nothing yet: there is no TLS.",
+	[LOG_FIELD_METHOD] = "The method.",
+	[LOG_FIELD_HOST] = "The host that was asked for.",
+	[LOG_FIELD_PATH] =
+		"The normalised path that the client asked for; with `query: true` also the query.",
+	[LOG_FIELD_STATUS] = "The status that the client got; 499 when it had gone before.",
+	[LOG_FIELD_REASON] =
+		"The gateway's own word for an answer that it made, or for an exchange that broke "
+		"off; see below.",
+	[LOG_FIELD_REPORTED] =
+		"Policies that would have refused but for `report: true`, and why: `ip=ip_denied`.",
+	[LOG_FIELD_API] = "The API's name.",
+	[LOG_FIELD_ROUTE] = "The route's name; none for the API's own rule.",
+	[LOG_FIELD_CONSUMER] = "Nothing yet: nobody is authenticated.",
+	[LOG_FIELD_UPSTREAM] = "The upstream's name; of several `weighted` the one that was chosen.",
+	[LOG_FIELD_ENDPOINT] = "The endpoint that was asked last.",
+	[LOG_FIELD_ATTEMPTS] = "How often the upstream was tried.",
+	[LOG_FIELD_REQUEST_BYTES] = "What the client sent, heads included.",
+	[LOG_FIELD_RESPONSE_BYTES] = "What the client was sent, heads included.",
+	[LOG_FIELD_DURATION] = "From the first byte of the request to the end, in milliseconds.",
+	[LOG_FIELD_UPSTREAM_TIME] = "Until the first byte of the upstream's answer, in milliseconds.",
+	[LOG_FIELD_USER_AGENT] = "The field `User-Agent`.",
+	[LOG_FIELD_REFERER] = "The field `Referer`; without its query unless `query: true`.",
+	[LOG_FIELD_GENERATION] = "Which configuration it was handled under: 1 at the start, one more with "
+				 "each that came into force.",
+};
+
+static const char reason_words[] =
+	"\n<a id=\"reasons\"></a>\n"
+	"## Reasons\n\n"
+	"An answer that the gateway makes itself is `application/problem+json` (RFC 9457) with `type`, "
+	"`title`, `status`, `detail` and `instance` (the request's id), but for what policies say. "
+	"The log has its `reason`. The status is the usual one: policies with a status of their own, such as "
+	"`redirect` and `fault`, give theirs, and `forward_auth` that of the service.\n\n"
+	"| reason | status | meaning |\n"
+	"| --- | --- | --- |\n";
+
+static const char admin_words[] =
+	"\n<a id=\"admin-resources\"></a>\n"
+	"# The admin address\n\n"
+	"What `admin.address` serves. It is for this machine only: a request for another host, from a page "
+	"of somewhere else, or through a proxy "
+	"is refused.\n\n"
+	"| resource | meaning |\n"
+	"| --- | --- |\n"
+	"| `GET /healthz` | 200 while the process lives. |\n"
+	"| `GET /readyz` | 200 when it takes requests; 503 while it drains. |\n"
+	"| `GET /metrics` | What was counted, in the text format of Prometheus, each metric with its "
+	"meaning. |\n"
+	"| `GET /v1/config` | The configuration in force, as JSON; secrets and what came from the "
+	"environment or files read as `***`. |\n"
+	"| `GET /v1/apis` | The APIs and their routes. |\n"
+	"| `GET /v1/upstreams` | The upstreams and each endpoint: weight, whether it is drained, requests "
+	"under way and done, latency. |\n"
+	"| `POST /v1/reload` | Reads the files again, as SIGHUP does: 200 when they are in force or the "
+	"same, 422 with what is wrong. |\n"
+	"| `POST /v1/check` | Checks the configuration in the body, without putting it into force: 200, or "
+	"422 with what is wrong. |\n"
+	"| `POST /v1/upstreams/NAME/endpoints/ADDRESS/drain` | The endpoint gets no further requests, in any "
+	"upstream that has it; what is under way ends. |\n"
+	"| `POST /v1/upstreams/NAME/endpoints/ADDRESS/enable` | It gets requests again. |\n";
+
+static void print_log_fields(FILE *to)
+{
+	for (int i = 0; i < LOG_FIELDS; i++)
+		fprintf(to, "| `%.*s` | %s |\n", STR_ARG(log_field_name((enum log_field)i)), meanings[i]);
+}
+
+/* Words for machines only, such as that a policy answered, have no detail. */
+static void print_reasons(FILE *to)
+{
+	for (int i = REASON_NONE + 1; i < REASONS; i++) {
+		enum reason reason = (enum reason)i;
+		str detail = reason_detail(reason);
+
+		if (!detail.len)
+			detail = STR("What the policy says.");
+		fprintf(to, "| `%.*s` | %d | %.*s |\n", STR_ARG(reason_word(reason)), reason_status(reason),
+			STR_ARG(detail));
+	}
+}
+
+void observing_print_manual(FILE *to)
+{
+	fputs(log_words, to);
+	print_log_fields(to);
+	fputs(reason_words, to);
+	print_reasons(to);
+	fputs(admin_words, to);
+}
