@@ -33,8 +33,7 @@ static const char *const meanings[LOG_FIELDS] = {
 		"The normalised path that the client asked for; with `query: true` also the query.",
 	[LOG_FIELD_STATUS] = "The status that the client got; 499 when it had gone before.",
 	[LOG_FIELD_REASON] =
-		"The gateway's own word for an answer that it made, or for an exchange that broke "
-		"off; see below.",
+		"The gateway's word for an answer that it made, or for what broke off; see below.",
 	[LOG_FIELD_REPORTED] =
 		"Policies that would have refused but for `report: true`, and why: `ip=ip_denied`.",
 	[LOG_FIELD_API] = "The API's name.",
@@ -49,8 +48,8 @@ static const char *const meanings[LOG_FIELDS] = {
 	[LOG_FIELD_UPSTREAM_TIME] = "Until the first byte of the upstream's answer, in milliseconds.",
 	[LOG_FIELD_USER_AGENT] = "The field `User-Agent`.",
 	[LOG_FIELD_REFERER] = "The field `Referer`; without its query unless `query: true`.",
-	[LOG_FIELD_GENERATION] = "Which configuration it was handled under: 1 at the start, one more with "
-				 "each that came into force.",
+	[LOG_FIELD_GENERATION] =
+		"Which configuration it began with: 1 at the start, one more with each further one.",
 };
 
 static const char reason_words[] =
