@@ -56,6 +56,8 @@ AUTH = '{ forward_auth: { url: http://auth.internal:9000/check } }'
 ROUTE = 'route   '
 CHANGES = {
     "a larger body": (["body: 1MiB", "body: 2MiB"], ["open    listeners.public.limits.body: 1MiB -> 2MiB"], 4),
+    "anybody says who the client is": (["127.0.0.1:8080,", "127.0.0.1:8080, proxy_protocol: true,"],
+                                       ["open    listeners.public.proxy_protocol: false -> true"], 4),
     "a smaller body": (["body: 1MiB", "body: 1KiB"], ["tight   listeners.public.limits.body: 1MiB -> 1KiB"], 0),
     "any number of requests": (["body: 1MiB", "body: 1MiB, requests_per_connection: 9"],
                                ["tight   listeners.public.limits.requests_per_connection: 0 -> 9"], 0),
@@ -109,6 +111,17 @@ CHANGES = {
     "who is asked twice loses one": ([AUTH, f"{AUTH}, {AUTH}"], ["tight   orders: forward_auth is new"], 0),
     "a failure lets in": ([AUTH, AUTH.replace("check", "check, on_failure: allow")],
                           ["open    orders: forward_auth.on_failure: deny -> allow"], 4),
+    "somebody else decides": ([AUTH, AUTH.replace("check", "always")],
+                              ['open    orders: forward_auth.url: "http://auth.internal:9000/check" -> '
+                               '"http://auth.internal:9000/always"'], 4),
+    "whoever decides knows less": ([AUTH, AUTH.replace("check", "check, headers: [Cookie]")],
+                                   ["open    orders: forward_auth.headers: removed Authorization"], 4),
+    "a decision holds for longer": ([AUTH, AUTH.replace("check", "check, cache: 1h")],
+                                    ["open    orders: forward_auth.cache: 0s -> 1h"], 4),
+    "some are answered before anybody is asked": (
+        [AUTH, "{ respond: { status: 200 }, when: 'request.path == \"/orders/x\"' }, " + AUTH],
+        ["public  orders: respond answers before forward_auth", ROUTE + "orders: respond answers before door",
+         ROUTE + "orders: respond is new"], 4),
     "another value": (["A: b", "A: c"], ["other   orders: headers.request.set: added A: c, removed A: b"], 0),
     "a secret value": (["A: b", 'A: "${S}"'], ["other   orders: headers.request.set: changed"], 0),
     "another order": (["{ use: door }, { headers: { request: { set: { A: b } } } } ]",
@@ -122,7 +135,7 @@ CHANGES = {
                 [ROUTE + "orders: upstream orders -> weighted orders 95, next 5; by chance"], 3),
     "an answer of its own": (["  hello: { path: /hello, policies: [ { respond: { status: 418 } } ] }",
                               "  hello: { path: /hello, upstream: next }"],
-                             [ROUTE + "hello: policy respond -> upstream next", "other   hello: respond is gone"], 3),
+                             [ROUTE + "hello: policy respond -> upstream next", ROUTE + "hello: respond is gone"], 3),
     "other endpoints": (["10.0.0.6:80", "10.0.0.7:80"],
                         ["other   upstreams.next.endpoints: added 10.0.0.7:80, removed 10.0.0.6:80"], 0),
     "another timeout": (['"10.0.0.6:80"]', '"10.0.0.6:80"], timeouts: { response: 1s }'],
@@ -183,6 +196,53 @@ def test_a_change_is_told_by_what_it_does(tmp_path: Path, name: str) -> None:
 def test_what_no_request_notices_is_not_told(tmp_path: Path, changes: list[str]) -> None:
     done = diff(tmp_path, CONFIG, changed(*changes))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+SHARED = """
+listeners: { public: { address: 127.0.0.1:8080 } }
+upstreams: { app: { endpoints: ["10.0.0.5:80"] } }
+policies:
+  auth: { forward_auth: { url: http://auth.internal:9000/check, forward: [X-User] } }
+  browsers: { cors: { origins: ["https://a.test"], methods: [GET] } }
+  safe: { security_headers: {} }
+  block: { respond: { status: 403 } }
+apis:
+  a: { path: /a, upstream: app, policies: [ { use: auth }, { use: browsers }, { use: safe } ] }
+  b: { path: /b, upstream: app, policies: [ { use: auth }, { use: block, when: 'request.path.startsWith("/b/admin")' } ] }
+"""
+
+# What several APIs share is told for each of them that loses it, and options once, with the first.
+SHARED_CHANGES = {
+    "one reports only": (["/b, upstream: app, policies: [ { use: auth }", "/b, upstream: app, policies: [ { use: auth, report: true }"],
+                         ["public  b: auth: report: it refuses nothing any more"], 4),
+    "one asks sometimes": (["/b, upstream: app, policies: [ { use: auth }",
+                            "/b, upstream: app, policies: [ { use: auth, when: 'request.method == \"GET\"' }"],
+                           ['public  b: auth: when: always -> request.method == "GET"'], 4),
+    "both lose it": (["/a, upstream: app, policies: [ { use: auth }, ", "/a, upstream: app, policies: [ ",
+                      "/b, upstream: app, policies: [ { use: auth }, ", "/b, upstream: app, policies: [ "],
+                     ["public  a: auth is gone", "public  b: auth is gone"], 4),
+    "clients may say who they are": ([", forward: [X-User]", ""], ["open    a: auth.forward: removed X-User"], 4),
+    "any method": ([", methods: [GET]", ""], ["open    a: browsers.methods: removed GET"], 4),
+    "any field less": (["methods: [GET]", "methods: [GET], headers: [X-A]"], ["open    a: browsers.headers: added X-A"], 4),
+    "no transport security": (["security_headers: {}", "security_headers: { hsts: off }"],
+                              ["open    a: safe.hsts: added off"], 4),
+    "nothing is blocked": ([", { use: block, when: 'request.path.startsWith(\"/b/admin\")' }", ""],
+                           [ROUTE + "b: block is gone"], 3),
+    "less is blocked": (["/b/admin", "/b/admin/x"],
+                        [ROUTE + 'b: block: when: request.path.startsWith("/b/admin") -> '
+                                 'request.path.startsWith("/b/admin/x")'], 3),
+}
+
+
+@pytest.mark.parametrize("name", SHARED_CHANGES)
+def test_what_several_have_in_common_hides_nothing(tmp_path: Path, name: str) -> None:
+    changes, lines, code = SHARED_CHANGES[name]
+    after = SHARED
+    for old, new in zip(changes[::2], changes[1::2], strict=True):
+        assert old in after
+        after = after.replace(old, new, 1)
+    done = diff(tmp_path, SHARED, after)
+    assert (done.returncode, done.stdout.splitlines()) == (code, lines), done.stderr
 
 
 def test_without_authentication_anywhere_new_apis_are_no_risk(tmp_path: Path) -> None:

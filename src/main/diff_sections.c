@@ -15,6 +15,7 @@ struct section_risk {
 /* Whatever is not in here is RISK_OTHER. */
 static const struct section_risk listener_risks[] = {
 	{ "trusted_proxies", RISK_MORE },
+	{ "proxy_protocol", RISK_MORE },
 	{ "limits.request_line", RISK_MORE },
 	{ "limits.header_field", RISK_MORE },
 	{ "limits.header_name", RISK_MORE },

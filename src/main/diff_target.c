@@ -9,6 +9,7 @@
 #include "policy/expression.h"
 
 enum { PAIRS_MAX = 1 << 22, WHEN_MAX = 64 * 1024 };
+enum { SEEN_CHAINS, SEEN_WHEN, SEEN_REPORT, SEEN_ALONE };
 
 /* The policies of one side, with whom each was paired. */
 struct side {
@@ -19,7 +20,7 @@ struct side {
 /* Two chains that are being compared. */
 struct chains {
 	struct diff_target *diff;
-	str name; /* of the rule */
+	str api, name; /* of the rule */
 	struct side before, after;
 	bool is_authenticated; /* afterwards, by any policy */
 };
@@ -91,6 +92,8 @@ enum risk risk_of_difference(const struct field_difference *difference, enum ris
 {
 	int64_t before = difference->before, after = difference->after;
 
+	if (weaker == RISK_ANY)
+		return RISK_OPEN;
 	if (difference->is_list)
 		return risk_of_list(difference, weaker);
 	if (!difference->is_ordered)
@@ -126,13 +129,16 @@ static void on_option(void *self, const struct field_difference *difference)
 		 STR_ARG(difference->path), STR_ARG(difference->words));
 }
 
-/* What taking this policy away from some requests means; for one that grants, it is the other way round. */
+/* What taking this policy away from some requests means; for one that grants, it is the other way round.
+ * Where one that always answers is gone, somebody else does. */
 static enum risk risk_without(const struct chains *chains, const struct policy *policy)
 {
 	if (policy->authenticates && !chains->is_authenticated)
 		return RISK_PUBLIC;
 	if (policy->authenticates)
 		return RISK_OPEN;
+	if (policy->always_answers)
+		return RISK_ROUTE;
 	if (!policy->risks)
 		return RISK_OTHER;
 	return policy->grants ? RISK_TIGHT : RISK_OPEN;
@@ -142,9 +148,19 @@ static enum risk risk_with(const struct policy *policy)
 {
 	if (policy->authenticates)
 		return RISK_TIGHT;
+	if (policy->always_answers)
+		return RISK_ROUTE;
 	if (!policy->risks)
 		return RISK_OTHER;
 	return policy->grants ? RISK_OPEN : RISK_TIGHT;
+}
+
+/* What it means that some requests are answered before they come to this policy. */
+static enum risk risk_overtaken(const struct policy *policy)
+{
+	if (policy->authenticates)
+		return RISK_PUBLIC;
+	return policy->risks && !policy->grants ? RISK_ROUTE : RISK_OTHER;
 }
 
 static str when_print(struct arena *arena, const struct policy_instance *instance)
@@ -156,6 +172,20 @@ static str when_print(struct arena *arena, const struct policy_instance *instanc
 	return arena_close(arena, &out);
 }
 
+/* What a key says has been told of. */
+static bool is_seen(struct diff_target *diff, str key)
+{
+	return map_get(&diff->seen, key) || !map_add(&diff->seen, key, diff);
+}
+
+/* Many routes of an API inherit the same, and it is told of once. What another API makes of the same policy
+ * is another matter. what: keeps apart what is told of the same two. */
+static bool is_seen_in_api(const struct chains *chains, const void *before, const void *after, int what)
+{
+	return is_seen(chains->diff, arena_printf(chains->diff->lines->arena, "%.*s %p %p %d",
+						  STR_ARG(chains->api), before, after, what));
+}
+
 /* Whether other requests than before get past it cannot be told from two expressions. */
 static void compare_when(const struct pair_of_policies *pair)
 {
@@ -165,7 +195,7 @@ static void compare_when(const struct pair_of_policies *pair)
 	enum risk risk =
 		after.len ? risk_without(chains, pair->after->policy) : risk_with(pair->after->policy);
 
-	if (str_eq(before, after))
+	if (str_eq(before, after) || is_seen_in_api(chains, pair->before->when, pair->after->when, SEEN_WHEN))
 		return;
 	diff_add(chains->diff->lines, risk, "%.*s: %.*s: when: %.*s -> %.*s", STR_ARG(chains->name),
 		 STR_ARG(pair->after->name), STR_ARG(before.len ? before : STR("always")),
@@ -178,33 +208,24 @@ static void compare_report(const struct pair_of_policies *pair)
 	const struct policy *policy = pair->after->policy;
 	bool is_report = pair->after->is_report;
 
-	if (pair->before->is_report == is_report)
+	if (pair->before->is_report == is_report ||
+	    is_seen_in_api(chains, pair->before->self, pair->after->self, SEEN_REPORT))
 		return;
 	diff_add(chains->diff->lines, is_report ? risk_without(chains, policy) : risk_with(policy),
 		 "%.*s: %.*s: report: %s", STR_ARG(chains->name), STR_ARG(pair->after->name),
 		 is_report ? "it refuses nothing any more" : "it refuses again");
 }
 
-/* Many routes inherit the same, and it is told of once. what: keeps apart what is told of the same two. */
-static bool is_seen(struct diff_target *diff, const void *before, const void *after, uintptr_t what)
-{
-	const void *key[] = { before, after, (const void *)what };
-	str bytes = { (const char *)key, sizeof key };
-
-	return map_get(&diff->seen, bytes) ||
-	       !map_add(&diff->seen, arena_str(diff->lines->arena, bytes), diff);
-}
-
+/* Options are a named policy's own, whoever uses it; `when` and `report` may be the user's. */
 static void compare_pair(struct chains *chains, const struct policy_instance *before,
 			 const struct policy_instance *after)
 {
 	struct pair_of_policies pair = { chains, before, after };
+	struct arena *arena = chains->diff->lines->arena;
 
-	if (is_seen(chains->diff, before->self, after->self, 0))
-		return;
-	fields_compare(after->policy->fields, (struct field_side) { before->self, before->options },
-		       (struct field_side) { after->self, after->options }, chains->diff->lines->arena,
-		       on_option, &pair);
+	if (!is_seen(chains->diff, arena_printf(arena, "%p %p", before->self, after->self)))
+		fields_compare(after->policy->fields, (struct field_side) { before->self, before->options },
+			       (struct field_side) { after->self, after->options }, arena, on_option, &pair);
 	compare_when(&pair);
 	compare_report(&pair);
 }
@@ -223,6 +244,30 @@ static void pair_up(struct chains *chains, bool by_name)
 			chains->before.partner[i] = j + 1;
 			chains->after.partner[j] = i + 1;
 		}
+	}
+}
+
+/* Where one that answers has got before it, requests never come to it. */
+static bool is_overtaken(const struct chains *chains, size_t j, size_t by)
+{
+	const struct policy_instance *answerer = &chains->after.chain->at[by];
+	size_t own = chains->after.partner[j], other = chains->after.partner[by];
+
+	return own && answerer->policy->always_answers && !answerer->is_report && (!other || other > own);
+}
+
+static void compare_overtaking(const struct chains *chains)
+{
+	const struct policy_chain *after = chains->after.chain;
+
+	for (size_t j = 0; j < after->count; j++) {
+		enum risk risk = risk_overtaken(after->at[j].policy);
+
+		for (size_t by = 0; by < j && risk != RISK_OTHER; by++)
+			if (is_overtaken(chains, j, by) && !after->at[j].is_report)
+				diff_add(chains->diff->lines, risk, "%.*s: %.*s answers before %.*s",
+					 STR_ARG(chains->name), STR_ARG(after->at[by].name),
+					 STR_ARG(after->at[j].name));
 	}
 }
 
@@ -249,7 +294,7 @@ static void tell_alone(const struct chains *chains, const struct policy_instance
 
 	if (instance->is_report)
 		risk = RISK_OTHER;
-	if (is_seen(chains->diff, instance->self, NULL, (uintptr_t)risk * 2 + is_gone))
+	if (is_seen_in_api(chains, instance->self, NULL, SEEN_ALONE + (int)risk * 2 + is_gone))
 		return;
 	diff_add(chains->diff->lines, risk, "%.*s: %.*s %s", STR_ARG(chains->name), STR_ARG(instance->name),
 		 is_gone ? "is gone" : "is new");
@@ -272,6 +317,7 @@ static void compare_chains(struct chains *chains)
 	for (size_t j = 0; j < after->count; j++)
 		if (!chains->after.partner[j])
 			tell_alone(chains, &after->at[j], false);
+	compare_overtaking(chains);
 	compare_order(chains);
 }
 
@@ -317,7 +363,9 @@ static void compare_timeouts(struct diff_target *diff, str name, const struct ta
 {
 	struct named_lines of = { diff->lines, name };
 
-	if (!before->timeouts || !after->timeouts || is_seen(diff, before->timeouts, after->timeouts, 0))
+	if (!before->timeouts || !after->timeouts ||
+	    is_seen(diff, arena_printf(diff->lines->arena, "%p %p", (const void *)before->timeouts,
+				       (const void *)after->timeouts)))
 		return;
 	if (has_own_timeouts(before) || has_own_timeouts(after))
 		fields_compare(upstream_timeouts_fields, (struct field_side) { before->timeouts, NULL },
@@ -335,19 +383,21 @@ static void compare_slashes(struct diff_target *diff, str name, const struct tar
 			 is_kept ? "kept" : "refused");
 }
 
-static void diff_chains(struct diff_target *diff, str name, const struct target *one,
-			const struct target *other)
+static void diff_chains(struct diff_target *diff, str name, const struct route_rule *before,
+			const struct route_rule *after)
 {
+	const struct target *one = target_of(before), *other = target_of(after);
 	struct arena *arena = diff->lines->arena;
 	struct chains chains = {
 		.diff = diff,
+		.api = after->api,
 		.name = name,
 		.before = { &one->chain, ARENA_ARRAY(arena, size_t, one->chain.count) },
 		.after = { &other->chain, ARENA_ARRAY(arena, size_t, other->chain.count) },
 		.is_authenticated = target_is_authenticated(other),
 	};
 
-	if (!is_seen(diff, one->chain.at, other->chain.at, 1))
+	if (!is_seen_in_api(&chains, one->chain.at, other->chain.at, SEEN_CHAINS))
 		compare_chains(&chains);
 }
 
@@ -359,7 +409,7 @@ void diff_targets(struct diff_target *diff, const struct route_rule *before, con
 	compare_destination(diff, name, before, after);
 	compare_timeouts(diff, name, one, other);
 	compare_slashes(diff, name, one, other);
-	diff_chains(diff, name, one, other);
+	diff_chains(diff, name, before, after);
 }
 
 void diff_move(struct diff_target *diff, const struct route_rule *before, const struct route_rule *after)
@@ -367,6 +417,5 @@ void diff_move(struct diff_target *diff, const struct route_rule *before, const 
 	struct arena *arena = diff->lines->arena;
 	str from = rule_print(arena, before), to = rule_print(arena, after);
 
-	diff_chains(diff, arena_printf(arena, "%.*s -> %.*s", STR_ARG(from), STR_ARG(to)), target_of(before),
-		    target_of(after));
+	diff_chains(diff, arena_printf(arena, "%.*s -> %.*s", STR_ARG(from), STR_ARG(to)), before, after);
 }

@@ -36,6 +36,8 @@ static const struct {
 	{ { .is_list = true, .added = 1, .count_after = 1 }, RISK_MORE_OR_NONE, RISK_TIGHT },
 	{ { .is_ordered = false }, RISK_MORE, RISK_OPEN }, /* nobody can tell */
 	{ { .is_ordered = false }, RISK_FEWER, RISK_OPEN },
+	{ { .is_ordered = true, .before = 2, .after = 1 }, RISK_ANY, RISK_OPEN },
+	{ { .is_list = true, .removed = 1, .count_before = 1 }, RISK_ANY, RISK_OPEN },
 };
 
 static void options_have_a_direction(void **state)
@@ -102,9 +104,21 @@ static const struct {
 	{ "p", "", "other   r: plain is gone\n" },
 	{ "", "p", "other   r: plain is new\n" },
 	{ "lp", "pl", "other   r: policies run in another order\n" },
-	{ "", "s", "route   r: nothing -> policy stop\nother   r: stop is new\n" },
+	{ "", "s", "route   r: nothing -> policy stop\nroute   r: stop is new\n" },
 	{ "s", "S",
-	  "route   r: policy stop -> nothing\nother   r: stop: report: it refuses nothing any more\n" },
+	  "route   r: policy stop -> nothing\nroute   r: stop: report: it refuses nothing any more\n" },
+	{ "a", "as", "route   r: nothing -> policy stop\nroute   r: stop is new\n" },
+	{ "a", "sa",
+	  "public  r: stop answers before auth\nroute   r: nothing -> policy stop\nroute   r: stop is "
+	  "new\n" },
+	{ "as", "sa", "public  r: stop answers before auth\nother   r: policies run in another order\n" },
+	{ "sa", "as", "other   r: policies run in another order\n" },
+	{ "sa", "sa", "" },
+	{ "l", "sl",
+	  "route   r: nothing -> policy stop\nroute   r: stop answers before limit\nroute   r: stop is "
+	  "new\n" },
+	{ "p", "sp", "route   r: nothing -> policy stop\nroute   r: stop is new\n" },
+	{ "a", "Sa", "other   r: stop is new\n" },
 };
 
 static char *print(struct diff_lines *lines)
