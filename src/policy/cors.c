@@ -128,9 +128,7 @@ static result cors_compile(struct policy_compile *compile, void *self)
 
 static str field_of(const struct view *view, enum http_name id)
 {
-	const struct http_field *field = http_fields_get(&view->request->fields, id);
-
-	return field ? field->value : (str) { 0 };
+	return http_fields_value(&view->request->fields, id);
 }
 
 static bool have(const struct words *words, str word, bool (*eq)(str a, str b))
