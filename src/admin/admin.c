@@ -206,10 +206,7 @@ static result bind_socket(const struct address *at, int inherited, int *ret_fd, 
 		return bind_private(at, ret_fd, ret_bound);
 	}
 	*ret_fd = inherited;
-	*ret_bound = (struct address) { .len = offsetof(struct address, len) };
-	if (getsockname(inherited, &ret_bound->any, &ret_bound->len) != 0)
-		return error_system("no address of the socket", errno);
-	return OK;
+	return address_of_socket(inherited, ret_bound) ? OK : error_system("no address of the socket", errno);
 }
 
 static result open_server(struct admin *admin, int fd, struct small_server **ret_server)

@@ -164,6 +164,12 @@ static void print_v6(const struct in6_addr *ip, struct buf *out)
 	buf_put(out, str_of(inet_ntop(AF_INET6, ip, text, sizeof text)));
 }
 
+bool address_of_socket(int fd, struct address *ret_address)
+{
+	*ret_address = (struct address) { .len = offsetof(struct address, len) };
+	return getsockname(fd, &ret_address->any, &ret_address->len) == 0;
+}
+
 void address_print(const struct address *address, struct buf *out)
 {
 	switch (address->any.sa_family) {

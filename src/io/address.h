@@ -39,6 +39,9 @@ bool address_of_ip(str ip, uint16_t port, struct address *ret_address);
 bool address_of_text(const struct address_text *text, struct address *ret_address);
 /* False when the host is a name, which is for DNS, or a path too long. */
 
+bool address_of_socket(int fd, struct address *ret_address);
+/* Where it is bound. False: it is no socket. */
+
 void address_print(const struct address *address, struct buf *out);
 /* As it would be written in the configuration. */
 

@@ -100,12 +100,6 @@ void inheritance_open(struct inheritance *ret_inherited)
 	unsetenv("LISTEN_FDNAMES");
 }
 
-static bool address_of_fd(int fd, struct address *ret_address)
-{
-	*ret_address = (struct address) { .len = sizeof(struct sockaddr_un) };
-	return getsockname(fd, &ret_address->any, &ret_address->len) == 0;
-}
-
 bool address_is_bound_as_wanted(const struct address *wanted, const struct address *bound, bool is_same_name)
 {
 	struct address any_port = *bound;
@@ -126,7 +120,7 @@ static bool is_meant(const struct inherited *one, str name, const struct address
 	bool is_named = str_eq(one->name, name);
 	struct address bound;
 
-	if (one->fd < 0 || !address_of_fd(one->fd, &bound))
+	if (one->fd < 0 || !address_of_socket(one->fd, &bound))
 		return false;
 	return address_is_bound_as_wanted(wanted, &bound, is_named) || (is_named && one->is_by_name);
 }

@@ -17,8 +17,7 @@ static int listen_somewhere(struct address *ret_bound)
 	assert_true(address_of_ip(STR("127.0.0.1"), 0, &at));
 	assert_int_equal(bind(fd, &at.any, at.len), 0);
 	assert_int_equal(listen(fd, 1), 0);
-	*ret_bound = (struct address) { .len = sizeof(struct sockaddr_un) };
-	assert_int_equal(getsockname(fd, &ret_bound->any, &ret_bound->len), 0);
+	assert_true(address_of_socket(fd, ret_bound));
 	return fd;
 }
 

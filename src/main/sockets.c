@@ -27,12 +27,6 @@ static bool is_same_place(const struct address *wanted, const struct address *ot
 	return is_local(wanted) || address_port(wanted) != 0 || is_same_name;
 }
 
-static bool address_of_fd(int fd, struct address *ret_address)
-{
-	*ret_address = (struct address) { .len = sizeof(struct sockaddr_un) };
-	return getsockname(fd, &ret_address->any, &ret_address->len) == 0;
-}
-
 /* Whether it is ourselves who listen at that port already, at this address of the host or another. */
 static bool is_ours(const struct sockets *before, const struct address *at)
 {
@@ -49,7 +43,7 @@ static result bind_first(const struct sockets_options *options, struct listening
 
 	if (fd >= 0) {
 		listening->fds[0] = fd;
-		return address_of_fd(fd, &listening->bound) ? OK : error_system("no socket", errno);
+		return address_of_socket(fd, &listening->bound) ? OK : error_system("no socket", errno);
 	}
 	if (!is_ours(options->before, &listening->wanted))
 		TRY(listener_probe(&listening->wanted));
