@@ -167,6 +167,13 @@ static bool is_named(const struct http_field *field, enum http_name id, str name
 	return str_eq_nocase(field->name, name);
 }
 
+str http_fields_value(const struct http_fields *fields, enum http_name id)
+{
+	const struct http_field *field = http_fields_get(fields, id);
+
+	return field ? field->value : (str) { 0 };
+}
+
 const struct http_field *http_fields_find(const struct http_fields *fields, str name)
 {
 	enum http_name id = http_name_find(name);

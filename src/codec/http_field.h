@@ -56,6 +56,9 @@ str http_name_text(enum http_name id);
 const struct http_field *http_fields_get(const struct http_fields *fields, enum http_name id);
 /* The first one that is not removed, or NULL. */
 
+str http_fields_value(const struct http_fields *fields, enum http_name id);
+/* Its value; empty without one. */
+
 const struct http_field *http_fields_find(const struct http_fields *fields, str name);
 /* The same by text, case folded; for names that may not be in the table. */
 

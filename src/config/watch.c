@@ -254,11 +254,6 @@ result watch_files(struct watch *watch, const struct file_list *files, bool keep
 	return watch->trouble;
 }
 
-static void release(void *memory)
-{
-	free(memory);
-}
-
 void watch_free(struct watch **address)
 {
 	struct watch *watch = *address;
@@ -269,6 +264,6 @@ void watch_free(struct watch **address)
 	if (watch->source.fd >= 0)
 		source_close(&watch->source);
 	arena_fini(&watch->arena);
-	loop_retire(watch->loop, watch, release);
+	loop_retire(watch->loop, watch, free);
 	*address = NULL;
 }

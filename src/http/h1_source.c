@@ -27,6 +27,11 @@ void h1_source_init(struct h1_source *source, struct stream *stream, struct inta
 	};
 }
 
+const struct h1_chunked_limits h1_chunked_limits_usual = {
+	.extension = 4 * 1024,
+	.trailers = { .field = 8 * 1024, .name = 256, .head = 16 * 1024, .fields = 32 },
+};
+
 void h1_source_allow(struct h1_source *source, uint64_t max, const struct h1_chunked_limits *limits,
 		     struct arena *arena)
 {

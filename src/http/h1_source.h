@@ -30,6 +30,9 @@ void h1_source_init(struct h1_source *source, struct stream *stream, struct inta
 		    enum http_framing framing, uint64_t length);
 /* The intake stands behind the head. */
 
+extern const struct h1_chunked_limits h1_chunked_limits_usual;
+/* For bodies whose chunks nobody has another measure for. */
+
 void h1_source_allow(struct h1_source *source, uint64_t max, const struct h1_chunked_limits *limits,
 		     struct arena *arena);
 /* Bounds. Needed before a chunked body; without it any other body may be of any size. */

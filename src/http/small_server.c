@@ -14,9 +14,6 @@
 
 enum { ARENA_MAX = 4 * 1024 * 1024 };
 
-static const struct h1_chunked_limits chunked_limits = {
-	.extension = 4096, .trailers = { .field = 8192, .name = 256, .head = 16384, .fields = 32 }
-};
 static const duration linger = SECOND;
 
 struct small_server {
@@ -135,7 +132,7 @@ static void read_body_begin(struct small_connection *connection, const struct ht
 {
 	h1_source_init(&connection->body, connection->wire.stream, &connection->in, request->framing,
 		       request->length);
-	h1_source_allow(&connection->body, connection->server->options.body, &chunked_limits, arena);
+	h1_source_allow(&connection->body, connection->server->options.body, &h1_chunked_limits_usual, arena);
 	connection->piece = (struct piece) { 0 };
 }
 
@@ -312,11 +309,6 @@ size_t small_server_connections(const struct small_server *server)
 	return server->count;
 }
 
-static void release(void *memory)
-{
-	free(memory);
-}
-
 /* The listener's memory must outlive the turn in which it was closed. */
 void small_server_free(struct small_server **address)
 {
@@ -327,5 +319,5 @@ void small_server_free(struct small_server **address)
 	*address = NULL;
 	ASSERT(server->is_finishing && !server->count);
 	free(server->fields);
-	loop_retire(server->loop, server, release);
+	loop_retire(server->loop, server, free);
 }

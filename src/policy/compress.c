@@ -127,13 +127,6 @@ static result compress_compile(struct policy_compile *compile, void *self)
 
 /* ---- what would be compressed for some client ---- */
 
-static str value_of(const struct http_fields *fields, enum http_name id)
-{
-	const struct http_field *field = http_fields_get(fields, id);
-
-	return field ? field->value : (str) { 0 };
-}
-
 static bool is_of_type(str pattern, str type)
 {
 	str before, after;
@@ -148,7 +141,7 @@ static bool is_of_type(str pattern, str type)
 
 static bool is_type_listed(const struct compress *p, const struct http_response *response)
 {
-	str type = value_of(&response->fields, HTTP_CONTENT_TYPE), rest;
+	str type = http_fields_value(&response->fields, HTTP_CONTENT_TYPE), rest;
 
 	str_cut(type, ';', &type, &rest);
 	type = str_trim(type);
@@ -184,7 +177,7 @@ static bool is_small(const struct compress *p, const struct view *view)
 static bool is_candidate(const struct compress *p, const struct view *view)
 {
 	const struct http_response *response = view->response;
-	str coding = value_of(&response->fields, HTTP_CONTENT_ENCODING);
+	str coding = http_fields_value(&response->fields, HTTP_CONTENT_ENCODING);
 
 	if (response->status == 206 || http_status_has_no_body(response->status) ||
 	    http_fields_get(&response->fields, HTTP_CONTENT_RANGE))
@@ -200,7 +193,7 @@ static bool has_ambient_credentials(const struct http_fields *request)
 {
 	static const str schemes[] = { STR_INIT("Basic"), STR_INIT("Digest"), STR_INIT("Negotiate"),
 				       STR_INIT("NTLM") };
-	str authorization = value_of(request, HTTP_AUTHORIZATION), scheme = authorization, rest;
+	str authorization = http_fields_value(request, HTTP_AUTHORIZATION), scheme = authorization, rest;
 
 	str_cut(authorization, ' ', &scheme, &rest);
 	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
@@ -212,7 +205,7 @@ static bool has_ambient_credentials(const struct http_fields *request)
 /* Fetch Metadata: no page can write this field. */
 static bool asked_by_itself(const struct http_fields *request)
 {
-	str site = value_of(request, HTTP_SEC_FETCH_SITE);
+	str site = http_fields_value(request, HTTP_SEC_FETCH_SITE);
 
 	return str_eq(site, STR("same-origin")) || str_eq(site, STR("none"));
 }
@@ -291,7 +284,7 @@ static void vary(struct http_fields *fields)
 static void weaken_etag(struct view *view)
 {
 	struct http_fields *fields = &view->response->fields;
-	str etag = value_of(fields, HTTP_ETAG), parts[] = { STR("W/"), etag };
+	str etag = http_fields_value(fields, HTTP_ETAG), parts[] = { STR("W/"), etag };
 
 	if (!etag.len || str_starts(etag, STR("W/")))
 		return;

@@ -39,13 +39,6 @@ static enum reason check_path(struct exchange *x, const struct uri *uri)
 	return REASON_NONE;
 }
 
-static str value_of(const struct http_fields *fields, enum http_name id)
-{
-	const struct http_field *field = http_fields_get(fields, id);
-
-	return field ? field->value : (str) { 0 };
-}
-
 /* All values of a list field as one list. Each took more in the head, with its name, than it does here. */
 static str joined(struct exchange *x, enum http_name id)
 {
@@ -53,7 +46,7 @@ static str joined(struct exchange *x, enum http_name id)
 	struct buf all;
 
 	if (http_fields_count(fields, id) < 2)
-		return value_of(fields, id);
+		return http_fields_value(fields, id);
 	all = arena_open(&x->arena, x->request.head_len);
 	for (size_t i = 0; i < fields->count; i++) {
 		if (fields->at[i].id != id || fields->at[i].removed || !fields->at[i].value.len)
@@ -89,9 +82,9 @@ static void believe_proxies(struct exchange *x)
 		return;
 	x->forwarded_for = joined(x, HTTP_X_FORWARDED_FOR);
 	x->forwarded = joined(x, HTTP_FORWARDED);
-	x->forwarded_host = value_of(fields, HTTP_X_FORWARDED_HOST);
-	x->forwarded_port = value_of(fields, HTTP_X_FORWARDED_PORT);
-	if (str_eq_nocase(value_of(fields, HTTP_X_FORWARDED_PROTO), STR("https")))
+	x->forwarded_host = http_fields_value(fields, HTTP_X_FORWARDED_HOST);
+	x->forwarded_port = http_fields_value(fields, HTTP_X_FORWARDED_PORT);
+	if (str_eq_nocase(http_fields_value(fields, HTTP_X_FORWARDED_PROTO), STR("https")))
 		x->view.scheme = STR("https");
 	believe_client(x, forwarded_client(fields, listener->trusted, listener->trusted_count, peer));
 }
@@ -211,7 +204,7 @@ static void find_route(struct exchange *x, struct route_match *match)
 	if (!view_is_preflight(&x->view))
 		return;
 	own = target_of(match);
-	x->route_method = value_of(&x->request.head.fields, HTTP_ACCESS_CONTROL_REQUEST_METHOD);
+	x->route_method = http_fields_value(&x->request.head.fields, HTTP_ACCESS_CONTROL_REQUEST_METHOD);
 	match_route(x, match);
 	asked = target_of(match);
 	if (asked && asked->chain.has_preflight) {

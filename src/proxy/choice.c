@@ -6,8 +6,6 @@
  */
 #include "proxy/choice.h"
 
-enum { COOKIE_LEN = 32 };
-
 /* A cookie without '=' has no name (RFC 6265 section 5.2); some clients split theirs over several fields. */
 static str find_cookie(const struct http_fields *fields, str name)
 {
@@ -24,19 +22,6 @@ static str find_cookie(const struct http_fields *fields, str name)
 	return (str) { 0 };
 }
 
-static str make_cookie(struct exchange *x)
-{
-	const struct effects *effects = x->view.effects;
-	char *text = arena_bytes(&x->arena, COOKIE_LEN);
-	uint64_t words[2] = { effects->random(effects->self), effects->random(effects->self) };
-
-	for (size_t i = 0; i < COOKIE_LEN; i++) {
-		text[i] = "0123456789abcdef"[words[i / 16] & 15];
-		words[i / 16] >>= 4;
-	}
-	return (str) { text, COOKIE_LEN };
-}
-
 /* What is known of the client by this split; empty: nothing. */
 static str sticky_text(struct exchange *x, const struct sticky_config *sticky)
 {
@@ -48,7 +33,7 @@ static str sticky_text(struct exchange *x, const struct sticky_config *sticky)
 	case STICKY_COOKIE:
 		value = find_cookie(&x->request.head.fields, sticky->cookie);
 		if (!value.len)
-			value = x->sticky_cookie = make_cookie(x);
+			value = x->sticky_cookie = exchange_token(x);
 		return value;
 	case STICKY_CONSUMER: /* nobody is known as one yet */
 	case STICKY_NONE:

@@ -17,24 +17,20 @@
 
 enum {
 	ARENA_MAX = 16 * 1024 * 1024,
-	REQUEST_ID_LEN = 32,
+	TOKEN_LEN = 32,
 };
 
-static const struct h1_chunked_limits request_chunked_limits = {
-	.extension = 4 * 1024,
-	.trailers = { .field = 8 * 1024, .name = 256, .head = 16 * 1024, .fields = 32 },
-};
-
-static str request_id_make(struct exchange *x)
+str exchange_token(struct exchange *x)
 {
-	char *text = arena_bytes(&x->arena, REQUEST_ID_LEN);
-	uint64_t words[2] = { random_next(&x->worker->random), random_next(&x->worker->random) };
+	const struct effects *effects = &x->worker->effects;
+	char *text = arena_bytes(&x->arena, TOKEN_LEN);
+	uint64_t words[2] = { effects->random(effects->self), effects->random(effects->self) };
 
-	for (size_t i = 0; i < REQUEST_ID_LEN; i++) {
+	for (size_t i = 0; i < TOKEN_LEN; i++) {
 		text[i] = "0123456789abcdef"[words[i / 16] & 15];
 		words[i / 16] >>= 4;
 	}
-	return (str) { text, REQUEST_ID_LEN };
+	return (str) { text, TOKEN_LEN };
 }
 
 void exchange_view_init(struct exchange *x, str request_id)
@@ -80,7 +76,7 @@ static void exchange_begin(struct exchange *x, struct session *session)
 	session->server.limits = &x->listener->h1;
 	session->server.shared_fields = x->generation->request_fields;
 	arena_init(&x->arena, &worker->blocks, ARENA_MAX);
-	exchange_view_init(x, request_id_make(x));
+	exchange_view_init(x, exchange_token(x));
 	connection->exchange = x;
 	metrics_begin_exchange(worker->metrics);
 	connection->requests++;
@@ -100,7 +96,7 @@ static void body_begin(struct exchange *x)
 
 	h1_source_init(&x->body, &x->session->connection->socket.stream, &x->session->in, head->framing,
 		       head->length);
-	h1_source_allow(&x->body, limits->body, &request_chunked_limits, &x->arena);
+	h1_source_allow(&x->body, limits->body, &h1_chunked_limits_usual, &x->arena);
 	x->keep_alive = head->keep_alive &&
 			(!limits->requests_per_connection ||
 			 x->session->connection->requests < (uint64_t)limits->requests_per_connection);
@@ -178,7 +174,7 @@ result exchange_before_wait(struct exchange *x)
 
 result exchange_sleep(void *self, struct view *view, duration time)
 {
-	struct exchange *x = (struct exchange *)view; /* its first member */
+	struct exchange *x = exchange_of(view);
 
 	(void)self;
 	TRY(exchange_before_wait(x));
@@ -206,8 +202,6 @@ static void write_log(struct exchange *x, enum reason reason)
 {
 	const struct connection *connection = x->session->connection;
 	const struct http_request *request = &x->request.head;
-	const struct http_field *agent = http_fields_get(&request->fields, HTTP_USER_AGENT);
-	const struct http_field *referer = http_fields_get(&request->fields, HTTP_REFERER);
 	deadline now = exchange_now(x);
 	struct exchange_facts facts = {
 		.time = x->began_wall,
@@ -229,8 +223,8 @@ static void write_log(struct exchange *x, enum reason reason)
 		.response_bytes = x->sent,
 		.time_taken = now - x->began,
 		.upstream_time = x->first_byte ? x->first_byte - x->began : -1,
-		.user_agent = agent ? agent->value : (str) { 0 },
-		.referer = referer ? referer->value : (str) { 0 },
+		.user_agent = http_fields_value(&request->fields, HTTP_USER_AGENT),
+		.referer = http_fields_value(&request->fields, HTTP_REFERER),
 		.endpoint = x->view.endpoint,
 		.generation = x->generation->snapshot->generation,
 	};

@@ -81,6 +81,15 @@ result exchange_sleep(void *self, struct view *view, duration time);
 void exchange_client_gone(struct exchange *exchange);
 /* From the loop: the client has hung up. What is under way is cancelled. */
 
+str exchange_token(struct exchange *x);
+/* 32 hexadecimal digits at random, in its arena. */
+
+static inline struct exchange *exchange_of(struct view *view)
+/* Whose view it is: its first member. */
+{
+	return (struct exchange *)view;
+}
+
 static inline deadline exchange_now(const struct exchange *x)
 {
 	return loop_now(x->worker->loop);

@@ -124,16 +124,12 @@ static result ask_until_answered(struct fetch_call *call, struct http_response *
 
 static bool read_body(struct fetch_call *call, const struct http_response *response)
 {
-	static const struct h1_chunked_limits limits = {
-		.extension = 4 * 1024,
-		.trailers = { .field = 8 * 1024, .name = 256, .head = 16 * 1024, .fields = 32 },
-	};
 	struct h1_source source;
 	struct piece piece = { 0 };
 
 	h1_source_init(&source, &call->connection->socket.stream, &call->connection->in, response->framing,
 		       response->length);
-	h1_source_allow(&source, UINT64_MAX, &limits, call->arena);
+	h1_source_allow(&source, UINT64_MAX, &h1_chunked_limits_usual, call->arena);
 	while (!piece.is_last) {
 		if (failed(body_peek(&source.source, call->until, &piece)) ||
 		    (piece.bytes.len && !call->take(call->self, piece.bytes)))
@@ -266,7 +262,7 @@ static result ask_for_policy(struct exchange *x, const struct fetch_request *req
 result fetch_for_policy(void *self, struct view *view, const struct fetch_request *request,
 			struct fetch_answer *ret_answer)
 {
-	struct exchange *x = (struct exchange *)view; /* its first member */
+	struct exchange *x = exchange_of(view);
 	str question = print_question(view, request), key = memory_key(view, request, question);
 	struct fetch_memory *memory = x->worker->fetched;
 

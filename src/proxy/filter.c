@@ -6,7 +6,7 @@
 
 struct body_source *filter_encode(void *self, struct view *view, enum coding coding)
 {
-	struct exchange *x = (struct exchange *)view; /* its first member */
+	struct exchange *x = exchange_of(view);
 	struct encode_source *encode;
 
 	(void)self;

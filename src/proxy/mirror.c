@@ -214,7 +214,7 @@ static void unlink_copy(struct mirror_copy *copy)
 
 void mirror_order(void *self, struct view *view, const struct destination *to, bool compares)
 {
-	struct exchange *x = (struct exchange *)view; /* its first member */
+	struct exchange *x = exchange_of(view);
 	struct worker *worker = x->worker;
 	struct mirror_copy *copy;
 

@@ -25,9 +25,6 @@ static const struct h1_limits answer_limits = { .request_line = 64 * 1024,
 						.name = 64 * 1024,
 						.head = 4 * 1024 * 1024,
 						.fields = STAND_IN_FIELDS_MAX };
-static const struct h1_chunked_limits chunked_limits = {
-	.extension = 4096, .trailers = { .field = 8192, .name = 256, .head = 16384, .fields = 32 }
-};
 
 struct rehearsal {
 	struct rehearsal_options options;
@@ -269,7 +266,7 @@ static result client_hear(struct client *client, struct intake *in, deadline unt
 	while (answer->status < 200);
 	r->rehearsed.is_answered = true;
 	h1_source_init(&body, wire.stream, in, answer->framing, answer->length);
-	h1_source_allow(&body, UINT64_MAX, &chunked_limits, &r->arena);
+	h1_source_allow(&body, UINT64_MAX, &h1_chunked_limits_usual, &r->arena);
 	return stand_in_read_body(&body.source, &r->arena, until, &r->rehearsed.body);
 }
 

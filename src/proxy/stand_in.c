@@ -20,9 +20,6 @@ static const struct h1_limits limits = { .request_line = 2 * 1024 * 1024,
 					 .name = 64 * 1024,
 					 .head = 4 * 1024 * 1024,
 					 .fields = STAND_IN_FIELDS_MAX };
-static const struct h1_chunked_limits chunked_limits = {
-	.extension = 4096, .trailers = { .field = 8192, .name = 256, .head = 16384, .fields = 32 }
-};
 static const duration patience = 10 * SECOND;
 
 struct far_end {
@@ -119,7 +116,7 @@ static result serve(struct far_end *far, struct h1_server *wire)
 
 	TRY(h1_server_read(wire, all->arena, patience_of(all), &request));
 	h1_source_init(&source, wire->stream, wire->in, request.head.framing, request.head.length);
-	h1_source_allow(&source, UINT64_MAX, &chunked_limits, all->arena);
+	h1_source_allow(&source, UINT64_MAX, &h1_chunked_limits_usual, all->arena);
 	TRY(stand_in_read_body(&source.source, all->arena, patience_of(all), &body));
 	remember(far, &request.head, body);
 	return answer(far, wire, &request.head);
