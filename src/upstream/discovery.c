@@ -31,7 +31,7 @@ struct discovery {
 	bool is_gone;     /* nobody has it any more */
 	bool is_answered; /* for the first time */
 
-	/* The control thread's own. */
+	/* The control thread's own; the first is changed under the lock. */
 	struct fiber *fiber;
 	struct dns *own_dns; /* with servers of its own */
 	deadline asks_at;    /* the next time */
@@ -245,6 +245,19 @@ static bool is_gone(struct discovery *discovery)
 	return gone;
 }
 
+/* It has no fiber any more. Whether it is this one that frees it: in one step, because whoever lets go of it
+ * last does so on any thread, and asks whether there is a fiber to do it. */
+static bool leave(struct discovery *discovery)
+{
+	bool gone;
+
+	pthread_mutex_lock(&discovery->discoveries->lock);
+	discovery->fiber = NULL;
+	gone = discovery->is_gone;
+	pthread_mutex_unlock(&discovery->discoveries->lock);
+	return gone;
+}
+
 /* Cancelled when it is gone, or when all of them end: then whoever has it lets go of it later. */
 static void discovery_run(struct fiber *self, void *argument)
 {
@@ -252,15 +265,16 @@ static void discovery_run(struct fiber *self, void *argument)
 	struct discoveries *discoveries = discovery->discoveries;
 	result_value going = OK;
 
+	pthread_mutex_lock(&discoveries->lock);
 	discovery->fiber = self;
+	pthread_mutex_unlock(&discoveries->lock);
 	while (!failed(going)) {
 		going = ask(discovery);
 		if (!failed(going))
 			going = pause(discovery, self);
 	}
 	dns_free(&discovery->own_dns);
-	discovery->fiber = NULL;
-	if (is_gone(discovery)) {
+	if (leave(discovery)) {
 		discovery_free(discovery);
 		condition_broadcast(&discoveries->answered);
 	}
