@@ -74,6 +74,29 @@ def test_the_same_bytes_are_no_change(gateway: StartGateway, workers: int) -> No
     assert running.wait_for_log(1)[0]["generation"] == 1
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
+def test_a_signal_that_comes_too_early_is_heard_later(tmp_path: Path, number: int) -> None:
+    """As sent to whoever has the name, while one of them is starting."""
+    path, pipe = tmp_path / "gatehouse.yaml", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    path.write_text('listeners: { main: { address: "127.0.0.1:0" } }\n'
+                    'apis: { all: { policies: [ { respond: { body: "${file:pipe}" } } ] } }\n')
+    process = subprocess.Popen([binary(), "run", "-c", path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    with pipe.open("w") as writer:  # it reads
+        process.send_signal(number)
+        time.sleep(0.1)
+        pipe.unlink()
+        pipe.write_text("later")
+        writer.write("first")
+    assert process.stderr
+    assert "listening" in process.stderr.readline()
+    if number == signal.SIGHUP:
+        assert "reload by SIGHUP: generation 2 in force" in process.stderr.readline()
+    process.terminate()
+    assert process.wait(30) == 0
+    process.stderr.close()
+
+
 def test_a_named_pipe_holds_nothing_up_for_ever(gateway: StartGateway) -> None:
     """Nobody writes into it: that reload fails, the next one is read, and the process ends when it is told to."""
     running = gateway(says("one"))

@@ -34,6 +34,7 @@ static int run_run(const struct command *command, int count, char **arguments)
 	if (code)
 		return code;
 	code = 1;
+	serve_hold_changes();
 	if (load_to_serve(file, &loaded))
 		code = serve(&(struct serve_options) { .loaded = &loaded, .file = file, .watches = watches });
 	unload(&loaded);

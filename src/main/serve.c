@@ -43,6 +43,17 @@ static void raise_descriptors(void)
 	}
 }
 
+void serve_hold_changes(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGUSR1);
+	sigaddset(&signals, SIGUSR2);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
 void serve_block_signals(sigset_t *ret_signals)
 {
 	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 };

@@ -18,6 +18,11 @@ struct serve_options {
 	bool watches;          /* a changed file is a reason to read it again */
 };
 
+void serve_hold_changes(void);
+/* SIGHUP, SIGUSR1 and SIGUSR2 wait from here on for serve(), while the configuration is loaded: nobody can
+ * know how far a start has come, and their standard action is to end the process. SIGTERM and SIGINT still
+ * do. */
+
 void serve_block_signals(sigset_t *ret_signals);
 /* The signals that serve() waits for interrupt nobody from here on: this thread, and those it makes. For a
  * command that makes threads of its own before it serves. */
