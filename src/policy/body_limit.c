@@ -31,11 +31,9 @@ const struct policy policy_body_limit = {
 	.fields = policy_body_limit_fields,
 	.on_request = body_limit_request,
 	.risks = risks,
-	.page = "A body whose length is told is refused before a byte of it is read or a service is asked. "
-		"Of one in "
-		"chunks the service may have been sent the beginning; the connection to it is closed then. "
-		"Of several "
-		"limits the smallest holds.\n"
+	.page = "A body whose length is told is refused before a byte of it is read or a service is "
+		"asked. Of one in chunks the service may have been sent the beginning; the connection to "
+		"it is closed then. Of several limits the smallest holds.\n"
 		"\n"
 		"The answer is 413; the log says `body_too_large`.\n",
 	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"

@@ -59,11 +59,9 @@ const struct policy policy_fault = {
 	.fields = policy_fault_fields,
 	.compile = fault_compile,
 	.on_request = fault_request,
-	.page = "A request that it happens to waits for `delay`, and is then refused with `abort` if that is "
-		"given; the "
-		"log says `fault_injected`. A `timeout` that stands before it counts the delay too. With "
-		"`when` it "
-		"happens to some clients only, such as those of a test.\n",
+	.page = "A request that it happens to waits for `delay`, and is then refused with `abort` if "
+		"that is given; the log says `fault_injected`. A `timeout` that stands before it counts "
+		"the delay too. With `when` it happens to some clients only, such as those of a test.\n",
 	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
 		   "upstreams: { orders: { endpoints: [127.0.0.1:9000] } }\n"
 		   "apis:\n"

@@ -93,12 +93,9 @@ const struct policy policy_ip = {
 	.on_request = ip_request,
 	.risks = risks,
 	.page = "The address is that of the connection, or the one that `Forwarded` or `X-Forwarded-For` "
-		"tells "
-		"when it came from one of the listener's `trusted_proxies`. `deny` goes before `allow`. An "
-		"IPv4 "
-		"address that came in IPv6's clothes (`::ffff:192.0.2.1`) is the IPv4 address. A client "
-		"without "
-		"an address, as one on a Unix socket, is in no block.\n"
+		"tells when it came from one of the listener's `trusted_proxies`. `deny` goes before "
+		"`allow`. An IPv4 address that came in IPv6's clothes (`::ffff:192.0.2.1`) is the IPv4 "
+		"address. A client without an address, as one on a Unix socket, is in no block.\n"
 		"\n"
 		"Who is kept out gets 403; the log says `ip_denied`.\n",
 	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"

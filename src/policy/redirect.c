@@ -71,16 +71,13 @@ const struct policy policy_redirect = {
 	.on_request = redirect_request,
 	.always_answers = true,
 	.page = "Values from outside are percent-encoded where they stand; `${request.path}`, "
-		"`${request.query}` and "
-		"`${path.NAME}` are there as the client wrote them. A `?` with nothing behind it is left "
-		"out.\n"
+		"`${request.query}` and `${path.NAME}` are there as the client wrote them. A `?` with "
+		"nothing behind it is left out.\n"
 		"\n"
 		"Nobody but the configuration chooses the host: `to` is a path, or a URL whose host is "
-		"written out, is "
-		"`${request.host}`, or ends in a domain, as in `https://${path.tenant}.example.com`. What "
-		"would come "
-		"out as anything else (`//evil.test`) is refused with 400; the log says "
-		"`redirect_invalid`.\n",
+		"written out, is `${request.host}`, or ends in a domain, as in "
+		"`https://${path.tenant}.example.com`. What would come out as anything else "
+		"(`//evil.test`) is refused with 400; the log says `redirect_invalid`.\n",
 	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
 		   "apis:\n"
 		   "  moved:\n"

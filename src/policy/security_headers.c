@@ -115,15 +115,13 @@ const struct policy policy_security_headers = {
 	.compile = security_headers_compile,
 	.on_response = security_headers_response,
 	.risks = risks,
-	.page = "What it says takes the place of what the service said; what is `off` (or `nosniff: false`) "
-		"is "
-		"left to the service. The fields are on every answer, also on those that the gateway makes.\n"
+	.page = "What it says takes the place of what the service said; what is `off` (or `nosniff: "
+		"false`) is left to the service. The fields are on every answer, also on those that the "
+		"gateway makes.\n"
 		"\n"
-		"`Strict-Transport-Security` is told only to clients that came by TLS, to this gateway or to "
-		"a "
-		"trusted proxy before it; from other answers it is removed (RFC 6797). `hsts: 0s` makes "
-		"browsers "
-		"forget it.\n",
+		"`Strict-Transport-Security` is told only to clients that came by TLS, to this gateway "
+		"or to a trusted proxy before it; from other answers it is removed (RFC 6797). `hsts: "
+		"0s` makes browsers forget it.\n",
 	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
 		   "upstreams: { app: { endpoints: [127.0.0.1:9000] } }\n"
 		   "apis:\n"

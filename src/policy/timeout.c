@@ -33,14 +33,11 @@ const struct policy policy_timeout = {
 	.fields = policy_timeout_fields,
 	.on_request = timeout_request,
 	.risks = risks,
-	.page = "All tries of the request and their waits are within it, and policies that wait. When time "
-		"is up "
-		"before the answer has begun, the client gets 504, and the log says what was waited for "
-		"(`upstream_timeout`, `upstream_connect_timeout`, `total_timeout`, ...). An answer that has "
-		"begun is cut "
-		"off: do not use it where answers go on for long, such as event streams. Of several timeouts "
-		"the "
-		"shortest holds.\n",
+	.page = "All tries of the request and their waits are within it, and policies that wait. When "
+		"time is up before the answer has begun, the client gets 504, and the log says what was "
+		"waited for (`upstream_timeout`, `upstream_connect_timeout`, `total_timeout`, ...). An "
+		"answer that has begun is cut off: do not use it where answers go on for long, such as "
+		"event streams. Of several timeouts the shortest holds.\n",
 	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
 		   "upstreams: { orders: { endpoints: [127.0.0.1:9000] } }\n"
 		   "apis:\n"
