@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "config/document_private.h"
 #include "config/expand.h"
+#include "config/file.h"
 #include "config/file_list.h"
 #include "config/yaml.h"
 
@@ -39,19 +40,9 @@ struct file_list *document_files(const struct document *document)
 	return document->files;
 }
 
-/* The part of a path before its last name, with the slash; empty without one. */
-static str folder_of(str path)
-{
-	size_t len = path.len;
-
-	while (len && path.ptr[len - 1] != '/')
-		len--;
-	return str_slice(path, 0, len);
-}
-
 str node_resolve_path(const struct document *document, const struct node *node, str path, struct arena *arena)
 {
-	return expand_path(arena, folder_of(diagnostics_source_name(document->diagnostics, node->file)),
+	return expand_path(arena, file_folder(diagnostics_source_name(document->diagnostics, node->file)),
 			   path);
 }
 
@@ -70,11 +61,11 @@ static result parse_text(struct document *document, str path, str text, struct n
 	str outer = document->expander.folder;
 	result_value read;
 
-	document->expander.folder = folder_of(path);
+	document->expander.folder = file_folder(path);
 	read = yaml_read(document->arena, document->diagnostics, &document->expander, path, text, ret_root);
 	document->expander.folder = outer;
 	TRY(read);
-	include_files(document, *ret_root, folder_of(path));
+	include_files(document, *ret_root, file_folder(path));
 	return OK;
 }
 

@@ -96,3 +96,12 @@ result file_read(struct arena *arena, str path, size_t max, str *ret_text)
 {
 	return file_read_until(arena, path, max, deadline_after(time_monotonic(), FILE_PATIENCE), ret_text);
 }
+
+str file_folder(str path)
+{
+	size_t len = path.len;
+
+	while (len && path.ptr[len - 1] != '/')
+		len--;
+	return str_slice(path, 0, len);
+}

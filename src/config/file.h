@@ -20,3 +20,6 @@ result file_read(struct arena *arena, str path, size_t max, str *ret_text);
 
 result file_read_until(struct arena *arena, str path, size_t max, deadline until, str *ret_text);
 /* The same with a deadline of the caller's. */
+
+str file_folder(str path);
+/* The part of a path before its last name, with the slash; empty for a name alone. */

@@ -125,6 +125,24 @@ static void test_what_cannot_be_read_says_why(void **state)
 	arena_fini(&arena);
 }
 
+static void test_the_folder_of_a_path(void **state)
+{
+	static const struct {
+		const char *path, *want;
+	} rows[] = {
+		{ "", "" },
+		{ "a.yaml", "" },
+		{ "./a.yaml", "./" },
+		{ "/a.yaml", "/" },
+		{ "/etc/gatehouse/a.yaml", "/etc/gatehouse/" },
+		{ "/etc/gatehouse/", "/etc/gatehouse/" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		assert_text(file_folder(str_of(rows[i].path)), rows[i].want);
+}
+
 /* Without a writer, with one that says nothing, and with one that does not end. */
 static void test_a_named_pipe_holds_nobody_for_ever(void **state)
 {
@@ -161,6 +179,7 @@ int main(void)
 		cmocka_unit_test(test_a_named_pipe_holds_nobody_for_ever),
 		cmocka_unit_test(test_a_file_larger_than_the_arena_is_refused),
 		cmocka_unit_test(test_what_cannot_be_read_says_why),
+		cmocka_unit_test(test_the_folder_of_a_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

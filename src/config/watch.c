@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "config/file.h"
 
 #define QUIET (100 * MILLISECOND)
 #define PATIENCE SECOND /* a folder that never is quiet is looked at nevertheless */
@@ -53,16 +54,6 @@ static struct path path_make(str folder, str rest)
 	return path;
 }
 
-/* With the slash; empty for a name alone. */
-static str folder_of(str path)
-{
-	size_t len = path.len;
-
-	while (len && path.ptr[len - 1] != '/')
-		len--;
-	return str_slice(path, 0, len);
-}
-
 /* Or, while it is not there, the one that it will appear in. */
 static void watch_folder(struct watch *watch, str folder)
 {
@@ -78,7 +69,7 @@ static void watch_folder(struct watch *watch, str folder)
 		}
 		if (folder.len == 0 || str_eq(folder, STR("/")))
 			return;
-		folder = folder_of(str_slice(folder, 0, folder.len - 1));
+		folder = file_folder(str_slice(folder, 0, folder.len - 1));
 	}
 }
 
@@ -90,7 +81,7 @@ static void watch_link(struct watch *watch, str path, unsigned links)
 	struct path link = path_make(path, (str) { 0 }), target;
 	char text[PATH_MAX];
 	ssize_t len = links < LINKS_MAX ? readlink(link.text, text, sizeof text) : -1;
-	str folder = folder_of(path);
+	str folder = file_folder(path);
 
 	if (len <= 0)
 		return;
@@ -109,18 +100,18 @@ static void watch_path(struct watch *watch, str path, unsigned links)
 		char target[2];
 
 		if (path.ptr[i] == '/' && readlink(text.text, target, sizeof target) > 0) {
-			watch_folder(watch, folder_of(part));
+			watch_folder(watch, file_folder(part));
 			watch_link(watch, part, links);
 		}
 	}
-	watch_folder(watch, folder_of(path));
+	watch_folder(watch, file_folder(path));
 	watch_link(watch, path, links);
 }
 
 /* The folders that a pattern leads to now, and the one in which others would appear. */
 static void watch_pattern(struct watch *watch, str pattern)
 {
-	struct path folder = path_make(folder_of(pattern), (str) { 0 });
+	struct path folder = path_make(file_folder(pattern), (str) { 0 });
 	glob_t found = { 0 };
 	size_t literal = 0;
 
@@ -144,7 +135,7 @@ static void watch_all(struct watch *watch)
 
 	watch->trouble = OK;
 	for (const struct file_entry *file = watch->files.first; file; file = file->next) {
-		str folder = folder_of(file->path);
+		str folder = file_folder(file->path);
 
 		if (file->is_pattern)
 			watch_pattern(watch, file->path);

@@ -5,6 +5,7 @@
 
 #include "admin/admin.h"
 #include "base/assert.h"
+#include "config/file.h"
 
 /* A name that no listener has, under which the socket goes to the next process. */
 static const str socket_name = STR_INIT("/admin");
@@ -72,20 +73,10 @@ static void tell_nearby(void *owner, bool is_warning, str line)
 	nearby->tell(nearby->audience, is_warning, is_candidate ? rest : line);
 }
 
-/* With its last slash; empty where the file stands in the folder that the process is in. */
-static str folder_of(str file)
-{
-	size_t len = file.len;
-
-	while (len && file.ptr[len - 1] != '/')
-		len--;
-	return str_slice(file, 0, len);
-}
-
 static result check_hook(void *owner, struct fiber *self, str text, diagnostics_fn tell, void *audience)
 {
 	struct administration *administration = owner;
-	struct nearby nearby = { folder_of(administration->options.file), tell, audience };
+	struct nearby nearby = { file_folder(administration->options.file), tell, audience };
 	struct arena arena;
 	struct loader_job job = { .text = text, .identities = &administration->candidates };
 	result_value run;
