@@ -136,9 +136,9 @@ static result serve(struct small_exchange *exchange)
 	request.path = exchange->request->target;
 	str_cut(exchange->request->target, '?', &request.path, &query);
 	request.edition = admin->options.hooks.edition(admin->options.owner);
-	edition_hold(request.edition);
+	edition_ref(request.edition);
 	served = dispatch(&request);
-	edition_release(&request.edition);
+	edition_unref(&request.edition);
 	return served;
 }
 

@@ -113,7 +113,7 @@ static void bench_close(struct bench *bench)
 	} while (admin_connections(bench->admin));
 	admin_free(&bench->admin);
 	assert_null(bench->admin);
-	edition_release(&bench->edition);
+	edition_unref(&bench->edition);
 	snapshot_unref(&bench->snapshot);
 	identities_fini(&bench->identities);
 	journal_free(&bench->journal);

@@ -377,7 +377,7 @@ static void put_in_force(struct gateway *gateway, struct snapshot *snapshot)
 
 	snapshot->generation = before->snapshot->generation + 1;
 	gateway->edition = edition_new(snapshot, on_unused, gateway);
-	edition_release(&before);
+	edition_unref(&before);
 }
 
 static void say_what_stays(const struct gateway *gateway, const struct snapshot *snapshot)
@@ -422,7 +422,7 @@ void gateway_refresh(struct gateway *gateway)
 		return;
 	gateway->edition = edition_new(before->snapshot, on_unused, gateway);
 	tell_all(gateway, true, NULL);
-	edition_release(&before);
+	edition_unref(&before);
 }
 
 struct edition *gateway_edition(const struct gateway *gateway)
@@ -502,7 +502,7 @@ void gateway_free(struct gateway **address)
 	for (size_t i = 0; i < gateway->seat_count; i++)
 		free(gateway->seats[i].fds);
 	access_log_close(&gateway->access);
-	edition_release(&gateway->edition);
+	edition_unref(&gateway->edition);
 	free_unused(gateway);
 	pthread_cond_destroy(&gateway->changed);
 	pthread_mutex_destroy(&gateway->lock);

@@ -84,7 +84,7 @@ static void test_endpoints_of_an_edition(void **state)
 			     "outcome=\"reset\"} 1"));
 	free(text);
 	snapshot_unref(&snapshot);
-	edition_release(&edition);
+	edition_unref(&edition);
 	identities_fini(&identities);
 }
 
@@ -141,7 +141,7 @@ static void test_nothing_is_counted(void **state)
 		assert_null(target_of(snapshot, 0)->series);
 		assert_null(target_of(snapshot, 0)->decisions);
 		assert_null(counting_endpoint(edition, snapshot->upstreams[0], 0));
-		edition_release(&edition);
+		edition_unref(&edition);
 		snapshot_unref(&snapshot);
 		identities_fini(&identities);
 	}

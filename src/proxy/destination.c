@@ -132,28 +132,6 @@ static const struct destination *find_url(void *owner, const struct node *url)
 	return destination->upstream ? destination : NULL;
 }
 
-static bool is_configured(const struct gateway_config *config, str name)
-{
-	for (size_t i = 0; i < config->upstreams.len; i++)
-		if (str_eq(config->upstreams.at[i].entry.name, name))
-			return true;
-	return false;
-}
-
-static void report_unknown(struct destinations *d, const struct node *name)
-{
-	const struct gateway_config *config = &d->snapshot->config;
-	str *known = ARENA_ARRAY(d->reader->arena, str, config->upstreams.len), suggestion;
-
-	if (is_configured(config, name->text))
-		return; /* it is there, but wrong, which was reported */
-	for (size_t i = 0; i < config->upstreams.len; i++)
-		known[i] = config->upstreams.at[i].entry.name;
-	suggestion = diagnostic_suggest(d->reader->arena, name->text, known, config->upstreams.len);
-	diagnostic_error(d->reader->diagnostics, name, "no upstream is named \"%.*s\"%.*s",
-			 STR_ARG(name->text), STR_ARG(suggestion));
-}
-
 static const struct destination *find_upstream(void *owner, const struct node *name)
 {
 	struct destinations *d = owner;
@@ -162,7 +140,7 @@ static const struct destination *find_upstream(void *owner, const struct node *n
 	destination->upstream = map_get(d->upstreams, name->text);
 	if (destination->upstream)
 		return destination;
-	report_unknown(d, name);
+	gateway_report_unknown_upstream(&d->snapshot->config, d->reader, name, name->text, false);
 	return NULL;
 }
 

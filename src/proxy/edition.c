@@ -32,23 +32,24 @@ struct edition *edition_new(struct snapshot *snapshot, edition_unused_fn on_unus
 	edition->snapshot = snapshot_ref(snapshot);
 	edition->rosters = rosters_now(snapshot);
 	edition->discovered = counting_rosters_new(edition);
-	atomic_init(&edition->holders, 1);
+	atomic_init(&edition->references, 1);
 	edition->on_unused = on_unused;
 	edition->owner = owner;
 	return edition;
 }
 
-void edition_hold(struct edition *edition)
+struct edition *edition_ref(struct edition *edition)
 {
-	atomic_fetch_add_explicit(&edition->holders, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&edition->references, 1, memory_order_relaxed);
+	return edition;
 }
 
-void edition_release(struct edition **address)
+void edition_unref(struct edition **address)
 {
 	struct edition *edition = *address;
 
 	*address = NULL;
-	if (!edition || atomic_fetch_sub_explicit(&edition->holders, 1, memory_order_acq_rel) != 1)
+	if (!edition || atomic_fetch_sub_explicit(&edition->references, 1, memory_order_acq_rel) != 1)
 		return;
 	if (edition->on_unused)
 		edition->on_unused(edition, edition->owner);

@@ -24,20 +24,20 @@ struct edition {
 	/* By the upstream's index. The snapshot's own where they are fixed, and a reference otherwise. */
 	struct roster **rosters;
 	struct metric_series ***discovered; /* see counting_rosters_new() */
-	_Atomic uint32_t holders;
+	_Atomic uint32_t references;
 	edition_unused_fn on_unused;
 	void *owner;
 	struct edition *next; /* the owner's, once it is unused */
 };
 
 struct edition *edition_new(struct snapshot *snapshot, edition_unused_fn on_unused, void *owner);
-/* Takes a reference to the snapshot, and every upstream's roster as it is at this moment. The caller holds
- * it. on_unused NULL: it is freed by the last to let go. */
+/* Takes a reference to the snapshot, and every upstream's roster as it is at this moment. The caller has
+ * a reference. on_unused NULL: it is freed by the last to let go. */
 
-void edition_hold(struct edition *edition);
-/* Only who holds it already may hold it again. */
+struct edition *edition_ref(struct edition *edition);
+/* Another reference, by who has one already. */
 
-void edition_release(struct edition **edition);
+void edition_unref(struct edition **edition);
 /* From any thread. Clears the address, accepts NULL. */
 
 void edition_free(struct edition **edition);

@@ -62,14 +62,14 @@ static void the_last_to_let_go_tells(void **state)
 
 	(void)state;
 	snapshot_unref(&bench.snapshot); /* the edition has it */
-	edition_hold(edition);
-	edition_release(&edition);
+	edition_ref(edition);
+	edition_unref(&edition);
 	assert_null(edition);
 	assert_int_equal(bench.told, 0);
-	edition_release(&none);
+	edition_unref(&none);
 	assert_ptr_equal(other->snapshot->upstreams[0]->roster, other->rosters[0]);
 	assert_int_equal(endpoints_count(bench.identities.endpoints), 2);
-	edition_release(&other);
+	edition_unref(&other);
 	assert_int_equal(bench.told, 1);
 	assert_int_equal(endpoints_count(bench.identities.endpoints), 2); /* the owner has not freed it */
 	bench_close(&bench);
@@ -82,10 +82,10 @@ static void without_an_owner_it_is_freed_at_once(void **state)
 
 	(void)state;
 	snapshot_unref(&bench.snapshot);
-	edition_release(&first);
+	edition_unref(&first);
 	edition_free(&bench.unused);
 	assert_int_equal(endpoints_count(bench.identities.endpoints), 2); /* one snapshot, two editions */
-	edition_release(&second);
+	edition_unref(&second);
 	assert_int_equal(endpoints_count(bench.identities.endpoints), 0);
 	bench_close(&bench);
 }
@@ -101,7 +101,7 @@ static void who_serves_is_found_by_upstream(void **state)
 	assert_ptr_equal(edition_roster(edition, bench.snapshot->upstreams[0])->members[1].endpoint,
 			 edition_roster(edition, bench.snapshot->upstreams[1])->members[0].endpoint);
 	snapshot_unref(&bench.snapshot);
-	edition_release(&edition);
+	edition_unref(&edition);
 	bench_close(&bench);
 }
 
@@ -115,7 +115,7 @@ static void the_last_one_out_of_a_generation_lets_go(void **state)
 
 	(void)state;
 	snapshot_unref(&bench.snapshot);
-	edition_release(&edition);
+	edition_unref(&edition);
 	for (unsigned i = 0; i < 100; i++)
 		generation_enter(generation);
 	generation_leave(generation); /* the worker has a newer one */
@@ -146,7 +146,7 @@ static void nothing_is_made_for_an_upstream_before_it_is_asked(void **state)
 	assert_null(generation->turns[1].credit);
 	memset(generation->request_fields, 1, 9 * sizeof *generation->request_fields); /* as many as any */
 	snapshot_unref(&bench.snapshot);
-	edition_release(&edition);
+	edition_unref(&edition);
 	generation_leave(generation);
 	bench_close(&bench);
 }
@@ -160,10 +160,10 @@ static void *hold_and_release(void *argument)
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		struct edition *mine = edition;
 
-		edition_hold(edition);
-		edition_release(&mine);
+		edition_ref(edition);
+		edition_unref(&mine);
 	}
-	edition_release(&edition);
+	edition_unref(&edition);
 	return NULL;
 }
 
@@ -176,10 +176,10 @@ static void it_is_told_once_whoever_is_last(void **state)
 	(void)state;
 	snapshot_unref(&bench.snapshot);
 	for (unsigned i = 0; i < THREADS; i++) {
-		edition_hold(edition);
+		edition_ref(edition);
 		assert_int_equal(pthread_create(&threads[i], NULL, hold_and_release, edition), 0);
 	}
-	edition_release(&edition);
+	edition_unref(&edition);
 	for (unsigned i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	bench_close(&bench);

@@ -174,3 +174,26 @@ const struct field gateway_fields[] = {
 		"Threads that serve; a reload does not change their number, a replacement (SIGUSR2) does."),
 	FIELD_END
 };
+
+static bool is_upstream_configured(const struct gateway_config *config, str name)
+{
+	for (size_t i = 0; i < config->upstreams.len; i++)
+		if (str_eq(config->upstreams.at[i].entry.name, name))
+			return true;
+	return false;
+}
+
+void gateway_report_unknown_upstream(const struct gateway_config *config, struct reader *reader,
+				     const struct node *at, str name, bool is_key)
+{
+	str *known = ARENA_ARRAY(reader->arena, str, config->upstreams.len), suggestion;
+
+	if (is_upstream_configured(config, name))
+		return;
+	for (size_t i = 0; i < config->upstreams.len; i++)
+		known[i] = config->upstreams.at[i].entry.name;
+	suggestion = diagnostic_suggest(reader->arena, name, known, config->upstreams.len);
+	(is_key ? diagnostic_error_key : diagnostic_error)(reader->diagnostics, at,
+							   "no upstream is named \"%.*s\"%.*s", STR_ARG(name),
+							   STR_ARG(suggestion));
+}

@@ -92,3 +92,8 @@ struct gateway_config {
 };
 
 extern const struct field gateway_fields[];
+
+void gateway_report_unknown_upstream(const struct gateway_config *config, struct reader *reader,
+				     const struct node *at, str name, bool is_key);
+/* At the text that names it, or at the key that does. Says nothing of one that is configured, but wrong: that
+ * was reported. */

@@ -24,9 +24,8 @@ struct generation *generation_new(struct edition *edition)
 	const struct snapshot *snapshot = edition->snapshot;
 
 	ASSERT(generation);
-	edition_hold(edition);
 	generation->users = 1;
-	generation->edition = edition;
+	generation->edition = edition_ref(edition);
 	generation->snapshot = snapshot;
 	arena_init(&generation->arena, NULL, SIZE_MAX / 2);
 	generation->turns = calloc(snapshot->upstream_count + 1, sizeof *generation->turns);
@@ -40,6 +39,6 @@ void generation_end(struct generation *generation)
 	free(generation->request_fields);
 	free(generation->turns);
 	arena_fini(&generation->arena);
-	edition_release(&generation->edition);
+	edition_unref(&generation->edition);
 	free(generation);
 }

@@ -47,7 +47,7 @@ void desk_open(struct desk *desk, const char *configuration)
 	desk->snapshot = snapshot_of(configuration, &desk->identities);
 	edition = edition_new(desk->snapshot, NULL, NULL);
 	desk->worker.generation = generation_new(edition);
-	edition_release(&edition);
+	edition_unref(&edition);
 	desk->worker.route_scratch = route_scratch_new();
 	desk->worker.effects = (struct effects) { .wall = desk_wall, .random = desk_random, .self = desk };
 	desk->door = (struct door) { .worker = &desk->worker,
@@ -349,7 +349,7 @@ void house_reload(struct house *house, const char *configuration)
 	for (size_t i = 0; i < house->snapshot->listener_count; i++)
 		from[i] = find_listener(old, house->snapshot->listeners[i].name);
 	bind_listeners(house, from, fds, bound);
-	edition_release(&house->edition);
+	edition_unref(&house->edition);
 	change.edition = house->edition = house_edition(house);
 	worker_apply(house->worker, &change);
 	memcpy(house->bound, bound, sizeof bound);
@@ -465,7 +465,7 @@ void house_close(struct house *house)
 	unlink(house->log_path);
 	if (house->upstream >= 0)
 		close(house->upstream);
-	edition_release(&house->edition);
+	edition_unref(&house->edition);
 	ASSERT(house->editions == 0);
 	snapshot_unref(&house->snapshot);
 	identities_fini(&house->identities);

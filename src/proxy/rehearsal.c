@@ -223,7 +223,7 @@ void rehearsal_free(struct rehearsal **address)
 		worker_run(r->worker);
 	}
 	worker_free(&r->worker);
-	edition_release(&r->edition);
+	edition_unref(&r->edition);
 	endpoints_free(&r->endpoints);
 	arena_fini(&r->arena);
 	free(r);

@@ -116,31 +116,6 @@ static void compile_upstreams(struct compiling *c)
 	c->snapshot->upstream_count = config->upstreams.len;
 }
 
-static bool is_upstream_configured(const struct gateway_config *config, str name)
-{
-	for (size_t i = 0; i < config->upstreams.len; i++)
-		if (str_eq(config->upstreams.at[i].entry.name, name))
-			return true;
-	return false;
-}
-
-/* At the text that names it, or at the key that does. */
-static void report_unknown_upstream(struct compiling *c, const struct node *at, str name, bool is_key)
-{
-	const struct gateway_config *config = &c->snapshot->config;
-	str *known = ARENA_ARRAY(c->reader.arena, str, config->upstreams.len);
-	str suggestion;
-
-	if (is_upstream_configured(config, name))
-		return; /* it is there, but wrong, which was reported */
-	for (size_t i = 0; i < config->upstreams.len; i++)
-		known[i] = config->upstreams.at[i].entry.name;
-	suggestion = diagnostic_suggest(c->reader.arena, name, known, config->upstreams.len);
-	(is_key ? diagnostic_error_key : diagnostic_error)(c->reader.diagnostics, at,
-							   "no upstream is named \"%.*s\"%.*s", STR_ARG(name),
-							   STR_ARG(suggestion));
-}
-
 static const struct upstream *find_upstream(struct compiling *c, const struct node *owner, str name)
 {
 	const struct upstream *upstream;
@@ -149,7 +124,8 @@ static const struct upstream *find_upstream(struct compiling *c, const struct no
 		return NULL;
 	upstream = map_get(&c->upstreams, name);
 	if (!upstream)
-		report_unknown_upstream(c, node_find(owner, STR("upstream")), name, false);
+		gateway_report_unknown_upstream(&c->snapshot->config, &c->reader,
+						node_find(owner, STR("upstream")), name, false);
 	return upstream;
 }
 
@@ -196,7 +172,8 @@ static const struct split *compile_split(struct compiling *c, const struct api_c
 		const struct upstream *upstream = map_get(&c->upstreams, named[i].name);
 
 		if (!upstream)
-			report_unknown_upstream(c, named[i].node, named[i].name, true);
+			gateway_report_unknown_upstream(&c->snapshot->config, &c->reader, named[i].node,
+							named[i].name, true);
 		is_good &= upstream != NULL;
 		shares[i] = (struct share) { upstream, compile_timeouts(c, api, route, upstream),
 					     named[i].weight, split_seed(named[i].name) };

@@ -135,13 +135,13 @@ static struct worker_order *order_new(const struct worker_change *change)
 	order->change.fds = order->fds;
 	order->change.bound = order->bound;
 	order->change.from = order->from;
-	edition_hold(change->edition);
+	edition_ref(change->edition);
 	return order;
 }
 
 static void order_free(struct worker_order *order)
 {
-	edition_release(&order->change.edition);
+	edition_unref(&order->change.edition);
 	free(order->fds);
 	free(order->bound);
 	free(order->from);

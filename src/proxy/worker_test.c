@@ -265,7 +265,7 @@ static void town_close(struct town *town)
 	pthread_barrier_wait(&town->gate);
 	for (unsigned i = 0; i < WORKERS; i++)
 		pthread_join(town->seats[i].thread, NULL);
-	edition_release(&town->edition);
+	edition_unref(&town->edition);
 	access_log_close(&town->access);
 	journal_free(&town->journal);
 	pthread_barrier_destroy(&town->gate);
@@ -279,7 +279,7 @@ static void town_reload(struct town *town, unsigned round)
 	static const size_t from[LISTENERS_MAX] = { 0, 0 };
 	unsigned wanted = atomic_load(&town->applied) + WORKERS;
 
-	edition_release(&town->edition);
+	edition_unref(&town->edition);
 	town_compile(town, round);
 	if (round % 2)
 		bind_for_all(town, 1);
