@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -71,6 +72,8 @@ def test_no_client_can_say_it_on_any_route(upstream: StartUpstream, gateway: Sta
     (b"HTTP/1.1 302 Found\r\nLocation: https://login.test/?a=b\r\nSet-Cookie: s=1\r\nContent-Length: 0\r\n\r\n",
      302, b"", {"location": "https://login.test/?a=b", "set-cookie": "s=1"}),
     (b"HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n", 403, b"no", {}),
+    (b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n",
+     302, b"", {"location": "/", "content-type": None}),
     (b"HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\noops", 500, b"oops", {}),
     (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 418 Teapot\r\nContent-Length: 1\r\n\r\n!", 418, b"!", {"link": None}),
 ])
@@ -87,6 +90,25 @@ def test_a_refusal_is_the_clients(upstream: StartUpstream, gateway: StartGateway
     assert not service.requests
     assert {entry["reason"] for entry in running.wait_for_log(2)} == {"auth_denied"}
     assert len(auth.connections) == 1
+
+
+def test_where_it_says_nothing_the_gateway_does(upstream: StartUpstream, gateway: StartGateway) -> None:
+    auth = upstream(b"HTTP/1.1 401 No\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\nWWW-Authenticate: X\r\n"
+                    b"Content-Length: 0\r\n\r\n")
+    answer = gateway(guarded(upstream().address, auth.address)).get("/")
+    assert (answer.status, answer.get("www-authenticate")) == (401, "X")
+    assert (answer.get("content-type"), answer.get("content-encoding")) == ("application/problem+json", None)
+    assert json.loads(answer.body)["status"] == 401
+
+
+def test_what_it_replaces_it_may_look_at(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service, auth = upstream(), upstream(b"HTTP/1.1 200 OK\r\nAuthorization: inner\r\nContent-Length: 0\r\n\r\n")
+    running = gateway(guarded(service.address, auth.address, forward=["Authorization"]))
+    with running.connect() as client:
+        client.send(get("/", "Authorization: outer\r\n"))
+        assert client.read_answer().status == 200
+    assert auth.requests[0].get("authorization") == "outer"
+    assert service.requests[0].get("authorization") == "inner"
 
 
 def liar(data: bytes) -> Callable[[UpstreamConnection], None]:

@@ -174,15 +174,27 @@ static bool is_small(const struct compress *p, const struct view *view)
 	return piece.is_last && piece.bytes.len < p->minimum;
 }
 
+/* Several fields of one name are one list. */
+static bool is_encoded(const struct http_fields *fields)
+{
+	for (size_t i = 0; i < fields->count; i++) {
+		const struct http_field *field = &fields->at[i];
+
+		if (!field->removed && field->id == HTTP_CONTENT_ENCODING && field->value.len &&
+		    !str_eq_nocase(field->value, STR("identity")))
+			return true;
+	}
+	return false;
+}
+
 static bool is_candidate(const struct compress *p, const struct view *view)
 {
 	const struct http_response *response = view->response;
-	str coding = http_fields_value(&response->fields, HTTP_CONTENT_ENCODING);
 
 	if (response->status == 206 || http_status_has_no_body(response->status) ||
 	    http_fields_get(&response->fields, HTTP_CONTENT_RANGE))
 		return false;
-	return (!coding.len || str_eq_nocase(coding, STR("identity"))) && is_type_listed(p, response) &&
+	return !is_encoded(&response->fields) && is_type_listed(p, response) &&
 	       !must_not_transform(&response->fields) && !is_small(p, view);
 }
 

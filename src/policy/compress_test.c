@@ -173,6 +173,10 @@ static const struct row {
 	/* never */
 	{ "", GZIP, JSON "Content-Encoding: br\n", JSON "Content-Encoding: br\n" },
 	{ "", GZIP, JSON "Content-Encoding: gzip, identity\n", JSON "Content-Encoding: gzip, identity\n" },
+	{ "", GZIP, JSON "Content-Encoding: identity\nContent-Encoding: br\n",
+	  JSON "Content-Encoding: identity\nContent-Encoding: br\n" },
+	{ "", GZIP, JSON "Content-Encoding:\nContent-Encoding: br\n",
+	  JSON "Content-Encoding: \nContent-Encoding: br\n" },
 	{ "", GZIP, JSON "Cache-Control: public, No-Transform\n",
 	  JSON "Cache-Control: public, No-Transform\n" },
 	{ "", GZIP, JSON "Cache-Control: a\nCache-Control: no-transform\n",

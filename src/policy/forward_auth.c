@@ -5,8 +5,8 @@
  *
  * The service is told what was asked (X-Forwarded-Method, -Proto, -Host, -Uri, -For) and given the fields
  * that it needs to know who asks; never the body. What it says of the caller goes to the upstream in the
- * fields of `forward`, and from nowhere else: a client's own are removed before anything is asked, and stay
- * away when the service does not name them.
+ * fields of `forward`, and from nowhere else: a client's own end here, also when the service does not name
+ * them. It is asked with them where `headers` says so: an Authorization may be looked at and then replaced.
  *
  * A refusal is one from its first byte: a body that is too large, too slow or broken off takes nothing of it
  * back. No answer at all is a failure, and `on_failure` says what becomes of it.
@@ -168,7 +168,8 @@ static result forward_fields(const struct forward_auth *p, struct view *view,
 	return OK;
 }
 
-/* What it answered, as it did; a body that did not come whole is replaced by words of the gateway's own. */
+/* What it answered, as it did; where it said nothing, or not all of it, stand words of the gateway's own,
+ * which are not of its type. */
 static enum verdict pass_refusal(struct view *view, const struct fetch_answer *answer)
 {
 	struct answer refusal = { .reason = REASON_AUTH_DENIED,
@@ -176,7 +177,7 @@ static enum verdict pass_refusal(struct view *view, const struct fetch_answer *a
 				  .body = answer->body,
 				  .fields = answer->fields };
 
-	if (!answer->is_body_whole) {
+	if (!refusal.body.len) {
 		http_fields_remove(&refusal.fields, HTTP_CONTENT_TYPE);
 		http_fields_remove(&refusal.fields, HTTP_CONTENT_ENCODING);
 	}
@@ -200,9 +201,9 @@ static enum verdict forward_auth_request(const void *self, struct view *view)
 	struct fetch_answer answer;
 	result_value asked;
 
+	asked = ask(p, view, &answer);
 	if (!view->is_report)
 		field_names_remove(&p->forward, &view->request->fields);
-	asked = ask(p, view, &answer);
 	if (asked.kind == ERROR_CANCELLED)
 		return view_answer(view, &(struct answer) { 0 }); /* nobody is there to read one */
 	if (failed(asked))

@@ -202,7 +202,12 @@ static void a_refusal_without_its_body_is_one_all_the_same(void **state)
 	assert_int_equal(allow->view.answer.status, 403);
 	assert_int_equal(allow->view.answer.body.len, 0);
 	assert_string_equal(bench_fields(allow, &allow->view.answer.fields), "A: 1\n");
+	service.is_cut = false;
+	service.body = "";
+	assert_int_equal(ask(allow, &service, ""), POLICY_ANSWERED);
+	assert_string_equal(bench_fields(allow, &allow->view.answer.fields), "A: 1\n");
 	service.status = 200;
+	service.is_cut = true;
 	assert_int_equal(ask(allow, &service, ""), POLICY_CONTINUE);
 	bench_free(&allow);
 }
@@ -228,6 +233,24 @@ static void what_is_sent(void **state)
 	assert_non_null(strstr(service.question, "Authorization: t\n"));
 	assert_null(strstr(service.question, "A: 1"));
 	assert_true(service.request.timeout == 5 * SECOND && service.request.remembers == 0);
+	bench_free(&bench);
+}
+
+/* It is looked at, and replaced. */
+static void what_is_forwarded_may_be_sent_too(void **state)
+{
+	struct service service = { .status = 200, .fields = "Authorization: Bearer inner\n" };
+	struct bench *bench = bench_new(AUTH(FORWARD));
+
+	(void)state;
+	assert_int_equal(ask(bench, &service, "Authorization: t\nX-User: mallory\n"), POLICY_CONTINUE);
+	assert_non_null(strstr(service.question, "Authorization: t\n"));
+	assert_null(strstr(service.question, "mallory"));
+	assert_string_equal(bench_fields(bench, &bench->request.fields), "Authorization: Bearer inner\n");
+	service.status = 0;
+	service.error = ERROR_TIMEOUT;
+	assert_int_equal(ask(bench, &service, "Authorization: t\n"), POLICY_ANSWERED);
+	assert_string_equal(bench_fields(bench, &bench->request.fields), "");
 	bench_free(&bench);
 }
 
@@ -287,6 +310,7 @@ int main(void)
 		cmocka_unit_test(a_cancelled_one_passes_nowhere),
 		cmocka_unit_test(a_refusal_without_its_body_is_one_all_the_same),
 		cmocka_unit_test(what_is_sent),
+		cmocka_unit_test(what_is_forwarded_may_be_sent_too),
 		cmocka_unit_test(there_is_an_end_to_what_is_sent),
 		cmocka_unit_test(what_it_forwards_is_managed_unless_it_is_the_clients),
 		cmocka_unit_test(mistakes_are_reported),
