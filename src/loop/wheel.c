@@ -145,7 +145,7 @@ void wheel_fire(struct wheel *wheel, deadline now)
 	uint64_t tick;
 
 	wheel_fire_list(wheel, now);
-	while ((slot = wheel_first(wheel, &tick)) && tick <= target) {
+	while (wheel->tick < target && (slot = wheel_first(wheel, &tick)) && tick <= target) {
 		wheel->tick = tick;
 		timers_move(&wheel->firing, slot);
 		wheel_fire_list(wheel, (deadline)tick * WHEEL_TICK);
