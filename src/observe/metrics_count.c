@@ -32,18 +32,27 @@ static struct metric_cell *cell_new(struct metric_series *series, size_t worker,
 	return cell;
 }
 
-static struct metric_cell *cell_of(struct metric_series *series, const struct metrics_shard *shard,
-				   uint32_t key)
+/* Not the first of the list. */
+static struct metric_cell *cell_find(struct metric_series *series, size_t worker, uint32_t key)
 {
-	struct metric_cell *cell = atomic_load_explicit(&series->cells[shard->worker], memory_order_relaxed);
+	struct metric_cell *cell = atomic_load_explicit(&series->cells[worker], memory_order_relaxed);
 	size_t count = 0;
 
 	for (; cell; cell = cell->next, count++)
 		if (cell->key == key)
 			return cell;
 	if (count >= METRIC_CELLS_MAX && key != METRIC_KEY_OTHER)
-		return cell_of(series, shard, METRIC_KEY_OTHER);
-	return cell_new(series, shard->worker, key);
+		return cell_find(series, worker, METRIC_KEY_OTHER);
+	return cell_new(series, worker, key);
+}
+
+/* Nearly always there is but one. */
+static inline struct metric_cell *cell_of(struct metric_series *series, const struct metrics_shard *shard,
+					  uint32_t key)
+{
+	struct metric_cell *first = atomic_load_explicit(&series->cells[shard->worker], memory_order_relaxed);
+
+	return first && first->key == key ? first : cell_find(series, shard->worker, key);
 }
 
 static void add_time(_Atomic uint64_t *histogram, duration time_taken)
