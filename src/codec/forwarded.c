@@ -127,31 +127,30 @@ struct ip forwarded_client(const struct http_fields *fields, const struct cidr *
 	return client;
 }
 
-/* RFC 7239 section 4: a value with ':' or brackets must be quoted, a token need not be. */
-static void parameter_print(struct buf *out, str name, str value, bool *is_first)
+/* `start` is ";name="; the first parameter has no ';'. RFC 7239 section 4: a value with ':' or brackets must
+ * be quoted, a token need not be. */
+static void parameter_print(struct buf *out, bool is_first, str start, str value)
 {
-	str quote = { 0 };
-
-	if (!value.len)
+	buf_put(out, str_skip(start, is_first));
+	if (http_is_token(value)) {
+		buf_put(out, value);
 		return;
-	if (!http_is_token(value))
-		quote = STR("\"");
-	if (!*is_first)
-		buf_put_char(out, ';');
-	*is_first = false;
-	buf_put(out, name);
-	buf_put_char(out, '=');
-	buf_put(out, quote);
+	}
+	buf_put_char(out, '"');
 	buf_put(out, value);
-	buf_put(out, quote);
+	buf_put_char(out, '"');
 }
 
 void forwarded_print(struct buf *out, const struct forwarded *forwarded)
 {
-	bool is_first = true;
+	size_t begin = out->len;
 
-	parameter_print(out, STR("for"), forwarded->for_node, &is_first);
-	parameter_print(out, STR("by"), forwarded->by_node, &is_first);
-	parameter_print(out, STR("host"), forwarded->host, &is_first);
-	parameter_print(out, STR("proto"), forwarded->proto, &is_first);
+	if (forwarded->for_node.len)
+		parameter_print(out, true, STR(";for="), forwarded->for_node);
+	if (forwarded->by_node.len)
+		parameter_print(out, out->len == begin, STR(";by="), forwarded->by_node);
+	if (forwarded->host.len)
+		parameter_print(out, out->len == begin, STR(";host="), forwarded->host);
+	if (forwarded->proto.len)
+		parameter_print(out, out->len == begin, STR(";proto="), forwarded->proto);
 }

@@ -25,7 +25,13 @@ enum h1_state h1_version_parse(struct h1_parser *parser, const struct h1_window 
 			       int *ret_major, int *ret_minor)
 {
 	static const char shape[] = "HTTP/0.0"; /* 0: a digit */
+	static const str usual = STR_INIT("HTTP/1.1");
 
+	if ((size_t)(window->end - *at) >= usual.len && memcmp(*at, usual.ptr, usual.len) == 0) {
+		*ret_major = *ret_minor = 1;
+		*at += usual.len;
+		return H1_DONE;
+	}
 	for (size_t i = 0; i < sizeof shape - 1; i++) {
 		const char *c = *at + i;
 

@@ -29,25 +29,30 @@ static char *room_for(struct buf *out, size_t size)
 	return out->bytes + out->len;
 }
 
-/* As the sender spelt the name; the value without the whitespace around it. */
-static void field_print(struct buf *out, const struct http_field *field)
+static inline void line_print(struct buf *out, str name, str value)
 {
-	char *at = room_for(out, field->name.len + field->value.len + 4);
+	char *at = room_for(out, name.len + value.len + 4);
 
 	if (!at)
 		return;
-	at = copy(at, field->name);
+	at = copy(at, name);
 	at = copy_two(at, ':', ' ');
-	at = copy(at, field->value);
+	at = copy(at, value);
 	at = copy_two(at, '\r', '\n');
 	out->len = (size_t)(at - out->bytes);
 }
 
+void h1_line_print(struct buf *out, str name, str value)
+{
+	line_print(out, name, value);
+}
+
+/* Names as the senders spelt them; values without the whitespace around them. */
 void h1_fields_print(struct buf *out, const struct http_fields *fields)
 {
 	for (size_t i = 0; i < fields->count; i++)
 		if (!fields->at[i].removed)
-			field_print(out, &fields->at[i]);
+			line_print(out, fields->at[i].name, fields->at[i].value);
 	if (room_for(out, 2)) {
 		copy_two(out->bytes + out->len, '\r', '\n');
 		out->len += 2;

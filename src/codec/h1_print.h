@@ -17,5 +17,8 @@ void h1_response_print(struct buf *out, const struct http_response *response);
 /* The status line is HTTP/1.1 whatever response->version is (RFC 9110 section 2.5); without a reason, the
  * registered one is printed. */
 
+void h1_line_print(struct buf *out, str name, str value);
+/* "Name: value" and its end. Nothing is checked here: neither may bear a line end. */
+
 void h1_fields_print(struct buf *out, const struct http_fields *fields);
 /* The fields and the empty line: a trailer section. */

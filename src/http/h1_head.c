@@ -35,14 +35,6 @@ void h1_fields_adopt(struct http_fields *fields, struct arena *arena)
 	fields->arena = arena;
 }
 
-void h1_put_line(struct buf *out, str name, str value)
-{
-	buf_put(out, name);
-	buf_put(out, STR(": "));
-	buf_put(out, value);
-	buf_put(out, STR("\r\n"));
-}
-
 /* Takes the empty line off again. */
 static void reopen(struct buf *out)
 {

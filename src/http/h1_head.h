@@ -27,15 +27,12 @@ void h1_fields_adopt(struct http_fields *fields, struct arena *arena);
  * h1_request_move() does that. */
 
 void h1_begin_request(struct buf *out, struct http_request *request, str target);
-/* The request line and the fields that are not removed, without framing fields; h1_put_line() may add more,
+/* The request line and the fields that are not removed, without framing fields; h1_line_print() may add more,
  * h1_end_head() ends it. */
 
 void h1_begin_response(struct buf *out, struct http_response *response);
 /* The same for an answer. Content-Length stays where there is no body: it tells of one that HEAD would have
  * had. */
-
-void h1_put_line(struct buf *out, str name, str value);
-/* "Name: value" and its end. Nothing is checked here: neither may bear a line end. */
 
 void h1_end_head(struct buf *out, enum http_framing framing, uint64_t length);
 /* The framing field (RFC 9112 section 6) and the empty line. */

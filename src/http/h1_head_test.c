@@ -4,6 +4,7 @@
  * printed behind those of the message.
  */
 #include "base/testing.h"
+#include "codec/h1_print.h"
 #include "http/h1_head.h"
 #include "http/http_testing.h"
 
@@ -73,7 +74,7 @@ static void a_request_is_framed_anew(void **state)
 	head_fields_make(&f);
 	request.fields = f.fields;
 	h1_begin_request(&out, &request, STR("/new?q"));
-	h1_put_line(&out, STR("Via"), STR("1.1 x"));
+	h1_line_print(&out, STR("Via"), STR("1.1 x"));
 	h1_end_head(&out, HTTP_LENGTH, 3);
 	assert_text(buf_str(&out),
 		    "POST /new?q HTTP/1.1\r\nX-A: 1\r\nVia: 1.1 x\r\nContent-Length: 3\r\n\r\n");

@@ -5,6 +5,7 @@
  */
 #include "proxy/fetch.h"
 
+#include "codec/h1_print.h"
 #include "http/h1_client.h"
 #include "http/h1_head.h"
 #include "proxy/destination.h"
@@ -204,8 +205,8 @@ static str print_question(const struct view *view, const struct fetch_request *r
 		struct buf out = arena_open(view->arena, size);
 
 		h1_begin_request(&out, &question, target);
-		h1_put_line(&out, STR("Host"), to->host.len ? to->host : view->host);
-		h1_put_line(&out, STR("Via"), STR("1.1 gatehouse"));
+		h1_line_print(&out, STR("Host"), to->host.len ? to->host : view->host);
+		h1_line_print(&out, STR("Via"), STR("1.1 gatehouse"));
 		if (!buf_overflowed(&out))
 			return arena_close(view->arena, &out);
 	}
