@@ -67,12 +67,23 @@ static void enter_child(struct walk *walk, const struct walk_frame *frame, const
 	enter(walk, child, frame->to);
 }
 
+/* Steps that the node has nothing for are left out. */
+static enum step step_behind_name(const struct tree_node *node)
+{
+	return node->star ? STEP_STAR : STEP_REST;
+}
+
+static enum step step_behind_parts(const struct tree_node *node)
+{
+	return node->name ? STEP_NAME : step_behind_name(node);
+}
+
 /* An empty segment, behind a last slash, is a literal like any other. */
 static void try_literal(struct walk *walk, struct walk_frame *frame)
 {
 	const struct tree_node *child = tree_literal(walk->tree, frame->node, segment_text(walk, frame));
 
-	frame->step = STEP_PARTS;
+	frame->step = frame->node->parts ? STEP_PARTS : step_behind_parts(frame->node);
 	frame->group = frame->node->parts;
 	frame->part = frame->group ? tree_parts(walk->tree, frame->group, segment_text(walk, frame)) : NULL;
 	if (child)
@@ -86,7 +97,7 @@ static void try_part(struct walk *walk, struct walk_frame *frame)
 	str text = segment_text(walk, frame);
 
 	if (!frame->group) {
-		frame->step = STEP_NAME;
+		frame->step = step_behind_parts(frame->node);
 	} else if (!part) {
 		frame->group = frame->group->next;
 		frame->part = frame->group ? tree_parts(walk->tree, frame->group, text) : NULL;
@@ -103,8 +114,8 @@ static void try_name(struct walk *walk, struct walk_frame *frame)
 {
 	str text = segment_text(walk, frame);
 
-	frame->step = STEP_STAR;
-	if (!frame->node->name || text.len == 0)
+	frame->step = step_behind_name(frame->node);
+	if (text.len == 0)
 		return;
 	walk->values[frame->captured] = text;
 	walk->value_count = frame->captured + 1;
@@ -114,7 +125,7 @@ static void try_name(struct walk *walk, struct walk_frame *frame)
 static void try_star(struct walk *walk, struct walk_frame *frame)
 {
 	frame->step = STEP_REST;
-	if (!frame->node->star || segment_text(walk, frame).len == 0)
+	if (segment_text(walk, frame).len == 0)
 		return;
 	walk->value_count = frame->captured;
 	enter_child(walk, frame, frame->node->star);
@@ -125,8 +136,6 @@ static void try_star(struct walk *walk, struct walk_frame *frame)
 static void try_regexes(struct walk *walk, struct walk_frame *frame)
 {
 	frame->step = STEP_DONE;
-	if (!frame->node->regex_set)
-		return;
 	regex_set_start(frame->node->regex_set, walk_relative_path(walk), walk->marks);
 	walk->is_in_set = true;
 }
@@ -153,7 +162,7 @@ static void take_step(struct walk *walk)
 		try_star(walk, frame);
 		break;
 	case STEP_REST:
-		frame->step = STEP_REGEX;
+		frame->step = frame->node->regex_set ? STEP_REGEX : STEP_DONE;
 		walk->value_count = frame->captured;
 		walk->leaf = frame->node->rest;
 		break;
