@@ -229,6 +229,9 @@ bool field_read_int(struct reader *reader, const struct node *node, int64_t min,
 bool field_read_bool(struct reader *reader, const struct node *node, bool *ret_value);
 /* The same for forms: false after a report. */
 
+void field_keep_node(struct reader *reader, const struct node *node, void *ret_member);
+/* The read of a form whose member is a const struct node *: what it means is found out later. */
+
 bool reader_read_file(struct reader *reader, const struct node *at, str path, size_t max, str *ret_text);
 /* A file that a value names, relative to the file of the configuration that the value stands in. From here on
  * it is a part of the configuration: when it changes, a reload takes place. False after a report. */

@@ -258,6 +258,12 @@ bool field_next_standard(str *rest, str *ret_item)
 	return str_next(rest, ',', ret_item);
 }
 
+void field_keep_node(struct reader *reader, const struct node *node, void *ret_member)
+{
+	(void)reader;
+	*(const struct node **)ret_member = node;
+}
+
 bool reader_read_file(struct reader *reader, const struct node *at, str path, size_t max, str *ret_text)
 {
 	str full = node_resolve_path(reader->document, at, path, reader->arena);

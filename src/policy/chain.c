@@ -8,16 +8,10 @@
 
 enum { NAMES_MAX = 100000, NODES_MAX = 10000000 };
 
-static void keep_node(struct reader *reader, const struct node *node, void *ret_member)
-{
-	(void)reader;
-	*(const struct node **)ret_member = node;
-}
-
 static void read_list(struct reader *reader, const struct node *node, void *ret_member)
 {
 	if (node->kind == NODE_LIST)
-		keep_node(reader, node, ret_member);
+		field_keep_node(reader, node, ret_member);
 	else if (node->kind != NODE_NULL)
 		diagnostic_error(reader->diagnostics, node,
 				 "want a list of policies, such as [ request_id: {} ]");
@@ -26,7 +20,7 @@ static void read_list(struct reader *reader, const struct node *node, void *ret_
 static void read_named(struct reader *reader, const struct node *node, void *ret_member)
 {
 	if (node->kind == NODE_MAP)
-		keep_node(reader, node, ret_member);
+		field_keep_node(reader, node, ret_member);
 	else if (node->kind != NODE_NULL)
 		diagnostic_error(reader->diagnostics, node, "want a map of names to policies");
 }

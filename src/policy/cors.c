@@ -48,12 +48,6 @@ const struct field policy_cors_fields[] = {
 	FIELD_END
 };
 
-static result refuse(struct policy_compile *compile, const char *key, const char *why)
-{
-	diagnostic_error(compile->reader->diagnostics, node_find(compile->node, str_of(key)), "%s", why);
-	return error_make(ERROR_INVALID, why);
-}
-
 static str join(struct arena *arena, const str_list *list)
 {
 	size_t len = 0;
@@ -82,7 +76,7 @@ static result compile_words(struct policy_compile *compile, const char *key, con
 				      .text = join(compile->reader->arena, list) };
 	for (size_t i = 0; i < list->len && !is_star; i++)
 		if (!http_is_token(list->at[i]) || str_eq(list->at[i], STR("*")))
-			return refuse(compile, key, "want names, or \"*\" alone");
+			return policy_reject(compile, key, "want names, or \"*\" alone");
 	return OK;
 }
 
@@ -95,7 +89,8 @@ static result check_methods(struct policy_compile *compile, const struct cors *p
 
 			if (str_eq_nocase(p->method_list.at[i], known) &&
 			    !str_eq(p->method_list.at[i], known))
-				return refuse(compile, "methods", "methods are written in capitals, as GET");
+				return policy_reject(compile, "methods",
+						     "methods are written in capitals, as GET");
 		}
 	return OK;
 }
@@ -114,12 +109,12 @@ static result cors_compile(struct policy_compile *compile, void *self)
 	p->expose_text = expose.text;
 	p->max_age_text = arena_printf(compile->reader->arena, "%lld", (long long)(p->max_age / SECOND));
 	if (p->credentials && p->origins.is_any)
-		return refuse(
+		return policy_reject(
 			compile, "credentials",
 			"with `origins: \"*\"` any page could use a visitor's credentials: list the origins");
 	if (p->credentials && str_eq(expose.text, STR("*")))
-		return refuse(compile, "expose",
-			      "beside credentials browsers take * for a name: list the fields");
+		return policy_reject(compile, "expose",
+				     "beside credentials browsers take * for a name: list the fields");
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
 		if (failed(steps[i]))
 			return steps[i];

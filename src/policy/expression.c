@@ -7,16 +7,10 @@
 
 enum { TOLD_MAX = 1024 };
 
-static void read_node(struct reader *reader, const struct node *node, void *ret_member)
-{
-	(void)reader;
-	*(const struct node **)ret_member = node;
-}
-
 const struct field_form expression_form = {
 	.manual = "an [expression](#expressions)",
 	.schema = "{\"type\": [\"string\", \"boolean\", \"number\"]}",
-	.read = read_node,
+	.read = field_keep_node,
 };
 
 /* Where the text stands in its line as it is written, the mistake itself is underlined; where YAML has

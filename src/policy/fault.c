@@ -28,8 +28,7 @@ static result fault_compile(struct policy_compile *compile, void *self)
 	if (p->delay || p->abort || node_find(compile->node, STR("delay")) ||
 	    node_find(compile->node, STR("abort")))
 		return OK;
-	diagnostic_error(compile->reader->diagnostics, compile->node, "want `delay`, `abort` or both");
-	return error_make(ERROR_INVALID, "no fault");
+	return policy_reject(compile, NULL, "want `delay`, `abort` or both");
 }
 
 static bool is_drawn(const struct fault *p, const struct view *view)

@@ -10,24 +10,8 @@
 
 #include "base/time.h"
 #include "codec/http_head.h"
-#include "config/field.h"
 
 struct destination;
-
-/* What compile functions may ask of the configuration around them. */
-struct policy_hooks {
-	const struct destination *(*find_url)(void *owner, const struct node *url);
-	/* "http://host:port/path". NULL after a report. */
-
-	const struct destination *(*find_upstream)(void *owner, const struct node *name);
-	/* One of `upstreams`. NULL after a report. */
-
-	void (*manage)(void *owner, str name);
-	/* Services are told something by a field of this name: no client may send it, on any route. The slice
-	 * must live in the snapshot. */
-
-	void *owner;
-};
 
 struct fetch_request {
 	const struct destination *to; /* at the path of its URL */

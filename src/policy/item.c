@@ -4,6 +4,14 @@
 #include "policy/expression.h"
 #include "policy/list.h"
 
+result policy_reject(const struct policy_compile *compile, const char *key, const char *why)
+{
+	const struct node *at = key ? node_find(compile->node, str_of(key)) : compile->node;
+
+	diagnostic_error(compile->reader->diagnostics, at, "%s", why);
+	return error_make(ERROR_INVALID, why);
+}
+
 /* Beside the kind; the same in every item. */
 static bool is_sibling(str key)
 {

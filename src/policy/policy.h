@@ -41,6 +41,25 @@ struct policy_compile {
 	const struct policy_hooks *hooks; /* NULL: policies that ask others are refused */
 };
 
+result policy_reject(const struct policy_compile *compile, const char *key, const char *why);
+/* What a compile function returns: reports it at the option, or at the policy where key is NULL.
+ * ERROR_INVALID. */
+
+/* What compile functions may ask of the configuration around them. */
+struct policy_hooks {
+	const struct destination *(*find_url)(void *owner, const struct node *url);
+	/* "http://host:port/path". NULL after a report. */
+
+	const struct destination *(*find_upstream)(void *owner, const struct node *name);
+	/* One of `upstreams`. NULL after a report. */
+
+	void (*manage)(void *owner, str name);
+	/* Services are told something by a field of this name: no client may send it, on any route. The slice
+	 * must live in the snapshot. */
+
+	void *owner;
+};
+
 /* How an option can make its policy weaker, for those who compare two configurations. */
 enum risk_direction {
 	RISK_MORE,         /* a larger number, a longer list, a word further down in the manual's list */
@@ -100,25 +119,31 @@ struct policy_chain {
 
 /* What policies do to the world. */
 struct effects {
-	/* A copy of this request goes to another upstream, if there is room for one; with compares, both
-	 * answers are compared. NULL: to nobody. */
-	void (*mirror)(void *self, struct view *view, const struct destination *to, bool compares);
-	/* Yields. ERROR_CANCELLED: the exchange is over, answer with nothing. Otherwise no answer came:
-	 * ERROR_REFUSED, ERROR_RESET, ERROR_CLOSED, ERROR_MISSING, ERROR_TIMEOUT, ERROR_MALFORMED,
-	 * ERROR_LIMIT. */
-	result (*fetch)(void *self, struct view *view, const struct fetch_request *request,
-			struct fetch_answer *ret_answer);
-	/* A source above view->response_body that gives it in a coding, until the exchange ends. NULL: none
-	 * can be had now. */
-	struct body_source *(*encode)(void *self, struct view *view, enum coding coding);
 	wall_time (*wall)(void *self);
 	uint64_t (*random)(void *self);
+
 	result (*sleep)(void *self, struct view *view, duration time);
 	/* Yields; never longer than the exchange may take. Any error means that it is over: view_abandon().
 	 */
+
+	result (*fetch)(void *self, struct view *view, const struct fetch_request *request,
+			struct fetch_answer *ret_answer);
+	/* Yields. ERROR_CANCELLED: the exchange is over, answer with nothing. Otherwise no answer came:
+	 * ERROR_REFUSED, ERROR_RESET, ERROR_CLOSED, ERROR_MISSING, ERROR_TIMEOUT, ERROR_MALFORMED,
+	 * ERROR_LIMIT. */
+
+	void (*mirror)(void *self, struct view *view, const struct destination *to, bool compares);
+	/* A copy of this request goes to another upstream, if there is room for one; with compares, both
+	 * answers are compared. NULL: to nobody. */
+
+	struct body_source *(*encode)(void *self, struct view *view, enum coding coding);
+	/* A source above view->response_body that gives it in a coding, until the exchange ends. NULL: none
+	 * can be had now. */
+
 	void (*decided)(void *self, const struct view *view, const struct policy_instance *instance,
 			enum decision decision);
 	/* After each policy that has an on_request or an on_preflight. NULL: nobody wants to know. */
+
 	void *self;
 };
 

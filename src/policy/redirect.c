@@ -33,9 +33,7 @@ static result redirect_compile(struct policy_compile *compile, void *self)
 		compiled = value_url_check(compile->reader, to, &p->to_value, &p->tail);
 	if (p->status <= 302 || p->status >= 307)
 		return compiled;
-	diagnostic_error(compile->reader->diagnostics, node_find(compile->node, STR("status")),
-			 "want 301, 302, 307 or 308");
-	return error_make(ERROR_INVALID, "no status of a redirect");
+	return policy_reject(compile, "status", "want 301, 302, 307 or 308");
 }
 
 /* "?${request.query}" without a query is nothing at all. */

@@ -31,10 +31,7 @@ static result request_id_compile(struct policy_compile *compile, void *self)
 	const char *wrong = field_name_wrong(p->header);
 
 	p->id = http_name_find(p->header);
-	if (!wrong)
-		return OK;
-	diagnostic_error(compile->reader->diagnostics, node_find(compile->node, STR("header")), "%s", wrong);
-	return error_make(ERROR_INVALID, wrong);
+	return wrong ? policy_reject(compile, "header", wrong) : OK;
 }
 
 /* What any log, shell or URL can carry without quoting. */

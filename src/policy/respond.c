@@ -19,16 +19,10 @@ struct respond {
 	str content_type;
 };
 
-static void keep_node(struct reader *reader, const struct node *node, void *ret_member)
-{
-	(void)reader;
-	*(const struct node **)ret_member = node;
-}
-
 static const struct field_form json_form = {
 	.manual = "any value; it is sent as JSON",
 	.schema = "{}",
-	.read = keep_node,
+	.read = field_keep_node,
 };
 
 const struct field policy_respond_fields[] = {
@@ -48,21 +42,15 @@ static bool has_no_content(int64_t status)
 	return http_status_has_no_body(status) || status == 205;
 }
 
-static result refuse(struct policy_compile *compile, const char *key, const char *why)
-{
-	diagnostic_error(compile->reader->diagnostics, node_find(compile->node, str_of(key)), "%s", why);
-	return error_make(ERROR_INVALID, why);
-}
-
 /* The type goes by what the body is given as; a Content-Type among the headers takes its place. */
 static result compile_content(struct policy_compile *compile, struct respond *p)
 {
 	const struct node *body = node_find(compile->node, STR("body"));
 
 	if (p->json && body)
-		return refuse(compile, "body", "an answer has either a body or json");
+		return policy_reject(compile, "body", "an answer has either a body or json");
 	if ((p->json || p->body.len) && has_no_content(p->status))
-		return refuse(compile, "status", "an answer with this status has no body");
+		return policy_reject(compile, "status", "an answer with this status has no body");
 	if (p->json) {
 		p->content_type = STR("application/json");
 		return value_compile_json(compile->reader, p->json, 0, &p->content);

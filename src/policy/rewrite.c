@@ -38,12 +38,6 @@ const struct field policy_rewrite_fields[] = {
 	FIELD_END
 };
 
-static result refuse(struct policy_compile *compile, const char *key, const char *why)
-{
-	diagnostic_error(compile->reader->diagnostics, node_find(compile->node, str_of(key)), "%s", why);
-	return error_make(ERROR_INVALID, why);
-}
-
 /* Normalising would resolve them, and a value from outside would have climbed out of its segment. */
 static bool has_dot_segment(str path)
 {
@@ -73,18 +67,19 @@ static result check_path(struct policy_compile *compile, const char *key, const 
 		if (value->at[i].what)
 			continue;
 		if (i == 0 && literal.len && literal.ptr[0] != '/')
-			return refuse(compile, key, "want a path that begins with /");
+			return policy_reject(compile, key, "want a path that begins with /");
 		if (str_find(literal, '?', &at) || str_find(literal, '#', &at))
-			return refuse(compile, key, "a path has no ? and no #; see `query`");
+			return policy_reject(compile, key, "a path has no ? and no #; see `query`");
 		if (!is_path_text(literal))
-			return refuse(compile, key,
-				      "a character of the path must be encoded, as a space in %20");
+			return policy_reject(compile, key,
+					     "a character of the path must be encoded, as a space in %20");
 	}
 	if (value_is_constant(value) && value->count &&
 	    (has_dot_segment(value_constant(value)) || !uri_path_is_normal(value_constant(value), 0)))
-		return refuse(compile, key,
-			      "want a path in its normal form: without //, . or .., nothing that needs no "
-			      "encoding encoded");
+		return policy_reject(
+			compile, key,
+			"want a path in its normal form: without //, . or .., nothing that needs no "
+			"encoding encoded");
 	return OK;
 }
 
@@ -94,8 +89,8 @@ static result compile_path(struct policy_compile *compile, struct rewrite *p)
 	const struct node *add = node_find(compile->node, STR("add_prefix"));
 
 	if (path && (add || p->strip_prefix.len || p->regex.match.len))
-		return refuse(compile, "path",
-			      "a path given whole leaves nothing for the other keys to change");
+		return policy_reject(compile, "path",
+				     "a path given whole leaves nothing for the other keys to change");
 	TRY(value_compile(compile->reader, path, VALUE_PATH, 0, &p->path_value));
 	TRY(check_path(compile, "path", &p->path_value));
 	TRY(value_compile(compile->reader, add, VALUE_PATH, 0, &p->add_value));
@@ -109,7 +104,8 @@ static result compile_strip(struct policy_compile *compile, struct rewrite *p)
 	if (prefix.len == 0)
 		return OK;
 	if (prefix.ptr[0] != '/' || !uri_path_is_normal(prefix, 0))
-		return refuse(compile, "strip_prefix", "want a path in its normal form, beginning with /");
+		return policy_reject(compile, "strip_prefix",
+				     "want a path in its normal form, beginning with /");
 	if (str_ends(prefix, STR("/")))
 		p->strip_prefix.len--;
 	return OK;
@@ -124,7 +120,7 @@ static result compile_host(struct policy_compile *compile, struct rewrite *p)
 			  &p->host_value));
 	if (p->host_value.count && value_is_constant(&p->host_value) &&
 	    !host_parse(value_constant(&p->host_value), &host))
-		return refuse(compile, "host", "want a host, and perhaps a port");
+		return policy_reject(compile, "host", "want a host, and perhaps a port");
 	return OK;
 }
 

@@ -12,16 +12,10 @@
 #include "policy/chain.h"
 
 /* Some parts are kept as they stand and compiled when everything is known that they may refer to. */
-static void keep_node(struct reader *reader, const struct node *node, void *ret_member)
-{
-	(void)reader;
-	*(const struct node **)ret_member = node;
-}
-
 static const struct field_form timeouts_form = {
 	.manual = "as the upstream's `timeouts`; a key that is not given is the upstream's",
 	.schema = "$fields",
-	.read = keep_node,
+	.read = field_keep_node,
 	.fields = upstream_timeouts_fields,
 };
 
@@ -30,7 +24,7 @@ static const struct field_form weighted_form = {
 	.schema = "{\"type\": \"object\", \"minProperties\": 1, \"maxProperties\": 100, "
 		  "\"additionalProperties\": {\"anyOf\": [{\"$ref\": \"#/$defs/interpolated\"}, {\"type\": "
 		  "\"integer\", \"minimum\": 0, \"maximum\": 1000000}]}}",
-	.read = keep_node,
+	.read = field_keep_node,
 };
 
 static void workers_read(struct reader *reader, const struct node *node, void *ret_member)
