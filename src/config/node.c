@@ -85,11 +85,3 @@ bool node_is_literal(const struct node *node, size_t at)
 			return true;
 	return false;
 }
-
-bool node_is_in(const struct node *node, const struct node *ancestor)
-{
-	for (; node; node = node->parent)
-		if (node == ancestor)
-			return true;
-	return false;
-}

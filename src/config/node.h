@@ -50,6 +50,3 @@ str node_path(const struct node *node, struct arena *arena);
 bool node_is_literal(const struct node *node, size_t at);
 /* Whether the byte at this offset of the text came from ${...} or from an escaped $${: a reference such as
  * ${request.id} that begins there must not be expanded by a policy. */
-
-bool node_is_in(const struct node *node, const struct node *ancestor);
-/* Whether node is ancestor or stands beneath it. */

@@ -79,15 +79,21 @@ void coverage_add_policy(struct coverage *coverage, const struct policy_instance
 	policy->is_covered = true;
 }
 
-struct covered coverage_count(const struct coverage *coverage)
+static size_t count_rules(const struct coverage *coverage)
 {
-	struct covered count = { .routes_of = coverage->snapshot->rule_count,
-				 .policies_of = coverage->policy_count };
+	size_t count = 0;
 
-	for (size_t i = 0; i < count.routes_of; i++)
-		count.routes += coverage->rules[i];
-	for (size_t i = 0; i < count.policies_of; i++)
-		count.policies += coverage->policies[i].is_covered;
+	for (size_t i = 0; i < coverage->snapshot->rule_count; i++)
+		count += coverage->rules[i];
+	return count;
+}
+
+static size_t count_policies(const struct coverage *coverage)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < coverage->policy_count; i++)
+		count += coverage->policies[i].is_covered;
 	return count;
 }
 
@@ -99,9 +105,8 @@ static void print_rule(const struct route_rule *rule, FILE *to)
 void coverage_print(const struct coverage *coverage, FILE *to)
 {
 	const struct snapshot *snapshot = coverage->snapshot;
-	struct covered count = coverage_count(coverage);
 
-	fprintf(to, "routes    %zu of %zu have a case\n", count.routes, count.routes_of);
+	fprintf(to, "routes    %zu of %zu have a case\n", count_rules(coverage), snapshot->rule_count);
 	for (size_t i = 0; i < snapshot->rule_count; i++) {
 		if (coverage->rules[i])
 			continue;
@@ -109,7 +114,7 @@ void coverage_print(const struct coverage *coverage, FILE *to)
 		print_rule(&snapshot->rules[i], to);
 		fputc('\n', to);
 	}
-	fprintf(to, "policies  %zu of %zu have a case\n", count.policies, count.policies_of);
+	fprintf(to, "policies  %zu of %zu have a case\n", count_policies(coverage), coverage->policy_count);
 	for (size_t i = 0; i < coverage->policy_count; i++) {
 		const struct covered_policy *policy = &coverage->policies[i];
 

@@ -21,11 +21,5 @@ void coverage_add_target(struct coverage *coverage, const struct target *target)
 void coverage_add_policy(struct coverage *coverage, const struct policy_instance *instance);
 /* It took part in a request. A policy that is inherited or used in many places counts once. */
 
-struct covered {
-	size_t routes, routes_of, policies, policies_of;
-};
-
-struct covered coverage_count(const struct coverage *coverage);
-
 void coverage_print(const struct coverage *coverage, FILE *to);
 /* The counts, and the name of everything that has no case. */

@@ -43,7 +43,8 @@ static const struct target *target_of(const struct route_rule *rule)
 }
 
 /* A policy that always answers comes before any upstream. */
-str destination_print(struct arena *arena, const struct route_rule *rule)
+/* "upstream orders", or "policy respond". */
+static str print_destination(struct arena *arena, const struct route_rule *rule)
 {
 	const struct target *target = target_of(rule);
 	str shares;
@@ -341,7 +342,7 @@ static void compare_destination(struct diff_target *diff, str name, const struct
 				const struct route_rule *after)
 {
 	struct arena *arena = diff->lines->arena;
-	str from = destination_print(arena, before), to = destination_print(arena, after);
+	str from = print_destination(arena, before), to = print_destination(arena, after);
 	str key = arena_printf(arena, "%.*s %.*s %.*s", STR_ARG(after->api), STR_ARG(from), STR_ARG(to));
 
 	if (str_eq(from, to) || map_get(&diff->seen, key))

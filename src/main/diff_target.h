@@ -26,9 +26,6 @@ void diff_move(struct diff_target *diff, const struct route_rule *before, const 
 str rule_print(struct arena *arena, const struct route_rule *rule);
 /* "orders", or "orders/cancel". */
 
-str destination_print(struct arena *arena, const struct route_rule *rule);
-/* "upstream orders", or "policy respond". */
-
 bool target_is_authenticated(const struct target *target);
 /* Every request that gets through was authenticated. */
 

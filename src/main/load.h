@@ -2,7 +2,7 @@
 /*
  * load: a configuration for a command, with its diagnostics on standard error.
  *
- * What was loaded comes with its endpoints, because these outlive a snapshot in a running gateway; a
+ * What was loaded comes with its identities, because these outlive a snapshot in a running gateway; a
  * command has one of each, and lets go of both by unload().
  */
 #pragma once

@@ -187,7 +187,8 @@ static void on_client_ready(struct socket *socket)
 	connection_close(connection);
 }
 
-void connection_set_peer(struct connection *connection, const struct address *peer)
+/* Who is at the other end, as an address and as text. */
+static void set_peer(struct connection *connection, const struct address *peer)
 {
 	struct buf ip = buf_over(connection->ip, sizeof connection->ip);
 
@@ -203,7 +204,7 @@ static void connection_enter(struct connection *connection, struct door *door, c
 	connection->socket.release = connection_release;
 	connection->door = door;
 	connection->is_introduced = !door->snapshot->config->proxy_protocol;
-	connection_set_peer(connection, peer);
+	set_peer(connection, peer);
 	connection->idle.on_due = on_idle_too_long;
 	connection->next = door->connections;
 	if (connection->next)

@@ -52,9 +52,6 @@ static inline const struct listener_limits *connection_limits(const struct conne
 void connection_open(struct door *door, int fd, const struct address *peer);
 /* Takes fd over. Closes it when the listener's bound on connections is reached. */
 
-void connection_set_peer(struct connection *connection, const struct address *peer);
-/* Who is at the other end, as an address and as text. */
-
 void connections_send_away(struct door *door);
 /* The door is closing: closes what is idle, and not about to say something. The door may be gone afterwards.
  */

@@ -40,7 +40,8 @@ void counting_begin(struct snapshot *snapshot, struct identities *identities)
 	counting->is_on = identities->metrics && snapshot->config.metrics.enabled;
 }
 
-struct metric_series *counting_series(struct snapshot *snapshot, enum metric_kind kind, str first, str second)
+static struct metric_series *find_series(struct snapshot *snapshot, enum metric_kind kind, str first,
+					 str second)
 {
 	struct counting *counting = &snapshot->counting;
 	struct counted *counted;
@@ -58,13 +59,12 @@ void counting_target(struct snapshot *snapshot, struct target *target, const str
 {
 	const struct policy_chain *chain = &target->chain;
 
-	target->series = counting_series(snapshot, METRIC_ROUTE, target->api, target->route);
+	target->series = find_series(snapshot, METRIC_ROUTE, target->api, target->route);
 	if (!snapshot->counting.is_on || (of_api && of_api->chain.at == chain->at))
 		return; /* the API's own, which were copied with it */
 	target->decisions = ARENA_ARRAY(&snapshot->arena, struct metric_series *, chain->count);
 	for (size_t i = 0; i < chain->count; i++)
-		target->decisions[i] =
-			counting_series(snapshot, METRIC_POLICY, chain->at[i].name, target->api);
+		target->decisions[i] = find_series(snapshot, METRIC_POLICY, chain->at[i].name, target->api);
 }
 
 static struct metric_series **fixed_endpoints(struct snapshot *snapshot, const struct upstream *upstream)
@@ -76,8 +76,8 @@ static struct metric_series **fixed_endpoints(struct snapshot *snapshot, const s
 		return NULL;
 	series = ARENA_ARRAY(&snapshot->arena, struct metric_series *, roster->count);
 	for (size_t i = 0; i < roster->count; i++)
-		series[i] = counting_series(snapshot, METRIC_ENDPOINT, upstream->name,
-					    roster->members[i].endpoint->text);
+		series[i] = find_series(snapshot, METRIC_ENDPOINT, upstream->name,
+					roster->members[i].endpoint->text);
 	return series;
 }
 
@@ -93,8 +93,7 @@ void counting_upstreams(struct snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->upstream_count; i++) {
 		const struct upstream *upstream = snapshot->upstreams[i];
 
-		counting->upstreams[i] =
-			counting_series(snapshot, METRIC_UPSTREAM, upstream->name, (str) { 0 });
+		counting->upstreams[i] = find_series(snapshot, METRIC_UPSTREAM, upstream->name, (str) { 0 });
 		counting->endpoints[i] = fixed_endpoints(snapshot, upstream);
 	}
 }

@@ -35,10 +35,6 @@ void counting_begin(struct snapshot *snapshot, struct identities *identities);
 /* When its configuration is read. The first one in a process that counts (identities->is_counting) makes the
  * metrics. */
 
-struct metric_series *counting_series(struct snapshot *snapshot, enum metric_kind kind, str first,
-				      str second);
-/* Belongs to the snapshot; NULL when nothing is counted. */
-
 void counting_target(struct snapshot *snapshot, struct target *target, const struct target *of_api);
 /* When its policies are compiled. of_api: of whose API it is a route; NULL: it is the API's own. */
 

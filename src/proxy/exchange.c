@@ -33,7 +33,7 @@ str exchange_token(struct exchange *x)
 	return (str) { text, TOKEN_LEN };
 }
 
-void exchange_view_init(struct exchange *x, str request_id)
+static void view_init(struct exchange *x, str request_id)
 {
 	const struct connection *connection = x->session->connection;
 
@@ -51,7 +51,8 @@ void exchange_view_init(struct exchange *x, str request_id)
 	};
 }
 
-void exchange_attach(struct exchange *x, struct session *session)
+/* To a session, its worker and the generation that its door has at this moment, as one of its users. */
+static void attach(struct exchange *x, struct session *session)
 {
 	const struct door *door = session->connection->door;
 
@@ -72,11 +73,11 @@ static void exchange_begin(struct exchange *x, struct session *session)
 		.began_wall = loop_wall(worker->loop),
 		.until = DEADLINE_NEVER,
 	};
-	exchange_attach(x, session);
+	attach(x, session);
 	session->server.limits = &x->listener->h1;
 	session->server.shared_fields = x->generation->request_fields;
 	arena_init(&x->arena, &worker->blocks, ARENA_MAX);
-	exchange_view_init(x, exchange_token(x));
+	view_init(x, exchange_token(x));
 	connection->exchange = x;
 	metrics_begin_exchange(worker->metrics);
 	connection->requests++;

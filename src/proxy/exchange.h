@@ -64,13 +64,6 @@ enum exchange_end exchange_run(struct session *session);
 /* Yields. Reads one request and deals with it. Cannot fail: what went wrong was answered and logged, and the
  * verdict on the connection is what is left. */
 
-void exchange_attach(struct exchange *x, struct session *session);
-/* To a session, its worker and the generation that its door has at this moment, as one of its users. */
-
-void exchange_view_init(struct exchange *x, str request_id);
-/* What policies see of an exchange of which nothing has been read: for exchange_run(), and for a rehearsal of
- * one. exchange_attach() went before. */
-
 result exchange_before_wait(struct exchange *x);
 /* For what policies wait for: their bounds on the exchange's time hold from here on. ERROR_CANCELLED when the
  * client is gone already. */
