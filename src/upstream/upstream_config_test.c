@@ -163,7 +163,8 @@ static const struct {
 	{ "discovery of nothing", "discovery: { port: 80 }\n", false,
 	  "t.yaml:1:1: error: discovery: the key \"dns\" is missing\n" },
 	{ "a server that is a name", "discovery: { dns: a, port: 80, servers: [ns.internal] }\n", false,
-	  "t.yaml:1:42: error: discovery.servers[0]: want addresses such as 10.0.0.53 or 127.0.0.1:8600, read "
+	  "t.yaml:1:42: error: discovery.servers[0]: want addresses such as 10.0.0.53 or 127.0.0.1:8600, "
+	  "read "
 	  "\"ns.internal\"\n" },
 	{ "a server without its port", "discovery: { dns: a, port: 80, servers: [\"10.0.0.1:0\"] }\n", false,
 	  NULL },
