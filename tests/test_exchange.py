@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from gatehouse import Gateway
+from peers import free_port
 from simple import MIB, chunk, config, echo, forwarding, get, post, rss
 from upstream import OK_ANSWER, Upstream, UpstreamConnection
 from wire import DEADLINE, Answer, Request, Truncated, wait_until
@@ -905,3 +906,13 @@ def test_policies_answer_rewrite_and_edit(upstream: StartUpstream, gateway: Star
     request, = service.requests
     assert request.all("x-team") == ["a"] and not request.all("x-secret")
     assert [entry.get("api") for entry in running.wait_for_log(2)] == ["hello", "orders"]
+
+
+def test_a_request_that_comes_back_does_not_go_round_for_ever(gateway: StartGateway) -> None:
+    """An upstream that leads to the gateway itself, as DNS may make any of them."""
+    port = free_port()
+    running = gateway({"listeners": {"main": {"address": f"127.0.0.1:{port}"}},
+                       "upstreams": {"app": {"endpoints": [f"127.0.0.1:{port}"]}}, "apis": {"all": {"upstream": "app"}}})
+    assert running.get().status == 502
+    log = running.wait_for_log(17)
+    assert [entry.get("reason") for entry in log].count("loop") == 1 and len(log) == 17

@@ -42,6 +42,8 @@ X(NO_ROUTE, "no_route", 404, "http_request_error", "", "Nothing is served under 
 X(METHOD_NOT_ALLOWED, "method_not_allowed", 405, "http_request_error", "",
   "The method is not allowed for this address.")
 
+X(LOOP, "loop", 502, "proxy_loop_detected", "", "The request has come through here too often.")
+
 /* A policy says so. */
 X(RESPOND, "respond", 200, "", "", "")
 X(REDIRECT, "redirect", 302, "", "", "")

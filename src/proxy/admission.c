@@ -13,6 +13,8 @@
 #include "codec/host.h"
 #include "codec/uri.h"
 
+enum { OWN_HOPS_MAX = 16 }; /* more gateways than anybody has in a row */
+
 /* The parser has checked it, also against an absolute target (RFC 9112 section 3.2.2). HTTP/1.0 may have
  * none: only rules for any host can match then. */
 static void take_host(struct exchange *x)
@@ -128,6 +130,21 @@ static enum reason check_head(struct exchange *x)
 	return head->method == HTTP_CONNECT ? refuse_connect(x) : check_path(x, &uri);
 }
 
+/* Where a name leads is DNS's to say, and it may lead here: then one request would come back until no
+ * descriptor is left. RFC 9110 section 7.6.3. */
+static bool goes_round(const struct http_fields *fields)
+{
+	unsigned hops = 0;
+	str rest, hop;
+
+	for (size_t i = 0; i < fields->count; i++) {
+		rest = fields->at[i].id == HTTP_VIA ? fields->at[i].value : (str) { 0 };
+		while (str_next(&rest, ',', &hop))
+			hops += str_eq(hop, STR("1.1 gatehouse"));
+	}
+	return hops >= OWN_HOPS_MAX;
+}
+
 /* What a client may not say, and what is meant for this hop alone, ends here; so does Expect, which the
  * gateway answers. */
 static void remove_what_ends_here(struct exchange *x)
@@ -151,6 +168,8 @@ enum reason admission_check(struct exchange *x)
 	}
 	if (x->listener->trusted_count)
 		believe_proxies(x);
+	if (goes_round(&head->fields))
+		return REASON_LOOP;
 	remove_what_ends_here(x);
 	if (head->framing == HTTP_LENGTH && head->length > x->body.max)
 		return REASON_BODY_TOO_LARGE;

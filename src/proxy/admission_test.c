@@ -20,6 +20,8 @@
 	"    routes: { own: { match: { path: /own, methods: [OPTIONS, PUT] }, without: [cors] } } }\n"
 
 #define PEER "192.0.2.1"
+#define VIA_5 "1.1 gatehouse, 1.1 gatehouse,1.1 gatehouse , 1.1 gatehouse, 1.1 gatehouse"
+#define VIA_15 VIA_5 ", " VIA_5 ", " VIA_5
 
 static const struct {
 	const char *name, *head, *peer;
@@ -53,6 +55,13 @@ static const struct {
 	  "1.1.1.1\r\nX.Forwarded.For: 1\r\n"
 	  "X-Consumer-Name: x\r\nProxy: http://evil\r\nX-Users: 1\r\n\r\n",
 	  PEER, REASON_NONE, "h", "/", "", PEER, "http", "Host=h;X-Users=1;" },
+	{ "what has come through a few gateways", "GET / HTTP/1.1\r\nHost: h\r\nVia: " VIA_15 "\r\n\r\n",
+	  PEER, REASON_NONE, "h", "/", "", PEER, "http", "Host=h;Via=" VIA_15 ";" },
+	{ "many others are no loop",
+	  "GET / HTTP/1.1\r\nHost: h\r\nVia: " VIA_15 ", 1.1 gatehouse2, 1.1 x\r\n\r\n", PEER, REASON_NONE,
+	  "h", "/", "", PEER, "http", "Host=h;Via=" VIA_15 ", 1.1 gatehouse2, 1.1 x;" },
+	{ "what goes round", "GET / HTTP/1.1\r\nHost: h\r\nVia: " VIA_15 "\r\nVia: 1.1 gatehouse\r\n\r\n",
+	  PEER, REASON_LOOP, NULL, NULL, NULL, NULL, NULL, NULL },
 	{ "Expect ends here",
 	  "PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", PEER, REASON_NONE,
 	  "h", "/", "", PEER, "http", "Host=h;Content-Length=1;" },
