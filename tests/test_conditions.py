@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gatehouse import Gateway, run_command
 from simple import config, get
 from upstream import Upstream
@@ -34,7 +36,7 @@ ROWS: list[tuple[str, str, str, str, bool]] = [
     ('client.ip in ["10.0.0.0/8"]', "/", "", "GET", False),
     ('now > timestamp("2020-01-01T00:00:00Z")', "/", "", "GET", True),
     ('has(claims.sub) || consumer.name == "acme"', "/", "", "GET", False),
-    ('request.path.matches("^/(a+)+$")', "/" + "a" * 60 + "!", "", "GET", True),  # too costly to be decided
+    ('request.query["a"] == "1"', "/?" + "%61" * 2500 + "=1&%61=1", "", "GET", True),
 ]
 
 
@@ -63,6 +65,23 @@ def test_a_policy_takes_part_when_its_condition_holds(upstream: StartUpstream, g
         answer = ask(running, get(target, fields, method))
         assert answer.status == 200
         assert (answer.get(f"x-row-{number}") == "yes") == holds, expression
+
+
+@pytest.mark.parametrize("when, target, fields", [
+    ('request.path.matches("^/(a+)+$")', "/" + "a" * 60 + "!", ""),
+    ('!request.path.matches("^/(a+)+$")', "/" + "a" * 60 + "!", ""),
+    ('request.path.matches("^/(a+)+$") && request.headers["X-Key"] == "open"', "/" + "a" * 60 + "!", ""),
+    ('request.headers["X-Key"] == "open"', "/", f"X-Key: {'a' * 6000}\r\nX-Key: {'a' * 6000}\r\n"),
+])
+def test_what_cannot_be_decided_gives_nothing_and_lets_nothing_pass(upstream: StartUpstream, gateway: StartGateway, when: str,
+                                                                    target: str, fields: str) -> None:
+    """Neither a policy that gives something nor one that keeps out can be had or avoided by a costly request."""
+    service = upstream()
+    given = {"headers": {"request": {"set": {"X-Role": "admin"}}}, "when": when}
+    running = gateway(having(service.address, given))
+    assert ask(running, get(target, fields)).status == 400
+    assert not service.requests
+    assert running.wait_for_log(1)[0]["reason"] == "condition_undecided"
 
 
 def test_a_refusal_only_where_the_condition_holds(upstream: StartUpstream, gateway: StartGateway) -> None:

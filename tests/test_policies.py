@@ -223,7 +223,7 @@ def test_a_timeout_bounds_the_whole_exchange(upstream: StartUpstream, gateway: S
 
 def test_a_timeout_counts_what_policies_wait_for(upstream: StartUpstream, gateway: StartGateway) -> None:
     service = upstream()
-    running = gateway(having(service.address, {"timeout": {"total": "200ms"}}, {"fault": {"delay": "5m"}}))
+    running = gateway(having(service.address, {"timeout": {"total": "200ms"}}, {"fault": {"delay": "5m", "abort": 418}}))
     assert ask(running, get()).status == 504
     assert service.requests == []
     assert reason_of_last(running, 1) == "total_timeout"

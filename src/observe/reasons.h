@@ -55,6 +55,8 @@ X(AUTH_UNAVAILABLE, "auth_unavailable", 503, "proxy_internal_response", "",
   "Whether this is allowed cannot be found out now.")
 X(VALUE_INVALID, "value_invalid", 400, "http_request_error", "",
   "A value of the request cannot be passed on: it holds a line end or another control character.")
+X(CONDITION_UNDECIDED, "condition_undecided", 400, "http_request_error", "",
+  "The request is such that it cannot be told what holds for it.")
 X(REWRITE_INVALID, "rewrite_invalid", 400, "http_request_error", "",
   "The path that the request would get is not a valid one.")
 

@@ -12,18 +12,22 @@ enum { REPORTED_MAX = 512 };
 typedef enum verdict (*request_fn)(const void *self, struct view *view);
 
 /* `when` is asked once, the first time that it matters: what the policy changes does not change whether it
- * takes part. What cannot be decided takes part: nothing slips past a policy by being expensive. */
-static bool takes_part(const struct policy_instance *instance, struct view *view)
+ * takes part. EXPRESSION_UNDECIDED that one time only. */
+static enum expression_outcome settle(const struct policy_instance *instance, struct view *view)
 {
+	enum expression_outcome outcome;
 	uint64_t bit;
 
 	if (!instance->when)
-		return true;
+		return EXPRESSION_YES;
 	bit = (uint64_t)1 << instance->condition;
-	if (!(view->settled & bit) && expression_holds(instance->when, view) == EXPRESSION_NO)
-		view->skipped |= bit;
+	if (view->settled & bit)
+		return view->skipped & bit ? EXPRESSION_NO : EXPRESSION_YES;
+	outcome = expression_holds(instance->when, view);
 	view->settled |= bit;
-	return !(view->skipped & bit);
+	if (outcome == EXPRESSION_NO)
+		view->skipped |= bit;
+	return outcome;
 }
 
 /* Goes on as if it had said nothing. A list that grows too long is cut: it is for people. */
@@ -40,12 +44,19 @@ static void write_down(const struct policy_instance *instance, struct view *view
 		view->reported = arena_join(view->arena, parts + skip, 5 - skip);
 }
 
+/* Where it cannot be decided whether the policy takes part, the request is refused: by being expensive
+ * nothing slips past one that keeps out, and nothing is given what another would give it. */
 static enum decision decide(const struct policy_instance *instance, request_fn run, struct view *view)
 {
-	if (!takes_part(instance, view))
+	enum expression_outcome outcome = settle(instance, view);
+	enum verdict verdict;
+
+	if (outcome == EXPRESSION_NO)
 		return DECISION_SKIP;
 	view->is_report = instance->is_report;
-	if (run(instance->self, view) == POLICY_CONTINUE)
+	verdict = outcome == EXPRESSION_YES ? run(instance->self, view)
+					    : view_refuse(view, REASON_CONDITION_UNDECIDED);
+	if (verdict == POLICY_CONTINUE)
 		return DECISION_CONTINUE;
 	if (!instance->is_report || view->answer.reason == REASON_NONE) /* the exchange is over */
 		return DECISION_ANSWER;
@@ -87,6 +98,6 @@ enum verdict policy_chain_request(const struct policy_chain *chain, struct view 
 void policy_chain_response(const struct policy_chain *chain, struct view *view)
 {
 	for (size_t i = chain->count; i-- > 0;)
-		if (chain->at[i].policy->on_response && takes_part(&chain->at[i], view))
+		if (chain->at[i].policy->on_response && settle(&chain->at[i], view) != EXPRESSION_NO)
 			chain->at[i].policy->on_response(chain->at[i].self, view);
 }

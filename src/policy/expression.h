@@ -15,7 +15,7 @@ enum {
 	EXPRESSION_LENGTH_MAX = 8 * 1024,
 	EXPRESSION_DEPTH_MAX = 32,   /* operators, calls and brackets within each other */
 	EXPRESSION_NODES_MAX = 1000, /* names, constants and operators in all */
-	EXPRESSION_ROOM = 2 * 1024,  /* bytes of the texts that one evaluation puts together */
+	EXPRESSION_ROOM = 8 * 1024,  /* bytes of the texts that one evaluation puts together */
 };
 
 struct expression;

@@ -112,6 +112,12 @@ static struct operand find_field(const struct view *view, str key, enum http_nam
 	return text_operand(room->len == from ? first->value : str_skip(buf_str(room), from));
 }
 
+/* Encoded, a byte takes one or three. */
+static bool may_be(str name, str key)
+{
+	return name.len >= key.len && name.len / 3 <= key.len;
+}
+
 /* The first one of that name, which may be encoded as well. */
 static struct operand find_parameter(const struct view *view, str key, enum http_name id, struct buf *room)
 {
@@ -120,7 +126,7 @@ static struct operand find_parameter(const struct view *view, str key, enum http
 	(void)id;
 	while (uri_query_next(&rest, &name, &value)) {
 		size_t before = room->len;
-		bool is_it = str_eq(uri_decode(name, true, room), key);
+		bool is_it = may_be(name, key) && str_eq(uri_decode(name, true, room), key);
 
 		room->len = before;
 		if (is_it)

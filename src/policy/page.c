@@ -92,9 +92,11 @@ static const char rules[] =
 	"\n"
 	"An expression is asked once, when its policy's turn comes, before the policy changes anything. "
 	"Where asking "
-	"would cost too much (a regular expression at its limit, more than 2 KiB of decoded or joined texts) "
+	"would cost too much (a regular expression at its limit, more than 8 KiB of decoded or joined texts) "
 	"the "
-	"policy takes part: nothing slips past one by being expensive. At most 64 policies with `when` can "
+	"request is refused with 400, and the log says `condition_undecided`: by being expensive nothing "
+	"slips past "
+	"a policy, and nothing is given what another would give it. At most 64 policies with `when` can "
 	"run for a "
 	"request. With `use`, the `when` of the named policy and the one beside `use` must both hold.\n";
 

@@ -179,7 +179,8 @@ result exchange_sleep(void *self, struct view *view, duration time)
 
 	(void)self;
 	TRY(exchange_before_wait(x));
-	return fiber_sleep(x->session->fiber, deadline_min(x->until, deadline_after(exchange_now(x), time)));
+	TRY(fiber_sleep(x->session->fiber, deadline_min(x->until, deadline_after(exchange_now(x), time))));
+	return exchange_now(x) < x->until ? OK : error_make(ERROR_TIMEOUT, "the exchange's time is up");
 }
 
 static enum reason run_policies(struct exchange *x)
@@ -187,10 +188,12 @@ static enum reason run_policies(struct exchange *x)
 	enum verdict verdict = policy_chain_request(&x->target->chain, &x->view);
 
 	narrow(x);
-	if (verdict == POLICY_ANSWERED)
-		return x->view.answer.reason ? x->view.answer.reason : exchange_cancelled(x);
-	if (exchange_now(x) >= x->until)
+	if (verdict == POLICY_ANSWERED && x->view.answer.reason != REASON_NONE)
+		return x->view.answer.reason;
+	if (exchange_now(x) >= x->until && !x->is_client_gone)
 		return REASON_TOTAL_TIMEOUT;
+	if (verdict == POLICY_ANSWERED)
+		return exchange_cancelled(x);
 	if (x->is_preflight_only)
 		return REASON_METHOD_NOT_ALLOWED;
 	choice_make(x);
