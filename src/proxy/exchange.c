@@ -9,6 +9,7 @@
  */
 #include "proxy/exchange.h"
 
+#include "codec/scan.h"
 #include "proxy/admission.h"
 #include "proxy/answer.h"
 #include "proxy/choice.h"
@@ -20,16 +21,25 @@ enum {
 	TOKEN_LEN = 32,
 };
 
+/* Sixteen numbers below 16 as hexadecimal digits. */
+static bytes16 digits_of(bytes16 numbers)
+{
+	bytes16 is_letter = (bytes16)(numbers > 9);
+
+	return numbers + '0' + (is_letter & ('a' - '0' - 10));
+}
+
+/* In whatever order the halves of the bytes come: they are random. */
 str exchange_token(struct exchange *x)
 {
 	const struct effects *effects = &x->worker->effects;
-	char *text = arena_bytes(&x->arena, TOKEN_LEN);
 	uint64_t words[2] = { effects->random(effects->self), effects->random(effects->self) };
+	bytes16 bytes = bytes16_load((const char *)words);
+	bytes16 digits[] = { digits_of(bytes & 0x0f), digits_of(bytes >> 4) };
+	char *text = arena_bytes(&x->arena, TOKEN_LEN);
 
-	for (size_t i = 0; i < TOKEN_LEN; i++) {
-		text[i] = "0123456789abcdef"[words[i / 16] & 15];
-		words[i / 16] >>= 4;
-	}
+	_Static_assert(sizeof digits == TOKEN_LEN, "a digit for each half of a byte");
+	memcpy(text, digits, sizeof digits);
 	return (str) { text, TOKEN_LEN };
 }
 
