@@ -43,22 +43,22 @@ str exchange_token(struct exchange *x)
 	return (str) { text, TOKEN_LEN };
 }
 
-static void view_init(struct exchange *x, str request_id)
+/* What policies see of an exchange of which nothing has been read; it is clear yet. */
+static void view_begin(struct exchange *x)
 {
 	const struct connection *connection = x->session->connection;
+	struct view *view = &x->view;
 
-	x->view = (struct view) {
-		.arena = &x->arena,
-		.effects = &x->worker->effects,
-		.request = &x->request.head,
-		.scheme = connection->is_secure ? STR("https") : STR("http"),
-		.client_ip = { connection->ip, connection->ip_len },
-		.client = &connection->peer,
-		.request_id = request_id,
-		.request_id_header = STR("X-Request-ID"),
-		.body_max = UINT64_MAX,
-		.regex = route_scratch_regex(x->worker->route_scratch),
-	};
+	view->arena = &x->arena;
+	view->effects = &x->worker->effects;
+	view->request = &x->request.head;
+	view->scheme = connection->is_secure ? STR("https") : STR("http");
+	view->client_ip = (str) { connection->ip, connection->ip_len };
+	view->client = &connection->peer;
+	view->request_id = exchange_token(x);
+	view->request_id_header = STR("X-Request-ID");
+	view->body_max = UINT64_MAX;
+	view->regex = route_scratch_regex(x->worker->route_scratch);
 }
 
 /* To a session, its worker and the generation that its door has at this moment, as one of its users. */
@@ -87,7 +87,7 @@ static void exchange_begin(struct exchange *x, struct session *session)
 	session->server.limits = &x->listener->h1;
 	session->server.shared_fields = x->generation->request_fields;
 	arena_init(&x->arena, &worker->blocks, ARENA_MAX);
-	view_init(x, exchange_token(x));
+	view_begin(x);
 	connection->exchange = x;
 	metrics_begin_exchange(worker->metrics);
 	connection->requests++;
@@ -108,6 +108,7 @@ static void body_begin(struct exchange *x)
 	h1_source_init(&x->body, &x->session->connection->socket.stream, &x->session->in, head->framing,
 		       head->length);
 	h1_source_allow(&x->body, limits->body, &h1_chunked_limits_usual, &x->arena);
+	x->client_fields = head->fields.count;
 	x->keep_alive = head->keep_alive &&
 			(!limits->requests_per_connection ||
 			 x->session->connection->requests < (uint64_t)limits->requests_per_connection);

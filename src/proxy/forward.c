@@ -76,7 +76,7 @@ static bool is_within_bounds(struct forward *f)
 /* Without a replay only a body of which nothing was read is whole still. */
 static bool can_send_again(struct forward *f)
 {
-	return f->is_replayable ? !f->replay.is_lost : f->exchange->body.received == 0;
+	return f->replay ? !f->replay->is_lost : f->exchange->body.received == 0;
 }
 
 /* Retry-After is honoured: a second at most is waited for, anything longer is the client's to wait (RFC 9110
@@ -122,40 +122,47 @@ static bool may_try_again(struct forward *f)
 		return false;
 	attempt_abandon(f);
 	count_retry(f);
-	return !f->is_replayable || replay_source_rewind(&f->replay);
+	return !f->replay || replay_source_rewind(f->replay);
 }
 
 /* What policies of the configuration keep for themselves does not come in by a trailer either. */
-static struct body_source *clients_body(struct forward *f)
+static struct body_source *clients_body(struct exchange *x)
 {
-	struct exchange *x = f->exchange;
 	const struct managed_names *managed = &x->generation->snapshot->managed;
+	struct managed_source *source;
 
 	if (x->request.head.framing != HTTP_CHUNKED || !managed->count)
 		return &x->body.source;
-	managed_source_init(&f->managed, &x->body.source, managed);
-	return &f->managed.source;
+	source = ARENA_NEW(&x->arena, struct managed_source);
+	managed_source_init(source, &x->body.source, managed);
+	return &source->source;
 }
 
 /* A body is kept for another try only where there may be one: idempotent methods, and not more than the
  * bound, which a chunked one may turn out to be within. */
+static void keep_for_replay(struct forward *f)
+{
+	struct exchange *x = f->exchange;
+	const struct http_request *request = &x->request.head;
+	uint64_t max = exchange_limits(x)->replay;
+
+	if (request->framing == HTTP_NO_BODY || !may_repeat(f) ||
+	    (request->framing == HTTP_LENGTH && request->length > max))
+		return;
+	f->replay = ARENA_NEW(&x->arena, struct replay_source);
+	replay_source_init(f->replay, f->body, &x->arena, max);
+	f->body = &f->replay->source;
+}
+
 static void forward_begin(struct forward *f, struct exchange *x)
 {
-	const struct http_request *request = &x->request.head;
-	uint64_t replay = exchange_limits(x)->replay;
-
 	*f = (struct forward) { .exchange = x, .upstream = x->upstream };
-	f->body = mirror_request(x, clients_body(f));
+	f->body = mirror_request(x, clients_body(x));
 	f->roster = generation_roster(x->generation, f->upstream);
 	if (x->timeouts->total)
 		x->until = deadline_min(x->until, deadline_after(x->began, x->timeouts->total));
 	upstream_retry_earn(f->upstream);
-	f->is_replayable = request->framing != HTTP_NO_BODY && may_repeat(f) &&
-			   (request->framing == HTTP_CHUNKED || request->length <= replay);
-	if (f->is_replayable) {
-		replay_source_init(&f->replay, f->body, &x->arena, replay);
-		f->body = &f->replay.source;
-	}
+	keep_for_replay(f);
 	f->head = handover_print_request(x);
 }
 

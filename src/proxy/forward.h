@@ -28,9 +28,7 @@ struct forward {
 	const struct roster *roster; /* who serves it in this exchange's generation */
 	str head;                    /* as it is sent, each time */
 	struct body_source *body;
-	struct managed_source managed; /* body, where trailers may come with it */
-	struct replay_source replay;   /* body, where it may be sent again */
-	bool is_replayable;
+	struct replay_source *replay; /* body, where it may be sent again; NULL: it may not */
 
 	/* What the tries before have shown. */
 	struct upstream_tried tried;
@@ -44,9 +42,8 @@ struct forward {
 	enum failure failure;
 	bool has_begun; /* a byte of an answer came */
 	struct http_response response;
-	struct h1_source answer; /* the body of it */
-	str keep_alive_hint;     /* the answer's Keep-Alive field */
-	bool is_answer_whole;    /* read to its end: the connection may carry another exchange */
+	str keep_alive_hint;  /* the answer's Keep-Alive field */
+	bool is_answer_whole; /* read to its end: the connection may carry another exchange */
 };
 
 enum reason forward_run(struct exchange *x);

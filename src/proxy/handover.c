@@ -54,7 +54,7 @@ static bool may_keep_client(const struct forward *f, enum http_framing framing)
 }
 
 /* The answer's head as the client gets it. */
-static result prepare_for_client(struct forward *f)
+static result prepare_for_client(struct forward *f, struct body_source *body)
 {
 	struct exchange *x = f->exchange;
 	struct http_response *response = &f->response;
@@ -69,21 +69,21 @@ static result prepare_for_client(struct forward *f)
 	TRY(http_fields_add(&response->fields, HTTP_VIA, STR("Via"), STR("1.1 gatehouse")));
 	TRY(choice_put_cookie(x, &response->fields));
 	x->view.response = response;
-	x->view.response_body = mirror_answer(x, &f->answer.source);
+	x->view.response_body = mirror_answer(x, body);
 	policy_chain_response(&x->target->chain, &x->view);
 	return OK;
 }
 
-static void source_init(struct forward *f)
+static void source_init(const struct forward *f, struct h1_source *source)
 {
 	static const struct h1_chunked_limits limits = {
 		.extension = 16 * 1024,
 		.trailers = { .field = 8 * 1024, .name = 256, .head = 32 * 1024, .fields = 32 },
 	};
 
-	h1_source_init(&f->answer, &f->connection->socket.stream, &f->connection->in, f->response.framing,
+	h1_source_init(source, &f->connection->socket.stream, &f->connection->in, f->response.framing,
 		       f->response.length);
-	h1_source_allow(&f->answer, UINT64_MAX, &limits, &f->exchange->arena);
+	h1_source_allow(source, UINT64_MAX, &limits, &f->exchange->arena);
 }
 
 static enum reason broken_off(const struct forward *f, enum relay_end end, result_value error)
@@ -104,14 +104,15 @@ enum reason handover_answer(struct forward *f)
 {
 	struct exchange *x = f->exchange;
 	struct http_response head;
+	struct h1_source body;
 	struct h1_sink sink;
 	struct relay relay;
 	enum relay_end end;
 	result_value error;
 
-	source_init(f);
+	source_init(f, &body);
 	mirror_leave(x, false, false);
-	if (failed(prepare_for_client(f)))
+	if (failed(prepare_for_client(f, &body.source)))
 		return REASON_OVERLOADED;
 	head = f->response;
 	head.framing = h1_server_framing(&x->request.head, &head);
@@ -128,7 +129,7 @@ enum reason handover_answer(struct forward *f)
 	end = relay_run(&relay, &error);
 	x->sent = sink.sent;
 	/* The connection is reusable only if its bytes end where the message does. */
-	f->is_answer_whole = end == RELAY_DONE && h1_source_is_whole(&f->answer);
+	f->is_answer_whole = end == RELAY_DONE && h1_source_is_whole(&body);
 	if (end == RELAY_DONE)
 		return REASON_NONE;
 	x->keep_alive = false;

@@ -4,23 +4,26 @@
  *
  * They are no fields of the request: nothing after this looks them up, so a place among the fields would
  * only cost. What a policy has set under one of these names is in the fields and wins; it is looked for
- * only where there are policies at all.
+ * only where policies have set anything.
  */
 #include "proxy/identity.h"
 
 #include "codec/forwarded.h"
+#include "codec/h1_print.h"
 #include "http/h1_head.h"
 
-/* What a policy has set is left to it. Without policies nothing can be there, for clients must not say it. */
+/* What a policy has set is left to it; it stands behind the client's own, who must not say it. */
 static bool is_set(const struct exchange *x, enum http_name id)
 {
-	return x->target->chain.count && http_fields_get(&x->request.head.fields, id);
+	const struct http_fields *fields = &x->request.head.fields;
+
+	return fields->count > x->client_fields && http_fields_get(fields, id);
 }
 
 static void put(struct exchange *x, struct buf *out, enum http_name id, str value)
 {
 	if (value.len && !is_set(x, id))
-		h1_put_line(out, http_name_text(id), value);
+		h1_line_print(out, http_name_text(id), value);
 }
 
 /* IPv6 stands in brackets (RFC 7239 section 6). */
@@ -92,7 +95,7 @@ static void put_host(struct exchange *x, struct buf *out)
 	str host = x->view.upstream_host;
 
 	if (!http_fields_get(&x->request.head.fields, HTTP_HOST))
-		h1_put_line(out, STR("Host"), host.len ? host : any_host(x));
+		h1_line_print(out, STR("Host"), host.len ? host : any_host(x));
 }
 
 void identity_prepare(struct exchange *x)
@@ -118,6 +121,6 @@ void identity_put(struct exchange *x, struct buf *out)
 	put(x, out, HTTP_X_FORWARDED_PROTO, x->view.scheme);
 	put(x, out, HTTP_X_FORWARDED_HOST, x->forwarded_host);
 	put(x, out, HTTP_X_FORWARDED_PORT, x->forwarded_port.len ? x->forwarded_port : port);
-	h1_put_line(out, x->view.request_id_header, x->view.request_id);
+	h1_line_print(out, x->view.request_id_header, x->view.request_id);
 	buf_put(out, STR("Via: 1.1 gatehouse\r\n"));
 }
