@@ -13,7 +13,7 @@
 
 #include "http/h1_server.h"
 #include "io/socket.h"
-#include "proxy/worker.h"
+#include "proxy/door.h"
 
 enum { CLIENT_IP_MAX = 46 };
 

@@ -8,7 +8,29 @@
  */
 #pragma once
 
+#include "io/listener.h"
 #include "proxy/worker.h"
+
+struct connection;
+
+/* A listening socket of a worker, and what its connections have in common. */
+struct door {
+	struct listener listener;
+	struct worker *worker;
+	/* The worker's newest; of a door that is closing, the last one that had it. */
+	struct generation *generation;
+	const struct listener_snapshot *snapshot; /* of that generation */
+	struct address bound; /* where it listens, with the port that the system chose if it did */
+	char port[8];         /* of bound, printed once for X-Forwarded-Port */
+	size_t port_len;
+	struct connection *connections; /* all of them */
+	size_t connection_count;
+	struct metric_series *series; /* of the listener that it was opened for */
+	size_t max_connections;       /* this worker's share of the listener's bound */
+	bool is_closing;              /* no more accepts; each connection closes after the answer under way */
+	bool is_patient;              /* and one that was not told so yet may ask once more */
+	struct door *next;            /* among those that are closing */
+};
 
 result doors_open(struct worker *worker, const struct worker_options *options);
 /* The worker's first. What was opened before an error stays open: doors_close(). */

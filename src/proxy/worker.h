@@ -15,12 +15,11 @@
 #include "base/random.h"
 #include "fiber/guard.h"
 #include "io/dns.h"
-#include "io/listener.h"
 #include "observe/access_log.h"
 #include "proxy/generation.h"
 #include "upstream/pool.h"
 
-struct connection;
+struct door;
 struct exchange;
 
 /* Who hears of every exchange, instead of the access log: a rehearsal. */
@@ -35,25 +34,6 @@ struct exchange_observer {
 };
 
 enum { RESPONSE_FIELDS_MAX = 256 };
-
-/* A listening socket of a worker, and what its connections have in common. */
-struct door {
-	struct listener listener;
-	struct worker *worker;
-	/* The worker's newest; of a door that is closing, the last one that had it. */
-	struct generation *generation;
-	const struct listener_snapshot *snapshot; /* of that generation */
-	struct address bound; /* where it listens, with the port that the system chose if it did */
-	char port[8];         /* of bound, printed once for X-Forwarded-Port */
-	size_t port_len;
-	struct connection *connections; /* all of them */
-	size_t connection_count;
-	struct metric_series *series; /* of the listener that it was opened for */
-	size_t max_connections;       /* this worker's share of the listener's bound */
-	bool is_closing;              /* no more accepts; each connection closes after the answer under way */
-	bool is_patient;              /* and one that was not told so yet may ask once more */
-	struct door *next;            /* among those that are closing */
-};
 
 struct worker {
 	struct loop *loop;

@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "base/testing.h"
+#include "io/listener.h"
 
 enum { WORKERS = 2, CLIENTS = 4, RELOADS = 120, PEERS_MAX = 64, LISTENERS_MAX = 2 };
 
