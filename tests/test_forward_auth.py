@@ -101,6 +101,17 @@ def test_where_it_says_nothing_the_gateway_does(upstream: StartUpstream, gateway
     assert json.loads(answer.body)["status"] == 401
 
 
+def test_a_service_that_is_the_gateway_itself_is_asked_a_few_times(gateway: StartGateway, upstream: StartUpstream) -> None:
+    """By a mistake, or because DNS says so: the questions end, and with them what was asked."""
+    port = free_port()
+    document = guarded(upstream().address, f"127.0.0.1:{port}")
+    document["listeners"]["main"]["address"] = f"127.0.0.1:{port}"
+    running = gateway(document)
+    assert running.get("/").status == 502
+    reasons = [entry["reason"] for entry in running.wait_for_log(17)]
+    assert len(reasons) == 17 and set(reasons) == {"loop", "auth_denied"}
+
+
 def test_what_it_replaces_it_may_look_at(upstream: StartUpstream, gateway: StartGateway) -> None:
     service, auth = upstream(), upstream(b"HTTP/1.1 200 OK\r\nAuthorization: inner\r\nContent-Length: 0\r\n\r\n")
     running = gateway(guarded(service.address, auth.address, forward=["Authorization"]))

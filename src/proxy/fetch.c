@@ -191,7 +191,7 @@ static str target_of(const struct view *view, const struct destination *to)
 	return view->query.len ? arena_join(view->arena, parts, 3) : view->path;
 }
 
-/* All but the request's id, which is another one each time, and no part of what is asked. */
+/* All but the request's id and its way here, which are no part of what is asked. */
 static str print_question(const struct view *view, const struct fetch_request *request)
 {
 	const struct destination *to = request->to;
@@ -212,11 +212,23 @@ static str print_question(const struct view *view, const struct fetch_request *r
 	}
 }
 
+/* With the hops of the request: a question that comes round again must show it (RFC 9110 section 7.6.3). */
 static str print_end(const struct view *view)
 {
-	str parts[] = { view->request_id_header, STR(": "), view->request_id, STR("\r\n\r\n") };
+	const struct http_fields *fields = &view->request->fields;
+	size_t room = view->request_id_header.len + view->request_id.len + sizeof ": \r\n\r\n";
+	struct buf out;
 
-	return view->request_id.len ? arena_join(view->arena, parts, 4) : STR("\r\n");
+	for (size_t i = 0; i < fields->count; i++)
+		room += fields->at[i].id == HTTP_VIA ? fields->at[i].value.len + sizeof "Via: \r\n" : 0;
+	out = arena_open(view->arena, room);
+	for (size_t i = 0; i < fields->count; i++)
+		if (fields->at[i].id == HTTP_VIA && !fields->at[i].removed)
+			h1_line_print(&out, STR("Via"), fields->at[i].value);
+	if (view->request_id.len)
+		h1_line_print(&out, view->request_id_header, view->request_id);
+	buf_put(&out, STR("\r\n"));
+	return arena_close(view->arena, &out);
 }
 
 /* By the upstream too: two may have one name for their host. */
