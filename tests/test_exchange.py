@@ -793,6 +793,19 @@ def test_nobody_is_believed_without_trust(upstream: StartUpstream, gateway: Star
     assert running.wait_for_log(1)[0]["client_ip"] == "127.0.0.1"
 
 
+def test_what_a_policy_says_of_the_client_stands(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """Instead of the gateway's own word, and of the client's, of which as many fields came as it likes."""
+    service = upstream(echo)
+    edits = {"headers": {"request": {"set": {"X-Forwarded-Proto": "https"}}}}
+    with gateway(config(service.address, api={"policies": [edits]})).connect() as client:
+        for claims in ("", CLAIMS):
+            client.send(get("/", claims))
+            client.read_answer()
+    for request in service.requests:
+        assert request.all("x-forwarded-proto") == ["https"]
+        assert request.all("x-forwarded-host") == ["gw.test"]
+
+
 def test_a_trusted_proxy_is_believed(upstream: StartUpstream, gateway: StartGateway) -> None:
     service = upstream(echo)
     running = gateway(config(service.address, listener={"trusted_proxies": ["127.0.0.0/8"]}))
