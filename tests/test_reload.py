@@ -97,6 +97,25 @@ def test_a_signal_that_comes_too_early_is_heard_later(tmp_path: Path, number: in
     process.stderr.close()
 
 
+def test_links_that_lead_round_or_far_are_watched_all_the_same(gateway: StartGateway, tmp_path: Path) -> None:
+    """One through the other, and many files in one folder: all of it is followed on a fiber's stack."""
+    many = tmp_path / "many"
+    many.mkdir()
+    for number in range(200):
+        (many / f"{number:04d}.yaml").write_text("{}")
+    for number in range(14):
+        (tmp_path / f"link{number}").symlink_to("last" if number == 13 else f"link{number + 1}")
+    (tmp_path / "last").mkdir()
+    (tmp_path / "last" / "x.yaml").write_text("{}")
+    (tmp_path / "ring").symlink_to("ring")
+    running = gateway(says("one"), arguments=["--watch"])
+    include = [f"{many}/*.yaml", f"{tmp_path}/link0/x.yaml"]
+    running.write_config(says("two", include=[*include, f"{tmp_path}/ring/x.yaml"]))
+    assert "refused" in running.wait_for_outcome(0)
+    running.write_config(says("three", include=include))
+    wait_until(lambda: said(running) == "three", "what was mended")
+
+
 def test_a_named_pipe_holds_nothing_up_for_ever(gateway: StartGateway) -> None:
     """Nobody writes into it: that reload fails, the next one is read, and the process ends when it is told to."""
     running = gateway(says("one"))

@@ -54,8 +54,9 @@ static struct path path_make(str folder, str rest)
 	return path;
 }
 
-/* Or, while it is not there, the one that it will appear in. */
-static void watch_folder(struct watch *watch, str folder)
+/* Or, while it is not there, the one that it will appear in. Paths are long for a fiber's stack: none may be
+ * there while links are followed. */
+static __attribute__((noinline)) void watch_folder(struct watch *watch, str folder)
 {
 	for (;;) {
 		struct path path = path_make(folder.len ? folder : STR("."), (str) { 0 });
@@ -75,20 +76,41 @@ static void watch_folder(struct watch *watch, str folder)
 
 static void watch_path(struct watch *watch, str path, unsigned links);
 
-/* What a link leads to, and through. */
-static void watch_link(struct watch *watch, str path, unsigned links)
+/* The path that a link leads to, to be freed; NULL: it is none. */
+static __attribute__((noinline)) char *read_link(str path)
 {
-	struct path link = path_make(path, (str) { 0 }), target;
-	char text[PATH_MAX];
-	ssize_t len = links < LINKS_MAX ? readlink(link.text, text, sizeof text) : -1;
+	struct path link = path_make(path, (str) { 0 });
+	char text[PATH_MAX], *target;
+	ssize_t len = readlink(link.text, text, sizeof text);
 	str folder = file_folder(path);
 
 	if (len <= 0)
-		return;
+		return NULL;
 	if (text[0] == '/')
 		folder.len = 0;
-	target = path_make(folder, (str) { text, (size_t)len });
-	watch_path(watch, str_of(target.text), links + 1);
+	link = path_make(folder, (str) { text, (size_t)len });
+	target = strdup(link.text);
+	ASSERT(target);
+	return target;
+}
+
+/* What a link leads to, and through. */
+static void watch_link(struct watch *watch, str path, unsigned links)
+{
+	char *target = links < LINKS_MAX ? read_link(path) : NULL;
+
+	if (!target)
+		return;
+	watch_path(watch, str_of(target), links + 1);
+	free(target);
+}
+
+static __attribute__((noinline)) bool is_link(str path)
+{
+	struct path text = path_make(path, (str) { 0 });
+	char target[2];
+
+	return readlink(text.text, target, sizeof target) > 0;
 }
 
 /* Each part of the path may be a link that is moved one day: then the folder that holds the link counts. */
@@ -96,10 +118,8 @@ static void watch_path(struct watch *watch, str path, unsigned links)
 {
 	for (size_t i = 1; i < path.len; i++) {
 		str part = str_slice(path, 0, i);
-		struct path text = path_make(part, (str) { 0 });
-		char target[2];
 
-		if (path.ptr[i] == '/' && readlink(text.text, target, sizeof target) > 0) {
+		if (path.ptr[i] == '/' && is_link(part)) {
 			watch_folder(watch, file_folder(part));
 			watch_link(watch, part, links);
 		}

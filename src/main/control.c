@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "main/control.h"
 
-enum { BLOCKS_KEPT = 64 };
+/* Files are looked for here, and glob(3) takes up to 64 KiB of stack for their names. */
+enum { BLOCKS_KEPT = 64, STACK_SIZE = 256 * 1024 };
 
 static const size_t blocks_max = (size_t)1 << 30;
 
 static result control_build(struct control *control)
 {
-	struct fibers_options options = { .guard = &control->guard };
+	struct fibers_options options = { .guard = &control->guard, .stack_size = STACK_SIZE };
 
 	TRY(fiber_guard_install(&control->guard));
 	TRY(loop_new(&control->loop));
