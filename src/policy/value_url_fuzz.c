@@ -11,6 +11,8 @@
 
 enum { STRANGERS = 2, PARTS = 4 };
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 /* What one of them sends. */
 static bool expand(struct arena *arena, const struct value *value, str tail, str query, str field,
 		   str parameter, str *ret_url)
