@@ -52,6 +52,14 @@ static double scale(uint64_t digits, int64_t power)
 	return power < 0 ? value / ten : value * ten;
 }
 
+/* Zeros at the end behind a point say nothing, and count for nothing. */
+static str without_zeros(str mantissa)
+{
+	while (str_contains(mantissa, STR(".")) && str_ends(mantissa, STR("0")))
+		mantissa.len--;
+	return mantissa;
+}
+
 /* mantissa: digits with a point among them or none; power: what stands behind the e. */
 static struct token take_double(struct token token, str mantissa, int64_t power)
 {
@@ -59,6 +67,7 @@ static struct token take_double(struct token token, str mantissa, int64_t power)
 	uint64_t digits = 0;
 	bool is_behind = false;
 
+	mantissa = without_zeros(mantissa);
 	for (size_t i = 0; i < mantissa.len; i++) {
 		if (mantissa.ptr[i] == '.') {
 			is_behind = true;
