@@ -10,7 +10,6 @@
 
 #include "codec/forwarded.h"
 #include "codec/h1_print.h"
-#include "codec/h1_print.h"
 
 /* What a policy has set is left to it; it stands behind the client's own, who must not say it. */
 static bool is_set(const struct exchange *x, enum http_name id)
