@@ -35,6 +35,7 @@ from wire import Address
 
 EVENT_SECONDS = 0.25
 GROWTH = 1.05
+WARM_SECONDS = 15  # until the rings of the log have been written all round
 REQUEST = b"GET /plain/x HTTP/1.1\r\nHost: gw.test\r\n\r\n"
 
 
@@ -99,11 +100,16 @@ class Events:
             time.sleep(0.01)
         assert self.open == count, self.failures or f"{self.open} of {count} streams are open"
 
-    def close(self) -> None:
-        """Ends all streams in order."""
+    def end_streams(self) -> None:
+        """In order: each client sees the end."""
         self.is_over = True
         for client in self.clients:
             client.result(30)
+        self.clients, self.open, self.is_over = [], 0, False
+
+    def close(self) -> None:
+        """Ends it with all its streams."""
+        self.end_streams()
         asyncio.run_coroutine_threadsafe(self._finish(), self.loop).result(30)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
@@ -210,7 +216,7 @@ class Torture:
     """A gateway with everything around it."""
 
     def __init__(self, directory: Path, *, rate: float, streams: int, workers: int):
-        self.workers = workers
+        self.workers, self.streams = workers, streams
         self.nginx = nginx_for(directory / "nginx")
         self.events = Events()
         self.gateway = Gateway(self.config(100, "begin"), directory, workers=None)
@@ -248,8 +254,12 @@ class Torture:
             time.sleep(max(0.0, begin + (number + 1) * seconds / changes - time.monotonic()))
 
     def settle(self) -> None:
-        """Back to as many routes as in the beginning, and time to let go of what was before."""
+        """Back to what it was in the beginning. The streams have been under the first configuration all the time, which
+        goes when they end; others take their place."""
+        count = self.events.open
+        self.events.end_streams()
         self.reload(len(self.seconds) // 4 * 4)
+        self.events.open_streams(self.gateway.address(), count)
         time.sleep(1)
         self.resident.append(resident_bytes(self.gateway.pid))
 
@@ -273,7 +283,7 @@ class Torture:
               f"failed {len(self.load.failures)}")
         print(f"their time          median {quantiles[499] * 1e3:.2f} ms, p99 {quantiles[989] * 1e3:.2f} ms, "
               f"highest {max(self.load.times) * 1e3:.0f} ms")
-        print(f"streams             {self.events.open} with {self.events.arrived} events, "
+        print(f"streams             {self.streams} with {self.events.arrived} events, "
               f"failed {len(self.events.failures)}")
         print(f"changes             {len(took)}, median {statistics.median(took) * 1e3:.0f} ms, "
               f"highest {took[-1] * 1e3:.0f} ms")
@@ -286,7 +296,7 @@ def torture(options: argparse.Namespace) -> list[str]:
     """One of the first two."""
     with tempfile.TemporaryDirectory() as folder:
         run = Torture(Path(folder), rate=options.rate, streams=options.streams, workers=options.workers)
-        time.sleep(2)
+        time.sleep(WARM_SECONDS)
         try:
             run.run(run.reload if options.what == "reload" else run.replace, options.changes, options.seconds)
             if options.what == "reload":
