@@ -126,7 +126,8 @@ struct buf arena_open(struct arena *arena, size_t size)
 
 str arena_close(struct arena *arena, const struct buf *b)
 {
-	arena->at += b->len;
+	if (b->len) /* an arena that has nothing yet may have lent nothing */
+		arena->at += b->len;
 	return buf_str(b);
 }
 

@@ -553,6 +553,7 @@ static void another_file_that_cannot_be_opened(void **state)
 static void two_other_files_at_once(void **state)
 {
 	struct desk *desk = desk_new();
+	size_t lines;
 
 	(void)state;
 	desk_open(desk, 1);
@@ -562,7 +563,9 @@ static void two_other_files_at_once(void **state)
 	}
 	write_numbered(access_log_ring(desk->log, 0), 1);
 	access_log_close(&desk->log);
-	assert_int_equal(check_lines(desk_read(desk, desk->path)), 1);
+	/* The writer takes one change after the other, and may be at the last but one when the line comes. */
+	lines = check_lines(desk_read(desk, desk->path));
+	assert_int_equal(lines + check_lines(desk_read(desk, desk->moved)), 1);
 	desk_free(desk);
 }
 

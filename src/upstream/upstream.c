@@ -19,7 +19,8 @@ static bool member_compile(struct reader *reader, struct endpoints *endpoints,
 
 	member->weight = (uint32_t)config->weight;
 	member->is_backup = config->backup;
-	if (failed(got))
+	/* One that is missing is reported by its table. */
+	if (failed(got) && at)
 		diagnostic_error(reader->diagnostics, at, "%s, read %.*s", got.why,
 				 STR_ARG(diagnostic_read(reader->diagnostics, at)));
 	return !failed(got);
