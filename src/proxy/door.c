@@ -102,52 +102,33 @@ void door_leave(struct door *door)
 		door_free(door);
 }
 
-/* The generation that it keeps is the one that it has at this moment. */
-static void door_begin_to_close(struct door *door)
+/* The door may be gone afterwards; the generation that it keeps is the one that it has at this moment. With
+ * patience the queue is left to whoever else has the socket, and a client that was told that its connection
+ * is kept finds somebody there when it uses it. */
+static void door_shut(struct door *door, bool is_patient)
 {
 	generation_enter(door->generation);
 	door->next = door->worker->closing;
 	door->worker->closing = door;
-}
-
-/* The door may be gone afterwards. */
-static void door_finish(struct door *door)
-{
-	door_begin_to_close(door);
-	listener_finish(&door->listener);
-	door->is_closing = true;
-	if (door->connection_count)
-		connections_send_away(door);
+	if (is_patient)
+		listener_close(&door->listener);
 	else
-		door_free(door);
-}
-
-/* The same. A client that was told that its connection is kept will use it, and must find somebody there. */
-static void door_retire(struct door *door)
-{
-	door_begin_to_close(door);
-	listener_close(&door->listener);
-	door->is_closing = door->is_patient = true;
+		listener_finish(&door->listener);
+	door->is_closing = true;
+	door->is_patient = is_patient;
 	if (door->connection_count == 0)
 		door_free(door);
+	else if (!is_patient)
+		connections_send_away(door);
 }
 
-void doors_finish(struct worker *worker)
+void doors_shut(struct worker *worker, bool is_patient)
 {
 	size_t count = worker->door_count;
 
 	worker->door_count = 0;
 	for (size_t i = 0; i < count; i++)
-		door_finish(worker->doors[i]);
-}
-
-void doors_retire(struct worker *worker)
-{
-	size_t count = worker->door_count;
-
-	worker->door_count = 0;
-	for (size_t i = 0; i < count; i++)
-		door_retire(worker->doors[i]);
+		door_shut(worker->doors[i], is_patient);
 }
 
 /* Applying cannot fail: a socket that the loop does not take is told, and this worker does without it. */
@@ -192,7 +173,7 @@ void doors_change(struct worker *worker, const struct worker_change *change)
 	worker->door_count = count;
 	for (size_t i = 0; i < old_count; i++)
 		if (old[i])
-			door_finish(old[i]);
+			door_shut(old[i], false);
 	free(old);
 }
 

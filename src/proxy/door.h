@@ -39,11 +39,9 @@ void doors_change(struct worker *worker, const struct worker_change *change);
 /* worker->generation is the new one already. Doors that go on have it; new ones are opened, the rest close.
  */
 
-void doors_finish(struct worker *worker);
-/* All of them begin to close. */
-
-void doors_retire(struct worker *worker);
-/* The same, but who waits in a queue is left to whoever else has the socket, and nobody is sent away. */
+void doors_shut(struct worker *worker, bool is_patient);
+/* All of them begin to close. Patiently: who waits in a queue is left to whoever else has the socket, and
+ * nobody is sent away. */
 
 void doors_close(struct worker *worker);
 /* Nobody is let in, and no connection is left. */

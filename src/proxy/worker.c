@@ -247,14 +247,17 @@ void worker_free(struct worker **address)
 	*address = NULL;
 }
 
-static void drain_now(void *argument)
+static void begin_to_end(struct worker *worker, bool is_patient)
 {
-	struct worker *worker = argument;
-
 	worker->is_draining = true;
-	doors_finish(worker);
+	doors_shut(worker, is_patient);
 	if (worker->connection_count == 0)
 		loop_stop(worker->loop);
+}
+
+static void drain_now(void *argument)
+{
+	begin_to_end(argument, false);
 }
 
 void worker_drain(struct worker *worker)
@@ -264,12 +267,7 @@ void worker_drain(struct worker *worker)
 
 static void retire_now(void *argument)
 {
-	struct worker *worker = argument;
-
-	worker->is_draining = true;
-	doors_retire(worker);
-	if (worker->connection_count == 0)
-		loop_stop(worker->loop);
+	begin_to_end(argument, true);
 }
 
 void worker_retire(struct worker *worker)
