@@ -12,7 +12,7 @@
 
 #include "http/h1_head.h"
 #include "proxy/choice.h"
-#include "proxy/identity.h"
+#include "proxy/forwarding.h"
 #include "proxy/mirror.h"
 
 enum { HEAD_USUAL = 768 };
@@ -32,12 +32,12 @@ str handover_print_request(struct exchange *x)
 	struct http_request *request = &x->request.head;
 	str target = target_of(x);
 
-	identity_prepare(x);
+	forwarding_prepare(x);
 	for (size_t size = HEAD_USUAL;; size *= 2) {
 		struct buf out = arena_open(&x->arena, size);
 
 		h1_begin_request(&out, request, target);
-		identity_put(x, &out);
+		forwarding_put(x, &out);
 		h1_end_head(&out, request->framing, request->length);
 		if (!buf_overflowed(&out))
 			return arena_close(&x->arena, &out);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * identity: lines printed straight into the request's head, for they are the same for every try.
+ * forwarding: lines printed straight into the request's head, for they are the same for every try.
  *
  * They are no fields of the request: nothing after this looks them up, so a place among the fields would
  * only cost. What a policy has set under one of these names is in the fields and wins; it is looked for
  * only where policies have set anything.
  */
-#include "proxy/identity.h"
+#include "proxy/forwarding.h"
 
 #include "codec/forwarded.h"
 #include "codec/h1_print.h"
@@ -97,7 +97,7 @@ static void put_host(struct exchange *x, struct buf *out)
 		h1_line_print(out, STR("Host"), host.len ? host : any_host(x));
 }
 
-void identity_prepare(struct exchange *x)
+void forwarding_prepare(struct exchange *x)
 {
 	struct http_fields *fields = &x->request.head.fields;
 	const struct http_field *host = http_fields_get(fields, HTTP_HOST);
@@ -109,7 +109,7 @@ void identity_prepare(struct exchange *x)
 	http_fields_remove_named(fields, x->view.request_id_header);
 }
 
-void identity_put(struct exchange *x, struct buf *out)
+void forwarding_put(struct exchange *x, struct buf *out)
 {
 	struct door *door = x->session->connection->door;
 	str port = door->bound.any.sa_family == AF_UNIX ? STR("") : (str) { door->port, door->port_len };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * identity: the lines by which an upstream learns who calls, through whom, and under which id.
+ * forwarding: the lines by which an upstream learns who calls, through whom, and under which id.
  *
  * They are the gateway's word and nobody else's: what a client says under these names was removed by
  * admission, and what trusted proxies said was taken over into the exchange there.
@@ -9,10 +9,10 @@
 
 #include "proxy/exchange.h"
 
-void identity_prepare(struct exchange *x);
+void forwarding_prepare(struct exchange *x);
 /* Once, before the head is printed: removes the client's Host where a policy chose another, and its request
  * id. */
 
-void identity_put(struct exchange *x, struct buf *out);
+void forwarding_put(struct exchange *x, struct buf *out);
 /* Forwarded (RFC 7239), X-Forwarded-For, -Proto, -Host, -Port, the request's id, Host where the fields have
  * none, and Via; each with its line end. What a policy has set itself is left to it. */
