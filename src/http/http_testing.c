@@ -114,9 +114,18 @@ static result wire_shut(struct stream *stream)
 	return OK;
 }
 
-static const struct stream_ops wire_ops = {
-	.name = "wire", .fill = wire_fill, .send = wire_send, .shut = wire_shut
-};
+static bool wire_is_readable(const struct stream *stream)
+{
+	const struct wire *wire = (const struct wire *)stream;
+
+	return wire->given < wire->input.len;
+}
+
+static const struct stream_ops wire_ops = { .is_readable = wire_is_readable,
+					    .name = "wire",
+					    .fill = wire_fill,
+					    .send = wire_send,
+					    .shut = wire_shut };
 
 void wire_open(struct wire *wire, str input, struct pace gives)
 {

@@ -34,12 +34,15 @@ static void socket_on_ready(struct source *source)
 }
 
 /* The watch does not hear of a socket that nobody reads from while somebody writes to it, unless it asks. */
-static result socket_park(struct fiber **waiter, struct fiber *self, deadline until)
+static result socket_park(struct fiber **waiter, const struct fibers *fibers, deadline until)
 {
 	result_value parked;
+	struct fiber *self;
 
+	if (until == STREAM_AT_ONCE)
+		return error_make(ERROR_TIMEOUT, "it would have to wait");
 	ASSERT(!*waiter);
-	*waiter = self;
+	*waiter = self = fiber_current(fibers);
 	parked = fiber_park(self, until);
 	*waiter = NULL;
 	return parked;
@@ -60,7 +63,7 @@ static result socket_fill(struct stream *stream, struct intake *in, deadline unt
 		ssize_t count;
 
 		while (!(socket->source.ready & READY_READ))
-			TRY(socket_park(&socket->reader, fiber_current(stream->fibers), until));
+			TRY(socket_park(&socket->reader, stream->fibers, until));
 		TRY(intake_room(in, &at, &size));
 		count = recv(socket->source.fd, at, size, 0);
 		if (count > 0) {
@@ -117,7 +120,12 @@ static result socket_send(struct stream *stream, const struct iovec *parts, size
 			return OK;
 		}
 	}
-	return socket_park(&socket->writer, fiber_current(stream->fibers), until);
+	return socket_park(&socket->writer, stream->fibers, until);
+}
+
+static bool socket_stream_is_readable(const struct stream *stream)
+{
+	return socket_is_readable(SOCKET_OF(stream, stream));
 }
 
 /* A socket that the peer has reset cannot be shut down any more, which is not worse than what it is. */
@@ -157,6 +165,7 @@ static const struct stream_ops socket_ops = {
 	.name = "socket",
 	.fill = socket_fill,
 	.send = socket_send,
+	.is_readable = socket_stream_is_readable,
 	.shut = socket_shut,
 	.close = socket_close,
 };
@@ -228,7 +237,7 @@ static result connect_finish(struct socket *socket, deadline until)
 	socklen_t len = sizeof sys;
 
 	while (!(socket->source.ready & READY_WRITE))
-		TRY(socket_park(&socket->writer, fiber_current(socket->stream.fibers), until));
+		TRY(socket_park(&socket->writer, socket->stream.fibers, until));
 	getsockopt(socket->source.fd, SOL_SOCKET, SO_ERROR, &sys, &len);
 	return sys ? connect_failed(sys) : OK;
 }

@@ -4,8 +4,9 @@
  *
  * A socket stream is the bottom one; TLS is a stream above a stream. Reading fills an intake (usually the
  * worker's scratch), writing takes what goes and says how much, so that the caller's slice is never held over
- * a park. One reader and one writer at a time. While no fiber is at work on it, a stream costs its struct and
- * nothing else.
+ * a park. With STREAM_AT_ONCE for a deadline neither parks: whoever has no fiber uses it so, from the loop.
+ * One reader and one writer at a time. While no fiber is at work on it, a stream costs its struct and nothing
+ * else.
  */
 #pragma once
 
@@ -18,11 +19,15 @@
 
 struct stream;
 
+/* The deadline of who cannot wait. What would have had to is ERROR_TIMEOUT, at once. */
+enum { STREAM_AT_ONCE = 0 };
+
 struct stream_ops {
 	const char *name;
 	result (*fill)(struct stream *stream, struct intake *in, deadline until);
 	result (*send)(struct stream *stream, const struct iovec *parts, size_t count, deadline until,
 		       size_t *ret_sent);
+	bool (*is_readable)(const struct stream *stream);
 	result (*shut)(struct stream *stream);
 	void (*close)(struct stream *stream);
 };
@@ -46,6 +51,13 @@ static inline result stream_send(struct stream *stream, const struct iovec *part
  * ERROR_CLOSED, ERROR_TIMEOUT, ERROR_CANCELLED. */
 {
 	return stream->ops->send(stream, parts, count, until, ret_sent);
+}
+
+static inline bool stream_is_readable(const struct stream *stream)
+/* Bytes or the end can be had without waiting for the peer: those that have come, and those that the stream
+ * holds itself. For a TLS stream they may turn out to be no content. Never yields. */
+{
+	return stream->ops->is_readable(stream);
 }
 
 static inline result stream_shut(struct stream *stream)
