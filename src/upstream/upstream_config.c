@@ -7,6 +7,7 @@
  */
 #include "upstream/upstream_config.h"
 
+static const char *const protocol_words[] = { "h1", "h2", "auto", NULL };
 static const char *const balance_words[] = { "round_robin", "least_requests", NULL };
 static const char *const retry_words[] = { "connect", "reset", "502", "503", "504", "timeout", NULL };
 
@@ -67,6 +68,9 @@ const struct field upstream_fields[] = {
 		     "Instead of `endpoints`: addresses from DNS, asked for again whenever their time to "
 		     "live ends "
 		     "(1 s to 60 s); the last answer serves while DNS is down."),
+	FIELD_ENUM(struct upstream_config, protocol, "protocol", protocol_words, "h1",
+		   "What is spoken to it: HTTP/1.1; HTTP/2, by ALPN with `tls` and else by prior "
+		   "knowledge; or `auto`: with `tls` what ALPN agrees on, without it HTTP/1.1."),
 	FIELD_ENUM(struct upstream_config, balance, "balance", balance_words, "round_robin",
 		   "How an endpoint is chosen."),
 	FIELD_OBJECT(struct upstream_config, retries, "retries", struct upstream_retries, retries_fields,

@@ -11,6 +11,9 @@
 
 enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_REQUESTS };
 
+/* What its endpoints are spoken to in. */
+enum upstream_protocol { UPSTREAM_H1, UPSTREAM_H2, UPSTREAM_AUTO };
+
 /* Bits of upstream_retries.on: what may be tried again. */
 enum retry_cause { RETRY_CONNECT, RETRY_RESET, RETRY_502, RETRY_503, RETRY_504, RETRY_TIMEOUT };
 
@@ -45,6 +48,7 @@ struct upstream_config {
 		size_t len;
 	} endpoints;
 	struct discovery_config discovery; /* instead */
+	int protocol;                      /* enum upstream_protocol */
 	int balance;
 	struct upstream_retries retries;
 	struct upstream_timeouts timeouts;

@@ -89,6 +89,7 @@ static void what_is_not_said_has_its_default(void **state)
 	assert_int_equal(bench.upstream->roster->count, 1);
 	assert_int_equal(bench.upstream->roster->members[0].weight, 1);
 	assert_false(bench.upstream->roster->members[0].is_backup);
+	assert_int_equal(config->protocol, UPSTREAM_H1);
 	assert_int_equal(config->balance, BALANCE_ROUND_ROBIN);
 	assert_int_equal(config->retries.attempts, 2);
 	assert_int_equal(config->retries.on, 0);
@@ -113,6 +114,7 @@ static void everything_can_be_said(void **state)
 		      "  - a:1\n"
 		      "  - { address: \"[::1]:2\", weight: 9 }\n"
 		      "  - { address: \"unix:/run/x\", backup: true, weight: 0 }\n"
+		      "protocol: h2\n"
 		      "balance: least_requests\n"
 		      "retries: { attempts: 4, on: [connect, 502, timeout], backoff: 1s, budget: 0 }\n"
 		      "timeouts: { connect: 1ms, response: 2s, idle: 3m, total: 4h }\n"
@@ -123,6 +125,7 @@ static void everything_can_be_said(void **state)
 	assert_text(bench.upstream->roster->members[1].endpoint->text, "[::1]:2");
 	assert_true(bench.upstream->roster->members[2].is_backup);
 	assert_int_equal(bench.upstream->roster->members[2].weight, 0);
+	assert_int_equal(bench.config.protocol, UPSTREAM_H2);
 	assert_int_equal(bench.config.balance, BALANCE_LEAST_REQUESTS);
 	assert_int_equal(bench.config.retries.on, 1 << RETRY_CONNECT | 1 << RETRY_502 | 1 << RETRY_TIMEOUT);
 	assert_int_equal(bench.config.timeouts.total, 4 * HOUR);
@@ -170,6 +173,7 @@ static const struct {
 	  NULL },
 	{ "another type", "discovery: { dns: a, port: 80, type: AAAA }\n", true, NULL },
 	{ "a weight beyond its bound", "endpoints: [{ address: \"a:1\", weight: 1001 }]\n", true, NULL },
+	{ "an unknown protocol", "endpoints: [\"a:1\"]\nprotocol: h3\n", true, NULL },
 	{ "an unknown balance", "endpoints: [\"a:1\"]\nbalance: random\n", true, NULL },
 	{ "an unknown cause", "endpoints: [\"a:1\"]\nretries: { on: [500] }\n", true, NULL },
 	{ "no attempt", "endpoints: [\"a:1\"]\nretries: { attempts: 0 }\n", true, NULL },
