@@ -11,6 +11,7 @@ import pytest
 
 import peers
 from gatehouse import Gateway
+from node_peers import NodeClient, NodeServer
 from upstream import Upstream
 
 
@@ -88,6 +89,30 @@ def file_server(stack: contextlib.ExitStack) -> Callable[[Path], peers.FileServe
 
     def start(root: Path) -> peers.FileServer:
         started = peers.FileServer(root)
+        stack.callback(started.stop)
+        return started
+
+    return start
+
+
+@pytest.fixture
+def node_server(stack: contextlib.ExitStack) -> Callable[..., NodeServer]:
+    """Starts a server of tests/node: `node_server("grpc_server.js")`."""
+
+    def start(script: str, **options: object) -> NodeServer:
+        started = NodeServer(script, **options)
+        stack.callback(started.stop)
+        return started
+
+    return start
+
+
+@pytest.fixture
+def node_client(stack: contextlib.ExitStack) -> Callable[[str], NodeClient]:
+    """Starts a client of tests/node: `node_client("grpc_client.js")`."""
+
+    def start(script: str) -> NodeClient:
+        started = NodeClient(script)
         stack.callback(started.stop)
         return started
 
