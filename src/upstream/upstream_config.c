@@ -59,6 +59,21 @@ static const struct field connections_fields[] = {
 	FIELD_END
 };
 
+static const struct field tls_fields[] = {
+	FIELD_STR(struct upstream_tls_config, ca, "ca", NULL,
+		  "PEM file of the authorities that are believed; the system's unless said otherwise."),
+	FIELD_STR(struct upstream_tls_config, server_name, "server_name", NULL,
+		  "The name that is asked for and that the certificate must bear, or an IP address; the "
+		  "endpoint's host unless said otherwise."),
+	FIELD_STR(struct upstream_tls_config, certificate, "certificate", NULL,
+		  "PEM file of the certificate, and its chain, that is shown to services that ask for one."),
+	FIELD_STR(struct upstream_tls_config, key, "key", NULL, "PEM file of its private key."),
+	FIELD_BOOL(struct upstream_tls_config, verify, "verify", "true",
+		   "`false` believes whoever answers: anybody on the way can read and change everything, and "
+		   "each load warns of it."),
+	FIELD_END
+};
+
 const struct field upstream_fields[] = {
 	FIELD_LIST(struct upstream_config, endpoints, "endpoints", struct endpoint_config, endpoint_fields,
 		   "address", 1, 1000,
@@ -71,6 +86,10 @@ const struct field upstream_fields[] = {
 	FIELD_ENUM(struct upstream_config, protocol, "protocol", protocol_words, "h1",
 		   "What is spoken to it: HTTP/1.1; HTTP/2, by ALPN with `tls` and else by prior "
 		   "knowledge; or `auto`: with `tls` what ALPN agrees on, without it HTTP/1.1."),
+	FIELD_OBJECT(
+		struct upstream_config, tls, "tls", struct upstream_tls_config, tls_fields,
+		"Speaks TLS (1.2 or 1.3) to the endpoints, `{}` with every default; without it nothing is "
+		"encrypted. The files belong to the configuration: it is reloaded when they change."),
 	FIELD_ENUM(struct upstream_config, balance, "balance", balance_words, "round_robin",
 		   "How an endpoint is chosen."),
 	FIELD_OBJECT(struct upstream_config, retries, "retries", struct upstream_retries, retries_fields,

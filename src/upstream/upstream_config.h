@@ -41,6 +41,14 @@ struct upstream_connections {
 	duration idle_timeout;
 };
 
+/* Of TLS to the endpoints. Paths are as they stand in the file. */
+struct upstream_tls_config {
+	str ca;               /* whose certificates are believed; empty: the system's */
+	str server_name;      /* empty: the endpoint's host */
+	str certificate, key; /* the gateway's own, for mutual TLS; empty: none */
+	bool verify;
+};
+
 struct upstream_config {
 	struct entry entry;
 	struct {
@@ -49,6 +57,7 @@ struct upstream_config {
 	} endpoints;
 	struct discovery_config discovery; /* instead */
 	int protocol;                      /* enum upstream_protocol */
+	struct upstream_tls_config tls;    /* spoken when the key is there: see upstream.tls */
 	int balance;
 	struct upstream_retries retries;
 	struct upstream_timeouts timeouts;
