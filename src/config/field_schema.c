@@ -44,6 +44,16 @@ static bool is_number(str text)
 	return field_parse_int(text, &value);
 }
 
+/* Also a fraction, which no number here is: a version. */
+static bool looks_like_number(str text)
+{
+	str whole, fraction;
+
+	if (!str_cut(text, '.', &whole, &fraction))
+		return is_number(text);
+	return is_number(whole) && str_to_u64(fraction, INT64_MAX, &(uint64_t) { 0 });
+}
+
 static void print_int(FILE *to, int64_t min, int64_t max)
 {
 	fputs("{\"type\": \"integer\"", to);
@@ -63,7 +73,7 @@ static void print_words(FILE *to, const struct field *field)
 	for (size_t i = 0; field->words[i]; i++) {
 		fputs(between, to);
 		print_string(to, str_of(field->words[i]));
-		if (is_number(str_of(field->words[i])))
+		if (looks_like_number(str_of(field->words[i])))
 			fprintf(to, ", %s", field->words[i]);
 		between = ", ";
 	}
@@ -199,7 +209,9 @@ static void print_value(struct schema *schema, const struct field *field)
 static void print_standard(FILE *to, const struct field *field)
 {
 	str standard = str_of(field->standard), item;
-	bool is_raw = field->type == FIELD_T_INT || field->type == FIELD_T_BOOL ||
+	bool is_truth = field->type == FIELD_T_BOOL ||
+			(field->type == FIELD_T_CUSTOM && field_parse_bool(standard, &(bool) { 0 }));
+	bool is_raw = is_truth || field->type == FIELD_T_INT ||
 		      (field->type == FIELD_T_SIZE && is_number(standard));
 	const char *between = "";
 

@@ -42,51 +42,6 @@ static const struct field_form workers_form = {
 	.read = workers_read,
 };
 
-static const struct field limits_fields[] = {
-	FIELD_SIZE(struct listener_limits, request_line, "request_line", "8KiB", 64, 1 << 20,
-		   "Longest request line; beyond it 414."),
-	FIELD_SIZE(struct listener_limits, header_field, "header_field", "8KiB", 64, 1 << 20,
-		   "Longest single field; beyond it 431."),
-	FIELD_SIZE(struct listener_limits, header_name, "header_name", "256", 8, 1 << 16,
-		   "Longest name of a field; beyond it 431."),
-	FIELD_SIZE(struct listener_limits, header_size, "header_size", "32KiB", 128, 1 << 20,
-		   "Largest head, without the request line; beyond it 431."),
-	FIELD_INT(struct listener_limits, headers, "headers", "100", 1, 10000, "Most fields; beyond it 431."),
-	FIELD_SIZE(struct listener_limits, body, "body", "10MiB", 0, INT64_MAX,
-		   "Largest body; beyond it 413."),
-	FIELD_SIZE(struct listener_limits, replay, "replay", "64KiB", 0, 1 << 20,
-		   "Largest body kept for another try, or copied by `mirror`."),
-	FIELD_DURATION(struct listener_limits, header_timeout, "header_timeout", "10s", MILLISECOND, HOUR,
-		       "From the first byte of a head to its last; beyond it 408."),
-	FIELD_DURATION(struct listener_limits, body_timeout, "body_timeout", "30s", MILLISECOND, HOUR,
-		       "Between two pieces of the body; beyond it 408. Also for the client to take a piece "
-		       "of the answer."),
-	FIELD_DURATION(struct listener_limits, idle_timeout, "idle_timeout", "75s", MILLISECOND, DAY,
-		       "How long a connection may wait between two requests."),
-	FIELD_INT(struct listener_limits, requests_per_connection, "requests_per_connection", "0", 0,
-		  1000000000, "Requests after which a connection is closed; 0 sets no bound."),
-	FIELD_INT(struct listener_limits, connections, "connections", "100000", 1, 10000000,
-		  "Most connections at a time, shared out among the workers."),
-	FIELD_END
-};
-
-static const char *const protocol_words[] = { "h1", NULL };
-
-static const struct field listener_fields[] = {
-	FIELD_STR_REQUIRED(
-		struct listener_config, address, "address",
-		"`host:port`, `[v6]:port` or `unix:/path`; port 0 takes a free one and prints it at start."),
-	FIELD_ENUMS(struct listener_config, protocols, "protocols", protocol_words, "What is spoken there."),
-	FIELD_BOOL(struct listener_config, proxy_protocol, "proxy_protocol", "false",
-		   "Whether every connection begins with a PROXY protocol header (v1 or v2); without one it "
-		   "is closed."),
-	FIELD_STRS(struct listener_config, trusted_proxies, "trusted_proxies", 0, 1000,
-		   "Addresses (CIDR) whose `X-Forwarded-*` and `Forwarded` are believed; nobody else's."),
-	FIELD_OBJECT(struct listener_config, limits, "limits", struct listener_limits, limits_fields,
-		     "What one client may ask of the gateway."),
-	FIELD_END
-};
-
 static const struct field route_fields[] = {
 	FIELD_OBJECT(struct route_config, match, "match", struct match_config, match_fields,
 		     "What a request must be like; everything given must hold."),

@@ -9,27 +9,10 @@
 
 #include "observe/access_log.h"
 #include "proxy/admin_config.h"
+#include "proxy/listener_config.h"
 #include "proxy/split.h"
 #include "route/route.h"
 #include "upstream/upstream_config.h"
-
-struct listener_limits {
-	uint64_t request_line, header_field, header_name, header_size;
-	int64_t headers;
-	uint64_t body, replay;
-	duration header_timeout, body_timeout, idle_timeout;
-	int64_t requests_per_connection; /* 0: any number */
-	int64_t connections;
-};
-
-struct listener_config {
-	struct entry entry;
-	str address;
-	unsigned protocols;
-	bool proxy_protocol;
-	str_list trusted_proxies;
-	struct listener_limits limits;
-};
 
 enum encoded_slashes { ENCODED_SLASHES_REFUSE, ENCODED_SLASHES_KEEP };
 

@@ -29,73 +29,6 @@ struct compiling {
 	size_t rule_count;
 };
 
-/* By the nodes and not by the texts that were read from them: a diagnostic needs the place. */
-static void compile_trusted(struct compiling *c, struct listener_snapshot *listener)
-{
-	const struct listener_config *config = listener->config;
-	const struct node *trusted = node_find(config->entry.node, STR("trusted_proxies"));
-
-	listener->trusted = ARENA_ARRAY(c->reader.arena, struct cidr, config->trusted_proxies.len);
-	for (const struct node *item = trusted ? trusted->first : NULL; item; item = item->next) {
-		if (!cidr_parse(item->text, &listener->trusted[listener->trusted_count++]))
-			diagnostic_error(c->reader.diagnostics, item,
-					 "want an address or a CIDR such as 10.0.0.0/8, read \"%.*s\"",
-					 STR_ARG(item->text));
-	}
-}
-
-static void compile_listener(struct compiling *c, const struct listener_config *config,
-			     struct listener_snapshot *listener)
-{
-	struct diagnostics *diagnostics = c->reader.diagnostics;
-	const struct node *address = node_find(config->entry.node, STR("address"));
-	struct address_text text;
-	result_value parsed = address_text_parse(config->address, &text);
-
-	*listener = (struct listener_snapshot) { .name = config->entry.name, .config = config };
-	listener->h1 = (struct h1_limits) { .request_line = config->limits.request_line,
-					    .field = config->limits.header_field,
-					    .name = config->limits.header_name,
-					    .head = config->limits.header_size,
-					    .fields = (size_t)config->limits.headers };
-	if (!address)
-		return;
-	if (failed(parsed))
-		diagnostic_error(diagnostics, address, "%s, read \"%.*s\"", parsed.why,
-				 STR_ARG(config->address));
-	else if (!address_of_text(&text, &listener->address))
-		diagnostic_error(diagnostics, address,
-				 "a listener needs an IP address, such as 0.0.0.0:8080, read \"%.*s\"",
-				 STR_ARG(config->address));
-	compile_trusted(c, listener);
-}
-
-/* Two ports that the system chooses will differ. */
-static bool is_same_address(const struct address *a, const struct address *b)
-{
-	return a->any.sa_family != AF_UNSPEC && address_eq(a, b) &&
-	       (a->any.sa_family == AF_UNIX || address_port(a));
-}
-
-static void compile_listeners(struct compiling *c)
-{
-	const struct gateway_config *config = &c->snapshot->config;
-	struct listener_snapshot *listeners =
-		ARENA_ARRAY(c->reader.arena, struct listener_snapshot, config->listeners.len);
-
-	for (size_t i = 0; i < config->listeners.len; i++) {
-		compile_listener(c, &config->listeners.at[i], &listeners[i]);
-		for (size_t j = 0; j < i; j++)
-			if (is_same_address(&listeners[i].address, &listeners[j].address))
-				diagnostic_error(c->reader.diagnostics,
-						 node_find(listeners[i].config->entry.node, STR("address")),
-						 "listener \"%.*s\" has the same address",
-						 STR_ARG(listeners[j].name));
-	}
-	c->snapshot->listeners = listeners;
-	c->snapshot->listener_count = config->listeners.len;
-}
-
 static void compile_upstreams(struct compiling *c)
 {
 	const struct gateway_config *config = &c->snapshot->config;
@@ -351,7 +284,8 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	snapshot->root = document_root(document);
 	counting_begin(snapshot, identities);
 	admin_compile(&c.reader, &snapshot->config, &snapshot->admin);
-	compile_listeners(&c);
+	listeners_compile(&c.reader, &snapshot->config, &snapshot->listeners);
+	snapshot->listener_count = snapshot->config.listeners.len;
 	compile_upstreams(&c);
 	destinations_init(&c.destinations, &c.reader, snapshot, &c.upstream_identities, &c.upstreams);
 	c.policy_hooks = destinations_hooks(&c.destinations);

@@ -7,13 +7,12 @@
  */
 #pragma once
 
-#include "codec/cidr.h"
-#include "codec/h1.h"
 #include "config/file_list.h"
 #include "policy/chain.h"
 #include "proxy/counting.h"
 #include "proxy/gateway_config.h"
 #include "proxy/identities.h"
+#include "proxy/listener_snapshot.h"
 #include "proxy/managed.h"
 
 /* What a matched request gets: an API's own rule, or one of its routes. */
@@ -27,15 +26,6 @@ struct target {
 	bool keeps_encoded_slashes;
 	struct metric_series *series;     /* NULL: nothing is counted */
 	struct metric_series **decisions; /* by the policy's place in the chain; NULL too */
-};
-
-struct listener_snapshot {
-	str name;
-	const struct listener_config *config;
-	struct address address;
-	struct h1_limits h1;  /* the parser's part of the limits */
-	struct cidr *trusted; /* the proxies whose word is taken */
-	size_t trusted_count;
 };
 
 struct snapshot {

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/listener_snapshot.h"
+
+/* By the nodes and not by the texts that were read from them: a diagnostic needs the place. */
+static void compile_trusted(struct reader *reader, struct listener_snapshot *listener)
+{
+	const struct listener_config *config = listener->config;
+	const struct node *trusted = node_find(config->entry.node, STR("trusted_proxies"));
+
+	listener->trusted = ARENA_ARRAY(reader->arena, struct cidr, config->trusted_proxies.len);
+	for (const struct node *item = trusted ? trusted->first : NULL; item; item = item->next) {
+		if (!cidr_parse(item->text, &listener->trusted[listener->trusted_count++]))
+			diagnostic_error(reader->diagnostics, item,
+					 "want an address or a CIDR such as 10.0.0.0/8, read \"%.*s\"",
+					 STR_ARG(item->text));
+	}
+}
+
+static void compile_address(struct reader *reader, struct listener_snapshot *listener)
+{
+	const struct listener_config *config = listener->config;
+	const struct node *address = node_find(config->entry.node, STR("address"));
+	struct address_text text;
+	result_value parsed = address_text_parse(config->address, &text);
+
+	if (!address)
+		return;
+	if (failed(parsed))
+		diagnostic_error(reader->diagnostics, address, "%s, read \"%.*s\"", parsed.why,
+				 STR_ARG(config->address));
+	else if (!address_of_text(&text, &listener->address))
+		diagnostic_error(reader->diagnostics, address,
+				 "a listener needs an IP address, such as 0.0.0.0:8080, read \"%.*s\"",
+				 STR_ARG(config->address));
+}
+
+/* A request that came by TLS would be sent to where it came from. */
+static void check_redirect(struct reader *reader, const struct listener_config *config)
+{
+	if (config->redirect_to_https.is_on && node_find(config->entry.node, STR("tls")))
+		diagnostic_error_key(reader->diagnostics,
+				     node_find(config->entry.node, STR("redirect_to_https")),
+				     "this listener has tls: requests come by https already");
+}
+
+/* `tls:` with nothing behind it is no listener without TLS. */
+static void check_tls(struct reader *reader, const struct listener_config *config)
+{
+	const struct node *tls = node_find(config->entry.node, STR("tls"));
+
+	if (tls && !node_find(tls, STR("certificates")))
+		diagnostic_error_key(reader->diagnostics, tls, "the key \"certificates\" is missing");
+	else if (tls)
+		diagnostic_error_key(reader->diagnostics, tls, "this build serves no TLS yet");
+}
+
+static void compile_listener(struct reader *reader, const struct listener_config *config,
+			     struct listener_snapshot *listener)
+{
+	*listener = (struct listener_snapshot) { .name = config->entry.name, .config = config };
+	listener->h1 = (struct h1_limits) { .request_line = config->limits.request_line,
+					    .field = config->limits.header_field,
+					    .name = config->limits.header_name,
+					    .head = config->limits.header_size,
+					    .fields = (size_t)config->limits.headers };
+	compile_address(reader, listener);
+	compile_trusted(reader, listener);
+	check_redirect(reader, config);
+	check_tls(reader, config);
+}
+
+/* Two ports that the system chooses will differ. */
+static bool is_same_address(const struct address *a, const struct address *b)
+{
+	return a->any.sa_family != AF_UNSPEC && address_eq(a, b) &&
+	       (a->any.sa_family == AF_UNIX || address_port(a));
+}
+
+void listeners_compile(struct reader *reader, const struct gateway_config *config,
+		       struct listener_snapshot **ret_listeners)
+{
+	struct listener_snapshot *listeners =
+		ARENA_ARRAY(reader->arena, struct listener_snapshot, config->listeners.len);
+
+	for (size_t i = 0; i < config->listeners.len; i++) {
+		compile_listener(reader, &config->listeners.at[i], &listeners[i]);
+		for (size_t j = 0; j < i; j++)
+			if (is_same_address(&listeners[i].address, &listeners[j].address))
+				diagnostic_error(reader->diagnostics,
+						 node_find(listeners[i].config->entry.node, STR("address")),
+						 "listener \"%.*s\" has the same address",
+						 STR_ARG(listeners[j].name));
+	}
+	*ret_listeners = listeners;
+}
