@@ -20,7 +20,7 @@ static void send_piece(struct json_stream *json)
 {
 	struct fiber *self = json->exchange->fiber;
 
-	if (!failed(json->sent) && json->exchange->sink.framing != HTTP_NO_BODY)
+	if (!failed(json->sent) && !json->exchange->sink->is_bodiless)
 		json->sent = small_exchange_send(json->exchange, buf_str(&json->room), false);
 	if (!failed(json->sent))
 		json->sent = fiber_sleep(self, loop_now(fibers_loop(fiber_fibers(self))));

@@ -25,7 +25,7 @@ static void set_up(const struct edition *edition, struct metrics *metrics)
 static result send_pieces(struct small_exchange *exchange, struct metrics_scrape *scrape, char *piece)
 {
 	struct fiber *self = exchange->fiber;
-	bool goes_on = exchange->sink.framing != HTTP_NO_BODY;
+	bool goes_on = !exchange->sink->is_bodiless;
 
 	while (goes_on) {
 		struct buf out = buf_over(piece, METRICS_PIECE);

@@ -17,10 +17,6 @@ enum { FIELDS_MAX = 32, PACE_MAX = 8 };
 static const struct h1_limits head_limits = {
 	.request_line = 4096, .field = 4096, .name = 128, .head = 16384, .fields = FIELDS_MAX
 };
-static const struct h1_chunked_limits body_limits = {
-	.extension = 64, .trailers = { .field = 256, .name = 64, .head = 512, .fields = 4 }
-};
-
 /* What became of an answer: its status and content, and whether all of it came. */
 struct outcome {
 	int status;
@@ -30,45 +26,45 @@ struct outcome {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static result read_head(struct wire *wire, enum http_method method, struct http_response *ret_response,
-			struct h1_source *ret_body)
+static result read_head(struct h1_client *client, struct wire *wire, enum http_method method,
+			struct http_response *ret_response)
 {
 	static struct http_field shared[FIELDS_MAX];
-	struct h1_client client = {
-		.stream = &wire->stream, .in = &wire->in, .limits = &head_limits, .shared_fields = shared
-	};
 
-	TRY(h1_client_read(&client, &wire->arena, method, DEADLINE_NEVER, ret_response));
-	h1_source_init(ret_body, &wire->stream, &wire->in, ret_response->framing, ret_response->length);
-	h1_source_allow(ret_body, UINT64_MAX, &body_limits, &wire->arena);
-	return OK;
+	h1_client_init(client, &wire->stream, &wire->in);
+	client->client.limits = &head_limits;
+	client->client.shared_fields = shared;
+	return client_read(&client->client, &wire->arena, method, DEADLINE_NEVER, ret_response);
 }
 
 /* As the proxy does it, but for policies and the loop. */
 static result hand_over(struct wire *upstream, struct wire *client, const struct http_request *request)
 {
-	struct h1_server server = { .stream = &client->stream };
 	struct http_response response;
-	struct h1_source from;
-	struct h1_sink to;
+	struct h1_server server;
+	struct h1_client asking;
+	struct body_source *from;
+	struct body_sink *to;
 
-	TRY(read_head(upstream, request->method, &response, &from));
+	h1_server_init(&server, &client->stream, &client->in);
+	TRY(read_head(&asking, upstream, request->method, &response));
 	if (response.status < 200)
 		return error_make(ERROR_MALFORMED, "interim");
 	http_fields_remove_hop(&response.fields);
-	response.framing = h1_server_framing(request, &response);
+	response.framing = server_framing(&server.server, request, &response);
 	response.keep_alive = response.framing != HTTP_UNTIL_CLOSE;
-	h1_server_respond(&server, &client->arena, request, &response, &to);
-	while (!to.sink.is_done) {
+	to = server_respond(&server.server, &client->arena, request, &response);
+	from = asking.client.body;
+	while (!to->is_done) {
 		struct piece piece;
 		size_t used;
 
-		TRY(body_peek(&from.source, 0, &piece));
-		to.sink.trailers = piece.is_last && from.source.trailers.count ? &from.source.trailers : NULL;
+		TRY(body_peek(from, 0, &piece));
+		to->trailers = piece.is_last && from->trailers.count ? &from->trailers : NULL;
 		/* What is sent here moves no memory of the other's: the piece is at its place until consumed.
 		 */
-		TRY(sink_send(&to.sink, piece, 0, &used));
-		body_consume(&from.source, used);
+		TRY(sink_send(to, piece, 0, &used));
+		body_consume(from, used);
 	}
 	return OK;
 }
@@ -76,13 +72,13 @@ static result hand_over(struct wire *upstream, struct wire *client, const struct
 static void read_again(str bytes, enum http_method method, struct outcome *ret)
 {
 	struct http_response response;
-	struct h1_source body;
+	struct h1_client asking;
 	struct wire wire;
 
 	wire_open(&wire, bytes, (struct pace) { 0 });
-	ASSERT(!failed(read_head(&wire, method, &response, &body)));
+	ASSERT(!failed(read_head(&asking, &wire, method, &response)));
 	ret->status = response.status;
-	ret->is_whole = !failed(body_read(&body.source, (struct pace) { 0 }, &ret->content));
+	ret->is_whole = !failed(body_read(asking.client.body, (struct pace) { 0 }, &ret->content));
 	ASSERT(!ret->is_whole || (wire.in.len == 0 && wire.given == wire.input.len));
 	wire_close(&wire);
 }

@@ -34,6 +34,9 @@ struct body_source {
 	const struct body_source_ops *ops;
 	struct http_fields
 		trailers; /* once the last piece was given; valid until the next call that yields */
+	/* Of a source that reads from a wire: content bytes that came, and how many may. */
+	uint64_t received, max;
+	bool is_too_large; /* its ERROR_LIMIT is that bound's; otherwise there was no memory to read into */
 };
 
 static inline bool body_is_ready(const struct body_source *source)
@@ -68,6 +71,8 @@ struct body_sink {
 	const struct body_sink_ops *ops;
 	const struct http_fields
 		*trailers; /* to be sent after the last piece, by sinks that can; NULL: none */
+	uint64_t sent;     /* bytes on the wire, framing included */
+	bool is_bodiless;  /* content is cut off: whoever would have to make it need not */
 	bool is_done;      /* the last byte was handed to the system */
 };
 

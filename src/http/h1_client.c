@@ -27,14 +27,14 @@ static result fill(struct h1_client *client, deadline until)
 static result read_head(struct h1_client *client, struct arena *arena, enum http_method method,
 			deadline until, struct http_response *response, size_t *ret_len)
 {
-	struct h1_fields_place place = { client->shared_fields, client->limits->fields };
+	struct h1_fields_place place = { client->client.shared_fields, client->client.limits->fields };
 	struct h1_parser parser = { 0 };
 	enum h1_state state;
 
 	response->fields = (struct http_fields) { .at = place.shared, .max = place.max };
 	for (;;) {
-		state = client->in->len ? h1_response_parse(&parser, intake_data(client->in), client->limits,
-							    method, response, ret_len)
+		state = client->in->len ? h1_response_parse(&parser, intake_data(client->in),
+							    client->client.limits, method, response, ret_len)
 					: H1_MORE;
 		if (state != H1_MORE)
 			break;
@@ -44,9 +44,26 @@ static result read_head(struct h1_client *client, struct arena *arena, enum http
 	return state == H1_DONE ? OK : error_make(ERROR_MALFORMED, "malformed head of an answer");
 }
 
-result h1_client_read(struct h1_client *client, struct arena *arena, enum http_method method, deadline until,
-		      struct http_response *ret_response)
+static struct h1_client *client_of(const struct client *client)
 {
+	return (struct h1_client *)(uintptr_t)client;
+}
+
+static void begin_body(struct h1_client *client, struct arena *arena, const struct http_response *response)
+{
+	static const struct h1_chunked_limits limits = {
+		.extension = 16 * 1024,
+		.trailers = { .field = 8 * 1024, .name = 256, .head = 32 * 1024, .fields = 32 },
+	};
+
+	h1_source_init(&client->body, client->stream, client->in, response->framing, response->length);
+	h1_source_allow(&client->body, UINT64_MAX, &limits, arena);
+}
+
+static result read_answer(struct client *base, struct arena *arena, enum http_method method, deadline until,
+			  struct http_response *ret_response)
+{
+	struct h1_client *client = client_of(base);
 	size_t len;
 	str bytes, kept;
 
@@ -58,5 +75,40 @@ result h1_client_read(struct h1_client *client, struct arena *arena, enum http_m
 	h1_response_move(ret_response, bytes.ptr, kept.ptr);
 	h1_fields_adopt(&ret_response->fields, arena);
 	intake_consume(client->in, len);
+	if (ret_response->status >= 200)
+		begin_body(client, arena, ret_response);
 	return OK;
+}
+
+static struct body_sink *begin_request(struct client *base, struct arena *arena, str head,
+				       enum http_framing framing, uint64_t length)
+{
+	struct h1_client *client = client_of(base);
+
+	h1_sink_init(&client->sink, client->stream, arena, head, framing, length);
+	return &client->sink.sink;
+}
+
+static bool is_untouched(const struct client *base)
+{
+	return client_of(base)->in->len == 0;
+}
+
+static bool is_answer_whole(const struct client *base)
+{
+	return h1_source_is_whole(&client_of(base)->body);
+}
+
+static const struct client_ops h1_client_ops = {
+	.request = begin_request,
+	.read = read_answer,
+	.is_untouched = is_untouched,
+	.is_answer_whole = is_answer_whole,
+};
+
+void h1_client_init(struct h1_client *client, struct stream *stream, struct intake *in)
+{
+	client->client = (struct client) { .ops = &h1_client_ops, .body = &client->body.source };
+	client->stream = stream;
+	client->in = in;
 }

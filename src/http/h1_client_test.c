@@ -83,12 +83,11 @@ static void bench_read(struct bench *bench, size_t i, struct pace gives)
 {
 	wire_open(&bench->wire, str_of(rows[i].input), gives);
 	bench->wire.end = rows[i].end;
-	bench->client = (struct h1_client) { .stream = &bench->wire.stream,
-					     .in = &bench->wire.in,
-					     .limits = &limits,
-					     .shared_fields = bench->shared };
+	h1_client_init(&bench->client, &bench->wire.stream, &bench->wire.in);
+	bench->client.client.limits = &limits;
+	bench->client.client.shared_fields = bench->shared;
 	bench->read =
-		h1_client_read(&bench->client, &bench->wire.arena, rows[i].method, 77, &bench->response);
+		client_read(&bench->client.client, &bench->wire.arena, rows[i].method, 77, &bench->response);
 	memset(bench->shared, '!', sizeof bench->shared);
 	wire_disturb(&bench->wire);
 }
@@ -150,12 +149,14 @@ static void heads_follow_each_other(void **state)
 		bench_read(&bench, 9, PACE(step, 0, 1));
 		assert_int_equal(bench.response.status, 103);
 		assert_int_equal(
-			h1_client_read(&bench.client, &bench.wire.arena, HTTP_GET, 0, &bench.response).kind,
+			client_read(&bench.client.client, &bench.wire.arena, HTTP_GET, 0, &bench.response)
+				.kind,
 			ERROR_NONE);
 		assert_int_equal(bench.response.status, 200);
 		assert_int_equal(bench.response.fields.count, 0);
 		assert_int_equal(
-			h1_client_read(&bench.client, &bench.wire.arena, HTTP_GET, 0, &bench.response).kind,
+			client_read(&bench.client.client, &bench.wire.arena, HTTP_GET, 0, &bench.response)
+				.kind,
 			ERROR_CLOSED);
 		wire_close(&bench.wire);
 	}

@@ -14,15 +14,16 @@ enum { HEAD_USUAL = 512 };
 
 /* Parses what is there; more is read, and parsing goes on, until the head is complete or wrong. */
 static result read_head(struct h1_server *server, struct arena *arena, deadline until,
-			struct h1_request *request)
+			struct server_request *request)
 {
-	struct h1_fields_place place = { server->shared_fields, server->limits->fields };
+	const struct h1_limits *limits = server->server.limits;
+	struct h1_fields_place place = { server->server.shared_fields, limits->fields };
 	struct h1_parser parser = { 0 };
 	enum h1_state state;
 
 	request->head.fields = (struct http_fields) { .at = place.shared, .max = place.max };
 	for (;;) {
-		state = server->in->len ? h1_request_parse(&parser, intake_data(server->in), server->limits,
+		state = server->in->len ? h1_request_parse(&parser, intake_data(server->in), limits,
 							   &request->head, &request->head_len)
 					: H1_MORE;
 		if (state != H1_MORE)
@@ -37,7 +38,7 @@ static result read_head(struct h1_server *server, struct arena *arena, deadline 
 }
 
 /* What was parsed must not point into the intake any more. */
-static void adopt(struct h1_server *server, struct arena *arena, struct h1_request *request, size_t len)
+static void adopt(struct h1_server *server, struct arena *arena, struct server_request *request, size_t len)
 {
 	str bytes = str_slice(intake_data(server->in), 0, len);
 	str kept = arena_str(arena, bytes);
@@ -47,19 +48,56 @@ static void adopt(struct h1_server *server, struct arena *arena, struct h1_reque
 	intake_consume(server->in, bytes.len);
 }
 
-result h1_server_read(struct h1_server *server, struct arena *arena, deadline until,
-		      struct h1_request *ret_request)
+static struct h1_server *server_of(const struct server *server)
 {
+	return (struct h1_server *)(uintptr_t)server;
+}
+
+/* The body is not read here: whoever wants it reads it, and nothing has to where nobody does. */
+static result read_request(struct server *base, struct arena *arena, deadline until,
+			   struct server_request *ret_request)
+{
+	struct h1_server *server = server_of(base);
+	const struct http_request *head = &ret_request->head;
+	enum http_framing framing;
 	result_value read;
 
-	*ret_request = (struct h1_request) { 0 };
+	*ret_request = (struct server_request) { 0 };
 	read = read_head(server, arena, until, ret_request);
 	if (!failed(read) || read.kind == ERROR_MALFORMED)
 		adopt(server, arena, ret_request, failed(read) ? server->in->len : ret_request->head_len);
+	/* Of a head that was not understood nobody can say where its body ends. */
+	framing = failed(read) ? HTTP_UNTIL_CLOSE : head->framing;
+	h1_source_init(&server->body, server->stream, server->in, framing, head->length);
+	h1_source_allow(&server->body, UINT64_MAX, &h1_chunked_limits_usual, arena);
 	return read;
 }
 
-enum http_framing h1_server_framing(const struct http_request *request, const struct http_response *response)
+static bool has_input(const struct server *base)
+{
+	return server_of(base)->in->len;
+}
+
+/* What is in the intake already needs no wait. A chunked body may end there too, but that is known only after
+ * decoding. */
+static bool is_body_here(const struct server *base)
+{
+	const struct h1_server *server = server_of(base);
+
+	return server->body.framing != HTTP_CHUNKED && server->body.left <= server->in->len;
+}
+
+static bool is_body_whole(const struct server *base)
+{
+	return h1_source_is_whole(&server_of(base)->body);
+}
+
+static bool is_client_gone(const struct server *base)
+{
+	return stream_is_hung_up(server_of(base)->stream);
+}
+
+static enum http_framing framing_of(const struct http_request *request, const struct http_response *response)
 {
 	if (response->framing == HTTP_NO_BODY || response->framing == HTTP_LENGTH)
 		return response->framing;
@@ -89,18 +127,38 @@ static str print_response(struct arena *arena, struct http_response *response, s
 	}
 }
 
-void h1_server_respond(struct h1_server *server, struct arena *arena, const struct http_request *request,
-		       struct http_response *response, struct h1_sink *ret_sink)
+static struct body_sink *begin_answer(struct server *base, struct arena *arena,
+				      const struct http_request *request, struct http_response *response)
 {
+	struct h1_server *server = server_of(base);
 	str head = print_response(arena, response, connection_line(request, response));
 	bool is_bodiless = request->method == HTTP_HEAD; /* its head tells of the body that GET would get */
 
-	h1_sink_init(ret_sink, server->stream, arena, head, is_bodiless ? HTTP_NO_BODY : response->framing,
-		     response->length);
+	h1_sink_init(&server->sink, server->stream, arena, head,
+		     is_bodiless ? HTTP_NO_BODY : response->framing, response->length);
+	return &server->sink.sink;
 }
 
-result h1_server_interim(struct h1_server *server, struct arena *arena, struct http_response *response,
-			 deadline until)
+static result send_interim(struct server *base, struct arena *arena, struct http_response *response,
+			   deadline until)
 {
-	return stream_send_all(server->stream, print_response(arena, response, (str) { 0 }), until);
+	return stream_send_all(server_of(base)->stream, print_response(arena, response, (str) { 0 }), until);
+}
+
+static const struct server_ops h1_server_ops = {
+	.read = read_request,
+	.has_input = has_input,
+	.is_body_here = is_body_here,
+	.is_body_whole = is_body_whole,
+	.is_client_gone = is_client_gone,
+	.framing = framing_of,
+	.interim = send_interim,
+	.respond = begin_answer,
+};
+
+void h1_server_init(struct h1_server *server, struct stream *stream, struct intake *in)
+{
+	server->server = (struct server) { .ops = &h1_server_ops, .body = &server->body.source };
+	server->stream = stream;
+	server->in = in;
 }

@@ -16,7 +16,7 @@ struct bench {
 	struct wire wire;
 	struct http_field shared[FIELDS_MAX];
 	struct h1_server server;
-	struct h1_request request;
+	struct server_request request;
 	result_value read;
 };
 
@@ -24,17 +24,16 @@ static void bench_read(struct bench *bench, str input, enum error_kind end, stru
 {
 	wire_open(&bench->wire, input, gives);
 	bench->wire.end = end;
-	bench->server = (struct h1_server) { .stream = &bench->wire.stream,
-					     .in = &bench->wire.in,
-					     .limits = &limits,
-					     .shared_fields = bench->shared };
-	bench->read = h1_server_read(&bench->server, &bench->wire.arena, 77, &bench->request);
+	h1_server_init(&bench->server, &bench->wire.stream, &bench->wire.in);
+	bench->server.server.limits = &limits;
+	bench->server.server.shared_fields = bench->shared;
+	bench->read = server_read(&bench->server.server, &bench->wire.arena, 77, &bench->request);
 	/* Nothing of it may lie where the next connection reads, nor in the worker's array. */
 	memset(bench->shared, '!', sizeof bench->shared);
 	wire_disturb(&bench->wire);
 }
 
-static void put_request(const struct h1_request *request, struct buf *out)
+static void put_request(const struct server_request *request, struct buf *out)
 {
 	const struct http_request *head = &request->head;
 
@@ -183,15 +182,15 @@ static void requests_follow_each_other(void **state)
 
 		bench_read(&bench, input, 0, PACE(step, 0, step));
 		assert_text(bench.request.head.target, "/1");
-		assert_int_equal(h1_server_read(&bench.server, &bench.wire.arena, 0, &bench.request).kind,
+		assert_int_equal(server_read(&bench.server.server, &bench.wire.arena, 0, &bench.request).kind,
 				 ERROR_NONE);
 		assert_text(bench.request.head.target, "/2");
 		assert_int_equal(bench.request.head.fields.count, 2);
-		assert_int_equal(h1_server_read(&bench.server, &bench.wire.arena, 0, &bench.request).kind,
+		assert_int_equal(server_read(&bench.server.server, &bench.wire.arena, 0, &bench.request).kind,
 				 ERROR_NONE);
 		assert_text(bench.request.head.target, "/3");
 		assert_int_equal(bench.request.head.fields.count, 0);
-		assert_int_equal(h1_server_read(&bench.server, &bench.wire.arena, 0, &bench.request).kind,
+		assert_int_equal(server_read(&bench.server.server, &bench.wire.arena, 0, &bench.request).kind,
 				 ERROR_CLOSED);
 		wire_close(&bench.wire);
 	}
@@ -251,16 +250,16 @@ static void check_answer(size_t i, struct pace takes)
 					  .length = answer_rows[i].length,
 					  .keep_alive = answer_rows[i].keep_alive };
 	struct wire wire;
-	struct h1_server server = { .stream = &wire.stream };
-	struct h1_sink sink;
+	struct h1_server server;
+	struct body_sink *sink;
 
 	wire_open(&wire, STR(""), (struct pace) { 0 });
+	h1_server_init(&server, &wire.stream, &wire.in);
 	wire.takes = takes;
-	response.framing = h1_server_framing(&request, &response);
-	h1_server_respond(&server, &wire.arena, &request, &response, &sink);
+	response.framing = server_framing(&server.server, &request, &response);
+	sink = server_respond(&server.server, &wire.arena, &request, &response);
 	assert_int_equal(wire.sends, 0); /* the head waits for the body */
-	assert_int_equal(body_write(&sink.sink, str_of(answer_rows[i].body), (struct pace) { 0 }).kind,
-			 ERROR_NONE);
+	assert_int_equal(body_write(sink, str_of(answer_rows[i].body), (struct pace) { 0 }).kind, ERROR_NONE);
 	assert_text(wire_output(&wire), answer_rows[i].want);
 	wire_close(&wire);
 }
@@ -286,14 +285,15 @@ static void a_long_answer_head_is_printed_whole(void **state)
 					  .framing = HTTP_LENGTH,
 					  .keep_alive = true };
 	struct wire wire;
-	struct h1_server server = { .stream = &wire.stream };
-	struct h1_sink sink;
+	struct h1_server server;
+	struct body_sink *sink;
 
 	(void)state;
 	memset(value, 'v', sizeof value);
 	wire_open(&wire, STR(""), (struct pace) { 0 });
-	h1_server_respond(&server, &wire.arena, &request, &response, &sink);
-	assert_int_equal(body_write(&sink.sink, STR(""), (struct pace) { 0 }).kind, ERROR_NONE);
+	h1_server_init(&server, &wire.stream, &wire.in);
+	sink = server_respond(&server.server, &wire.arena, &request, &response);
+	assert_int_equal(body_write(sink, STR(""), (struct pace) { 0 }).kind, ERROR_NONE);
 	assert_true(str_ends(wire_output(&wire), STR("vvv\r\nContent-Length: 0\r\n\r\n")));
 	assert_in_range(wire.output_len, sizeof value, sizeof value + 64);
 	wire_close(&wire);
@@ -307,19 +307,20 @@ static void an_interim_answer_goes_at_once(void **state)
 	struct http_response leave = { .status = 100 };
 	struct http_response hints = { .status = 103, .fields = { .at = &field, .count = 1, .max = 1 } };
 	struct wire wire;
-	struct h1_server server = { .stream = &wire.stream };
+	struct h1_server server;
 
 	(void)state;
 	wire_open(&wire, STR(""), (struct pace) { 0 });
+	h1_server_init(&server, &wire.stream, &wire.in);
 	wire.takes = PACE(3, 0, 1);
-	assert_int_equal(h1_server_interim(&server, &wire.arena, &leave, 5).kind, ERROR_NONE);
+	assert_int_equal(server_interim(&server.server, &wire.arena, &leave, 5).kind, ERROR_NONE);
 	assert_text(wire_output(&wire), "HTTP/1.1 100 Continue\r\n\r\n");
 	assert_int_equal(wire.send_until, 5);
 	wire.output_len = 0;
-	assert_int_equal(h1_server_interim(&server, &wire.arena, &hints, 5).kind, ERROR_NONE);
+	assert_int_equal(server_interim(&server.server, &wire.arena, &hints, 5).kind, ERROR_NONE);
 	assert_text(wire_output(&wire), "HTTP/1.1 103 Early Hints\r\nLink: </s.css>\r\n\r\n");
 	wire.refusal = ERROR_RESET;
-	assert_int_equal(h1_server_interim(&server, &wire.arena, &leave, 5).kind, ERROR_RESET);
+	assert_int_equal(server_interim(&server.server, &wire.arena, &leave, 5).kind, ERROR_RESET);
 	wire_close(&wire);
 }
 

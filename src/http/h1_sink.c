@@ -20,14 +20,13 @@ void h1_sink_init(struct h1_sink *sink, struct stream *stream, struct arena *are
 		  enum http_framing framing, uint64_t length)
 {
 	/* Member by member: the frame needs no clearing. */
-	sink->sink = (struct body_sink) { .ops = &h1_sink_ops };
+	sink->sink = (struct body_sink) { .ops = &h1_sink_ops, .is_bodiless = framing == HTTP_NO_BODY };
 	sink->stream = stream;
 	sink->arena = arena;
 	sink->framing = framing;
 	sink->held = head;
 	sink->left = framing == HTTP_LENGTH ? length : 0;
 	sink->is_last = false;
-	sink->sent = 0;
 }
 
 static struct h1_sink *sink_of(struct body_sink *sink)
@@ -53,7 +52,7 @@ static result sink_flush_held(struct body_sink *base, deadline until)
 		size_t sent;
 
 		TRY(stream_send(sink->stream, &part, 1, until, &sent));
-		sink->sent += sent;
+		sink->sink.sent += sent;
 		take_front(&sink->held, sent);
 	}
 	return OK;
@@ -156,7 +155,7 @@ static result send_parts(struct h1_sink *sink, struct piece piece, str tail, dea
 		return OK;
 	}
 	TRY(stream_send(sink->stream, parts, count, until, &sent));
-	sink->sent += sent;
+	sink->sink.sent += sent;
 	sent = take_front(&sink->held, sent);
 	*ret_used = sent < content.len ? sent : content.len;
 	sent -= *ret_used;

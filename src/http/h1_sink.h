@@ -20,7 +20,6 @@ struct h1_sink {
 	uint64_t
 		left; /* content bytes that the framing still wants: of the body, or of the chunk under way */
 	bool is_last; /* the last piece is under way */
-	uint64_t sent; /* bytes on the wire, framing included */
 	char frame[2 * H1_CHUNK_HEAD_MAX];
 };
 

@@ -72,7 +72,7 @@ static void check_row(size_t i, struct pace takes)
 		assert_row(str_starts(str_of(rows[i].want), wire_output(&bench.wire)), i, rows[i].name);
 	else
 		assert_text(wire_output(&bench.wire), rows[i].want);
-	assert_int_equal(bench.sink.sent, bench.wire.output_len);
+	assert_int_equal(bench.sink.sink.sent, bench.wire.output_len);
 	wire_close(&bench.wire);
 }
 
@@ -284,7 +284,7 @@ static void a_refusal_is_passed_on(void **state)
 			bench.wire.refuses_at = at;
 			assert_int_equal(body_write(&bench.sink.sink, STR("abcde"), PACE(3)).kind,
 					 refusals[kind]);
-			assert_int_equal(bench.sink.sent, at);
+			assert_int_equal(bench.sink.sink.sent, at);
 			assert_false(bench.sink.sink.is_done);
 			wire_close(&bench.wire);
 		}

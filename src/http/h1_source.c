@@ -17,13 +17,12 @@ void h1_source_init(struct h1_source *source, struct stream *stream, struct inta
 		    enum http_framing framing, uint64_t length)
 {
 	*source = (struct h1_source) {
-		.source.ops = &h1_source_ops,
+		.source = { .ops = &h1_source_ops, .max = UINT64_MAX },
 		.stream = stream,
 		.in = in,
 		.framing = framing,
 		.left = framing == HTTP_LENGTH ? length : 0,
 		.is_ended = framing == HTTP_NO_BODY || (framing == HTTP_LENGTH && length == 0),
-		.max = UINT64_MAX,
 	};
 }
 
@@ -35,7 +34,7 @@ const struct h1_chunked_limits h1_chunked_limits_usual = {
 void h1_source_allow(struct h1_source *source, uint64_t max, const struct h1_chunked_limits *limits,
 		     struct arena *arena)
 {
-	source->max = max;
+	source->source.max = max;
 	source->limits = limits;
 	source->arena = arena;
 	if (source->framing != HTTP_CHUNKED)
@@ -122,7 +121,7 @@ static enum h1_chunked_state decode_step(struct h1_source *source, struct decodi
 		at->write += content.len;
 		at->read += content.len;
 		h1_chunked_used(&source->chunked, content.len);
-		source->received += content.len;
+		source->source.received += content.len;
 	} else if (state == H1_CHUNKED_END) {
 		source->is_ended = true;
 		keep_trailers(source, trailers);
@@ -131,14 +130,14 @@ static enum h1_chunked_state decode_step(struct h1_source *source, struct decodi
 }
 
 /* A chunk counts as a whole as soon as the line that tells its size is read. */
-bool h1_source_is_too_large(const struct h1_source *source)
+static bool is_too_large(const struct h1_source *source)
 {
 	const struct h1_chunked *chunked = &source->chunked;
 
-	if (source->received > source->max)
+	if (source->source.received > source->source.max)
 		return true;
 	return chunked->error == H1_ERROR_NONE && chunked->digits == 0 &&
-	       chunked->left > source->max - source->received;
+	       chunked->left > source->source.max - source->source.received;
 }
 
 /* Decodes what is there. Good content before a malformed chunk is given first; the next call meets that chunk
@@ -179,11 +178,12 @@ static result peek_chunked(struct h1_source *source, deadline until, struct piec
 {
 	if (!source->content && !source->is_ended && source->in->len)
 		TRY(decode(source));
-	while (!source->content && !source->is_ended && !h1_source_is_too_large(source)) {
+	while (!source->content && !source->is_ended && !is_too_large(source)) {
 		TRY(fill(source, until));
 		TRY(decode(source));
 	}
-	if (h1_source_is_too_large(source))
+	source->source.is_too_large = is_too_large(source);
+	if (source->source.is_too_large)
 		return error_make(ERROR_LIMIT, "body larger than allowed");
 	ret_piece->bytes = str_slice(intake_data(source->in), 0, source->content);
 	ret_piece->is_last = source->is_ended;
@@ -226,7 +226,7 @@ static void source_consume(struct body_source *base, size_t n)
 		source->content -= n;
 		return;
 	}
-	source->received += n;
+	source->source.received += n;
 	if (source->framing == HTTP_LENGTH) {
 		source->left -= n;
 		source->is_ended = source->left == 0;

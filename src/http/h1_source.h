@@ -16,10 +16,9 @@ struct h1_source {
 	struct stream *stream;
 	struct intake *in;
 	enum http_framing framing;
-	uint64_t left;          /* HTTP_LENGTH: bytes not consumed yet */
-	size_t content;         /* HTTP_CHUNKED: decoded bytes at the front of the intake */
-	bool is_ended;          /* the end was seen on the wire */
-	uint64_t received, max; /* content bytes, and how many are allowed */
+	uint64_t left;  /* HTTP_LENGTH: bytes not consumed yet */
+	size_t content; /* HTTP_CHUNKED: decoded bytes at the front of the intake */
+	bool is_ended;  /* the end was seen on the wire */
 	struct h1_chunked chunked;
 	const struct h1_chunked_limits *limits;
 	struct arena *arena; /* trailers are copied there */
@@ -36,9 +35,6 @@ extern const struct h1_chunked_limits h1_chunked_limits_usual;
 void h1_source_allow(struct h1_source *source, uint64_t max, const struct h1_chunked_limits *limits,
 		     struct arena *arena);
 /* Bounds. Needed before a chunked body; without it any other body may be of any size. */
-
-bool h1_source_is_too_large(const struct h1_source *source);
-/* An ERROR_LIMIT is its own bound's; otherwise there was no memory to read into. */
 
 static inline bool h1_source_is_whole(const struct h1_source *source)
 /* Everything was read and consumed: the connection can carry another message. */

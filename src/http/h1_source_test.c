@@ -132,7 +132,7 @@ static void check_row(const struct row *row, struct pace gives, struct pace bite
 	if (read.kind != row->want)
 		fail_msg("%s: %s", row->name, error_name(read.kind));
 	assert_text(buf_str(&content), row->content);
-	assert_int_equal(bench.source.received, content.len);
+	assert_int_equal(bench.source.source.received, content.len);
 	if (row->rest)
 		assert_text(wire_rest(&bench.wire, &rest), row->rest);
 	assert_row(h1_source_is_whole(&bench.source) == (row->want == ERROR_NONE), 0, row->name);

@@ -121,7 +121,14 @@ static bool wire_is_readable(const struct stream *stream)
 	return wire->given < wire->input.len;
 }
 
+static bool wire_is_hung_up(const struct stream *stream)
+{
+	(void)stream;
+	return false;
+}
+
 static const struct stream_ops wire_ops = { .is_readable = wire_is_readable,
+					    .is_hung_up = wire_is_hung_up,
 					    .name = "wire",
 					    .fill = wire_fill,
 					    .send = wire_send,

@@ -16,10 +16,6 @@ enum { FIELDS_MAX = 32, REQUESTS_MAX = 16, PACE_MAX = 8 };
 static const struct h1_limits head_limits = {
 	.request_line = 2048, .field = 2048, .name = 128, .head = 8192, .fields = FIELDS_MAX
 };
-static const struct h1_chunked_limits body_limits = {
-	.extension = 64, .trailers = { .field = 256, .name = 64, .head = 512, .fields = 4 }
-};
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void put_fields(struct buf *out, const struct http_fields *fields)
@@ -36,25 +32,24 @@ static void put_fields(struct buf *out, const struct http_fields *fields)
 static bool read_one(struct wire *wire, struct pace bites, struct buf *out)
 {
 	static struct http_field shared[FIELDS_MAX];
-	struct h1_server server = {
-		.stream = &wire->stream, .in = &wire->in, .limits = &head_limits, .shared_fields = shared
-	};
-	struct h1_request request;
-	struct h1_source body;
-	result_value read = h1_server_read(&server, &wire->arena, DEADLINE_NEVER, &request);
+	struct server_request request;
+	struct h1_server server;
+	result_value read;
 
+	h1_server_init(&server, &wire->stream, &wire->in);
+	server.server.limits = &head_limits;
+	server.server.shared_fields = shared;
+	read = server_read(&server.server, &wire->arena, DEADLINE_NEVER, &request);
 	buf_put_u64(out, read.kind * 1000 + request.error);
 	if (failed(read))
 		return false;
 	buf_put(out, request.head.method_text);
 	buf_put(out, request.head.target);
 	put_fields(out, &request.head.fields);
-	h1_source_init(&body, &wire->stream, &wire->in, request.head.framing, request.head.length);
-	h1_source_allow(&body, UINT64_MAX, &body_limits, &wire->arena);
-	read = body_read(&body.source, bites, out);
-	ASSERT(h1_source_is_whole(&body) == !failed(read));
+	read = body_read(server.server.body, bites, out);
+	ASSERT(server_body_is_whole(&server.server) == !failed(read));
 	buf_put_u64(out, read.kind);
-	put_fields(out, &body.source.trailers);
+	put_fields(out, &server.body.source.trailers);
 	return !failed(read);
 }
 

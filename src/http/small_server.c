@@ -34,7 +34,6 @@ struct small_connection {
 	struct small_connection *next, **link;
 	struct intake in;
 	struct h1_server wire;
-	struct h1_source body;
 	struct piece piece; /* that the last small_exchange_read() gave */
 	deadline until;     /* for the request under way */
 	bool is_waiting;    /* for a request, of which nothing has come */
@@ -69,11 +68,12 @@ result small_exchange_read(struct small_exchange *exchange, struct piece *ret_pi
 	if (request->framing == HTTP_LENGTH && request->length > connection->server->options.body)
 		return error_make(ERROR_LIMIT, "the body is too large");
 	if (request->expects_continue && !connection->in.len)
-		TRY(h1_server_interim(&connection->wire, exchange->arena, &leave, patience_of(connection)));
+		TRY(server_interim(&connection->wire.server, exchange->arena, &leave,
+				   patience_of(connection)));
 	exchange->request->expects_continue = false;
-	body_consume(&connection->body.source, connection->piece.bytes.len);
+	body_consume(&connection->wire.body.source, connection->piece.bytes.len);
 	connection->piece = (struct piece) { 0 };
-	TRY(body_peek(&connection->body.source, patience_of(connection), ret_piece));
+	TRY(body_peek(&connection->wire.body.source, patience_of(connection), ret_piece));
 	connection->piece = *ret_piece;
 	return OK;
 }
@@ -83,21 +83,22 @@ void small_exchange_begin(struct small_exchange *exchange, struct http_response 
 {
 	struct small_connection *connection = exchange->connection;
 
-	body_consume(&connection->body.source, connection->piece.bytes.len);
+	body_consume(&connection->wire.body.source, connection->piece.bytes.len);
 	connection->piece = (struct piece) { 0 };
 	if (response->framing == HTTP_CHUNKED)
-		response->framing = h1_server_framing(exchange->request, response);
-	connection->must_linger = !h1_source_is_whole(&connection->body);
+		response->framing = server_framing(&connection->wire.server, exchange->request, response);
+	connection->must_linger = !server_body_is_whole(&connection->wire.server);
 	exchange->keep_alive = exchange->request->keep_alive && response->framing != HTTP_UNTIL_CLOSE &&
 			       !connection->must_linger && !connection->server->is_finishing;
 	exchange->has_begun = true;
 	response->keep_alive = exchange->keep_alive;
-	h1_server_respond(&connection->wire, exchange->arena, exchange->request, response, &exchange->sink);
+	exchange->sink =
+		server_respond(&connection->wire.server, exchange->arena, exchange->request, response);
 }
 
 result small_exchange_send(struct small_exchange *exchange, str bytes, bool is_last)
 {
-	struct body_sink *sink = &exchange->sink.sink;
+	struct body_sink *sink = exchange->sink;
 
 	while (is_last ? !sink->is_done : bytes.len > 0) {
 		struct piece piece = { .bytes = bytes, .is_last = is_last };
@@ -118,35 +119,24 @@ result small_exchange_answer(struct small_exchange *exchange, struct http_respon
 }
 
 /* A head that breaks the rules is told so, and nothing behind it is looked at. */
-static result refuse(struct small_exchange *exchange, const struct h1_request *head)
+static result refuse(struct small_exchange *exchange, const struct server_request *head)
 {
 	struct http_response response = { .status = h1_error_status(head->error) };
 
-	h1_source_init(exchange->body, exchange->connection->wire.stream, &exchange->connection->in,
-		       HTTP_UNTIL_CLOSE, 0);
 	return small_exchange_answer(exchange, &response, (str) { 0 });
-}
-
-static void read_body_begin(struct small_connection *connection, const struct http_request *request,
-			    struct arena *arena)
-{
-	h1_source_init(&connection->body, connection->wire.stream, &connection->in, request->framing,
-		       request->length);
-	h1_source_allow(&connection->body, connection->server->options.body, &h1_chunked_limits_usual, arena);
-	connection->piece = (struct piece) { 0 };
 }
 
 /* One request. *ret_keep: whether another may follow. */
 static result serve_one(struct small_connection *connection, struct arena *arena, bool *ret_keep)
 {
 	struct small_server *server = connection->server;
-	struct h1_request head = { 0 };
+	struct server_request head = { 0 };
 	struct small_exchange exchange = {
 		.owner = server->options.owner,
 		.fiber = connection->fiber,
 		.arena = arena,
 		.request = &head.head,
-		.body = &connection->body,
+		.body = &connection->wire.body.source,
 		.connection = connection,
 	};
 	result_value read;
@@ -154,13 +144,14 @@ static result serve_one(struct small_connection *connection, struct arena *arena
 	*ret_keep = false;
 	connection->is_waiting = !connection->in.len;
 	connection->until = DEADLINE_NEVER;
-	read = h1_server_read(&connection->wire, arena, patience_of(connection), &head);
+	read = server_read(&connection->wire.server, arena, patience_of(connection), &head);
 	connection->is_waiting = false;
 	connection->until = deadline_after(loop_now(server->loop), server->options.whole);
 	if (read.kind == ERROR_MALFORMED)
 		return refuse(&exchange, &head);
 	TRY(read);
-	read_body_begin(connection, &head.head, arena);
+	exchange.body->max = server->options.body;
+	connection->piece = (struct piece) { 0 };
 	connection->has_served = true;
 	TRY(server->options.serve(&exchange));
 	ASSERT(exchange.has_begun);
@@ -191,10 +182,9 @@ static void connection_run(struct fiber *self, void *argument)
 
 	connection->fiber = self;
 	intake_init(&connection->in, server->scratch);
-	connection->wire = (struct h1_server) { .stream = &connection->socket.stream,
-						.in = &connection->in,
-						.limits = server->options.limits,
-						.shared_fields = server->fields };
+	h1_server_init(&connection->wire, &connection->socket.stream, &connection->in);
+	connection->wire.server.limits = server->options.limits;
+	connection->wire.server.shared_fields = server->fields;
 	while (keep) {
 		struct arena arena;
 

@@ -24,8 +24,8 @@ struct small_exchange {
 	struct fiber *fiber;
 	struct arena *arena; /* 4 MiB, gone with the exchange */
 	struct http_request *request;
-	struct h1_source *body; /* by small_exchange_read() */
-	struct h1_sink sink;    /* after small_exchange_begin() */
+	struct body_source *body; /* by small_exchange_read() */
+	struct body_sink *sink;   /* after small_exchange_begin() */
 	struct small_connection *connection;
 	bool has_begun;  /* the answer's head was made */
 	bool keep_alive; /* what the head says */

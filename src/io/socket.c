@@ -128,6 +128,11 @@ static bool socket_stream_is_readable(const struct stream *stream)
 	return socket_is_readable(SOCKET_OF(stream, stream));
 }
 
+static bool socket_stream_is_hung_up(const struct stream *stream)
+{
+	return socket_is_hung_up(SOCKET_OF(stream, stream));
+}
+
 /* A socket that the peer has reset cannot be shut down any more, which is not worse than what it is. */
 static result socket_shut(struct stream *stream)
 {
@@ -166,6 +171,7 @@ static const struct stream_ops socket_ops = {
 	.fill = socket_fill,
 	.send = socket_send,
 	.is_readable = socket_stream_is_readable,
+	.is_hung_up = socket_stream_is_hung_up,
 	.shut = socket_shut,
 	.close = socket_close,
 };

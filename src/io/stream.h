@@ -28,6 +28,7 @@ struct stream_ops {
 	result (*send)(struct stream *stream, const struct iovec *parts, size_t count, deadline until,
 		       size_t *ret_sent);
 	bool (*is_readable)(const struct stream *stream);
+	bool (*is_hung_up)(const struct stream *stream);
 	result (*shut)(struct stream *stream);
 	void (*close)(struct stream *stream);
 };
@@ -58,6 +59,12 @@ static inline bool stream_is_readable(const struct stream *stream)
  * holds itself. For a TLS stream they may turn out to be no content. Never yields. */
 {
 	return stream->ops->is_readable(stream);
+}
+
+static inline bool stream_is_hung_up(const struct stream *stream)
+/* The peer sends no more, or has gone: what it sent before may still be unread. Never yields. */
+{
+	return stream->ops->is_hung_up(stream);
 }
 
 static inline result stream_shut(struct stream *stream)

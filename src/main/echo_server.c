@@ -47,7 +47,7 @@ static result read_body(struct small_exchange *exchange, struct echo_request *re
 /* The answer's body comes from the answer itself, a piece at a time. */
 static result send_body(struct small_exchange *exchange, struct echo_answer *answer)
 {
-	struct body_sink *sink = &exchange->sink.sink;
+	struct body_sink *sink = exchange->sink;
 	size_t used = 0;
 
 	while (!sink->is_done) {
@@ -70,7 +70,7 @@ static result serve(struct small_exchange *exchange)
 	TRY(read_body(exchange, &request));
 	TRY(echo_answer_make(&request, exchange->fiber, server->loop, &answer));
 	small_exchange_begin(exchange, &answer.response);
-	answer.is_headless = exchange->sink.framing == HTTP_NO_BODY;
+	answer.is_headless = exchange->sink->is_bodiless;
 	return send_body(exchange, &answer);
 }
 

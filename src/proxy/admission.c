@@ -171,7 +171,7 @@ enum reason admission_check(struct exchange *x)
 	if (goes_round(&head->fields))
 		return REASON_LOOP;
 	remove_what_ends_here(x);
-	if (head->framing == HTTP_LENGTH && head->length > x->body.max)
+	if (head->framing == HTTP_LENGTH && head->length > x->server->body->max)
 		return REASON_BODY_TOO_LARGE;
 	return REASON_NONE;
 }

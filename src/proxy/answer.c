@@ -140,7 +140,7 @@ static bool is_rest_small(const struct exchange *x)
 {
 	const struct http_request *head = &x->request.head;
 
-	if (h1_source_is_whole(&x->body))
+	if (server_body_is_whole(x->server))
 		return true;
 	return head->framing == HTTP_LENGTH && head->length <= SMALL_BODY && !head->expects_continue;
 }
@@ -155,13 +155,13 @@ static bool may_keep(const struct exchange *x, enum reason reason)
 	       !x->session->connection->door->is_closing && is_rest_small(x);
 }
 
-static result send_text(struct exchange *x, struct h1_sink *sink, str body)
+static result send_text(struct exchange *x, struct body_sink *sink, str body)
 {
-	while (!sink->sink.is_done) {
+	while (!sink->is_done) {
 		struct piece piece = { .bytes = body, .is_last = true };
 		size_t used;
 
-		TRY(sink_send(&sink->sink, piece, exchange_patience(x), &used));
+		TRY(sink_send(sink, piece, exchange_patience(x), &used));
 		body = str_skip(body, used);
 	}
 	return OK;
@@ -170,7 +170,7 @@ static result send_text(struct exchange *x, struct h1_sink *sink, str body)
 void answer_send(struct exchange *x, enum reason reason)
 {
 	struct http_response response;
-	struct h1_sink sink;
+	struct body_sink *sink;
 	str body;
 
 	/* Nobody is there to read: its body ended too early, or it takes nothing. */
@@ -189,10 +189,8 @@ void answer_send(struct exchange *x, enum reason reason)
 	response.length = body.len;
 	x->has_answer = true;
 	x->status = response.status;
-	h1_server_respond(&x->session->server, &x->arena, &x->request.head, &response, &sink);
-	if (sink.framing == HTTP_NO_BODY)
-		body = (str) { 0 };
-	if (failed(send_text(x, &sink, body)))
+	sink = server_respond(x->server, &x->arena, &x->request.head, &response);
+	if (failed(send_text(x, sink, sink->is_bodiless ? (str) { 0 } : body)))
 		x->is_client_gone = true;
-	x->sent = sink.sent;
+	x->sent = sink->sent;
 }

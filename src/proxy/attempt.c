@@ -10,8 +10,6 @@
  */
 #include "proxy/attempt.h"
 
-#include "http/h1_client.h"
-
 enum {
 	INTERIM_MAX = 16,
 	HEAD_COSTS_MAX = 512 * 1024, /* read, and printed for the client */
@@ -89,8 +87,7 @@ static enum reason connect_endpoint(struct forward *f)
 /* To the client, ahead of the answer that is still to come. */
 static result send_interim(struct exchange *x, struct http_response *interim)
 {
-	return h1_server_interim(&x->session->server, &x->arena, interim,
-				 deadline_min(x->until, exchange_patience(x)));
+	return server_interim(x->server, &x->arena, interim, deadline_min(x->until, exchange_patience(x)));
 }
 
 /* A client that waits for leave to send its body gets it from the gateway, once (RFC 9110 section 10.1.1). */
@@ -98,7 +95,7 @@ static result give_leave(struct exchange *x)
 {
 	struct http_response leave = { .status = 100 };
 
-	if (!x->request.head.expects_continue || x->session->in.len)
+	if (!x->request.head.expects_continue || server_has_input(x->server))
 		return OK;
 	x->request.head.expects_continue = false;
 	return send_interim(x, &leave);
@@ -107,13 +104,12 @@ static result give_leave(struct exchange *x)
 static enum reason send_request(struct forward *f)
 {
 	struct exchange *x = f->exchange;
-	struct stream *to = &f->connection->socket.stream;
 
 	if (x->request.head.framing != HTTP_NO_BODY && failed(give_leave(x)))
 		return fail(f, FAILURE_FINAL, REASON_CLIENT_ABORTED);
 	/* The requests that came in one turn of the loop are all read before the first is sent. */
 	fiber_step_aside(x->session->fiber);
-	upload_start(&f->upload, x, to, f->head, f->body, x->timeouts->idle);
+	upload_start(&f->upload, x, f->connection->client, f->head, f->body, x->timeouts->idle);
 	if (!upload_has_failed(&f->upload))
 		return REASON_NONE;
 	switch (f->upload.error.kind) {
@@ -155,18 +151,15 @@ static deadline answer_deadline(const struct forward *f)
 static result read_one_head(struct forward *f, struct http_response *response)
 {
 	struct exchange *x = f->exchange;
-	struct h1_client client = {
-		.stream = &f->connection->socket.stream,
-		.in = &f->connection->in,
-		.limits = &response_limits,
-		.shared_fields = x->worker->response_fields,
-	};
+	struct client *client = f->connection->client;
 	result_value read;
 	deadline until;
 
+	client->limits = &response_limits;
+	client->shared_fields = x->worker->response_fields;
 	do {
 		until = answer_deadline(f);
-		read = h1_client_read(&client, &x->arena, x->request.head.method, until, response);
+		read = client_read(client, &x->arena, x->request.head.method, until, response);
 	} while (read.kind == ERROR_TIMEOUT && answer_deadline(f) > until);
 	return read;
 }
@@ -189,9 +182,9 @@ static result read_answer(struct forward *f)
 /* It closed without a byte of an answer. */
 static enum reason silent_failure(struct forward *f)
 {
-	if (f->has_begun || f->connection->in.len)
+	if (f->has_begun || !client_is_untouched(f->connection->client))
 		return fail(f, FAILURE_FINAL, REASON_UPSTREAM_CLOSED);
-	if (f->connection->is_reused && f->upload.sink.sent == 0)
+	if (f->connection->is_reused && f->upload.sink->sent == 0)
 		return fail(f, FAILURE_STALE, REASON_UPSTREAM_RESET);
 	return fail(f, FAILURE_SILENT, REASON_UPSTREAM_RESET);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "http/h1_server.h"
 #include "proxy/door.h"
 #include "proxy/exchange.h"
 #include "proxy/introduction.h"
@@ -65,7 +66,7 @@ static void connection_leave(struct connection *connection)
 static void connection_close(struct connection *connection)
 {
 	connection_leave(connection);
-	stream_close(&connection->socket.stream);
+	stream_close(connection->stream);
 }
 
 /* For answers that the client must be able to read although it is still sending. */
@@ -103,8 +104,8 @@ static void on_client_busy(struct socket *socket)
 {
 	struct connection *connection = connection_of(socket);
 
-	if (socket_is_hung_up(socket) && connection->exchange)
-		exchange_client_gone(connection->exchange);
+	if (socket_is_hung_up(socket) && connection->server)
+		server_gone(connection->server);
 }
 
 /* The fiber has it now: the idle timer is off, and the watch only listens for the client going. */
@@ -113,11 +114,6 @@ static void session_begin(struct session *session, struct fiber *fiber, struct c
 	struct worker *worker = connection->door->worker;
 
 	*session = (struct session) { .connection = connection, .worker = worker, .fiber = fiber };
-	intake_init(&session->in, &worker->scratch);
-	session->server = (struct h1_server) {
-		.stream = &connection->socket.stream,
-		.in = &session->in,
-	};
 	connection->fiber = fiber;
 	count_active(connection, 1);
 	socket_set_watch(&connection->socket, on_client_busy);
@@ -126,7 +122,7 @@ static void session_begin(struct session *session, struct fiber *fiber, struct c
 
 static bool has_more(const struct session *session)
 {
-	return session->in.len || socket_is_readable(&session->connection->socket);
+	return server_has_input(session->server) || stream_is_readable(session->connection->stream);
 }
 
 /* Answers that need no upstream may never park, and whoever sends requests faster than they are answered
@@ -137,13 +133,10 @@ static bool give_way(struct session *session)
 }
 
 /* Serves while requests are there to be read. */
-static enum exchange_end serve(struct session *session)
+static enum exchange_end serve_requests(struct session *session)
 {
-	enum exchange_end end;
+	enum exchange_end end = exchange_run(session);
 
-	if (failed(introduction_read(session)))
-		return EXCHANGE_CLOSE;
-	end = exchange_run(session);
 	for (unsigned served = 1; end == EXCHANGE_KEEP && has_more(session); served++) {
 		if (served % IN_A_ROW == 0 && !give_way(session))
 			return EXCHANGE_CLOSE;
@@ -152,8 +145,26 @@ static enum exchange_end serve(struct session *session)
 	return end;
 }
 
-/* The body of the fiber. The intake is let go before the loop has the connection again: idle costs no buffer.
- */
+/* The intake is let go before the loop has the connection again: idle costs no buffer. */
+static enum exchange_end serve(struct session *session)
+{
+	struct connection *connection = session->connection;
+	enum exchange_end end = EXCHANGE_CLOSE;
+	struct h1_server server;
+	struct intake in;
+
+	intake_init(&in, &session->worker->scratch);
+	h1_server_init(&server, connection->stream, &in);
+	if (!failed(introduction_read(session, &in))) {
+		session->server = connection->server = &server.server;
+		end = serve_requests(session);
+		connection->server = NULL;
+	}
+	intake_fini(&in);
+	return end;
+}
+
+/* The body of the fiber. */
 static void connection_run(struct fiber *self, void *argument)
 {
 	struct connection *connection = argument;
@@ -162,7 +173,6 @@ static void connection_run(struct fiber *self, void *argument)
 
 	session_begin(&session, self, connection);
 	end = serve(&session);
-	intake_fini(&session.in);
 	connection->fiber = NULL;
 	count_active(connection, -1);
 	if (end == EXCHANGE_KEEP && (!connection->door->is_closing || connection->door->is_patient))
@@ -202,6 +212,7 @@ static void connection_enter(struct connection *connection, struct door *door, c
 	struct worker *worker = door->worker;
 
 	connection->socket.release = connection_release;
+	connection->stream = &connection->socket.stream;
 	connection->door = door;
 	connection->is_introduced = !door->snapshot->config->proxy_protocol;
 	set_peer(connection, peer);

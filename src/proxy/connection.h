@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "http/h1_server.h"
+#include "http/server.h"
 #include "io/socket.h"
 #include "proxy/door.h"
 
@@ -20,12 +20,13 @@ enum { CLIENT_IP_MAX = 46 };
 struct exchange;
 
 struct connection {
-	struct socket socket; /* first */
+	struct socket socket;  /* first */
+	struct stream *stream; /* what is read and written: the socket's */
 	struct timer idle;
 	struct connection *next, **link; /* among its door's */
 	struct door *door;
-	struct fiber *fiber;       /* at work on it; NULL: idle */
-	struct exchange *exchange; /* under way; told when the client goes */
+	struct fiber *fiber;   /* at work on it; NULL: idle */
+	struct server *server; /* what it serves by; told when the client goes */
 	uint64_t requests;
 	struct address peer; /* who is at the other end, by PROXY protocol if the listener wants it */
 	uint8_t ip_len;
@@ -34,13 +35,12 @@ struct connection {
 	char ip[CLIENT_IP_MAX];
 };
 
-/* A connection at work: what its fiber needs beside it. */
+/* A fiber at work for a client: what an exchange has from it. */
 struct session {
 	struct connection *connection;
 	struct worker *worker;
 	struct fiber *fiber;
-	struct intake in;
-	struct h1_server server;
+	struct server *server;
 };
 
 static inline const struct listener_limits *connection_limits(const struct connection *connection)

@@ -73,6 +73,26 @@ static void attach(struct exchange *x, struct session *session)
 	generation_enter(x->generation);
 }
 
+/* From the loop: what is under way is cancelled. */
+static void on_client_gone(void *owner)
+{
+	struct exchange *x = owner;
+
+	x->is_client_gone = true;
+	fiber_cancel(x->session->fiber);
+}
+
+static void server_begin(struct exchange *x)
+{
+	struct server *server = x->session->server;
+
+	x->server = server;
+	server->limits = &x->listener->h1;
+	server->shared_fields = x->generation->request_fields;
+	server->owner = x;
+	server->on_gone = on_client_gone;
+}
+
 static void exchange_begin(struct exchange *x, struct session *session)
 {
 	struct worker *worker = session->worker;
@@ -84,30 +104,19 @@ static void exchange_begin(struct exchange *x, struct session *session)
 		.until = DEADLINE_NEVER,
 	};
 	attach(x, session);
-	session->server.limits = &x->listener->h1;
-	session->server.shared_fields = x->generation->request_fields;
+	server_begin(x);
 	arena_init(&x->arena, &worker->blocks, ARENA_MAX);
 	view_begin(x);
-	connection->exchange = x;
 	metrics_begin_exchange(worker->metrics);
 	connection->requests++;
 }
 
-void exchange_client_gone(struct exchange *x)
-{
-	x->is_client_gone = true;
-	fiber_cancel(x->session->fiber);
-}
-
-/* The body is not read here: whoever wants it reads it, and nothing has to where nobody does. */
 static void body_begin(struct exchange *x)
 {
 	const struct listener_limits *limits = exchange_limits(x);
 	const struct http_request *head = &x->request.head;
 
-	h1_source_init(&x->body, &x->session->connection->socket.stream, &x->session->in, head->framing,
-		       head->length);
-	h1_source_allow(&x->body, limits->body, &h1_chunked_limits_usual, &x->arena);
+	x->server->body->max = limits->body;
 	x->client_fields = head->fields.count;
 	x->keep_alive = head->keep_alive &&
 			(!limits->requests_per_connection ||
@@ -129,10 +138,10 @@ static enum reason refuse_head(struct exchange *x)
 static enum reason read_request(struct exchange *x, bool *ret_is_empty)
 {
 	deadline until = deadline_after(x->began, exchange_limits(x)->header_timeout);
-	result_value read = h1_server_read(&x->session->server, &x->arena, until, &x->request);
+	result_value read = server_read(x->server, &x->arena, until, &x->request);
 
 	*ret_is_empty = failed(read) && read.kind != ERROR_MALFORMED && read.kind != ERROR_LIMIT &&
-			x->session->in.len == 0;
+			!server_has_input(x->server);
 	if (!failed(read)) {
 		body_begin(x);
 		return REASON_NONE;
@@ -167,8 +176,10 @@ static enum reason admit(struct exchange *x)
 /* What policies have narrowed holds from here on; time, while they run already. */
 static void narrow(struct exchange *x)
 {
-	if (x->view.body_max < x->body.max)
-		x->body.max = x->view.body_max;
+	struct body_source *body = x->server->body;
+
+	if (x->view.body_max < body->max)
+		body->max = x->view.body_max;
 	if (x->view.total_timeout)
 		x->until = deadline_min(x->until, deadline_after(x->began, x->view.total_timeout));
 }
@@ -176,8 +187,7 @@ static void narrow(struct exchange *x)
 result exchange_before_wait(struct exchange *x)
 {
 	narrow(x);
-	if (socket_is_hung_up(
-		    &x->session->connection->socket)) { /* with its request: nobody will be told again */
+	if (server_client_is_gone(x->server)) { /* with its request: nobody will be told again */
 		x->is_client_gone = true;
 		return error_make(ERROR_CANCELLED, "the client is gone");
 	}
@@ -234,7 +244,7 @@ static void write_log(struct exchange *x, enum reason reason)
 		.reason = reason,
 		.reported = x->view.reported,
 		.attempts = x->attempts,
-		.request_bytes = x->request.head_len + x->body.received,
+		.request_bytes = x->request.head_len + x->server->body->received,
 		.response_bytes = x->sent,
 		.time_taken = now - x->began,
 		.upstream_time = x->first_byte ? x->first_byte - x->began : -1,
@@ -264,10 +274,10 @@ static bool skip_rest_of_body(struct exchange *x)
 	struct piece piece = { 0 };
 	deadline until = exchange_patience(x); /* for all of it: nobody may hold a fiber by dripping */
 
-	while (!h1_source_is_whole(&x->body)) {
-		if (failed(body_peek(&x->body.source, until, &piece)))
+	while (!server_body_is_whole(x->server)) {
+		if (failed(body_peek(x->server->body, until, &piece)))
 			return false;
-		body_consume(&x->body.source, piece.bytes.len);
+		body_consume(x->server->body, piece.bytes.len);
 	}
 	return true;
 }
@@ -289,7 +299,7 @@ static enum exchange_end exchange_finish(struct exchange *x)
 {
 	enum exchange_end end = end_of(x);
 
-	x->session->connection->exchange = NULL;
+	x->server->on_gone = NULL;
 	metrics_end_exchange(x->worker->metrics);
 	encoder_give(&x->encoder);
 	mirror_drop(x);

@@ -31,9 +31,9 @@ struct exchange {
 	struct arena arena;
 	deadline began; /* when its first bytes could be read */
 	wall_time began_wall;
-	deadline until; /* for all of it */
-	struct h1_request request;
-	struct h1_source body;       /* the client's */
+	deadline until;        /* for all of it */
+	struct server *server; /* the session's: what the client speaks by */
+	struct server_request request;
 	struct encoder *encoder;     /* at work on the answer; NULL: none */
 	struct mirror_copy *mirrors; /* that have not left yet */
 	const struct target *target; /* NULL: not routed */
@@ -72,9 +72,6 @@ result exchange_before_wait(struct exchange *x);
 
 result exchange_sleep(void *self, struct view *view, duration time);
 /* effects.sleep. Yields. OK when the time has passed, or all that the exchange has; ERROR_CANCELLED. */
-
-void exchange_client_gone(struct exchange *exchange);
-/* From the loop: the client has hung up. What is under way is cancelled. */
 
 str exchange_token(struct exchange *x);
 /* 32 hexadecimal digits at random, in its arena. */

@@ -6,7 +6,6 @@
 #include "proxy/fetch.h"
 
 #include "codec/h1_print.h"
-#include "http/h1_client.h"
 #include "http/h1_head.h"
 #include "proxy/destination.h"
 #include "proxy/exchange.h"
@@ -56,25 +55,31 @@ static result connect_endpoint(struct fetch_call *call, const struct upstream_tr
 
 static result send_request(struct fetch_call *call)
 {
-	struct stream *to = &call->connection->socket.stream;
+	enum http_framing framing = call->body.len ? HTTP_LENGTH : HTTP_NO_BODY;
+	struct body_sink *sink =
+		client_request(call->connection->client, call->arena, call->head, framing, call->body.len);
+	str rest = call->body;
 
-	TRY(stream_send_all(to, call->head, call->until));
-	return stream_send_all(to, call->body, call->until);
+	while (!sink->is_done) {
+		struct piece piece = { .bytes = rest, .is_last = true };
+		size_t used;
+
+		TRY(sink_send(sink, piece, call->until, &used));
+		rest = str_skip(rest, used);
+	}
+	return OK;
 }
 
 static result read_head(struct fetch_call *call, struct http_response *response)
 {
-	struct h1_client client = {
-		.stream = &call->connection->socket.stream,
-		.in = &call->connection->in,
-		.limits = &answer_limits,
-		.shared_fields = call->worker->response_fields,
-	};
+	struct client *client = call->connection->client;
 
+	client->limits = &answer_limits;
+	client->shared_fields = call->worker->response_fields;
 	for (unsigned heads = 0; heads <= INTERIM_MAX; heads++) {
 		if (arena_left(call->arena) < 2 * HEAD_MAX)
 			return error_make(ERROR_LIMIT, "no memory is left for an answer's head");
-		TRY(h1_client_read(&client, call->arena, call->method, call->until, response));
+		TRY(client_read(client, call->arena, call->method, call->until, response));
 		if (response->status >= 200)
 			return OK;
 	}
@@ -99,7 +104,8 @@ static void end_load(struct fetch_call *call)
 /* Before it a kept connection has died unseen, and not a byte came back. */
 static bool was_stale(const struct fetch_call *call, result_value why)
 {
-	return call->connection && call->connection->is_reused && !call->connection->in.len &&
+	return call->connection && call->connection->is_reused &&
+	       client_is_untouched(call->connection->client) &&
 	       (why.kind == ERROR_CLOSED || why.kind == ERROR_RESET) &&
 	       http_method_is_idempotent(call->method);
 }
@@ -123,21 +129,18 @@ static result ask_until_answered(struct fetch_call *call, struct http_response *
 
 /* ---- the body ---- */
 
-static bool read_body(struct fetch_call *call, const struct http_response *response)
+static bool read_body(struct fetch_call *call)
 {
-	struct h1_source source;
+	struct client *client = call->connection->client;
 	struct piece piece = { 0 };
 
-	h1_source_init(&source, &call->connection->socket.stream, &call->connection->in, response->framing,
-		       response->length);
-	h1_source_allow(&source, UINT64_MAX, &h1_chunked_limits_usual, call->arena);
 	while (!piece.is_last) {
-		if (failed(body_peek(&source.source, call->until, &piece)) ||
+		if (failed(body_peek(client->body, call->until, &piece)) ||
 		    (piece.bytes.len && !call->take(call->self, piece.bytes)))
 			return false;
-		body_consume(&source.source, piece.bytes.len);
+		body_consume(client->body, piece.bytes.len);
 	}
-	return h1_source_is_whole(&source);
+	return client_answer_is_whole(client);
 }
 
 static void give_back(struct fetch_call *call, bool is_clean)
@@ -154,7 +157,7 @@ result fetch_run(struct fetch_call *call, struct http_response *ret_response, bo
 {
 	result_value asked = ask_until_answered(call, ret_response);
 
-	*ret_is_whole = !failed(asked) && read_body(call, ret_response);
+	*ret_is_whole = !failed(asked) && read_body(call);
 	give_back(call,
 		  *ret_is_whole && ret_response->keep_alive && ret_response->framing != HTTP_UNTIL_CLOSE);
 	return asked;

@@ -8,7 +8,6 @@
  */
 #pragma once
 
-#include "http/h1_source.h"
 #include "policy/policy.h"
 #include "proxy/worker.h"
 

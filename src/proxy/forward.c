@@ -76,7 +76,7 @@ static bool is_within_bounds(struct forward *f)
 /* Without a replay only a body of which nothing was read is whole still. */
 static bool can_send_again(struct forward *f)
 {
-	return f->replay ? !f->replay->is_lost : f->exchange->body.received == 0;
+	return f->replay ? !f->replay->is_lost : f->exchange->server->body->received == 0;
 }
 
 /* Retry-After is honoured: a second at most is waited for, anything longer is the client's to wait (RFC 9110
@@ -132,9 +132,9 @@ static struct body_source *clients_body(struct exchange *x)
 	struct managed_source *source;
 
 	if (x->request.head.framing != HTTP_CHUNKED || !managed->count)
-		return &x->body.source;
+		return x->server->body;
 	source = ARENA_NEW(&x->arena, struct managed_source);
-	managed_source_init(source, &x->body.source, managed);
+	managed_source_init(source, x->server->body, managed);
 	return &source->source;
 }
 

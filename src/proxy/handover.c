@@ -74,18 +74,6 @@ static result prepare_for_client(struct forward *f, struct body_source *body)
 	return OK;
 }
 
-static void source_init(const struct forward *f, struct h1_source *source)
-{
-	static const struct h1_chunked_limits limits = {
-		.extension = 16 * 1024,
-		.trailers = { .field = 8 * 1024, .name = 256, .head = 32 * 1024, .fields = 32 },
-	};
-
-	h1_source_init(source, &f->connection->socket.stream, &f->connection->in, f->response.framing,
-		       f->response.length);
-	h1_source_allow(source, UINT64_MAX, &limits, &f->exchange->arena);
-}
-
 static enum reason broken_off(const struct forward *f, enum relay_end end, result_value error)
 {
 	const struct exchange *x = f->exchange;
@@ -104,39 +92,38 @@ enum reason handover_answer(struct forward *f)
 {
 	struct exchange *x = f->exchange;
 	struct http_response head;
-	struct h1_source body;
-	struct h1_sink sink;
+	struct client *client = f->connection->client;
+	struct body_sink *sink;
 	struct relay relay;
 	enum relay_end end;
 	result_value error;
 
-	source_init(f, &body);
 	mirror_leave(x, false, false);
-	if (failed(prepare_for_client(f, &body.source)))
+	if (failed(prepare_for_client(f, client->body)))
 		return REASON_OVERLOADED;
 	head = f->response;
-	head.framing = h1_server_framing(&x->request.head, &head);
+	head.framing = server_framing(x->server, &x->request.head, &head);
 	head.keep_alive = x->keep_alive = may_keep_client(f, head.framing);
-	h1_server_respond(&x->session->server, &x->arena, &x->request.head, &head, &sink);
+	sink = server_respond(x->server, &x->arena, &x->request.head, &head);
 	x->has_answer = true;
 	x->status = head.status;
 	relay = (struct relay) { .loop = x->worker->loop,
 				 .from = x->view.response_body,
-				 .to = &sink.sink,
+				 .to = sink,
 				 .from_idle = x->timeouts->idle,
 				 .to_idle = exchange_limits(x)->body_timeout,
 				 .until = x->until };
 	end = relay_run(&relay, &error);
-	x->sent = sink.sent;
+	x->sent = sink->sent;
 	/* The connection is reusable only if its bytes end where the message does. */
-	f->is_answer_whole = end == RELAY_DONE && h1_source_is_whole(&body);
+	f->is_answer_whole = end == RELAY_DONE && client_answer_is_whole(client);
 	if (end == RELAY_DONE)
 		return REASON_NONE;
 	x->keep_alive = false;
 	/* The head waits for the first piece: while not a byte has left, the gateway may still answer itself.
 	 * A length or chunk that is missing tells the client that it is cut short; an answer that runs until
 	 * close needs a reset for that (RFC 9112 section 8). */
-	x->has_answer = sink.sent > 0;
+	x->has_answer = sink->sent > 0;
 	x->is_cut_short = x->has_answer && head.framing == HTTP_UNTIL_CLOSE;
 	return broken_off(f, end, error);
 }

@@ -10,18 +10,18 @@
 
 #include "codec/proxy_protocol.h"
 
-static result read_header(struct session *session, struct proxy_header *ret_header)
+static result read_header(struct session *session, struct intake *in, struct proxy_header *ret_header)
 {
 	duration patience = connection_limits(session->connection)->header_timeout;
 	deadline until = deadline_after(loop_now(session->worker->loop), patience);
 	enum proxy_state state;
 	size_t len;
 
-	while ((state = proxy_header_parse(intake_data(&session->in), ret_header, &len)) == PROXY_MORE)
-		TRY(stream_fill(&session->connection->socket.stream, &session->in, until));
+	while ((state = proxy_header_parse(intake_data(in), ret_header, &len)) == PROXY_MORE)
+		TRY(stream_fill(&session->connection->socket.stream, in, until));
 	if (state == PROXY_FAILED)
 		return error_make(ERROR_MALFORMED, "no PROXY protocol header, or a malformed one");
-	intake_consume(&session->in, len);
+	intake_consume(in, len);
 	return OK;
 }
 
@@ -37,7 +37,7 @@ static void take_over(struct connection *connection, const struct proxy_header *
 	address_of_ip(buf_str(&ip), header->source_port, &connection->peer);
 }
 
-result introduction_read(struct session *session)
+result introduction_read(struct session *session, struct intake *in)
 {
 	struct connection *connection = session->connection;
 	struct proxy_header header;
@@ -45,7 +45,7 @@ result introduction_read(struct session *session)
 
 	if (connection->is_introduced)
 		return OK;
-	read = read_header(session, &header);
+	read = read_header(session, in, &header);
 	if (failed(read)) {
 		journal_warn(session->worker->journal, "listener %.*s: a connection from %.*s is closed: %s",
 			     STR_ARG(connection->door->snapshot->name), connection->ip_len, connection->ip,

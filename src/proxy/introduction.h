@@ -9,6 +9,6 @@
 
 #include "proxy/connection.h"
 
-result introduction_read(struct session *session);
+result introduction_read(struct session *session, struct intake *in);
 /* Yields. Where the listener wants a header and none was read yet, reads it and takes over the client's
  * address. Any failure means that the connection is to be closed without a word; it is in the journal. */

@@ -94,7 +94,9 @@ void desk_ask(struct desk *desk, const char *head, const char *peer)
 				 .keep_alive = true };
 	arena_init(&x->arena, NULL, 1 << 24);
 	desk_set_peer(desk, str_of(peer));
-	x->body.max = desk->door.snapshot->config->limits.body;
+	h1_server_init(&desk->server, desk->connection.stream, &desk->in);
+	x->server = &desk->server.server;
+	x->server->body->max = desk->door.snapshot->config->limits.body;
 	x->view = (struct view) { .arena = &x->arena,
 				  .effects = &desk->worker.effects,
 				  .request = &x->request.head,

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/testing.h"
+#include "http/h1_server.h"
 #include "proxy/admission.h"
 #include "proxy/exchange.h"
 
@@ -19,6 +20,8 @@ struct desk {
 	struct door door;
 	struct connection connection;
 	struct session session;
+	struct h1_server server; /* of which nothing is read */
+	struct intake in;
 	struct exchange exchange;
 	struct http_field fields[DESK_FIELDS_MAX];
 	char text[DESK_TEXT_MAX];

@@ -45,7 +45,7 @@ struct rehearsal {
 };
 
 /* The rehearsal's end of the client's connection. */
-struct client {
+struct caller {
 	struct socket socket; /* first */
 	struct rehearsal *rehearsal;
 };
@@ -237,7 +237,7 @@ void rehearsal_advance(struct rehearsal *r, duration time)
 
 /* ---- the client ---- */
 
-static void client_release(struct socket *socket)
+static void caller_release(struct socket *socket)
 {
 	free(socket);
 }
@@ -250,65 +250,62 @@ static enum http_method method_of(str head)
 }
 
 /* Its last head, behind the interim ones, and its body. */
-static result client_hear(struct client *client, struct intake *in, deadline until)
+static result caller_hear(struct caller *caller, struct intake *in, deadline until)
 {
-	struct rehearsal *r = client->rehearsal;
+	struct rehearsal *r = caller->rehearsal;
 	struct http_response *answer = &r->rehearsed.answer;
-	struct h1_client wire = { .stream = &client->socket.stream,
-				  .in = in,
-				  .limits = &answer_limits,
-				  .shared_fields = r->stand_ins.fields };
-	struct h1_source body;
+	struct h1_client wire;
 
+	h1_client_init(&wire, &caller->socket.stream, in);
+	wire.client.limits = &answer_limits;
+	wire.client.shared_fields = r->stand_ins.fields;
 	do
-		TRY(h1_client_read(&wire, &r->arena, method_of(client->rehearsal->request.head), until,
-				   answer));
+		TRY(client_read(&wire.client, &r->arena, method_of(caller->rehearsal->request.head), until,
+				answer));
 	while (answer->status < 200);
 	r->rehearsed.is_answered = true;
-	h1_source_init(&body, wire.stream, in, answer->framing, answer->length);
-	h1_source_allow(&body, UINT64_MAX, &h1_chunked_limits_usual, &r->arena);
-	return stand_in_read_body(&body.source, &r->arena, until, &r->rehearsed.body);
+	return stand_in_read_body(wire.client.body, &r->arena, until, &r->rehearsed.body);
 }
 
 /* A gateway that refuses a request may not read all of it: what came of it is in the answer. */
-static void client_run(struct fiber *self, void *argument)
+static void caller_run(struct fiber *self, void *argument)
 {
-	struct client *client = argument;
-	struct rehearsal *r = client->rehearsal;
+	struct caller *caller = argument;
+	struct rehearsal *r = caller->rehearsal;
 	deadline until = deadline_after(loop_now(r->worker->loop), patience);
 	struct intake in;
 	result_value said, heard;
 
 	(void)self;
 	intake_init(&in, &r->worker->scratch);
-	said = stream_send_all(&client->socket.stream, client->rehearsal->request.head, until);
-	if (!failed(said) && client->rehearsal->request.body.len)
-		said = stream_send_all(&client->socket.stream, client->rehearsal->request.body, until);
+	said = stream_send_all(&caller->socket.stream, caller->rehearsal->request.head, until);
+	if (!failed(said) && caller->rehearsal->request.body.len)
+		said = stream_send_all(&caller->socket.stream, caller->rehearsal->request.body, until);
 	(void)said;
-	heard = client_hear(client, &in, until);
+	heard = caller_hear(caller, &in, until);
 	(void)heard; /* that it has no answer is seen */
 	intake_fini(&in);
-	stream_close(&client->socket.stream);
+	stream_close(&caller->socket.stream);
 	r->is_heard = true;
 }
 
-static result client_start(struct rehearsal *r, int fd)
+static result caller_start(struct rehearsal *r, int fd)
 {
-	struct client *client = calloc(1, sizeof *client);
+	struct caller *caller = calloc(1, sizeof *caller);
 	result_value started;
 
-	ASSERT(client);
-	started = socket_open(&client->socket, r->worker->fibers, fd);
+	ASSERT(caller);
+	started = socket_open(&caller->socket, r->worker->fibers, fd);
 	if (failed(started)) {
 		close(fd);
-		free(client);
+		free(caller);
 		return started;
 	}
-	client->socket.release = client_release;
-	client->rehearsal = r;
-	started = fiber_start(r->worker->fibers, client_run, client);
+	caller->socket.release = caller_release;
+	caller->rehearsal = r;
+	started = fiber_start(r->worker->fibers, caller_run, caller);
 	if (failed(started))
-		stream_close(&client->socket.stream);
+		stream_close(&caller->socket.stream);
 	return started;
 }
 
@@ -327,7 +324,7 @@ static result client_enter(struct rehearsal *r, const struct address *peer)
 	}
 	door->connections->is_secure = r->request.is_secure;
 	door->connections->is_introduced = true;
-	return client_start(r, fds[1]);
+	return caller_start(r, fds[1]);
 }
 
 /* The request is copied: a fiber that hangs may read it after the run was given up. */

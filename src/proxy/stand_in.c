@@ -90,18 +90,18 @@ static result answer(struct far_end *far, struct h1_server *wire, const struct h
 	struct http_response response = { .status = answers->status ? answers->status : 200,
 					  .fields = answers->fields,
 					  .length = answers->body.len };
-	struct h1_sink sink;
+	struct body_sink *sink;
 	str body = answers->body;
 
 	response.framing = http_status_has_no_body(response.status) ? HTTP_NO_BODY : HTTP_LENGTH;
-	h1_server_respond(wire, all->arena, head, &response, &sink);
-	if (sink.framing == HTTP_NO_BODY)
+	sink = server_respond(&wire->server, all->arena, head, &response);
+	if (sink->is_bodiless)
 		body = (str) { 0 };
-	while (!sink.sink.is_done) {
+	while (!sink->is_done) {
 		struct piece piece = { .bytes = body, .is_last = true };
 		size_t used;
 
-		TRY(sink_send(&sink.sink, piece, patience_of(all), &used));
+		TRY(sink_send(sink, piece, patience_of(all), &used));
 		body = str_skip(body, used);
 	}
 	return OK;
@@ -110,14 +110,11 @@ static result answer(struct far_end *far, struct h1_server *wire, const struct h
 static result serve(struct far_end *far, struct h1_server *wire)
 {
 	struct stand_ins *all = far->stand_ins;
-	struct h1_request request;
-	struct h1_source source;
+	struct server_request request;
 	str body = { 0 };
 
-	TRY(h1_server_read(wire, all->arena, patience_of(all), &request));
-	h1_source_init(&source, wire->stream, wire->in, request.head.framing, request.head.length);
-	h1_source_allow(&source, UINT64_MAX, &h1_chunked_limits_usual, all->arena);
-	TRY(stand_in_read_body(&source.source, all->arena, patience_of(all), &body));
+	TRY(server_read(&wire->server, all->arena, patience_of(all), &request));
+	TRY(stand_in_read_body(wire->server.body, all->arena, patience_of(all), &body));
 	remember(far, &request.head, body);
 	return answer(far, wire, &request.head);
 }
@@ -126,14 +123,14 @@ static void far_end_run(struct fiber *self, void *argument)
 {
 	struct far_end *far = argument;
 	struct intake in;
-	struct h1_server wire = { .stream = &far->socket.stream,
-				  .in = &in,
-				  .limits = &limits,
-				  .shared_fields = far->stand_ins->fields };
+	struct h1_server wire;
 	result_value served;
 
 	(void)self;
 	intake_init(&in, fibers_scratch(far->stand_ins->fibers));
+	h1_server_init(&wire, &far->socket.stream, &in);
+	wire.server.limits = &limits;
+	wire.server.shared_fields = far->stand_ins->fields;
 	served = serve(far, &wire);
 	(void)served; /* to the gateway a failure is a connection that closes, as with any service */
 	intake_fini(&in);

@@ -34,17 +34,6 @@ static void upload_fiber(struct fiber *self, void *argument)
 		fiber_wake(upload->waiter);
 }
 
-/* What is in the intake already needs no wait for the client, so no fiber. A chunked body may end there too,
- * but that is known only after decoding. */
-static bool goes_at_once(const struct exchange *x)
-{
-	const struct http_request *head = &x->request.head;
-
-	if (head->framing == HTTP_NO_BODY)
-		return true;
-	return head->framing == HTTP_LENGTH && x->body.left <= x->session->in.len;
-}
-
 /* Without a fiber the upload has failed as if the upstream had not taken it: ERROR_LIMIT, answered with 503.
  */
 static void start_fiber(struct upload *upload)
@@ -59,20 +48,20 @@ static void start_fiber(struct upload *upload)
 	upload->error = started;
 }
 
-void upload_start(struct upload *upload, struct exchange *x, struct stream *to, str head,
+void upload_start(struct upload *upload, struct exchange *x, struct client *to, str head,
 		  struct body_source *body, duration idle)
 {
 	const struct http_request *request = &x->request.head;
 
 	*upload = (struct upload) { .exchange = x, .ended = exchange_now(x) };
-	h1_sink_init(&upload->sink, to, &x->arena, head, request->framing, request->length);
+	upload->sink = client_request(to, &x->arena, head, request->framing, request->length);
 	upload->relay = (struct relay) { .loop = x->worker->loop,
 					 .from = body,
-					 .to = &upload->sink.sink,
+					 .to = upload->sink,
 					 .from_idle = exchange_limits(x)->body_timeout,
 					 .to_idle = idle,
 					 .until = x->until };
-	if (goes_at_once(x)) {
+	if (server_body_is_here(x->server)) { /* no wait for the client, so no fiber */
 		upload_run(upload);
 		return;
 	}
@@ -117,8 +106,8 @@ enum reason upload_client_failure(const struct upload *upload)
 	case ERROR_MALFORMED:
 		return REASON_CHUNK_MALFORMED;
 	case ERROR_LIMIT:
-		return h1_source_is_too_large(&upload->exchange->body) ? REASON_BODY_TOO_LARGE
-								       : REASON_OVERLOADED;
+		return upload->exchange->server->body->is_too_large ? REASON_BODY_TOO_LARGE
+								    : REASON_OVERLOADED;
 	case ERROR_TIMEOUT: /* a piece did not come in time, or there is no time left for the whole */
 		return upload->ended < upload->relay.until ? REASON_BODY_TIMEOUT : REASON_TOTAL_TIMEOUT;
 	default:

@@ -11,11 +11,12 @@
  */
 #pragma once
 
+#include "http/client.h"
 #include "proxy/exchange.h"
 
 struct upload {
 	struct exchange *exchange;
-	struct h1_sink sink;
+	struct body_sink *sink; /* the upstream's; NULL: nothing was sent */
 	struct relay relay;
 	struct fiber *fiber;  /* at work; NULL: none, or not begun yet */
 	bool is_under_way;    /* in a fiber, also one that has not begun */
@@ -25,7 +26,7 @@ struct upload {
 	deadline ended;       /* when the last byte went */
 };
 
-void upload_start(struct upload *upload, struct exchange *x, struct stream *to, str head,
+void upload_start(struct upload *upload, struct exchange *x, struct client *to, str head,
 		  struct body_source *body, duration idle);
 /* Yields when the body goes at once and the upstream is slow. It may have failed afterwards. */
 

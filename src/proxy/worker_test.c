@@ -88,7 +88,7 @@ static void service_close(struct service *service)
 
 /* ---- clients that ask and ask ---- */
 
-struct client {
+struct caller {
 	pthread_t thread;
 	const struct address *at;
 	atomic_bool *is_over;
@@ -96,11 +96,11 @@ struct client {
 	bool is_closing; /* a connection for each request; else one for all */
 };
 
-static int client_connect(const struct client *client)
+static int caller_connect(const struct caller *caller)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	ASSERT(fd >= 0 && connect(fd, &client->at->any, client->at->len) == 0);
+	ASSERT(fd >= 0 && connect(fd, &caller->at->any, caller->at->len) == 0);
 	return fd;
 }
 
@@ -122,18 +122,18 @@ static bool client_ask(int fd)
 
 static void *ask(void *argument)
 {
-	struct client *client = argument;
-	int fd = client_connect(client);
+	struct caller *caller = argument;
+	int fd = caller_connect(caller);
 
-	while (!atomic_load(client->is_over)) {
+	while (!atomic_load(caller->is_over)) {
 		bool is_answered = client_ask(fd);
 
-		client->asked++;
-		client->failures += !is_answered;
-		if (is_answered && !client->is_closing)
+		caller->asked++;
+		caller->failures += !is_answered;
+		if (is_answered && !caller->is_closing)
 			continue;
 		close(fd);
-		fd = client_connect(client);
+		fd = caller_connect(caller);
 	}
 	close(fd);
 	return NULL;
@@ -302,7 +302,7 @@ static void town_reload(struct town *town, unsigned round)
 
 static void reloads_under_load_fail_nobody(void **state)
 {
-	struct client clients[CLIENTS] = { 0 };
+	struct caller clients[CLIENTS] = { 0 };
 	atomic_bool is_over = false;
 	struct town town;
 

@@ -236,6 +236,8 @@ static result connect_new(struct pool *pool, struct endpoint *endpoint, deadline
 	connection->pool = pool;
 	connection->endpoint = endpoint_ref(endpoint);
 	intake_init(&connection->in, fibers_scratch(pool->fibers));
+	h1_client_init(&connection->h1, &connection->socket.stream, &connection->in);
+	connection->client = &connection->h1.client;
 	return OK;
 }
 

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "http/h1_client.h"
 #include "io/dns.h"
 #include "io/socket.h"
 #include "upstream/upstream.h"
@@ -18,8 +19,10 @@
 struct pool;
 
 struct pool_connection {
-	struct socket socket; /* first */
-	struct intake in;     /* what came and is not read yet; empty while idle */
+	struct socket socket;  /* first */
+	struct client *client; /* what it is used by */
+	struct h1_client h1;
+	struct intake in; /* what came and is not read yet; empty while idle */
 	struct pool *pool;
 	struct endpoint *endpoint;
 	struct timer idle;                    /* set while idle */
