@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -142,6 +143,33 @@ int inheritance_take(struct inheritance *inherited, str name, const struct addre
 	return -1;
 }
 
+static int take_file(struct inheritance *inherited, str name)
+{
+	for (size_t i = 0; i < inherited->count; i++) {
+		int fd = inherited->at[i].fd;
+
+		if (fd < 0 || inherited->at[i].is_by_name || !str_eq(inherited->at[i].name, name))
+			continue;
+		inherited->at[i].fd = -1;
+		return fd;
+	}
+	return -1;
+}
+
+bool inheritance_take_secret(struct inheritance *inherited, str name, struct arena *arena, str *ret_secret)
+{
+	int fd = take_file(inherited, name);
+	char *bytes = arena_bytes(arena, BEQUEST_SECRET_MAX);
+	ssize_t len;
+
+	if (fd < 0)
+		return false;
+	len = pread(fd, bytes, BEQUEST_SECRET_MAX, 0);
+	close(fd);
+	*ret_secret = (str) { bytes, len > 0 ? (size_t)len : 0 };
+	return len > 0;
+}
+
 void inheritance_close(struct inheritance *inherited, struct journal *journal)
 {
 	for (size_t i = 0; i < inherited->count; i++) {
@@ -166,7 +194,7 @@ static bool is_plain(char c)
 
 void bequest_open(struct bequest *bequest)
 {
-	*bequest = (struct bequest) { 0 };
+	*bequest = (struct bequest) { .secret = -1 };
 	bequest->to = open_memstream(&bequest->text, &bequest->len);
 	ASSERT(bequest->to);
 	fprintf(bequest->to, "%s=", own_variable);
@@ -180,8 +208,27 @@ void bequest_add(struct bequest *bequest, int fd, str name, bool is_foreign)
 	fputc(',', bequest->to);
 }
 
+/* Without one the next process begins anew, which costs its first clients a handshake. */
+void bequest_add_secret(struct bequest *bequest, str name, str secret)
+{
+	ASSERT(bequest->secret < 0 && secret.len <= BEQUEST_SECRET_MAX);
+	bequest->secret = memfd_create("gatehouse", MFD_CLOEXEC);
+	if (bequest->secret < 0)
+		return;
+	if (write(bequest->secret, secret.ptr, secret.len) == (ssize_t)secret.len)
+		bequest_add(bequest, bequest->secret, name, false);
+}
+
 void bequest_close(struct bequest *bequest)
 {
 	fclose(bequest->to);
 	bequest->to = NULL;
+}
+
+void bequest_free(struct bequest *bequest)
+{
+	if (bequest->secret >= 0)
+		close(bequest->secret);
+	free(bequest->text);
+	*bequest = (struct bequest) { .secret = -1 };
 }

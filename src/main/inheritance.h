@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * inheritance: sockets that were open when the process began.
+ * inheritance: sockets that were open when the process began, and what was kept with them.
  *
  * There are two that may leave some: systemd (sd_listen_fds(3)), which knows the listeners' names if its unit
  * does, and a gateway that this process replaces, which knows of each socket whose it is. Both say so in the
- * environment.
+ * environment. What only the latter may know, a secret, comes in a file without a name, and never in the
+ * environment itself, which others can read.
  */
 #pragma once
 
 #include <stdio.h>
 
+#include "base/arena.h"
 #include "base/journal.h"
 #include "io/address.h"
 
@@ -35,6 +37,9 @@ int inheritance_take(struct inheritance *inherited, str name, const struct addre
 /* A socket for that listener, non-blocking; -1 without one. NULL holds none. ret_is_foreign is written only
  * on a hit: whoever bound it has it still, and will go on. */
 
+bool inheritance_take_secret(struct inheritance *inherited, str name, struct arena *arena, str *ret_secret);
+/* What a gateway before kept by that name, a copy in the arena. False when there is none. */
+
 void inheritance_close(struct inheritance *inherited, struct journal *journal);
 /* Closes what nobody took, and says so. */
 
@@ -47,9 +52,20 @@ struct bequest {
 	FILE *to;
 	char *text; /* of the variable GATEHOUSE_SOCKETS, with its name, once it is closed */
 	size_t len;
+	int secret; /* -1: none */
 };
+
+enum { BEQUEST_SECRET_MAX = 64 * 1024 };
 
 void bequest_open(struct bequest *bequest);
 void bequest_add(struct bequest *bequest, int fd, str name, bool is_foreign);
+/* is_foreign: as inheritance_take() had it. */
+
+void bequest_add_secret(struct bequest *bequest, str name, str secret);
+/* At most one; by a name that no listener has. */
+
 void bequest_close(struct bequest *bequest);
-/* The text is the caller's to free. is_foreign: as inheritance_take() had it. */
+/* Nothing can be added any more. */
+
+void bequest_free(struct bequest *bequest);
+/* When the next process has been started, or was not. */

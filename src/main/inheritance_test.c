@@ -76,7 +76,7 @@ static void test_names_come_through(void **state)
 		assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
 		assert_int_equal(inheritance_take(&inherited, str_of(names[i]), &wanted, &is_foreign), -1);
 		inheritance_close(&inherited, NULL);
-		free(bequest.text);
+		bequest_free(&bequest);
 		close(fd);
 	}
 }
@@ -101,7 +101,7 @@ static void test_a_place_counts_more_than_a_name(void **state)
 	assert_int_equal(inheritance_take(&inherited, STR("renamed"), &second, &is_foreign), b);
 	assert_int_equal(inheritance_take(&inherited, STR("two"), &first, &is_foreign), a);
 	inheritance_close(&inherited, NULL);
-	free(bequest.text);
+	bequest_free(&bequest);
 	close(a);
 	close(b);
 }
@@ -128,7 +128,7 @@ static void test_who_bound_it_is_handed_on(void **state)
 	assert_int_equal(inheritance_take(&inherited, STR("main"), &elsewhere, &is_foreign), a);
 	assert_true(is_foreign);
 	inheritance_close(&inherited, NULL);
-	free(bequest.text);
+	bequest_free(&bequest);
 	close(a);
 }
 
@@ -147,7 +147,69 @@ static void test_what_nobody_took_is_closed(void **state)
 	inheritance_open(&inherited);
 	inheritance_close(&inherited, NULL);
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
-	free(bequest.text);
+	bequest_free(&bequest);
+}
+
+/* As often as it is asked for: once. Not what a manager calls by the name, and not as a socket. */
+static void test_a_secret_comes_through_once(void **state)
+{
+	struct bequest bequest;
+	struct inheritance inherited;
+	struct address bound, wanted = any_port();
+	struct arena arena;
+	bool is_foreign;
+	str secret;
+	int fd = listen_somewhere(&bound);
+
+	(void)state;
+	arena_init(&arena, NULL, 1 << 20);
+	bequest_open(&bequest);
+	bequest_add(&bequest, fd, STR("/secret"), true);
+	bequest_add_secret(&bequest, STR("/secret"), (str) { "a\0b", 3 });
+	bequest_close(&bequest);
+	set_own(&bequest);
+	inheritance_open(&inherited);
+	assert_false(inheritance_take_secret(&inherited, STR("/other"), &arena, &secret));
+	assert_true(inheritance_take_secret(&inherited, STR("/secret"), &arena, &secret));
+	assert_int_equal(secret.len, 3);
+	assert_memory_equal(secret.ptr, "a\0b", 3);
+	assert_false(inheritance_take_secret(&inherited, STR("/secret"), &arena, &secret));
+	assert_int_equal(inheritance_take(&inherited, STR("/secret"), &wanted, &is_foreign), fd);
+	inheritance_close(&inherited, NULL);
+	bequest.secret = -1; /* in one process both are the same descriptor */
+	bequest_free(&bequest);
+	arena_fini(&arena);
+	close(fd);
+}
+
+/* What is no file, or an empty one, is none. */
+static void test_what_holds_no_secret(void **state)
+{
+	struct bequest bequest;
+	struct inheritance inherited;
+	struct address bound;
+	struct arena arena;
+	str secret;
+	int fd = listen_somewhere(&bound), pipes[2];
+
+	(void)state;
+	arena_init(&arena, NULL, 1 << 20);
+	assert_int_equal(pipe(pipes), 0);
+	bequest_open(&bequest);
+	bequest_add(&bequest, fd, STR("/a"), false);
+	bequest_add(&bequest, pipes[0], STR("/b"), false);
+	bequest_add_secret(&bequest, STR("/c"), (str) { 0 });
+	bequest_close(&bequest);
+	set_own(&bequest);
+	inheritance_open(&inherited);
+	assert_int_equal(inherited.count, 3);
+	for (const char *const *name = (const char *const[]) { "/a", "/b", "/c", NULL }; *name; name++)
+		assert_false(inheritance_take_secret(&inherited, str_of(*name), &arena, &secret));
+	inheritance_close(&inherited, NULL);
+	bequest.secret = -1; /* closed as what nobody could read */
+	bequest_free(&bequest);
+	arena_fini(&arena);
+	close(pipes[1]);
 }
 
 static const char *const nonsense[] = { "",           ",",    ":",    "x:y", "3", "-1:main", "99999999999:a",
@@ -256,6 +318,8 @@ int main(void)
 		cmocka_unit_test(test_a_place_counts_more_than_a_name),
 		cmocka_unit_test(test_who_bound_it_is_handed_on),
 		cmocka_unit_test(test_what_nobody_took_is_closed),
+		cmocka_unit_test(test_a_secret_comes_through_once),
+		cmocka_unit_test(test_what_holds_no_secret),
 		cmocka_unit_test(test_what_makes_no_sense_is_nothing),
 		cmocka_unit_test(test_systemd_says_for_whom),
 		cmocka_unit_test(test_where_is_as_wanted),

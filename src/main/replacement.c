@@ -133,7 +133,7 @@ static void launch_close(struct launch *launch)
 			close(launch->pipe[i]);
 	posix_spawn_file_actions_destroy(&launch->actions);
 	posix_spawnattr_destroy(&launch->attributes);
-	free(launch->bequest.text);
+	bequest_free(&launch->bequest);
 	arena_fini(&launch->arena);
 }
 
@@ -213,7 +213,7 @@ static result start(struct replacement *replacement, struct launch *launch)
 
 void replacement_start(struct replacement *replacement)
 {
-	struct launch launch = { .pipe = { -1, -1 } };
+	struct launch launch = { .pipe = { -1, -1 }, .bequest = { .secret = -1 } };
 	result_value started;
 
 	if (replacement->child) {
