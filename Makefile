@@ -46,10 +46,11 @@ soak: build ## ten minutes of mixed abuse; memory must stay flat
 	@tools/deps test
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/soak.py
 
-torture: build ## two minutes of reloads and replacements under load, of which no client may notice anything
+torture: build ## four minutes of reloads and replacements under load, of which no client may notice anything
 	@tools/deps test
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py reload
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py replace
+	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py large
 
 install: release ## into PREFIX (/usr/local), under DESTDIR where that is set
 	@meson install -C $(RELEASE) $(if $(DESTDIR),--destdir=$(DESTDIR))

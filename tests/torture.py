@@ -9,7 +9,8 @@
 `reload`: half of the reloads add or remove 50 routes, the others change one. `replace`: another process takes over, each
 time. Meanwhile clients ask at a steady rate over connections that they keep, and streams are open from the beginning to
 the end; each request that is not answered with 200 and each stream that ends or misses an event is a failure, and so is
-a resident set that has grown by more than 5 %. `large`: one changed route out of many, until a client sees it.
+a resident set that has grown by more than 5 %. `large`: one changed route out of many, until a client sees it, and the
+99th percentile of a steady load without reloads and with one each second.
 
 The same in small is a part of `make test` (test_reload.py, test_replacement.py).
 """
@@ -18,9 +19,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -35,6 +36,7 @@ from wire import Address
 
 EVENT_SECONDS = 0.25
 GROWTH = 1.05
+WINDOWS, WINDOW_SECONDS = 5, 8  # of pairs of measurements
 WARM_SECONDS = 15  # until the rings of the log have been written all round
 REQUEST = b"GET /plain/x HTTP/1.1\r\nHost: gw.test\r\n\r\n"
 
@@ -309,26 +311,69 @@ def torture(options: argparse.Namespace) -> list[str]:
         return failures
 
 
-def large(options: argparse.Namespace) -> list[str]:
-    """One changed route of many: from SIGHUP until a client sees it."""
-    def text(value: str) -> str:
-        routes = {f"r{i}": {"match": {"path": f"/service-{i % 1000}/r{i}/{{id}}"}} for i in range(options.routes)}
-        routes["changed"] = {"match": {"path": "/changed"}, "policies": [{"respond": {"body": value}}]}
-        return json.dumps({"listeners": {"main": {"address": "127.0.0.1:0"}}, "workers": options.workers,
-                           "upstreams": {"app": {"endpoints": ["127.0.0.1:9"]}},
-                           "apis": {"all": {"path": "/", "upstream": "app", "routes": routes}}}, indent=1)
+def p99_of(address: Address, rate: float, seconds: float, folder: Path) -> float:
+    """The 99th percentile of a steady load, in seconds; each answer must be 200."""
+    log, connections = folder / "h2load.log", 8
+    log.unlink(missing_ok=True)
+    subprocess.run(["h2load", "--h1", "-t1", f"-c{connections}", f"--rps={rate / connections:g}", f"-D{seconds:g}",
+                    f"--log-file={log}", "http://%s:%d/plain/x" % address], check=True, stdout=subprocess.DEVNULL)
+    lines = [line.split() for line in log.read_text().splitlines()]
+    assert lines and all(status == "200" for _, status, _ in lines), "not every answer was 200"
+    return statistics.quantiles((int(took) / 1e6 for _, _, took in lines), n=100)[98]
 
-    took = []
-    with tempfile.TemporaryDirectory() as folder, Gateway(text("0"), Path(folder), workers=None) as gateway:
-        for number in range(1, options.changes + 1):
-            gateway.write_config(text(str(number)))
-            begin = time.monotonic()
-            gateway.send_signal(1)
-            while gateway.get("/changed").body != str(number).encode():
-                assert time.monotonic() < begin + 30, gateway.errors
-            took.append(time.monotonic() - begin)
-        print(f"{options.routes} routes, one changed: median {statistics.median(took) * 1e3:.0f} ms, "
-              f"highest {max(took) * 1e3:.0f} ms; resident {resident_bytes(gateway.pid) / 2**20:.0f} MiB")
+
+def large(options: argparse.Namespace) -> list[str]:
+    """One changed route of many: from SIGHUP until a client sees it, and what other clients notice of one a second."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "x").write_text("x")
+        (folder / "nginx").mkdir()
+        nginx = Nginx(folder / "nginx", folder, server="location = /plain/x { return 200 x; }")
+        routes = "".join(f"      r{i}: {{ match: {{ path: '/service-{i % 1000}/r{i}/{{id}}' }} }}\n"
+                         for i in range(options.routes))
+        base = (f"listeners: {{ main: {{ address: '127.0.0.1:0' }} }}\nworkers: {options.workers}\n"
+                "log: { access: { to: off } }\n"
+                f"upstreams: {{ app: {{ endpoints: ['127.0.0.1:{nginx.port}'] }} }}\n"
+                f"apis:\n  all:\n    path: /\n    upstream: app\n    routes:\n{routes}      changed:\n")
+
+        def text(value: int) -> str:
+            return base + f"        match: {{ path: /changed }}\n        policies: [{{ respond: {{ body: '{value}' }} }}]\n"
+
+        took, steady, changing = [], [], []
+        with Gateway(text(0), folder, workers=None) as gateway:
+            address = gateway.address()
+            assert not isinstance(address, str)
+
+            def change(value: int) -> None:
+                gateway.write_config(text(value))
+                gateway.send_signal(1)
+
+            for number in range(1, options.changes + 1):
+                begin = time.monotonic()
+                change(number)
+                while gateway.get("/changed").body != str(number).encode():
+                    assert time.monotonic() < begin + 30, gateway.errors
+                    time.sleep(0.005)
+                took.append(time.monotonic() - begin)
+            for window in range(WINDOWS + 1):
+                over = threading.Event()
+                thread = threading.Thread(target=lambda: [change(i) for i in range(1000) if not over.wait(1)])
+                quiet = p99_of(address, options.rate, WINDOW_SECONDS, folder)
+                thread.start()
+                busy = p99_of(address, options.rate, WINDOW_SECONDS, folder)
+                over.set()
+                thread.join()
+                time.sleep(1)
+                if window:  # the first warms up
+                    steady.append(quiet)
+                    changing.append(busy)
+            print(f"{options.routes} routes, one changed: median {statistics.median(took) * 1e3:.0f} ms, "
+                  f"highest {max(took) * 1e3:.0f} ms; resident {resident_bytes(gateway.pid) / 2**20:.0f} MiB")
+        nginx.stop()
+    ratios = [busy / quiet for busy, quiet in zip(changing, steady)]
+    print(f"p99 at {options.rate:g} requests/s: steady {statistics.median(steady) * 1e3:.2f} ms, with a reload each second "
+          f"{statistics.median(changing) * 1e3:.2f} ms; ratio of {WINDOWS} pairs: median {statistics.median(ratios):.2f}, "
+          f"{min(ratios):.2f} to {max(ratios):.2f}")
     return []
 
 
