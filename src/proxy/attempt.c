@@ -78,9 +78,10 @@ static enum reason connect_endpoint(struct forward *f)
 	if (f->tried.count < UPSTREAM_TRIED_MAX)
 		f->tried.at[f->tried.count++] = f->endpoint;
 	if (f->was_silent) /* where one kept connection was dead, so may be the others */
-		taken = pool_connect(x->worker->pool, f->endpoint, until, &f->connection);
+		taken = pool_connect(x->worker->pool, f->upstream, f->endpoint, until, &f->connection);
 	else
-		taken = pool_take(x->worker->pool, f->endpoint, is_repeatable, until, &f->connection);
+		taken = pool_take(x->worker->pool, f->upstream, f->endpoint, is_repeatable, until,
+				  &f->connection);
 	return failed(taken) ? connect_failure(f, taken) : REASON_NONE;
 }
 

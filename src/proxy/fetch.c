@@ -48,9 +48,9 @@ static result connect_endpoint(struct fetch_call *call, const struct upstream_tr
 		return error_make(ERROR_MISSING, "no endpoint to ask");
 	atomic_fetch_add_explicit(&call->endpoint->active, 1, memory_order_relaxed);
 	if (is_new)
-		return pool_connect(call->worker->pool, call->endpoint, until, &call->connection);
-	return pool_take(call->worker->pool, call->endpoint, http_method_is_idempotent(call->method), until,
-			 &call->connection);
+		return pool_connect(call->worker->pool, upstream, call->endpoint, until, &call->connection);
+	return pool_take(call->worker->pool, upstream, call->endpoint,
+			 http_method_is_idempotent(call->method), until, &call->connection);
 }
 
 static result send_request(struct fetch_call *call)

@@ -241,12 +241,13 @@ static result connect_new(struct pool *pool, struct endpoint *endpoint, deadline
 	return OK;
 }
 
-result pool_connect(struct pool *pool, struct endpoint *endpoint, deadline until,
-		    struct pool_connection **ret_connection)
+result pool_connect(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
+		    deadline until, struct pool_connection **ret_connection)
 {
 	struct pool_connection *connection = calloc(1, sizeof *connection);
 	result_value connected;
 
+	(void)upstream;
 	ASSERT(connection);
 	connected = connect_new(pool, endpoint, until, connection);
 	if (failed(connected)) {
@@ -258,13 +259,13 @@ result pool_connect(struct pool *pool, struct endpoint *endpoint, deadline until
 	return OK;
 }
 
-result pool_take(struct pool *pool, struct endpoint *endpoint, bool is_repeatable, deadline until,
-		 struct pool_connection **ret_connection)
+result pool_take(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
+		 bool is_repeatable, deadline until, struct pool_connection **ret_connection)
 {
 	struct pool_connection *connection = take_idle(pool, endpoint, is_repeatable);
 
 	if (!connection)
-		return pool_connect(pool, endpoint, until, ret_connection);
+		return pool_connect(pool, upstream, endpoint, until, ret_connection);
 	connection->is_reused = true;
 	*ret_connection = connection;
 	return OK;

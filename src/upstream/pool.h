@@ -46,14 +46,14 @@ void pool_set_connector(struct pool *pool, const struct pool_connector *connecto
 void pool_free(struct pool **pool);
 /* Closes what is idle; nothing may be taken. Clears the address, accepts NULL. */
 
-result pool_take(struct pool *pool, struct endpoint *endpoint, bool is_repeatable, deadline until,
-		 struct pool_connection **ret_connection);
+result pool_take(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
+		 bool is_repeatable, deadline until, struct pool_connection **ret_connection);
 /* Yields when it connects. is_repeatable: the request may be sent again if the connection proves dead;
  * otherwise a kept one is checked by a call to the kernel. ERROR_REFUSED, ERROR_TIMEOUT, ERROR_CANCELLED,
  * ERROR_MISSING (no such name), ERROR_LIMIT. */
 
-result pool_connect(struct pool *pool, struct endpoint *endpoint, deadline until,
-		    struct pool_connection **ret_connection);
+result pool_connect(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
+		    deadline until, struct pool_connection **ret_connection);
 /* Yields. A new connection, whatever is kept: for a request that met a dead one already. Errors as above. */
 
 void pool_give(struct pool_connection **connection, const struct upstream_connections *options,

@@ -22,6 +22,7 @@ struct scene {
 	struct dns *dns;
 	struct pool *pool;
 	struct endpoints *endpoints;
+	struct upstream upstream;
 	struct endpoint *endpoint;
 	struct roster *roster;
 	int listener;
@@ -115,9 +116,10 @@ static void take_run(struct fiber *self, void *argument)
 	struct scene *scene = argument;
 
 	(void)self;
-	scene->got = scene->is_new ? pool_connect(scene->pool, scene->endpoint, scene->until, &scene->taken)
-				   : pool_take(scene->pool, scene->endpoint, scene->is_repeatable,
-					       scene->until, &scene->taken);
+	scene->got = scene->is_new ? pool_connect(scene->pool, &scene->upstream, scene->endpoint,
+						  scene->until, &scene->taken)
+				   : pool_take(scene->pool, &scene->upstream, scene->endpoint,
+					       scene->is_repeatable, scene->until, &scene->taken);
 }
 
 static struct pool_connection *take(struct scene *scene)

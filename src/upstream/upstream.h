@@ -14,13 +14,16 @@
 #include "upstream/upstream_config.h"
 #include "upstream/upstream_state.h"
 
+struct tls_client_identity;
+
 struct upstream {
 	str name;
 	const struct upstream_config *config;
 	struct roster *roster; /* of fixed endpoints; NULL: it is discovered */
 	struct discovery *discovery;
 	struct upstream_state *state;
-	size_t index; /* among the snapshot's upstreams */
+	struct tls_client_identity *tls; /* as whom TLS is spoken to its endpoints; NULL: it is not */
+	size_t index;                    /* among the snapshot's upstreams */
 };
 
 /* What an upstream finds by name; the process's. */
