@@ -79,6 +79,15 @@ void intake_fini(struct intake *in)
 	intake_release(in);
 }
 
+void intake_hand_over(struct intake *from, struct intake *to)
+{
+	ASSERT(!to->len && !to->block && from->scratch == to->scratch);
+	*to = *from;
+	if (from->scratch->holder == from)
+		from->scratch->holder = to;
+	intake_init(from, to->scratch);
+}
+
 size_t intake_headroom(const struct intake *in)
 {
 	if (!in->len)

@@ -42,6 +42,9 @@ void intake_init(struct intake *in, struct scratch *scratch);
 void intake_fini(struct intake *in);
 /* Unread bytes are dropped. */
 
+void intake_hand_over(struct intake *from, struct intake *to);
+/* `to` is empty, and has what `from` had; `from` is empty then. Nothing is copied. */
+
 static inline str intake_data(const struct intake *in)
 {
 	return (str) { in->at, in->len };

@@ -372,6 +372,40 @@ static void intakes_are_queues_of_bytes(void **state)
 	free(models);
 }
 
+/* Wherever the bytes lie. */
+static void bytes_are_handed_over_as_they_lie(void **state)
+{
+	struct intake first, second, third;
+	struct bench bench;
+	const char *at;
+
+	(void)state;
+	bench_open(&bench, 1 << 20);
+	intake_init(&first, &bench.scratch);
+	intake_init(&second, &bench.scratch);
+	intake_init(&third, &bench.scratch);
+	intake_hand_over(&first, &second); /* nothing is also something */
+	assert_int_equal(second.len, 0);
+	put(&first, STR("in the scratch"));
+	at = first.at;
+	intake_hand_over(&first, &second);
+	holds(&first, "");
+	holds(&second, "in the scratch");
+	assert_ptr_equal(second.at, at);
+	scratch_evacuate(&bench.scratch); /* it is the new holder that is moved */
+	holds(&second, "in the scratch");
+	at = second.at;
+	intake_hand_over(&second, &third);
+	holds(&third, "in the scratch");
+	assert_ptr_equal(third.at, at);
+	put(&first, STR("again"));
+	holds(&first, "again");
+	intake_fini(&first);
+	intake_fini(&second);
+	intake_fini(&third);
+	bench_close(&bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -384,6 +418,7 @@ int main(void)
 		cmocka_unit_test(what_is_larger_than_the_scratch_moves_to_blocks),
 		cmocka_unit_test(a_full_scratch_without_a_block_keeps_its_bytes),
 		cmocka_unit_test(a_block_without_room_moves_what_is_unread),
+		cmocka_unit_test(bytes_are_handed_over_as_they_lie),
 		cmocka_unit_test(intakes_are_queues_of_bytes),
 	};
 

@@ -14,6 +14,9 @@
 #include "base/assert.h"
 #include "io/linger.h"
 
+/* Seconds; given up after two minutes. */
+enum { KEEP_ALIVE_AFTER = 60, KEEP_ALIVE_EVERY = 15, KEEP_ALIVE_PROBES = 4 };
+
 #define SOCKET_OF(pointer, member) \
 	((struct socket *)(void *)((char *)(pointer) - __builtin_offsetof(struct socket, member)))
 
@@ -192,6 +195,36 @@ result socket_open(struct socket *socket, struct fibers *fibers, int fd)
 void socket_set_watch(struct socket *socket, socket_watch_fn watch)
 {
 	socket->watch = watch;
+}
+
+static void socket_on_any(struct source *source)
+{
+	struct socket *socket = SOCKET_OF(source, source);
+
+	socket->watch(socket);
+}
+
+void socket_watch_all(struct socket *socket, socket_watch_fn watch)
+{
+	ASSERT(!socket->reader && !socket->writer);
+	socket->watch = watch;
+	socket->source.on_ready = socket_on_any;
+}
+
+static void set_option(const struct socket *socket, int level, int name, int value)
+{
+	setsockopt(socket->source.fd, level, name, &value, sizeof value);
+}
+
+/* TCP_USER_TIMEOUT also bounds the probes: four of them, from a minute of silence on. */
+void socket_keep_alive(struct socket *socket)
+{
+	set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_ALIVE_AFTER);
+	set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_ALIVE_EVERY);
+	set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, KEEP_ALIVE_PROBES);
+	set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT,
+		   1000 * (KEEP_ALIVE_AFTER + KEEP_ALIVE_EVERY * KEEP_ALIVE_PROBES));
 }
 
 /* Shortages of our own are a limit, not the peer's refusal: another endpoint would fare no better. */

@@ -36,6 +36,14 @@ void socket_set_watch(struct socket *socket, socket_watch_fn watch);
 /* Called from the loop when the socket is readable or hung up and no fiber is parked in stream_fill() on it.
  * What is ready already is told by socket_is_readable(), not by the watch. */
 
+void socket_watch_all(struct socket *socket, socket_watch_fn watch);
+/* From here on the watch is called whatever the socket is ready for, also to be written to, and fibers are
+ * not woken any more: for who uses the stream with STREAM_AT_ONCE. */
+
+void socket_keep_alive(struct socket *socket);
+/* For connections that may be silent for hours: a peer that does not answer the system's own probes, or that
+ * has taken nothing of what was sent, is given up after two minutes. Has no effect on a Unix socket. */
+
 static inline bool socket_is_readable(const struct socket *socket)
 /* Bytes or the end are waiting. For a pooled connection: it is stale. */
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -454,6 +456,69 @@ static void the_watch_hears_only_while_nobody_reads(void **state)
 	world_close(&world);
 }
 
+/* A buffer that was full and has room again, too. */
+static void a_watch_for_all_hears_of_room(void **state)
+{
+	static const char bytes[64 * 1024];
+	struct iovec part = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = sizeof bytes };
+	struct world world;
+	struct end end;
+	size_t sent = 0;
+	unsigned watched;
+
+	(void)state;
+	world_open(&world);
+	end_open(&end, &world);
+	socket_watch_all(&end.socket, end_watch);
+	world_turn(&world);
+	assert_int_equal(end.watched, 1); /* it can be written to */
+	put(end.peer, "x");
+	world_turn(&world);
+	watched = end.watched;
+	assert_true(watched > 1);
+	while (!failed(end.got))
+		end.got = stream_send(&end.socket.stream, &part, 1, STREAM_AT_ONCE, &sent);
+	assert_int_equal(end.got.kind, ERROR_TIMEOUT);
+	assert_int_equal(sent, 0);
+	world_turn(&world);
+	assert_int_equal(end.watched, watched);
+	while (read(end.peer, (char[sizeof bytes]) { 0 }, sizeof bytes) > 0)
+		continue;
+	world_turn(&world);
+	assert_true(end.watched > watched);
+	assert_true(end.socket.source.ready & READY_WRITE);
+	end_close(&end);
+	world_close(&world);
+}
+
+static int option_of(const struct end *end, int level, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof value;
+
+	assert_int_equal(getsockopt(end->socket.source.fd, level, name, &value, &len), 0);
+	return value;
+}
+
+static void a_silent_peer_is_given_up_by_the_system(void **state)
+{
+	struct world world;
+	struct end end;
+	int pair[2] = { socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), -1 };
+
+	(void)state;
+	world_open(&world);
+	end_open_fd(&end, &world, pair);
+	socket_keep_alive(&end.socket);
+	assert_int_equal(option_of(&end, SOL_SOCKET, SO_KEEPALIVE), 1);
+	assert_int_equal(option_of(&end, IPPROTO_TCP, TCP_KEEPIDLE), 60);
+	assert_int_equal(option_of(&end, IPPROTO_TCP, TCP_KEEPINTVL), 15);
+	assert_int_equal(option_of(&end, IPPROTO_TCP, TCP_KEEPCNT), 4);
+	assert_int_equal(option_of(&end, IPPROTO_TCP, TCP_USER_TIMEOUT), 120 * 1000);
+	end_close(&end);
+	world_close(&world);
+}
+
 /* The client hangs up while its exchange's fiber is parked elsewhere, or writes to it: the watch cancels it.
  */
 static void cancels_the_fiber(struct socket *socket)
@@ -650,6 +715,8 @@ int main(void)
 		cmocka_unit_test(shutting_tells_the_peer_and_leaves_the_other_way_open),
 		cmocka_unit_test(a_reader_and_a_writer_do_not_disturb_each_other),
 		cmocka_unit_test(the_watch_hears_only_while_nobody_reads),
+		cmocka_unit_test(a_watch_for_all_hears_of_room),
+		cmocka_unit_test(a_silent_peer_is_given_up_by_the_system),
 		cmocka_unit_test(the_watch_may_cancel_a_writer),
 		cmocka_unit_test(the_watch_may_close),
 		cmocka_unit_test(a_stale_socket_is_known_before_any_event),
