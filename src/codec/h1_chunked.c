@@ -152,26 +152,6 @@ static enum h1_chunked_state fail(struct h1_chunked *chunked, enum h1_error erro
 	return H1_CHUNKED_FAILED;
 }
 
-/* Fields by which a recipient would act before the body is read may not come after it. */
-static bool may_be_trailer(const struct http_field *field)
-{
-	enum http_name id = field->id == HTTP_NAME_OTHER ? http_name_find_alias(field->name) : field->id;
-
-	return !(http_name_flags(id) & (HTTP_NAME_HOP | HTTP_NAME_MANAGED | HTTP_NAME_NO_TRAILER));
-}
-
-/* They are dropped, not refused: RFC 9110 section 6.5.1 lets a recipient do so, and clients send them in good
- * faith. */
-static void trailers_filter(struct http_fields *trailers)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < trailers->count; i++)
-		if (may_be_trailer(&trailers->at[i]))
-			trailers->at[kept++] = trailers->at[i];
-	trailers->count = kept;
-}
-
 /* Trailers are fields like any other, but they begin with the bytes given, and those may have moved. */
 static enum h1_chunked_state trailers_read(struct h1_chunked *chunked, str input,
 					   const struct h1_limits *limits, struct http_fields *trailers,
@@ -193,7 +173,7 @@ static enum h1_chunked_state trailers_read(struct h1_chunked *chunked, str input
 	case H1_DONE:
 		break;
 	}
-	trailers_filter(trailers);
+	http_fields_keep_trailers(trailers);
 	*ret_taken += len;
 	chunked->state = END;
 	return H1_CHUNKED_END;

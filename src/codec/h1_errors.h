@@ -43,6 +43,14 @@ X(HOST, 400, "host_malformed", "The Host field is malformed.")
 X(HOST_CONFLICT, 400, "host_malformed", "The Host field and the request target name different hosts.")
 X(EXPECTATION, 417, "expectation_failed", "The only expectation that can be met is 100-continue.")
 
+/* What only HTTP/2 can have wrong (RFC 9113 section 8), and HTTP/1 could not carry. */
+X(PSEUDO_FIELDS, 400, "header_malformed", "The pseudo-header fields are not those of a request.")
+X(FIELD_CASE, 400, "header_malformed", "A field name is not in lower case.")
+X(FIELD_BLANK, 400, "header_malformed", "A field value begins or ends with a blank.")
+X(FIELD_CONNECTION, 400, "header_malformed", "A field belongs to connections of HTTP/1.")
+X(SCHEME, 400, "request_line_malformed", "The scheme is neither http nor https.")
+X(LENGTH_CONFLICT, 400, "framing_ambiguous", "The body is not as long as Content-Length says.")
+
 /* Chunks and trailers. */
 X(CHUNK_SIZE, 400, "chunk_malformed", "A chunk size is malformed.")
 X(CHUNK_EXTENSION, 400, "chunk_malformed", "A chunk extension is malformed.")

@@ -42,6 +42,10 @@ enum h1_state h1_fields_parse(struct h1_parser *parser, str input, const struct 
 			      struct http_fields *fields, size_t *ret_len);
 /* A field section from parser->section on, with the empty line that ends it. */
 
+enum h1_error h1_request_decide(struct http_request *request);
+/* What can be judged when all fields are known: the form of the target, host, framing, expectation; they are
+ * set. method, version, target and fields are there. */
+
 /* What the fields of a head say about its framing and its connection. */
 struct h1_control {
 	const struct http_field *host, *length, *coding, *expect;

@@ -155,7 +155,7 @@ static enum h1_error expect_read(const struct h1_control *control, struct http_r
 	return H1_ERROR_NONE;
 }
 
-static enum h1_error request_decide(struct http_request *request)
+enum h1_error h1_request_decide(struct http_request *request)
 {
 	struct h1_control control;
 	enum h1_error error = h1_control_read(&request->fields, true, &control);
@@ -188,6 +188,6 @@ enum h1_state h1_request_parse(struct h1_parser *parser, str input, const struct
 		state = h1_fields_parse(parser, input, limits, &ret_request->fields, ret_len);
 	if (state != H1_DONE)
 		return state;
-	error = request_decide(ret_request);
+	error = h1_request_decide(ret_request);
 	return error == H1_ERROR_NONE ? H1_DONE : h1_fail(parser, error);
 }

@@ -149,6 +149,11 @@ str http_name_text(enum http_name id)
 	return name_rows[id].text;
 }
 
+str http_name_lower(enum http_name id)
+{
+	return name_lower[id];
+}
+
 const struct http_field *http_fields_get(const struct http_fields *fields, enum http_name id)
 {
 	for (size_t i = 0; i < fields->count; i++)
@@ -294,6 +299,23 @@ result http_fields_set(struct http_fields *fields, enum http_name id, str name, 
 {
 	remove_text(fields, id, name);
 	return http_fields_add(fields, id, name, value);
+}
+
+static bool may_be_trailer(const struct http_field *field)
+{
+	enum http_name id = field->id == HTTP_NAME_OTHER ? http_name_find_alias(field->name) : field->id;
+
+	return !(name_rows[id].flags & (HTTP_NAME_HOP | HTTP_NAME_MANAGED | HTTP_NAME_NO_TRAILER));
+}
+
+void http_fields_keep_trailers(struct http_fields *fields)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < fields->count; i++)
+		if (may_be_trailer(&fields->at[i]))
+			fields->at[kept++] = fields->at[i];
+	fields->count = kept;
 }
 
 bool http_list_has(str value, str token)

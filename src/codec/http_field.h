@@ -53,6 +53,9 @@ unsigned http_name_flags(enum http_name id);
 str http_name_text(enum http_name id);
 /* In its usual case. */
 
+str http_name_lower(enum http_name id);
+/* As it stands in HTTP/2 and HTTP/3. Empty for a family and for HTTP_NAME_OTHER. */
+
 const struct http_field *http_fields_get(const struct http_fields *fields, enum http_name id);
 /* The first one that is not removed, or NULL. */
 
@@ -81,6 +84,11 @@ result http_fields_add(struct http_fields *fields, enum http_name id, str name, 
 
 result http_fields_set(struct http_fields *fields, enum http_name id, str name, str value);
 /* Removes all of that name and adds one. */
+
+void http_fields_keep_trailers(struct http_fields *fields);
+/* Takes out what may not be a trailer: fields by which a recipient would act before the body is read, those of
+ * the connection, managed names. They are dropped and not refused: RFC 9110 section 6.5.1 lets a recipient do
+ * so, and clients send them in good faith. */
 
 bool http_list_has(str value, str token);
 /* A comma-separated list holds the token, case folded (RFC 9110 section 5.6.1). */

@@ -37,6 +37,7 @@ struct http_request {
 	str method_text;
 	str target; /* as it came */
 	str host;   /* whom it is for, without port, as it came; empty only in HTTP/1.0 without Host */
+	str protocol; /* what an extended CONNECT is to become (RFC 8441); empty in any other request */
 	struct http_fields fields;
 	enum http_framing framing;
 	uint64_t length; /* with HTTP_LENGTH */

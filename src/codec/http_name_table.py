@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Finds a hash without collisions for http_names.h and writes http_name_table.h beside it.
+"""Finds a hash without collisions for http_names.h and writes http_name_table.h beside it, with the names in lower case.
 
 The hash is that of name_slot() in http_field.c: the first and the last four bytes and the length.
 """
@@ -42,7 +42,7 @@ def main() -> None:
     factor, slots = search(keys)
     lines = [
         "/* SPDX-License-Identifier: Apache-2.0 */",
-        "/* Made by http_name_table.py from http_names.h: the slot of each name. */",
+        "/* Made by http_name_table.py from http_names.h: the slot of each name, and its lower case. */",
         "",
         f"enum {{ NAME_SLOT_BITS = {BITS} }};",
         "/* clang-format off */",
@@ -51,6 +51,8 @@ def main() -> None:
     ]
     entries = [f"[{slot}] = HTTP_{row[0]}," for slot, row in sorted(zip(slots, rows))]
     lines += ["\t" + " ".join(entries[i : i + 3]) for i in range(0, len(entries), 3)]
+    lines += ["};", "", "/* As HTTP/2 and HTTP/3 have them. */", "static const str name_lower[HTTP_NAMES] = {"]
+    lines += [f'\t[HTTP_{name_id}] = STR_INIT("{text.lower()}"),' for name_id, text in rows]
     lines += ["};", "/* clang-format on */", ""]
     (HERE / "http_name_table.h").write_text("\n".join(lines))
 
