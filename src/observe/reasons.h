@@ -37,7 +37,12 @@ X(HEADER_TIMEOUT, "header_timeout", 408, "http_request_error", "",
   "The header section was not complete in time.")
 X(BODY_TIMEOUT, "body_timeout", 408, "http_request_error", "", "The body did not come in time.")
 
-/* The request is understood and belongs nowhere. */
+/* The request is understood, and came by the wrong way. */
+X(HTTPS_REDIRECT, "https_redirect", 308, "", "", "")
+X(MISDIRECTED_REQUEST, "misdirected_request", 421, "http_request_error", "",
+  "The connection was made for another host.")
+
+/* It belongs nowhere. */
 X(NO_ROUTE, "no_route", 404, "http_request_error", "", "Nothing is served under this address.")
 X(METHOD_NOT_ALLOWED, "method_not_allowed", 405, "http_request_error", "",
   "The method is not allowed for this address.")

@@ -14,6 +14,7 @@
 #include "proxy/answer.h"
 #include "proxy/choice.h"
 #include "proxy/forward.h"
+#include "proxy/https.h"
 #include "proxy/mirror.h"
 
 enum {
@@ -166,6 +167,8 @@ static enum reason admit(struct exchange *x)
 	const struct exchange_observer *observer = x->worker->observer;
 	enum reason reason = admission_check(x);
 
+	if (reason == REASON_NONE)
+		reason = https_check(x);
 	if (reason == REASON_NONE)
 		reason = admission_route(x);
 	if (observer)
