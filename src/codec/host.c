@@ -50,7 +50,7 @@ static bool is_name(str name)
 	const char *label = name.ptr, *end = label + name.len;
 	struct ip ip;
 
-	if (name.len == 0 || name.len > HOST_NAME_MAX)
+	if (name.len == 0 || name.len > HOST_LEN_MAX)
 		return false;
 	for (const char *at = label; at < end; at++) {
 		if (*at != '.')

@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "codec/ip.h"
 
-enum { HOST_NAME_MAX = 253, HOST_LABEL_MAX = 63 };
+enum { HOST_LEN_MAX = 253, HOST_LABEL_MAX = 63 };
 
 struct host {
 	str name;      /* a name without its last dot, IPv4, or IPv6 in brackets; letters as they came */
@@ -27,4 +27,4 @@ bool host_is_lower(str name);
 
 str host_lower(str name, struct buf *room);
 /* The name with its letters folded: itself when it is lower case already, else a copy at the end of room,
- * empty when room is too small (HOST_NAME_MAX bytes are enough). */
+ * empty when room is too small (HOST_LEN_MAX bytes are enough). */

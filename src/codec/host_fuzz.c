@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char bytes[HOST_NAME_MAX];
+	char bytes[HOST_LEN_MAX];
 	struct buf room = buf_over(bytes, sizeof bytes);
 	struct host host, again;
 	str name;

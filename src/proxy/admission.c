@@ -19,7 +19,7 @@ enum { OWN_HOPS_MAX = 16 }; /* more gateways than anybody has in a row */
  * none: only rules for any host can match then. */
 static void take_host(struct exchange *x)
 {
-	struct buf room = arena_open(&x->arena, HOST_NAME_MAX + 1);
+	struct buf room = arena_open(&x->arena, HOST_LEN_MAX + 1);
 
 	x->view.host = host_lower(x->request.head.host, &room);
 	arena_close(&x->arena, &room);

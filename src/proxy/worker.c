@@ -19,6 +19,7 @@
 #include "proxy/fetch_memory.h"
 #include "proxy/filter.h"
 #include "proxy/mirror.h"
+#include "tls/scratch.h"
 
 enum {
 	BLOCKS_KEPT = 4096,
@@ -55,6 +56,7 @@ static result worker_build(struct worker *worker, const struct worker_options *o
 {
 	struct fibers_options fibers = { .max = FIBERS_MAX, .guard = options->guard };
 
+	TRY(tls_scratch_init(worker->tls, &worker->blocks));
 	TRY(loop_new(&worker->loop));
 	TRY(fibers_new(worker->loop, &worker->scratch, &fibers, &worker->fibers));
 	TRY(dns_new(worker->fibers, &worker->dns));
@@ -83,6 +85,7 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 	worker->journal = options->journal;
 	worker->access = options->access;
 	worker->metrics = options->metrics;
+	worker->tls = ARENA_NEW(&worker->arena, struct tls_scratch);
 	worker->encoders = encoders_new(ENCODERS_MAX);
 	worker->fetched = fetch_memory_new();
 	worker->mirrors = mirrors_new();
@@ -240,6 +243,7 @@ void worker_free(struct worker **address)
 	encoders_free(&worker->encoders);
 	fetch_memory_free(&worker->fetched);
 	mirrors_free(&worker->mirrors);
+	tls_scratch_fini(worker->tls);
 	arena_fini(&worker->arena);
 	scratch_fini(&worker->scratch);
 	block_pool_fini(&worker->blocks);

@@ -21,6 +21,7 @@
 
 struct door;
 struct exchange;
+struct tls_scratch;
 
 /* Who hears of every exchange, instead of the access log: a rehearsal. */
 struct exchange_observer {
@@ -40,6 +41,7 @@ struct worker {
 	struct fibers *fibers;
 	struct block_pool blocks;
 	struct scratch scratch;
+	struct tls_scratch *tls; /* of all its TLS, to clients and to upstreams */
 	struct dns *dns;
 	struct pool *pool;
 	struct encoders *encoders;

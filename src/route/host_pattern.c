@@ -10,7 +10,7 @@
 /* By the same parser as a request's Host, so that both have one form. */
 static bool parse_name(struct arena *arena, str text, str *ret_name)
 {
-	char bytes[HOST_NAME_MAX];
+	char bytes[HOST_LEN_MAX];
 	struct buf room = buf_over(bytes, sizeof bytes);
 	struct host host;
 
