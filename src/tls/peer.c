@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tls/peer.h"
+
+#include "tls/x509_text.h"
+
+static X509 *certificate_of(const struct tls_stream *tls)
+{
+	return SSL_get0_peer_certificate(tls->ssl);
+}
+
+bool tls_peer_is_known(const struct tls_stream *tls)
+{
+	return certificate_of(tls) != NULL;
+}
+
+str tls_peer_subject(const struct tls_stream *tls, struct arena *arena)
+{
+	const X509 *certificate = certificate_of(tls);
+
+	return certificate ? x509_name_text(X509_get_subject_name(certificate), arena) : (str) { 0 };
+}
+
+str_list tls_peer_names(const struct tls_stream *tls, struct arena *arena)
+{
+	const X509 *certificate = certificate_of(tls);
+
+	return certificate ? x509_alternative_names(certificate, arena, false) : (str_list) { 0 };
+}
+
+str tls_peer_der(const struct tls_stream *tls, struct arena *arena)
+{
+	const X509 *certificate = certificate_of(tls);
+	unsigned char *at;
+	str der = { 0 };
+	int len = certificate ? i2d_X509(certificate, NULL) : 0;
+
+	if (len > 0) {
+		at = (unsigned char *)arena_bytes(arena, (size_t)len);
+		der = (str) { (const char *)at, (size_t)len };
+		i2d_X509(certificate, &at);
+	}
+	return der;
+}
