@@ -26,6 +26,10 @@ X(EXPECTATION_FAILED, "expectation_failed", 417, "http_request_error", "",
 X(METHOD_UNSUPPORTED, "method_unsupported", 501, "http_request_error", "", "The method is not implemented.")
 X(CODING_UNSUPPORTED, "coding_unsupported", 501, "http_request_error", "",
   "The transfer coding is not implemented.")
+X(WEBSOCKET_MALFORMED, "websocket_malformed", 400, "http_request_error", "",
+  "This is no request for a WebSocket that can be understood.")
+X(WEBSOCKET_VERSION_UNSUPPORTED, "websocket_version_unsupported", 426, "http_request_error", "",
+  "The only version of the WebSocket protocol here is 13.")
 X(VERSION_UNSUPPORTED, "version_unsupported", 505, "http_request_error", "",
   "This version of HTTP is not supported here.")
 
@@ -99,9 +103,12 @@ X(UPSTREAM_RESET, "upstream_reset", 502, "connection_terminated", "",
   "The connection to the service broke before an answer.")
 X(UPSTREAM_MALFORMED, "upstream_malformed", 502, "http_protocol_error", "",
   "The service gave an answer that cannot be understood.")
+X(UPSTREAM_UPGRADE_FAILED, "upstream_upgrade_failed", 502, "http_upgrade_failed", "",
+  "The service did not open the WebSocket in the way that it was asked to.")
 
 /* It ended otherwise; a head had gone to the client, or nobody was there to read one. */
 X(UPSTREAM_ABORTED, "upstream_aborted", 502, "http_response_incomplete", "",
   "The service's answer broke off.")
 X(CLIENT_TIMEOUT, "client_timeout", 408, "", "", "The client did not read the answer in time.")
+X(TUNNEL_TIMEOUT, "tunnel_timeout", 408, "", "", "Nothing came through the WebSocket for too long.")
 X(CLIENT_ABORTED, "client_aborted", 499, "", "Client Closed Request", "The client went away.")

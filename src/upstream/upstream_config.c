@@ -46,7 +46,12 @@ const struct field upstream_timeouts_fields[] = {
 	FIELD_DURATION(struct upstream_timeouts, idle, "idle", "60s", MILLISECOND, DAY,
 		       "Between two pieces of a body, either way."),
 	FIELD_DURATION(struct upstream_timeouts, total, "total", "0s", 0, 7 * DAY,
-		       "For the whole exchange; `0s` sets no bound."),
+		       "For the whole exchange; `0s` sets no bound. WebSockets and event streams "
+		       "only count until they are open."),
+	FIELD_DURATION(
+		struct upstream_timeouts, tunnel, "tunnel", "1h", MILLISECOND, 7 * DAY,
+		"Without a byte through a WebSocket, either way; once a side has ended, `idle` holds where "
+		"it is shorter."),
 	FIELD_END
 };
 

@@ -34,6 +34,7 @@ struct upstream_retries {
 struct upstream_timeouts {
 	duration connect, response, idle;
 	duration total; /* 0: none */
+	duration tunnel;
 };
 
 struct upstream_connections {
