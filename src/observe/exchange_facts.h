@@ -3,7 +3,8 @@
  * exchange_facts: what is known of an exchange when it is finished; filled once by proxy, read by the log,
  * the metrics and the traces.
  *
- * Slices are valid during the call only.
+ * Slices are valid during the call only. An exchange that becomes a tunnel is finished when that ends, hours
+ * later: it keeps a copy.
  */
 #pragma once
 
@@ -33,3 +34,7 @@ struct exchange_facts {
 	uint64_t generation;
 	struct metric_series *series; /* the route's; NULL: not routed, or not counted */
 };
+
+struct exchange_facts *exchange_facts_copy(const struct exchange_facts *facts);
+/* With all of its texts, as far as a log shows them, in one piece: the caller's, by free(). The series is
+ * borrowed. */
