@@ -22,6 +22,7 @@ struct client_ops {
 		       struct http_response *ret_response);
 	bool (*is_untouched)(const struct client *client);
 	bool (*is_answer_whole)(const struct client *client);
+	struct stream *(*take_over)(struct client *client, struct intake **ret_in);
 };
 
 struct client {
@@ -59,4 +60,11 @@ static inline bool client_answer_is_whole(const struct client *client)
 /* Everything was read and consumed: the wire can carry another exchange. */
 {
 	return client->ops->is_answer_whole(client);
+}
+
+static inline struct stream *client_take_over(struct client *client, struct intake **ret_in)
+/* After a 101: the bytes that follow it, both ways; *ret_in has those that were read already. Both live as
+ * long as the client. Never yields. */
+{
+	return client->ops->take_over(client, ret_in);
 }

@@ -75,7 +75,7 @@ static result read_answer(struct client *base, struct arena *arena, enum http_me
 	h1_response_move(ret_response, bytes.ptr, kept.ptr);
 	h1_fields_adopt(&ret_response->fields, arena);
 	intake_consume(client->in, len);
-	if (ret_response->status >= 200)
+	if (ret_response->status >= 200 || ret_response->status == 101)
 		begin_body(client, arena, ret_response);
 	return OK;
 }
@@ -99,11 +99,18 @@ static bool is_answer_whole(const struct client *base)
 	return h1_source_is_whole(&client_of(base)->body);
 }
 
+static struct stream *take_over(struct client *base, struct intake **ret_in)
+{
+	*ret_in = client_of(base)->in;
+	return client_of(base)->stream;
+}
+
 static const struct client_ops h1_client_ops = {
 	.request = begin_request,
 	.read = read_answer,
 	.is_untouched = is_untouched,
 	.is_answer_whole = is_answer_whole,
+	.take_over = take_over,
 };
 
 void h1_client_init(struct h1_client *client, struct stream *stream, struct intake *in)

@@ -104,9 +104,12 @@ static enum http_framing framing_of(const struct http_request *request, const st
 	return request->version == HTTP_1_0 ? HTTP_UNTIL_CLOSE : HTTP_CHUNKED;
 }
 
-/* RFC 9112 section 9.3: persistence is told where it is not the version's default. */
+/* RFC 9112 section 9.3: persistence is told where it is not the version's default. There is one protocol to
+ * switch to. */
 static str connection_line(const struct http_request *request, const struct http_response *response)
 {
+	if (response->status == 101)
+		return STR("Connection: Upgrade\r\nUpgrade: websocket\r\n");
 	if (!response->keep_alive)
 		return STR("Connection: close\r\n");
 	return request->version == HTTP_1_0 ? STR("Connection: keep-alive\r\n") : (str) { 0 };
@@ -145,6 +148,12 @@ static result send_interim(struct server *base, struct arena *arena, struct http
 	return stream_send_all(server_of(base)->stream, print_response(arena, response, (str) { 0 }), until);
 }
 
+static struct stream *take_over(struct server *base, struct intake **ret_in)
+{
+	*ret_in = server_of(base)->in;
+	return server_of(base)->stream;
+}
+
 static const struct server_ops h1_server_ops = {
 	.read = read_request,
 	.has_input = has_input,
@@ -154,6 +163,7 @@ static const struct server_ops h1_server_ops = {
 	.framing = framing_of,
 	.interim = send_interim,
 	.respond = begin_answer,
+	.take_over = take_over,
 };
 
 void h1_server_init(struct h1_server *server, struct stream *stream, struct intake *in)

@@ -35,6 +35,7 @@ struct server_ops {
 			  deadline until);
 	struct body_sink *(*respond)(struct server *server, struct arena *arena,
 				     const struct http_request *request, struct http_response *response);
+	struct stream *(*take_over)(struct server *server, struct intake **ret_in);
 };
 
 struct server {
@@ -105,6 +106,13 @@ static inline struct body_sink *server_respond(struct server *server, struct are
  * the connection is added: response->framing, length and keep_alive say which. Never yields. */
 {
 	return server->ops->respond(server, arena, request, response);
+}
+
+static inline struct stream *server_take_over(struct server *server, struct intake **ret_in)
+/* After an answer that switched protocols (101) was sent: the bytes that follow it, both ways; *ret_in has
+ * those that were read already. Both live as long as the server. Never yields. */
+{
+	return server->ops->take_over(server, ret_in);
 }
 
 static inline void server_gone(struct server *server)

@@ -12,6 +12,7 @@
 #include "codec/forwarded.h"
 #include "codec/host.h"
 #include "codec/uri.h"
+#include "proxy/upgrade.h"
 
 enum { OWN_HOPS_MAX = 16 }; /* more gateways than anybody has in a row */
 
@@ -91,24 +92,6 @@ static void believe_proxies(struct exchange *x)
 	believe_client(x, forwarded_client(fields, listener->trusted, listener->trusted_count, peer));
 }
 
-static bool says(const struct http_fields *fields, enum http_name id, str token)
-{
-	for (size_t i = 0; i < fields->count; i++)
-		if (fields->at[i].id == id && http_list_has(fields->at[i].value, token))
-			return true;
-	return false;
-}
-
-/* RFC 6455 section 4.1: a WebSocket begins with a GET without a body. Where two servers do not agree whether
- * it has begun, they do not agree where the request ends either. */
-static bool is_bad_handshake(const struct http_request *head)
-{
-	if (head->version == HTTP_1_0 || (head->method == HTTP_GET && head->framing == HTTP_NO_BODY))
-		return false;
-	return says(&head->fields, HTTP_CONNECTION, STR("upgrade")) &&
-	       says(&head->fields, HTTP_UPGRADE, STR("websocket"));
-}
-
 /* This is no forward proxy: a CONNECT has no path to be routed by. */
 static enum reason refuse_connect(struct exchange *x)
 {
@@ -120,12 +103,14 @@ static enum reason refuse_connect(struct exchange *x)
 static enum reason check_head(struct exchange *x)
 {
 	const struct http_request *head = &x->request.head;
+	enum reason reason;
 	struct uri uri;
 
 	if (!uri_split(head->target, head->method, &uri))
 		return REASON_REQUEST_LINE_MALFORMED;
-	if (is_bad_handshake(head))
-		return REASON_FRAMING_AMBIGUOUS;
+	reason = upgrade_check(x);
+	if (reason != REASON_NONE)
+		return reason;
 	take_host(x);
 	return head->method == HTTP_CONNECT ? refuse_connect(x) : check_path(x, &uri);
 }

@@ -128,6 +128,11 @@ static struct http_response make_response(struct exchange *x, enum reason reason
 		add(&response, HTTP_CONTENT_TYPE, answer->content_type);
 	if (reason == REASON_METHOD_NOT_ALLOWED)
 		add(&response, HTTP_ALLOW, allow_print(x));
+	if (reason == REASON_WEBSOCKET_VERSION_UNSUPPORTED) {
+		add(&response, HTTP_UPGRADE, STR("websocket"));
+		add(&response, HTTP_CONNECTION, STR("Upgrade"));
+		add(&response, HTTP_SEC_WEBSOCKET_VERSION, STR("13"));
+	}
 	if (response.status == 503)
 		add(&response, HTTP_RETRY_AFTER, STR("1"));
 	add(&response, HTTP_PROXY_STATUS, proxy_status(x, reason));

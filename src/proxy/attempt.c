@@ -10,6 +10,7 @@
  */
 #include "proxy/attempt.h"
 
+#include "proxy/upgrade.h"
 enum {
 	INTERIM_MAX = 16,
 	HEAD_COSTS_MAX = 512 * 1024, /* read, and printed for the client */
@@ -173,7 +174,7 @@ static result read_answer(struct forward *f)
 					  "the heads of answers have used up the exchange's memory");
 		TRY(read_one_head(f, &f->response));
 		f->has_begun = true;
-		if (f->response.status >= 200)
+		if (f->response.status >= 200 || (f->response.status == 101 && f->exchange->is_websocket))
 			return OK;
 		TRY(pass_interim(f, &f->response));
 	}
@@ -219,6 +220,8 @@ static enum reason receive(struct forward *f)
 	if (failed(read))
 		return answer_failure(f, read);
 	x->first_byte = exchange_now(x);
+	if (f->response.status == 101 && !upgrade_is_agreed(x, &f->response))
+		return fail(f, FAILURE_FINAL, REASON_UPSTREAM_UPGRADE_FAILED);
 	if (f->response.status >= 502 && f->response.status <= 504)
 		f->failure = FAILURE_STATUS;
 	return REASON_NONE;

@@ -18,6 +18,7 @@
 #include "proxy/exchange.h"
 #include "proxy/introduction.h"
 #include "proxy/mirror.h"
+#include "proxy/passage.h"
 
 enum { IN_A_ROW = 64 }; /* pipelined requests that are served before others have their turn */
 
@@ -164,6 +165,34 @@ static enum exchange_end serve(struct session *session)
 	return end;
 }
 
+/* A WebSocket has ended. */
+static void on_passage_end(void *owner)
+{
+	struct connection *connection = owner;
+
+	connection->passage = NULL;
+	count_active(connection, -1);
+	connection_linger(connection);
+}
+
+static void on_passage_ready(struct socket *socket)
+{
+	passage_turn(connection_of(socket)->passage);
+}
+
+/* It stays active without a fiber. */
+static void connection_carry(struct connection *connection, struct passage *passage)
+{
+	bool is_leaving = connection->door->is_closing && !connection->door->is_patient;
+
+	connection->passage = passage;
+	socket_keep_alive(&connection->socket);
+	socket_watch_all(&connection->socket, on_passage_ready);
+	passage_begin(passage, on_passage_end, connection);
+	if (is_leaving && connection->passage)
+		passage_leave(connection->passage);
+}
+
 /* The body of the fiber. */
 static void connection_run(struct fiber *self, void *argument)
 {
@@ -174,6 +203,10 @@ static void connection_run(struct fiber *self, void *argument)
 	session_begin(&session, self, connection);
 	end = serve(&session);
 	connection->fiber = NULL;
+	if (end == EXCHANGE_TUNNEL) {
+		connection_carry(connection, session.passage);
+		return;
+	}
 	count_active(connection, -1);
 	if (end == EXCHANGE_KEEP && (!connection->door->is_closing || connection->door->is_patient))
 		wait_for_request(connection, connection_limits(connection)->idle_timeout);
@@ -252,7 +285,9 @@ void connection_open(struct door *door, int fd, const struct address *peer)
 
 static void send_away(struct connection *connection)
 {
-	if (socket_peek_stale(&connection->socket))
+	if (connection->passage)
+		passage_leave(connection->passage);
+	else if (socket_peek_stale(&connection->socket))
 		on_client_ready(&connection->socket); /* a request has come that nobody has read yet */
 	else if (connection->requests == 0)
 		wait_for_request(connection, SECOND); /* it was let in a moment ago, to say something */
@@ -280,6 +315,8 @@ static void cancel_all(struct door *door)
 		next = connection->next;
 		if (connection->fiber)
 			fiber_cancel(connection->fiber);
+		else if (connection->passage)
+			passage_cut(connection->passage);
 		else
 			connection_close(connection);
 	}

@@ -18,6 +18,7 @@
 enum { CLIENT_IP_MAX = 46 };
 
 struct exchange;
+struct passage;
 
 struct connection {
 	struct socket socket;  /* first */
@@ -25,8 +26,9 @@ struct connection {
 	struct timer idle;
 	struct connection *next, **link; /* among its door's */
 	struct door *door;
-	struct fiber *fiber;   /* at work on it; NULL: idle */
-	struct server *server; /* what it serves by; told when the client goes */
+	struct fiber *fiber;     /* at work on it; NULL: idle */
+	struct server *server;   /* what it serves by; told when the client goes */
+	struct passage *passage; /* it carries a WebSocket, in the loop; NULL: it does not */
 	uint64_t requests;
 	struct address peer; /* who is at the other end, by PROXY protocol if the listener wants it */
 	uint8_t ip_len;
@@ -41,6 +43,7 @@ struct session {
 	struct worker *worker;
 	struct fiber *fiber;
 	struct server *server;
+	struct passage *passage; /* after EXCHANGE_TUNNEL: of the exchange that has ended */
 };
 
 static inline const struct listener_limits *connection_limits(const struct connection *connection)

@@ -16,6 +16,7 @@
 #include "proxy/forward.h"
 #include "proxy/https.h"
 #include "proxy/mirror.h"
+#include "proxy/passage.h"
 
 enum {
 	ARENA_MAX = 16 * 1024 * 1024,
@@ -263,6 +264,10 @@ static void write_log(struct exchange *x, enum reason reason)
 		facts.series = x->target->series;
 		facts.upstream = x->attempts ? x->upstream->name : (str) { 0 };
 	}
+	if (x->passage) {
+		passage_keep_facts(x->passage, &facts); /* it is not over */
+		return;
+	}
 	if (x->worker->observer)
 		x->worker->observer->finished(x->worker->observer->self, x, &facts);
 	else
@@ -289,6 +294,8 @@ static bool skip_rest_of_body(struct exchange *x)
  * notice; one that may still be sending must be able to read what it was told. */
 static enum exchange_end end_of(struct exchange *x)
 {
+	if (x->passage)
+		return EXCHANGE_TUNNEL;
 	if (x->is_client_gone)
 		return EXCHANGE_CLOSE;
 	if (x->is_cut_short)
@@ -303,10 +310,13 @@ static enum exchange_end exchange_finish(struct exchange *x)
 	enum exchange_end end = end_of(x);
 
 	x->server->on_gone = NULL;
-	metrics_end_exchange(x->worker->metrics);
+	x->session->passage = x->passage;
 	encoder_give(&x->encoder);
 	mirror_drop(x);
 	arena_fini(&x->arena);
+	if (x->passage) /* it counts as under way, and holds what holds for it */
+		return end;
+	metrics_end_exchange(x->worker->metrics);
 	generation_leave(x->generation);
 	return end;
 }

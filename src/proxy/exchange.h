@@ -20,6 +20,7 @@ enum exchange_end {
 	EXCHANGE_LINGER, /* close, but let the client read the answer */
 	EXCHANGE_CLOSE,  /* nobody is there, or nothing was said */
 	EXCHANGE_RESET,  /* close so that the client does not take what it got for the whole answer */
+	EXCHANGE_TUNNEL, /* it goes on as session->passage */
 };
 
 struct exchange {
@@ -44,9 +45,11 @@ struct exchange {
 	bool has_answer;   /* the head of an answer was made: it is too late for another */
 	bool keep_alive;   /* what the answer's head says, and what holds afterwards */
 	bool is_client_gone;
-	bool is_cut_short; /* the answer ends with the connection, and too early */
-	str path, query;   /* by which it was routed: for the log, whatever policies make of the view's */
-	str route_method;  /* by which it was routed, where that is not its own: a CORS preflight's */
+	bool is_websocket;       /* what it asks for */
+	struct passage *passage; /* what became of it; NULL: an exchange like others */
+	bool is_cut_short;       /* the answer ends with the connection, and too early */
+	str path, query;  /* by which it was routed: for the log, whatever policies make of the view's */
+	str route_method; /* by which it was routed, where that is not its own: a CORS preflight's */
 	bool is_preflight_only; /* what it was routed to does not take its own method */
 	bool has_bare_query;    /* "/path?" */
 	bool has_encoded_slash; /* in its path: for APIs that keep them */

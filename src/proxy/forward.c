@@ -12,6 +12,7 @@
 #include "proxy/attempt.h"
 #include "proxy/handover.h"
 #include "proxy/mirror.h"
+#include "proxy/passage.h"
 
 enum { STALE_TRIES_MAX = 3 };
 
@@ -170,8 +171,8 @@ static void forward_begin(struct forward *f, struct exchange *x)
 static void forward_end(struct forward *f)
 {
 	const struct upstream_connections *options = &f->upstream->config->connections;
-	bool is_clean = f->connection && f->is_answer_whole && f->response.keep_alive &&
-			upload_is_complete(&f->upload);
+	bool is_clean = f->connection && f->is_answer_whole && f->response.status != 101 &&
+			f->response.keep_alive && upload_is_complete(&f->upload);
 
 	if (!upload_is_complete(&f->upload))
 		f->exchange->keep_alive = false; /* the rest of the body is nobody's */
@@ -199,6 +200,8 @@ enum reason forward_run(struct exchange *x)
 	} while (f.failure != FAILURE_NONE && may_try_again(&f));
 	if (reason == REASON_NONE)
 		reason = handover_answer(&f);
+	if (reason == REASON_NONE && f.response.status == 101 && !x->worker->observer)
+		x->passage = passage_new(&f);
 	mirror_leave(x, true, f.is_answer_whole);
 	forward_end(&f);
 	return x->is_client_gone ? REASON_CLIENT_ABORTED : reason;

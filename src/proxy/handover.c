@@ -14,6 +14,7 @@
 #include "proxy/choice.h"
 #include "proxy/forwarding.h"
 #include "proxy/mirror.h"
+#include "proxy/upgrade.h"
 
 enum { HEAD_USUAL = 768 };
 
@@ -38,6 +39,7 @@ str handover_print_request(struct exchange *x)
 
 		h1_begin_request(&out, request, target);
 		forwarding_put(x, &out);
+		upgrade_put(x, &out);
 		h1_end_head(&out, request->framing, request->length);
 		if (!buf_overflowed(&out))
 			return arena_close(&x->arena, &out);
@@ -49,6 +51,9 @@ static bool may_keep_client(const struct forward *f, enum http_framing framing)
 {
 	const struct exchange *x = f->exchange;
 
+	/* What came behind the request for a WebSocket was not meant as another request. */
+	if (x->is_websocket && server_has_input(x->server))
+		return false;
 	return x->keep_alive && framing != HTTP_UNTIL_CLOSE && !x->session->connection->door->is_closing &&
 	       upload_is_complete(&f->upload);
 }
@@ -64,7 +69,7 @@ static result prepare_for_client(struct forward *f, struct body_source *body)
 	http_fields_remove_hop(&response->fields);
 	http_fields_remove(&response->fields, HTTP_X_GW_FAMILY); /* the gateway's own, whoever says them */
 	http_fields_remove(&response->fields, HTTP_X_GATEHOUSE_FAMILY);
-	if (response->status == 204)
+	if (response->status == 204 || response->status == 101)
 		http_fields_remove(&response->fields, HTTP_CONTENT_LENGTH);
 	TRY(http_fields_add(&response->fields, HTTP_VIA, STR("Via"), STR("1.1 gatehouse")));
 	TRY(choice_put_cookie(x, &response->fields));

@@ -219,6 +219,8 @@ void mirror_order(void *self, struct view *view, const struct destination *to, b
 	struct mirror_copy *copy;
 
 	(void)self;
+	if (x->is_websocket) /* nobody would talk to it */
+		return;
 	if (worker->mirrors->count == UNDER_WAY_MAX || block_pool_left(&worker->blocks) < ROOM_LEAST) {
 		metrics_count_copy(worker->metrics, COPY_BUSY);
 		return;

@@ -214,6 +214,15 @@ void tunnel_leave(struct tunnel *tunnel, enum reason reason)
 	tunnel_turn(tunnel);
 }
 
+void tunnel_cut(struct tunnel *tunnel, enum reason reason)
+{
+	tunnel->is_over = true;
+	if (tunnel->is_leaving)
+		tunnel_end(tunnel);
+	else
+		tunnel_leave(tunnel, reason);
+}
+
 /* Its share of a turn was used up, or its time is. */
 static void on_due(struct timer *timer)
 {

@@ -67,5 +67,8 @@ void tunnel_leave(struct tunnel *tunnel, enum reason reason);
 /* From the loop: tells both sides that it is going away (a close frame with 1001), each between two frames,
  * and ends; at the latest five seconds later. Never yields; may end it at once. */
 
+void tunnel_cut(struct tunnel *tunnel, enum reason reason);
+/* From the loop: the same, and ends it before it returns, whoever was told. */
+
 void tunnel_fini(struct tunnel *tunnel);
 /* What was not sent is dropped; on_end is not called any more. */

@@ -582,6 +582,27 @@ static void leaving_has_its_bound(void **state)
 	bench_close(&bench);
 }
 
+static void what_is_cut_has_a_last_word_where_it_can(void **state)
+{
+	for (unsigned was_leaving = 0; was_leaving < 2; was_leaving++) {
+		struct bench bench;
+
+		(void)state;
+		bench_open(&bench);
+		say(&bench.upstream, STR("\x81\x02x"));
+		turn(&bench);
+		if (was_leaving)
+			tunnel_leave(&bench.tunnel, REASON_SHUTTING_DOWN);
+		assert_int_equal(bench.ended, 0);
+		tunnel_cut(&bench.tunnel, REASON_SHUTTING_DOWN);
+		assert_int_equal(bench.ended, 1);
+		heard_is(&bench.client, "\x81\x02x");
+		hear(&bench.upstream);
+		assert_masked_close(heard(&bench.upstream));
+		bench_close(&bench);
+	}
+}
+
 /* What was read from one side and offered to the other goes before the last word. */
 static void what_is_kept_goes_before_the_last_word(void **state)
 {
@@ -630,6 +651,7 @@ int main(void)
 		cmocka_unit_test(whose_close_has_passed_is_told_nothing_more),
 		cmocka_unit_test(what_are_no_frames_just_ends),
 		cmocka_unit_test(leaving_has_its_bound),
+		cmocka_unit_test(what_is_cut_has_a_last_word_where_it_can),
 		cmocka_unit_test(what_is_kept_goes_before_the_last_word),
 	};
 

@@ -89,11 +89,17 @@ static void connection_unlink(struct pool_connection *connection)
 	idle_of(connection->pool, connection->endpoint)->count--;
 }
 
-static void connection_close(struct pool_connection *connection)
+/* But for its socket. */
+static void connection_end(struct pool_connection *connection)
 {
 	endpoint_unref(&connection->endpoint);
 	timer_clear(&connection->idle);
 	intake_fini(&connection->in);
+}
+
+static void connection_close(struct pool_connection *connection)
+{
+	connection_end(connection);
 	stream_close(&connection->socket.stream);
 }
 
@@ -302,6 +308,13 @@ void pool_drop(struct pool_connection **address)
 	if (!*address)
 		return;
 	connection_close(*address);
+	*address = NULL;
+}
+
+void pool_linger(struct pool_connection **address, deadline until)
+{
+	connection_end(*address);
+	socket_linger_close(&(*address)->socket, until);
 	*address = NULL;
 }
 

@@ -28,6 +28,7 @@ struct pool_connection {
 	struct timer idle;                    /* set while idle */
 	struct pool_connection *next, **link; /* while idle */
 	bool is_reused;                       /* it has carried an exchange before */
+	void *taker;                          /* the taker's own, to find by the socket what uses it */
 };
 
 /* Who makes new connections instead of DNS and TCP: for a rehearsal, where stand-ins answer. */
@@ -63,6 +64,9 @@ void pool_give(struct pool_connection **connection, const struct upstream_connec
 
 void pool_drop(struct pool_connection **connection);
 /* Closes it. Clears the address, accepts NULL. */
+
+void pool_linger(struct pool_connection **connection, deadline until);
+/* The same, and lets the peer read what it was sent last: socket_linger_close(). */
 
 size_t pool_idle_count(const struct pool *pool, const struct endpoint *endpoint);
 /* How many are kept for it. */
