@@ -34,6 +34,24 @@ void arena_fini(struct arena *arena)
 	arena->used = 0;
 }
 
+/* The blocks go behind the newest one, whose free bytes are still to be had; of `from`, what is left is lost.
+ */
+void arena_adopt(struct arena *arena, struct arena *from)
+{
+	struct block **last = &arena->blocks;
+
+	ASSERT(arena->pool == from->pool);
+	while (*last)
+		last = &(*last)->next;
+	*last = from->blocks;
+	if (!arena->at) {
+		arena->at = from->at;
+		arena->end = from->end;
+	}
+	arena->used = from->used < arena->max - arena->used ? arena->used + from->used : arena->max;
+	arena_init(from, from->pool, from->max);
+}
+
 /* As much as there is already, so that a large arena has few blocks: few calls to make it, and nothing left
  * of it in the heap when it is gone. */
 static size_t payload_of_heap(const struct arena *arena, size_t size)

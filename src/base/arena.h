@@ -27,6 +27,10 @@ void arena_init(struct arena *arena, struct block_pool *pool, size_t max);
 void arena_fini(struct arena *arena);
 /* Gives every block back. The arena is empty then, and can be used again. */
 
+void arena_adopt(struct arena *arena, struct arena *from);
+/* Everything that was taken from `from` lives on in arena, and counts there, also beyond its maximum. Both
+ * are over the same pool; `from` is empty then, and can be used again. */
+
 void *arena_alloc(struct arena *arena, size_t size);
 /* Zeroed, aligned to 16. */
 
