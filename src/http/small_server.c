@@ -118,6 +118,13 @@ result small_exchange_answer(struct small_exchange *exchange, struct http_respon
 	return small_exchange_send(exchange, body, true);
 }
 
+struct stream *small_exchange_take_over(struct small_exchange *exchange, struct intake **ret_in)
+{
+	exchange->keep_alive = false;
+	exchange->connection->must_linger = true;
+	return server_take_over(&exchange->connection->wire.server, ret_in);
+}
+
 /* A head that breaks the rules is told so, and nothing behind it is looked at. */
 static result refuse(struct small_exchange *exchange, const struct server_request *head)
 {

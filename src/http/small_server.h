@@ -79,5 +79,9 @@ result small_exchange_send(struct small_exchange *exchange, str bytes, bool is_l
 result small_exchange_answer(struct small_exchange *exchange, struct http_response *response, str body);
 /* Yields. Begins and sends the whole answer. */
 
+struct stream *small_exchange_take_over(struct small_exchange *exchange, struct intake **ret_in);
+/* After an answer of 101: see server_take_over(). When the function that serves returns OK the client is left
+ * time to read what it was sent last. */
+
 deadline small_exchange_patience(const struct small_exchange *exchange);
 /* Until when the next piece must have gone. */

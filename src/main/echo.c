@@ -99,6 +99,7 @@ const struct command command_echo = {
 		"  /delay/MS      answers MS milliseconds later\n"
 		"  /status/CODE   answers with that status\n"
 		"  /bytes/N       answers with N bytes\n"
-		"  /sse           answers with a server-sent event a second\n",
+		"  /sse           answers with a server-sent event a second\n"
+		"  /ws            is a WebSocket that sends every message back\n",
 	.run = echo_run,
 };

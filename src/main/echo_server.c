@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "http/small_server.h"
 #include "main/echo_answer.h"
+#include "main/echo_socket.h"
 
 enum { FIELDS_MAX = 200, BODY_SHOWN_MAX = 64 * 1024, CONNECTIONS_MAX = 10000 };
 
@@ -60,6 +61,14 @@ static result send_body(struct small_exchange *exchange, struct echo_answer *ans
 	return OK;
 }
 
+static bool is_for_socket(const struct http_request *request)
+{
+	str path = request->target, query;
+
+	str_cut(request->target, '?', &path, &query);
+	return str_eq(path, STR("/ws"));
+}
+
 /* All of the body is read before the answer begins, so that the answer can show it. */
 static result serve(struct small_exchange *exchange)
 {
@@ -67,6 +76,8 @@ static result serve(struct small_exchange *exchange)
 	struct echo_answer answer;
 	struct echo_request request = { .arena = exchange->arena, .head = exchange->request };
 
+	if (is_for_socket(exchange->request) && echo_socket_is_asked(exchange->request))
+		return echo_socket_serve(exchange);
 	TRY(read_body(exchange, &request));
 	TRY(echo_answer_make(&request, exchange->fiber, server->loop, &answer));
 	small_exchange_begin(exchange, &answer.response);

@@ -6,6 +6,7 @@
  *     /status/CODE   the same, with that status
  *     /bytes/N       N bytes
  *     /sse           a server-sent event a second
+ *     /ws            a WebSocket that sends every message back
  *
  * One thread, a fiber for each connection.
  */
