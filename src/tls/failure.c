@@ -118,3 +118,10 @@ const char *tls_failure_words(const SSL *ssl)
 {
 	return tls_failure(ssl).why;
 }
+
+bool tls_failure_is_alert(void)
+{
+	unsigned long code = ERR_peek_last_error();
+
+	return ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) >= SSL_AD_REASON_OFFSET;
+}

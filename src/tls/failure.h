@@ -16,3 +16,7 @@ result tls_failure(const SSL *ssl);
 
 const char *tls_failure_words(const SSL *ssl);
 /* The words alone. NULL for ssl: of a call that has none. */
+
+bool tls_failure_is_alert(void);
+/* The failure at hand is a fatal alert of the peer, which OpenSSL counts as an end of the connection like the
+ * orderly one. */

@@ -29,6 +29,7 @@ static result handshake_step(struct tls_stream *tls, bool *ret_is_over)
 
 static result handshake_receive(struct tls_stream *tls, deadline until)
 {
+	/* Not because of what OpenSSL holds: of bytes that are no record it may hold some and want more. */
 	result_value received = tls_stream_receive(tls, until);
 
 	if (received.kind == ERROR_CLOSED && tls->is_touched)

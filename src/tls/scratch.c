@@ -59,12 +59,13 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 
 static result bio_open(struct tls_scratch *scratch)
 {
+	scratch->library = OSSL_LIB_CTX_new();
 	scratch->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "gatehouse");
-	if (!scratch->method || !BIO_meth_set_read_ex(scratch->method, bio_read) ||
+	if (!scratch->library || !scratch->method || !BIO_meth_set_read_ex(scratch->method, bio_read) ||
 	    !BIO_meth_set_write_ex(scratch->method, bio_write) ||
 	    !BIO_meth_set_ctrl(scratch->method, bio_ctrl))
 		return error_make(ERROR_SYSTEM, "no memory for TLS");
-	scratch->bio = BIO_new(scratch->method);
+	scratch->bio = BIO_new_ex(scratch->library, scratch->method);
 	if (!scratch->bio)
 		return error_make(ERROR_SYSTEM, "no memory for TLS");
 	BIO_set_data(scratch->bio, scratch);
@@ -76,8 +77,10 @@ static void bio_close(struct tls_scratch *scratch)
 {
 	BIO_free(scratch->bio);
 	BIO_meth_free(scratch->method);
+	OSSL_LIB_CTX_free(scratch->library);
 	scratch->bio = NULL;
 	scratch->method = NULL;
+	scratch->library = NULL;
 }
 
 result tls_scratch_init(struct tls_scratch *scratch, struct block_pool *pool)

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <openssl/bio.h>
+#include <openssl/crypto.h>
 
 #include "base/intake.h"
 
@@ -28,6 +29,7 @@ struct tls_scratch {
 	char *content;    /* TLS_RECORD_CONTENT: short parts are joined here for one record */
 	BIO *bio;
 	BIO_METHOD *method;
+	OSSL_LIB_CTX *library; /* OpenSSL's tables for this thread: those of all threads are behind locks */
 	struct tls_stream *current;
 };
 
@@ -36,4 +38,4 @@ result tls_scratch_init(struct tls_scratch *scratch, struct block_pool *pool);
  * no memory. */
 
 void tls_scratch_fini(struct tls_scratch *scratch);
-/* Every stream over it must be finished. */
+/* Every stream over it must be finished, and every context made with its library freed. */

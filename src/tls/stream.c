@@ -47,19 +47,21 @@ static bool has_record(const struct tls_stream *tls)
 void tls_stream_enter(struct tls_stream *tls)
 {
 	tls->scratch->current = tls;
+	BIO_clear_retry_flags(tls->scratch->bio);
 }
 
+/* What OpenSSL wants outlives a failure; the BIO says whether this call ran out of bytes. */
 bool tls_stream_wants_more(const struct tls_stream *tls)
 {
-	return SSL_want_read(tls->ssl);
+	return SSL_want_read(tls->ssl) && BIO_should_read(tls->scratch->bio);
 }
 
 result tls_stream_receive(struct tls_stream *tls, deadline until)
 {
-	while (!has_record(tls)) {
+	do {
 		TRY(stream_fill(tls->below, &tls->in, until));
 		tls->is_touched = true;
-	}
+	} while (!tls_record_here(intake_data(&tls->in)));
 	return OK;
 }
 
@@ -95,11 +97,11 @@ static result broken(struct tls_stream *tls, const char *why)
 	return error_make(ERROR_RESET, why);
 }
 
-/* A call that brought no content has taken one record, as automatic retries are off. Peers may do so now and
- * then, but each one makes work. */
+/* As automatic retries are off, a call that brought no content has dealt with at most one record. Peers may
+ * send such now and then, but each one makes work. */
 static result no_content(struct tls_stream *tls)
 {
-	if (SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN)
+	if (SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN && !tls_failure_is_alert())
 		return error_make(ERROR_CLOSED, "the peer ended the TLS connection");
 	if (!tls_stream_wants_more(tls))
 		return broken(tls, tls_failure_words(tls->ssl));
@@ -147,7 +149,7 @@ static result tls_fill(struct stream *stream, struct intake *in, deadline until)
 			return error_make(ERROR_RESET, tls->broken);
 		if (SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN)
 			return error_make(ERROR_CLOSED, "the peer ended the TLS connection");
-		received = tls_stream_receive(tls, until);
+		received = has_record(tls) ? OK : tls_stream_receive(tls, until);
 		if (received.kind == ERROR_CLOSED)
 			return error_make(ERROR_RESET,
 					  "the peer cut the TLS connection off without ending it");

@@ -17,7 +17,8 @@ bool tls_stream_wants_more(const struct tls_stream *tls);
 /* After a call into OpenSSL that did not succeed: it lacks bytes. Otherwise it failed for good. */
 
 result tls_stream_receive(struct tls_stream *tls, deadline until);
-/* Yields. More ciphertext, until a record is whole. ERROR_CLOSED, ERROR_RESET and so on of the stream below.
+/* Yields. More ciphertext, at least some, until a record is whole. ERROR_CLOSED, ERROR_RESET and so on of the
+ * stream below.
  */
 
 result tls_stream_push(struct tls_stream *tls, deadline until);
