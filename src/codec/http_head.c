@@ -26,6 +26,17 @@ str http_method_text(enum http_method method)
 	return method_texts[method];
 }
 
+str http_version_text(enum http_version version)
+{
+	static const str texts[] = {
+		[HTTP_1_0] = STR_INIT("HTTP/1.0"),
+		[HTTP_1_1] = STR_INIT("HTTP/1.1"),
+		[HTTP_2] = STR_INIT("HTTP/2.0"),
+	};
+
+	return texts[version];
+}
+
 struct status_row {
 	int status;
 	str text;

@@ -35,8 +35,8 @@ struct http_request {
 	enum http_method method;
 	enum http_version version;
 	str method_text;
-	str target; /* as it came */
-	str host;   /* whom it is for, without port, as it came; empty only in HTTP/1.0 without Host */
+	str target;   /* as it came */
+	str host;     /* whom it is for, without port, as it came; empty only in HTTP/1.0 without Host */
 	str protocol; /* what an extended CONNECT is to become (RFC 8441); empty in any other request */
 	struct http_fields fields;
 	enum http_framing framing;
@@ -59,6 +59,9 @@ enum http_method http_method_find(str text);
 /* Case matters (RFC 9110 section 9.1). */
 
 str http_method_text(enum http_method method);
+str http_version_text(enum http_version version);
+/* "HTTP/1.1", "HTTP/2.0". */
+
 str http_status_text(int status);
 /* "Not Found"; empty for a code that is in no registry. */
 

@@ -61,9 +61,18 @@ static void knows_status_codes(void **state)
 	assert_text(http_status_text(-1), "");
 }
 
+static void knows_versions(void **state)
+{
+	(void)state;
+	assert_text(http_version_text(HTTP_1_0), "HTTP/1.0");
+	assert_text(http_version_text(HTTP_1_1), "HTTP/1.1");
+	assert_text(http_version_text(HTTP_2), "HTTP/2.0");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(knows_versions),
 		cmocka_unit_test(knows_methods),
 		cmocka_unit_test(knows_what_may_be_repeated),
 		cmocka_unit_test(knows_answers_without_a_body),

@@ -125,7 +125,7 @@ static bool goes_round(const struct http_fields *fields)
 	for (size_t i = 0; i < fields->count; i++) {
 		rest = fields->at[i].id == HTTP_VIA ? fields->at[i].value : (str) { 0 };
 		while (str_next(&rest, ',', &hop))
-			hops += str_eq(hop, STR("1.1 gatehouse"));
+			hops += str_eq(hop, STR("1.1 gatehouse")) || str_eq(hop, STR("2.0 gatehouse"));
 	}
 	return hops >= OWN_HOPS_MAX;
 }

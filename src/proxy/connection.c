@@ -16,6 +16,7 @@
 #include "http/h1_server.h"
 #include "proxy/door.h"
 #include "proxy/exchange.h"
+#include "proxy/h2_connection.h"
 #include "proxy/introduction.h"
 #include "proxy/mirror.h"
 #include "proxy/passage.h"
@@ -36,11 +37,11 @@ static deadline now_of(const struct worker *worker)
 
 static void connection_release(struct socket *socket)
 {
+	h2_connection_free(connection_of(socket));
 	free(connection_of(socket));
 }
 
-/* From idle to active, or back: change is 1 or -1. */
-static void count_active(const struct connection *connection, int change)
+void connection_count_active(const struct connection *connection, int change)
 {
 	const struct door *door = connection->door;
 
@@ -64,14 +65,13 @@ static void connection_leave(struct connection *connection)
 		loop_stop(worker->loop);
 }
 
-static void connection_close(struct connection *connection)
+void connection_close(struct connection *connection)
 {
 	connection_leave(connection);
 	stream_close(connection->stream);
 }
 
-/* For answers that the client must be able to read although it is still sending. */
-static void connection_linger(struct connection *connection)
+void connection_linger(struct connection *connection)
 {
 	deadline until = deadline_after(now_of(connection->door->worker), linger);
 
@@ -116,7 +116,7 @@ static void session_begin(struct session *session, struct fiber *fiber, struct c
 
 	*session = (struct session) { .connection = connection, .worker = worker, .fiber = fiber };
 	connection->fiber = fiber;
-	count_active(connection, 1);
+	connection_count_active(connection, 1);
 	socket_set_watch(&connection->socket, on_client_busy);
 	timer_set(worker->loop, &connection->idle, DEADLINE_NEVER);
 }
@@ -146,6 +146,18 @@ static enum exchange_end serve_requests(struct session *session)
 	return end;
 }
 
+/* Whether this is no connection of HTTP/1: the loop has it then, or it is to be closed. */
+static bool begin_h2(struct session *session, struct intake *in)
+{
+	bool is_h2;
+
+	if (!h2_connection_is_asked(session, in, &is_h2))
+		return true;
+	if (is_h2 && failed(h2_connection_begin(session->connection, in)))
+		journal_warn(session->worker->journal, "a connection is closed: no memory for HTTP/2");
+	return is_h2;
+}
+
 /* The intake is let go before the loop has the connection again: idle costs no buffer. */
 static enum exchange_end serve(struct session *session)
 {
@@ -156,7 +168,7 @@ static enum exchange_end serve(struct session *session)
 
 	intake_init(&in, &session->worker->scratch);
 	h1_server_init(&server, connection->stream, &in);
-	if (!failed(introduction_read(session, &in))) {
+	if (!failed(introduction_read(session, &in)) && !begin_h2(session, &in)) {
 		session->server = connection->server = &server.server;
 		end = serve_requests(session);
 		connection->server = NULL;
@@ -171,7 +183,7 @@ static void on_passage_end(void *owner)
 	struct connection *connection = owner;
 
 	connection->passage = NULL;
-	count_active(connection, -1);
+	connection_count_active(connection, -1);
 	connection_linger(connection);
 }
 
@@ -207,7 +219,9 @@ static void connection_run(struct fiber *self, void *argument)
 		connection_carry(connection, session.passage);
 		return;
 	}
-	count_active(connection, -1);
+	connection_count_active(connection, -1);
+	if (connection->h2)
+		return;
 	if (end == EXCHANGE_KEEP && (!connection->door->is_closing || connection->door->is_patient))
 		wait_for_request(connection, connection_limits(connection)->idle_timeout);
 	else if (end == EXCHANGE_LINGER)
@@ -287,6 +301,8 @@ static void send_away(struct connection *connection)
 {
 	if (connection->passage)
 		passage_leave(connection->passage);
+	else if (connection->h2)
+		h2_connection_shut(connection);
 	else if (socket_peek_stale(&connection->socket))
 		on_client_ready(&connection->socket); /* a request has come that nobody has read yet */
 	else if (connection->requests == 0)
@@ -317,6 +333,8 @@ static void cancel_all(struct door *door)
 			fiber_cancel(connection->fiber);
 		else if (connection->passage)
 			passage_cut(connection->passage);
+		else if (connection->h2)
+			h2_connection_cut(connection);
 		else
 			connection_close(connection);
 	}

@@ -18,6 +18,7 @@
 enum { CLIENT_IP_MAX = 46 };
 
 struct exchange;
+struct h2_connection;
 struct passage;
 
 struct connection {
@@ -26,9 +27,10 @@ struct connection {
 	struct timer idle;
 	struct connection *next, **link; /* among its door's */
 	struct door *door;
-	struct fiber *fiber;     /* at work on it; NULL: idle */
-	struct server *server;   /* what it serves by; told when the client goes */
-	struct passage *passage; /* it carries a WebSocket, in the loop; NULL: it does not */
+	struct fiber *fiber;      /* at work on it; NULL: idle */
+	struct server *server;    /* what it serves by; told when the client goes */
+	struct h2_connection *h2; /* it speaks HTTP/2, in the loop; NULL: it does not, or not yet */
+	struct passage *passage;  /* it carries a WebSocket, in the loop; NULL: it does not */
 	uint64_t requests;
 	struct address peer; /* who is at the other end, by PROXY protocol if the listener wants it */
 	uint8_t ip_len;
@@ -61,3 +63,13 @@ void connections_send_away(struct door *door);
 
 void connections_cut(struct worker *worker);
 /* Ends every connection now: cancels what is under way, and turns the loop until all have unwound. */
+
+/* For who has it instead of a fiber of its own. */
+
+void connection_count_active(const struct connection *connection, int change);
+/* From idle to active, or back: change is 1 or -1. */
+
+void connection_close(struct connection *connection);
+
+void connection_linger(struct connection *connection);
+/* The same, for a client that must be able to read what it was told last although it is still sending. */

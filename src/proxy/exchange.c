@@ -238,7 +238,7 @@ static void write_log(struct exchange *x, enum reason reason)
 		.client_ip = x->view.client_ip,
 		.client_port = address_port(&connection->peer),
 		.listener = x->listener->name,
-		.protocol = request->version == HTTP_1_0 ? STR("HTTP/1.0") : STR("HTTP/1.1"),
+		.protocol = http_version_text(request->version),
 		.method = request->method_text,
 		.host = x->view.host,
 		.path = x->path,

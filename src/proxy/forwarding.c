@@ -121,5 +121,6 @@ void forwarding_put(struct exchange *x, struct buf *out)
 	put(x, out, HTTP_X_FORWARDED_HOST, x->forwarded_host);
 	put(x, out, HTTP_X_FORWARDED_PORT, x->forwarded_port.len ? x->forwarded_port : port);
 	h1_line_print(out, x->view.request_id_header, x->view.request_id);
-	buf_put(out, STR("Via: 1.1 gatehouse\r\n"));
+	buf_put(out, x->request.head.version == HTTP_2 ? STR("Via: 2.0 gatehouse\r\n")
+						       : STR("Via: 1.1 gatehouse\r\n"));
 }

@@ -17,6 +17,7 @@ struct listener_limits {
 	duration handshake_timeout, header_timeout, body_timeout, idle_timeout;
 	int64_t requests_per_connection; /* 0: any number */
 	int64_t connections;
+	int64_t streams; /* of one connection of HTTP/2 */
 };
 
 enum listener_protocol { LISTENER_H1, LISTENER_H2 };
