@@ -32,26 +32,19 @@ static struct grpc_source *grpc_of(const struct body_source *source)
 	return (struct grpc_source *)(uintptr_t)source;
 }
 
-static void put(struct http_fields *fields, enum http_name id, str value)
-{
-	result_value added;
-
-	http_fields_remove(fields, id);
-	added = http_fields_add(fields, id, http_name_text(id), value);
-	ASSERT(!failed(added));
-}
-
-void grpc_put_status(struct http_fields *fields, enum grpc_status status, str message, struct arena *arena)
+result grpc_put_status(struct http_fields *fields, enum grpc_status status, str message, struct arena *arena)
 {
 	struct buf out;
 
-	put(fields, HTTP_GRPC_STATUS, arena_printf(arena, "%d", (int)status));
+	TRY(http_fields_set(fields, HTTP_GRPC_STATUS, http_name_text(HTTP_GRPC_STATUS),
+			    arena_printf(arena, "%d", (int)status)));
 	http_fields_remove(fields, HTTP_GRPC_MESSAGE);
 	if (!message.len)
-		return;
+		return OK;
 	out = arena_open(arena, 3 * message.len);
 	grpc_message_print(message, &out);
-	put(fields, HTTP_GRPC_MESSAGE, arena_close(arena, &out));
+	return http_fields_add(fields, HTTP_GRPC_MESSAGE, http_name_text(HTTP_GRPC_MESSAGE),
+			       arena_close(arena, &out));
 }
 
 /* Those that are not removed, with room for the gateway's own. */
@@ -91,6 +84,15 @@ static str print_frame(const struct http_fields *trailers, struct arena *arena)
 	}
 }
 
+/* Into fields that have room. */
+static void put_own_status(struct grpc_source *grpc, struct http_fields *fields, enum grpc_status status,
+			   str message)
+{
+	result_value put = grpc_put_status(fields, status, message, grpc->arena);
+
+	ASSERT(!failed(put));
+}
+
 /* There is nothing below any more, and these are the trailers. */
 static void end(struct grpc_source *grpc, const struct http_fields *trailers)
 {
@@ -114,8 +116,8 @@ static void end_of_body(struct grpc_source *grpc)
 	struct http_fields trailers = copy(&grpc->from->trailers, grpc->arena);
 
 	if (!http_fields_get(&trailers, HTTP_GRPC_STATUS))
-		grpc_put_status(&trailers, GRPC_UNKNOWN, STR("the service ended the call without a status"),
-				grpc->arena);
+		put_own_status(grpc, &trailers, GRPC_UNKNOWN,
+			       STR("the service ended the call without a status"));
 	end(grpc, &trailers);
 }
 
@@ -128,9 +130,8 @@ static result end_of_failure(struct grpc_source *grpc, result_value failure)
 	if (failure.kind == ERROR_CANCELLED || !grpc_frame_is_between(&grpc->frame))
 		return failure;
 	grpc->failure = failure;
-	grpc_put_status(&trailers, is_late ? GRPC_DEADLINE_EXCEEDED : GRPC_UNAVAILABLE,
-			is_late ? STR("the service did not go on in time") : STR("the service broke off"),
-			grpc->arena);
+	put_own_status(grpc, &trailers, is_late ? GRPC_DEADLINE_EXCEEDED : GRPC_UNAVAILABLE,
+		       is_late ? STR("the service did not go on in time") : STR("the service broke off"));
 	end(grpc, &trailers);
 	return OK;
 }

@@ -31,5 +31,5 @@ void grpc_source_init_end(struct grpc_source *grpc, const struct http_fields *tr
 			  struct arena *arena);
 /* A body of no messages, with these trailers. */
 
-void grpc_put_status(struct http_fields *fields, enum grpc_status status, str message, struct arena *arena);
-/* grpc-status and grpc-message, in the place of those that there are. The fields have room for both. */
+result grpc_put_status(struct http_fields *fields, enum grpc_status status, str message, struct arena *arena);
+/* grpc-status and grpc-message, in the place of those that there are. ERROR_LIMIT: there is no room. */

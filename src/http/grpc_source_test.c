@@ -176,15 +176,16 @@ static void what_is_no_message_is_refused(void **state)
 static void an_end_alone_needs_no_body(void **state)
 {
 	struct http_field fields[4];
-	struct http_fields trailers = { .at = fields, .max = 4 };
+	struct http_fields trailers = { .at = fields, .max = 4 }, full = { 0 };
 	struct wire wire;
 	struct grpc_source grpc;
 	struct piece piece;
 
 	(void)state;
 	wire_open(&wire, STR(""), (struct pace) { 0 });
-	grpc_put_status(&trailers, GRPC_UNAVAILABLE, STR("50%\n"), &wire.arena);
-	grpc_put_status(&trailers, GRPC_PERMISSION_DENIED, STR("50%\n"), &wire.arena);
+	assert_false(failed(grpc_put_status(&trailers, GRPC_UNAVAILABLE, STR("50%\n"), &wire.arena)));
+	assert_true(failed(grpc_put_status(&full, GRPC_UNAVAILABLE, STR("x"), &wire.arena)));
+	assert_false(failed(grpc_put_status(&trailers, GRPC_PERMISSION_DENIED, STR("50%\n"), &wire.arena)));
 	grpc_source_init_end(&grpc, &trailers, true, &wire.arena);
 	assert_true(body_is_ready(&grpc.source));
 	assert_false(failed(body_peek(&grpc.source, 0, &piece)));

@@ -158,7 +158,7 @@ enum reason admission_check(struct exchange *x)
 	remove_what_ends_here(x);
 	if (head->framing == HTTP_LENGTH && head->length > x->server->body->max)
 		return REASON_BODY_TOO_LARGE;
-	return REASON_NONE;
+	return call_admit(x);
 }
 
 struct route_request admission_question(const struct exchange *x)

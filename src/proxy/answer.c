@@ -112,6 +112,14 @@ static str body_of(struct exchange *x, enum reason reason, int status)
 	return problem_print(x, reason, status, answer->detail.len ? answer->detail : reason_detail(reason));
 }
 
+/* For a client that reads no problem documents. */
+static str message_of(const struct exchange *x, enum reason reason, int status)
+{
+	str detail = x->view.answer.detail.len ? x->view.answer.detail : reason_detail(reason);
+
+	return detail.len ? detail : http_status_text(status);
+}
+
 static struct http_response make_response(struct exchange *x, enum reason reason, str *ret_body)
 {
 	const struct answer *answer = &x->view.answer;
@@ -137,6 +145,12 @@ static struct http_response make_response(struct exchange *x, enum reason reason
 		add(&response, HTTP_RETRY_AFTER, STR("1"));
 	add(&response, HTTP_PROXY_STATUS, proxy_status(x, reason));
 	add(&response, HTTP_DATE, date_print(x));
+	if (call_is_answered_in_status(x, reason, response.status)) {
+		result_value told =
+			call_print_end(x, &response, message_of(x, reason, response.status), ret_body);
+
+		ASSERT(!failed(told)); /* half of the room is for the fields that are added */
+	}
 	return response;
 }
 

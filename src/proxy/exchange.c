@@ -120,6 +120,7 @@ static void body_begin(struct exchange *x)
 
 	x->server->body->max = limits->body;
 	x->client_fields = head->fields.count;
+	call_begin(x);
 	x->keep_alive = head->keep_alive &&
 			(!limits->requests_per_connection ||
 			 x->session->connection->requests < (uint64_t)limits->requests_per_connection);

@@ -13,6 +13,7 @@
 
 #include "http/replay_source.h"
 #include "observe/exchange_facts.h"
+#include "proxy/call.h"
 #include "proxy/connection.h"
 
 enum exchange_end {
@@ -35,6 +36,7 @@ struct exchange {
 	deadline until;        /* for all of it */
 	struct server *server; /* the session's: what the client speaks by */
 	struct server_request request;
+	struct call call;
 	struct encoder *encoder;     /* at work on the answer; NULL: none */
 	struct mirror_copy *mirrors; /* that have not left yet */
 	const struct target *target; /* NULL: not routed */

@@ -158,7 +158,8 @@ static void keep_for_replay(struct forward *f)
 static void forward_begin(struct forward *f, struct exchange *x)
 {
 	*f = (struct forward) { .exchange = x, .upstream = x->upstream };
-	f->body = mirror_request(x, clients_body(x));
+	call_prepare_request(x);
+	f->body = call_request_body(x, mirror_request(x, clients_body(x)));
 	f->roster = generation_roster(x->generation, f->upstream);
 	if (x->timeouts->total)
 		x->until = deadline_min(x->until, deadline_after(x->began, x->timeouts->total));

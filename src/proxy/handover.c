@@ -40,6 +40,8 @@ str handover_print_request(struct exchange *x)
 		h1_begin_request(&out, request, target);
 		forwarding_put(x, &out);
 		upgrade_put(x, &out);
+		if (call_wants_trailers(x))
+			buf_put(&out, STR("TE: trailers\r\n"));
 		h1_end_head(&out, request->framing, request->length);
 		if (!buf_overflowed(&out))
 			return arena_close(&x->arena, &out);
@@ -74,7 +76,9 @@ static result prepare_for_client(struct forward *f, struct body_source *body)
 	TRY(http_fields_add(&response->fields, HTTP_VIA, STR("Via"), STR("1.1 gatehouse")));
 	TRY(choice_put_cookie(x, &response->fields));
 	x->view.response = response;
-	x->view.response_body = mirror_answer(x, body);
+	body = mirror_answer(x, body);
+	TRY(call_take_answer(x, response, &body));
+	x->view.response_body = body;
 	policy_chain_response(&x->target->chain, &x->view);
 	return OK;
 }
@@ -122,6 +126,8 @@ enum reason handover_answer(struct forward *f)
 	x->sent = sink->sent;
 	/* The connection is reusable only if its bytes end where the message does. */
 	f->is_answer_whole = end == RELAY_DONE && client_answer_is_whole(client);
+	if (end == RELAY_DONE && x->call.answer && failed(x->call.answer->failure)) /* the client was told */
+		return broken_off(f, RELAY_SOURCE_FAILED, x->call.answer->failure);
 	if (end == RELAY_DONE)
 		return REASON_NONE;
 	x->keep_alive = false;

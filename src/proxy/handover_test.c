@@ -110,6 +110,7 @@ static void a_long_head_is_printed_whole(void **state)
 	desk_ask(&desk, head, "192.0.2.1");
 	assert_int_equal(admission_check(x), REASON_NONE);
 	assert_int_equal(admission_route(x), REASON_NONE);
+	choice_make(x);
 	printed = handover_print_request(x);
 	assert_true(str_contains(printed, str_of(value)));
 	assert_true(str_ends(printed, STR("Via: 1.1 gatehouse\r\n\r\n")));

@@ -58,7 +58,7 @@ void upload_start(struct upload *upload, struct exchange *x, struct client *to, 
 	upload->relay = (struct relay) { .loop = x->worker->loop,
 					 .from = body,
 					 .to = upload->sink,
-					 .from_idle = exchange_limits(x)->body_timeout,
+					 .from_idle = call_patience(x, exchange_limits(x)->body_timeout),
 					 .to_idle = idle,
 					 .until = x->until };
 	if (server_body_is_here(x->server)) { /* no wait for the client, so no fiber */
