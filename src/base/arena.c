@@ -9,6 +9,7 @@
 
 enum {
 	ALIGNMENT = 16,
+	CACHE_LINE = 64,
 	FIRST_OF_HEAP = 64 * 1024,
 	LARGEST_OF_HEAP = 32 * 1024 * 1024,
 	HUGE_PAGE = 2 * 1024 * 1024,
@@ -125,6 +126,13 @@ void *arena_raw(struct arena *arena, size_t size)
 void *arena_alloc(struct arena *arena, size_t size)
 {
 	return memset(arena_raw(arena, size), 0, size);
+}
+
+void *arena_lines(struct arena *arena, size_t size)
+{
+	uintptr_t at = (uintptr_t)arena_alloc(arena, size + CACHE_LINE - ALIGNMENT);
+
+	return (void *)((at + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
 }
 
 void *arena_alloc_array(struct arena *arena, size_t size, size_t count)

@@ -34,6 +34,9 @@ void arena_adopt(struct arena *arena, struct arena *from);
 void *arena_alloc(struct arena *arena, size_t size);
 /* Zeroed, aligned to 16. */
 
+void *arena_lines(struct arena *arena, size_t size);
+/* Zeroed, aligned to a line of the cache: for what many of are looked at, each seldom. */
+
 void *arena_raw(struct arena *arena, size_t size);
 /* Aligned to 16, not zeroed: for what is written before it is read. */
 

@@ -379,7 +379,7 @@ static void compare_slashes(struct diff_target *diff, str name, const struct tar
 {
 	bool is_kept = after->keeps_encoded_slashes;
 
-	if (!after->route.len && before->keeps_encoded_slashes != is_kept)
+	if (!after->names.route.len && before->keeps_encoded_slashes != is_kept)
 		diff_add(diff->lines, weaker_if(is_kept), "%.*s: encoded slashes are %s", STR_ARG(name),
 			 is_kept ? "kept" : "refused");
 }

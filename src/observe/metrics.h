@@ -80,6 +80,11 @@ void metrics_begin_exchange(struct metrics_shard *shard);
 void metrics_end_exchange(struct metrics_shard *shard);
 /* It is under way in between. */
 
+void metrics_expect(const struct metrics_shard *shard, const struct metric_series *series);
+void metrics_expect_soon(const struct metrics_shard *shard, const struct metric_series *series);
+/* An exchange of this route is under way, of which there may be many thousands: has what counts it fetched
+ * into the cache, one step each, and the first some time before the second. Both accept NULL. */
+
 void metrics_count_exchange(struct metrics_shard *shard, const struct exchange_facts *facts);
 /* By facts->series; those that were not routed have a series of their own, with empty names. */
 

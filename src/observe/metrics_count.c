@@ -84,6 +84,19 @@ void metrics_end_exchange(struct metrics_shard *shard)
 		add(&shard->active, (uint64_t)-1);
 }
 
+void metrics_expect(const struct metrics_shard *shard, const struct metric_series *series)
+{
+	if (shard && series)
+		__builtin_prefetch(&series->cells[shard->worker]);
+}
+
+void metrics_expect_soon(const struct metrics_shard *shard, const struct metric_series *series)
+{
+	if (shard && series)
+		__builtin_prefetch(atomic_load_explicit(&series->cells[shard->worker], memory_order_relaxed),
+				   1);
+}
+
 void metrics_count_exchange(struct metrics_shard *shard, const struct exchange_facts *facts)
 {
 	struct metric_series *series;

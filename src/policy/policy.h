@@ -176,7 +176,7 @@ struct view {
 	duration total_timeout; /* for the whole exchange; narrow it by view_limit_time(). 0: none */
 	uint64_t body_max;      /* of the request; narrow it by view_limit_body() */
 
-	str api, route;
+	const struct route_names *names;   /* NULL: not routed */
 	const struct principal *principal; /* who asks; NULL: nobody was authenticated */
 	const struct route_parameter *parameters;
 	size_t parameter_count;

@@ -144,6 +144,7 @@ static void add_lines(struct http_fields *fields, const char *lines)
 
 void bench_ask(struct bench *bench, const char *target, const char *fields)
 {
+	static const struct route_names names = { STR_INIT("orders"), STR_INIT("one") };
 	static const struct route_parameter parameters[] = { { STR_INIT("id"), STR_INIT("7") } };
 	str method, path, query = { 0 };
 
@@ -171,8 +172,7 @@ void bench_ask(struct bench *bench, const char *target, const char *fields)
 		.request_id = STR("id-1"),
 		.request_id_header = STR("X-Request-ID"),
 		.body_max = UINT64_MAX,
-		.api = STR("orders"),
-		.route = STR("one"),
+		.names = &names,
 		.parameters = parameters,
 		.parameter_count = 1,
 		.regex = &bench->regex_scratch,

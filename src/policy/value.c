@@ -342,8 +342,8 @@ static result find(const struct view *view, const struct value_segment *segment,
 		[WHAT_QUERY] = view->query,
 		[WHAT_SCHEME] = view->scheme,
 		[WHAT_CLIENT_IP] = view->client_ip,
-		[WHAT_API] = view->api,
-		[WHAT_ROUTE] = view->route,
+		[WHAT_API] = view->names ? view->names->api : (str) { 0 },
+		[WHAT_ROUTE] = view->names ? view->names->route : (str) { 0 },
 		[WHAT_ENDPOINT] = view->endpoint,
 	};
 

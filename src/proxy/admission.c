@@ -195,7 +195,7 @@ static void match_route(struct exchange *x, struct route_match *match)
 
 static const struct target *target_of(const struct route_match *match)
 {
-	return match->outcome == ROUTE_FOUND ? match->rule->target : NULL;
+	return match->outcome == ROUTE_FOUND ? match->target : NULL;
 }
 
 /* A CORS preflight asks about another request, and belongs where that one does, if there is a policy that
@@ -232,9 +232,9 @@ enum reason admission_route(struct exchange *x)
 		return REASON_NO_ROUTE;
 	if (match->outcome == ROUTE_METHOD)
 		return REASON_METHOD_NOT_ALLOWED;
-	x->target = match->rule->target;
-	x->view.api = x->target->api;
-	x->view.route = x->target->route;
+	x->target = match->target;
+	metrics_expect(x->worker->metrics, x->target->series);
+	x->view.names = &x->target->names;
 	keep_parameters(x, match);
 	if (x->has_encoded_slash && !x->target->keeps_encoded_slashes)
 		return REASON_PATH_INVALID;

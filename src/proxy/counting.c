@@ -59,12 +59,13 @@ void counting_target(struct snapshot *snapshot, struct target *target, const str
 {
 	const struct policy_chain *chain = &target->chain;
 
-	target->series = find_series(snapshot, METRIC_ROUTE, target->api, target->route);
+	target->series = find_series(snapshot, METRIC_ROUTE, target->names.api, target->names.route);
 	if (!snapshot->counting.is_on || (of_api && of_api->chain.at == chain->at))
 		return; /* the API's own, which were copied with it */
 	target->decisions = ARENA_ARRAY(&snapshot->arena, struct metric_series *, chain->count);
 	for (size_t i = 0; i < chain->count; i++)
-		target->decisions[i] = find_series(snapshot, METRIC_POLICY, chain->at[i].name, target->api);
+		target->decisions[i] =
+			find_series(snapshot, METRIC_POLICY, chain->at[i].name, target->names.api);
 }
 
 static struct metric_series **fixed_endpoints(struct snapshot *snapshot, const struct upstream *upstream)

@@ -260,8 +260,8 @@ static void write_log(struct exchange *x, enum reason reason)
 	};
 
 	if (x->target) {
-		facts.api = x->target->api;
-		facts.route = x->target->route;
+		facts.api = x->target->names.api;
+		facts.route = x->target->names.route;
 		facts.series = x->target->series;
 		facts.upstream = x->attempts ? x->upstream->name : (str) { 0 };
 	}

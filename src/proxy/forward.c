@@ -158,6 +158,7 @@ static void keep_for_replay(struct forward *f)
 static void forward_begin(struct forward *f, struct exchange *x)
 {
 	*f = (struct forward) { .exchange = x, .upstream = x->upstream };
+	metrics_expect_soon(x->worker->metrics, x->target->series);
 	call_prepare_request(x);
 	f->body = call_request_body(x, mirror_request(x, clients_body(x)));
 	f->roster = generation_roster(x->generation, f->upstream);

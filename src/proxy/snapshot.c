@@ -159,8 +159,8 @@ static void add_rule(struct compiling *c, const struct api_config *api, const st
 {
 	c->rules[c->rule_count++] = (struct route_rule) {
 		.node = route ? route->entry.node : api->entry.node,
-		.api = target->api,
-		.route = target->route,
+		.api = target->names.api,
+		.route = target->names.route,
 		.api_hosts = api->hosts,
 		.api_methods = api->methods,
 		.api_path = api->path,
@@ -171,10 +171,10 @@ static void add_rule(struct compiling *c, const struct api_config *api, const st
 
 static const struct target *compile_api_target(struct compiling *c, const struct api_config *api)
 {
-	struct target *target = ARENA_NEW(c->reader.arena, struct target);
+	struct target *target = arena_lines(c->reader.arena, sizeof(struct target));
 	const struct node *lists[] = { c->snapshot->config.defaults.policies, api->policies };
 
-	target->api = api->entry.name;
+	target->names.api = api->entry.name;
 	if (api->weighted)
 		target->split = compile_split(c, api, NULL, api->weighted, &api->sticky);
 	else
@@ -220,12 +220,12 @@ static const struct target *compile_route_target(struct compiling *c, const stru
 						 const struct route_config *route,
 						 const struct target *of_api)
 {
-	struct target *target = ARENA_NEW(c->reader.arena, struct target);
+	struct target *target = arena_lines(c->reader.arena, sizeof(struct target));
 	const struct node *lists[] = { c->snapshot->config.defaults.policies, api->policies,
 				       route->policies };
 
 	*target = *of_api;
-	target->route = route->entry.name;
+	target->names.route = route->entry.name;
 	compile_route_upstream(c, api, route, target);
 	if (route->policies || route->without.len)
 		target->chain = policy_chain_compile(&c->names, lists, 3, route->entry.node, &route->without);

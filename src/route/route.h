@@ -28,6 +28,11 @@ struct match_config {
 
 extern const struct field match_fields[];
 
+/* Of whom a rule is. */
+struct route_names {
+	str api, route; /* route: empty for the API's own rule */
+};
+
 /* One rule, as the compiler of the snapshot gives it: an API's own rule, or one of its routes. */
 struct route_rule {
 	const struct node *node;          /* for diagnostics */
@@ -92,6 +97,7 @@ enum route_outcome {
 struct route_match {
 	enum route_outcome outcome;
 	const struct route_rule *rule; /* with ROUTE_FOUND */
+	const void *target;            /* the rule's */
 	struct route_parameter parameters[ROUTE_PARAMETERS_MAX];
 	size_t parameter_count;
 	unsigned allowed; /* with ROUTE_METHOD: bits of enum http_method, for Allow */

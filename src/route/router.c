@@ -171,6 +171,7 @@ void router_match(const struct router *router, struct route_scratch *scratch,
 
 	ret_match->outcome = ROUTE_NONE;
 	ret_match->rule = NULL;
+	ret_match->target = NULL;
 	ret_match->parameter_count = 0;
 	ret_match->allowed = 0;
 	ret_match->allowed_other = NULL;
@@ -183,6 +184,7 @@ void router_match(const struct router *router, struct route_scratch *scratch,
 			continue;
 		ret_match->outcome = ROUTE_FOUND;
 		ret_match->rule = rule->source;
+		ret_match->target = rule->target;
 		fill_parameters(walk, rule, ret_match);
 		break;
 	}

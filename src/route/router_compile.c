@@ -157,7 +157,7 @@ static void keep_names(struct compiler *compiler, struct rule *rule, const struc
 	if (rule->regex)
 		found = regex_group_names(rule->regex, ROUTE_PARAMETERS_MAX - count, names + count, groups);
 	rule->group_from = count;
-	rule->name_count = count + found;
+	rule->name_count = (uint32_t)(count + found);
 	if (rule->name_count == 0)
 		return;
 	kept = ARENA_ARRAY(compiler->arena, str, count + found);
@@ -301,7 +301,7 @@ static void compiler_init(struct compiler *compiler, struct arena *arena, struct
 	map_init(&compiler->api_names, &compiler->temporary, UINT32_MAX);
 	map_init(&compiler->exact, &compiler->temporary, HOSTS_MAX);
 	map_init(&compiler->wildcards, &compiler->temporary, HOSTS_MAX);
-	router->rules = ARENA_ARRAY(arena, struct rule, count);
+	router->rules = arena_lines(arena, (count + 1) * sizeof(struct rule));
 	router->rule_count = count;
 	regex_table_init(&router->regexes, arena);
 	map_init(&router->hosts.exact, arena, HOSTS_MAX);

@@ -13,21 +13,24 @@
 #include "route/pattern.h"
 
 struct rule {
-	const struct route_rule *source;
-	uint32_t api;           /* the number of its API, in the order of the file */
-	uint32_t order;         /* within the API: its routes, then its own rule */
-	uint32_t weight;        /* further conditions: the API's methods, the match's, each header, ... */
+	/* What a match looks at, in one line of the cache: of many rules, each is matched seldom. */
+	_Alignas(64) const struct route_rule *source;
+	const void *target;     /* the source's */
 	bool is_own;            /* the API's own rule: counts only where none of its routes matches */
 	bool has_regex_sibling; /* one of those routes may come behind it in precedence */
 	bool is_clash_reported;
-	enum pattern_tail tail;
+	uint32_t name_count;
 	struct method_set methods; /* of the API and the match, both */
 	const struct condition *conditions;
 	size_t condition_count;
+
+	uint32_t api;    /* the number of its API, in the order of the file */
+	uint32_t order;  /* within the API: its routes, then its own rule */
+	uint32_t weight; /* further conditions: the API's methods, the match's, each header, ... */
+	enum pattern_tail tail;
 	const struct regex *regex; /* with PATTERN_REGEX: for what follows the prefix */
 	str regex_prefix, regex_text;
-	const str *names; /* of the template, then of the expression's groups */
-	size_t name_count;
+	const str *names;     /* of the template, then of the expression's groups */
 	const size_t *groups; /* of the expression, for the names behind group_from */
 	size_t group_from;
 	uint64_t hash; /* of the conditions and the expression: equal for what asks the same */

@@ -211,6 +211,7 @@ void compiler_read_rule(struct compiler *compiler, size_t index)
 	struct api *api = compile_api(compiler, source);
 
 	rule->source = source;
+	rule->target = source->target;
 	rule->api = api->number;
 	rule->is_own = source->route.len == 0;
 	rule->order = rule->is_own ? UINT32_MAX : api->routes++;
