@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import statistics
 import subprocess
 import time
@@ -14,11 +15,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import CONNECTIONS, OUTPUT, BenchError, Lab, Load, Pair, Plan, Side, Upstream, allow_files, measure, tell
+from lab import (CONNECTIONS, OUTPUT, BenchError, Generator, H2Load, Handshakes, Lab, Load, Pair, Plan, Side, Upstream,
+                 allow_files, measure, tell)
 from proxies import PEERS, STARTERS, program, start_gatehouse, start_nginx, start_relay
 
 KIB_PATH, MIB_PATH, UPLOAD_PATH = "/bytes/1024", "/bytes/1048576", "/bytes/16"
 MIB_CONNECTIONS = 16
+H2_CONNECTIONS = 10
 
 
 @dataclass
@@ -49,14 +52,14 @@ def windows(pair: Pair) -> str:
 # Pairs against each peer.
 
 def against_peers(plan: Plan, path: str, script: Sequence[str] = (), connections: int = CONNECTIONS,
-                  bodies: str = "small", **options: object) -> dict[str, Pair]:
+                  bodies: str = "small", generator: Generator = Load.on, **options: object) -> dict[str, Pair]:
     """The gateway beside each peer in turn; the peers want to know which bodies to be tuned for."""
     pairs = {}
     for peer in PEERS:
         with Lab() as lab:
             first = STARTERS["gatehouse"](lab, 0, **options)
             second = STARTERS[peer](lab, 1, bodies=bodies, **options)
-            pairs[peer] = measure(plan, first, second, path, (script, script), connections)
+            pairs[peer] = measure(plan, first, second, path, (script, script), connections, generator)
             tell(f"    {windows(pairs[peer])}")
     return pairs
 
@@ -96,6 +99,30 @@ def job_uploads(plan: Plan) -> list[Row]:
     """Uploads of 64 KiB."""
     pairs = against_peers(plan, UPLOAD_PATH, ["upload.lua"], bodies="uploads")
     return [compare("64 KiB uploads: CPU per upload", pairs, 1.0)]
+
+
+def job_tls(plan: Plan) -> list[Row]:
+    """GET over HTTP/1.1 and TLS 1.3 on connections that are kept."""
+    return [compare("TLS 1.3, 1 KiB answers: CPU per request", against_peers(plan, KIB_PATH, wire="tls"), 0.70)]
+
+
+def job_handshakes(plan: Plan) -> list[Row]:
+    """Full TLS 1.3 handshakes (ECDSA over P-256, X25519) and no request: bench/handshakes.c."""
+    pairs = against_peers(plan, "", generator=Handshakes.on, wire="tls")
+    row = compare("full handshakes: CPU each", pairs, 1.0)
+    own = statistics.mean(pair.first.cost for pair in pairs.values())
+    row.details.append(f"handshakes per second of CPU: gatehouse {1 / own:,.0f}, " + ", ".join(
+        f"{peer} {1 / pair.second.cost:,.0f}" for peer, pair in pairs.items()))
+    return [row]
+
+
+def job_h2(plan: Plan) -> list[Row]:
+    """HTTP/2 by h2load, 10 connections of 32 streams each: over TLS, and in clear text."""
+    rows = []
+    for wire, words in (("h2", "HTTP/2 over TLS"), ("h2c", "HTTP/2 in clear text")):
+        pairs = against_peers(plan, KIB_PATH, connections=H2_CONNECTIONS, generator=H2Load.on, wire=wire)
+        rows.append(compare(f"{words}, 1 KiB answers: CPU per request", pairs, 0.90))
+    return rows
 
 
 def job_floor(plan: Plan) -> list[Row]:
@@ -222,7 +249,7 @@ def job_load(plan: Plan) -> list[Row]:
     OUTPUT.mkdir(parents=True, exist_ok=True)
     config = OUTPUT / "50000.yaml"
     text = (Path(__file__).parent / "peers" / "gatehouse.yaml").read_text()
-    for name, value in {"PORT": "8080", "UPSTREAM_PORT": "8081", "ACCESS_LOG": "{ to: off }", "ROUTES": routes}.items():
+    for name, value in {"PORT": "8080", "UPSTREAM_PORT": "8081", "WIRE": "", "ACCESS_LOG": "{ to: off }", "ROUTES": routes}.items():
         text = text.replace(f"@{name}@", value)
     config.write_text(text)
     seconds, cpu, peaks = zip(*(check_once(config) for _ in range(runs)), strict=True)
@@ -276,15 +303,25 @@ def receive(sock: socket.socket) -> bytes:
 GET = b"GET /bytes/1024 HTTP/1.1\r\nHost: bench\r\n\r\n"
 
 
-def idle_bytes(name: str, warm: int, count: int) -> float:
+def tls_context() -> ssl.SSLContext:
+    """A client that believes every certificate: there is nobody here but us."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def idle_bytes(name: str, warm: int, count: int, wire: str = "h1") -> float:
     """Resident bytes for each of `count` connections that made one request and stay open."""
     with Lab() as lab:
-        side = STARTERS[name](lab, 0)
+        side = STARTERS[name](lab, 0, wire=wire)
         opened: list[socket.socket] = []
+        context = tls_context() if wire == "tls" else None
 
         def open_until(total: int) -> int:
             while len(opened) < total:
-                opened.append(socket.create_connection(("127.0.0.1", side.port)))
+                sock = socket.create_connection(("127.0.0.1", side.port))
+                opened.append(context.wrap_socket(sock) if context else sock)
                 read_answer(opened[-1], GET)
             time.sleep(0.5)
             return side.process.resident_bytes()
@@ -306,6 +343,17 @@ def job_idle(plan: Plan) -> list[Row]:
     return [Row(f"{count:,} idle connections: resident bytes each",
                 **{name: f"{figure:.0f} B" for name, figure in figures.items()},
                 figure=f"{own:.0f} B", target="at most 512 B", is_met=own <= 512)]
+
+
+def job_idle_tls(plan: Plan) -> list[Row]:
+    """The same over TLS 1.3: what an idle connection keeps of OpenSSL's and of ours, with the allocator's share."""
+    allow_files()
+    count = 1_000 if plan.is_quick else 10_000
+    figures = {name: idle_bytes(name, 100, count, "tls") / 1024 for name in ("gatehouse", *PEERS)}
+    own = figures["gatehouse"]
+    return [Row(f"{count:,} idle TLS connections: resident memory each",
+                **{name: f"{figure:.1f} KiB" for name, figure in figures.items()},
+                figure=f"{own:.1f} KiB", target="at most 14.5 KiB", is_met=own <= 14.5)]
 
 
 # Instructions.
@@ -347,10 +395,14 @@ JOBS: dict[str, Callable[[Plan], list[Row]]] = {
     "log": job_log,
     "answers": job_answers,
     "uploads": job_uploads,
+    "tls": job_tls,
+    "handshakes": job_handshakes,
+    "h2": job_h2,
     "routes": job_routes,
     "calls": job_calls,
     "load": job_load,
     "idle": job_idle,
+    "idle_tls": job_idle_tls,
     "callgrind": job_callgrind,
     "floor": job_floor,
     "self": job_self,

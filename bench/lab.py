@@ -37,6 +37,7 @@ CONNECTIONS = 64
 OPEN_FILES = 20000
 LISTENERS = 2
 DEADLINE = 20.0
+SLACK = 2.0  # what a load of a set time runs longer than the last window
 
 
 class BenchError(Exception):
@@ -151,12 +152,12 @@ class Process:
         return self.popen.wait()
 
 
-def build_tool(name: str) -> Path:
+def build_tool(name: str, *libraries: str) -> Path:
     """A C program of the bench's own, compiled when it is not there yet."""
     OUTPUT.mkdir(parents=True, exist_ok=True)
     program, source = OUTPUT / name, BENCH / f"{name}.c"
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-o", program, source], check=True)
+        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-o", program, source, *libraries], check=True)
     return program
 
 
@@ -182,10 +183,16 @@ class Upstream(Process):
 class Load(Process):
     """wrk, until it is stopped; it must have seen no error."""
 
-    def __init__(self, port: int, path: str, script: Sequence[str] = (), connections: int = CONNECTIONS):
+    def __init__(self, port: int, path: str, script: Sequence[str] = (), connections: int = CONNECTIONS,
+                 scheme: str = "http"):
         lua = ["-s", str(BENCH / script[0])] if script else []
         super().__init__(["wrk", "-t1", f"-c{connections}", "-d600s", "--timeout", "30s", *lua,
-                          f"http://127.0.0.1:{port}{path}", "--", *script[1:]], LOAD_CPU, stdout=subprocess.PIPE)
+                          f"{scheme}://127.0.0.1:{port}{path}", "--", *script[1:]], LOAD_CPU, stdout=subprocess.PIPE)
+
+    @classmethod
+    def on(cls, side: Side, job: Job) -> Load:
+        """For one side of a pair."""
+        return cls(side.port, job.path, job.script, job.connections, side.scheme)
 
     def finish(self) -> None:
         """Stops it; BenchError for an error, or for an answer that was not 2xx or 3xx."""
@@ -193,6 +200,59 @@ class Load(Process):
         output = self.popen.communicate(timeout=DEADLINE)[0].decode()
         if bad := re.search(r".*(Socket errors|Non-2xx).*", output):
             raise BenchError(f"{' '.join(self.command)}: {bad[0].strip()}")
+
+
+class H2Load(Process):
+    """h2load for a time that is set at its beginning; every request must have succeeded."""
+
+    STREAMS = 32
+
+    def __init__(self, side: Side, job: Job):
+        super().__init__(["h2load", "-t1", f"-c{job.connections}", f"-m{self.STREAMS}", f"-D{round(job.seconds)}",
+                          f"{side.scheme}://127.0.0.1:{side.port}{job.path}"], LOAD_CPU, stdout=subprocess.PIPE)
+
+    @classmethod
+    def on(cls, side: Side, job: Job) -> H2Load:
+        """For one side of a pair."""
+        return cls(side, job)
+
+    def finish(self) -> None:
+        """Waits for its end; BenchError for a request that failed, or for one over HTTP/1.1."""
+        output = self.popen.communicate(timeout=DEADLINE)[0].decode()
+        done = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", output)
+        statuses = re.search(r"(\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", output)
+        if not done or not statuses or set(done.groups()[1:]) | set(statuses.groups()[1:]) != {"0"}:
+            raise BenchError(f"{' '.join(self.command)}: {output[-600:]}")
+        if not re.search(r"protocol: h2", output):
+            raise BenchError(f"{' '.join(self.command)}: not HTTP/2")
+
+
+class Handshakes(Process):
+    """bench/handshakes.c, until it is stopped. It counts by itself, for no request reaches the upstream."""
+
+    PROCESSES = 4
+
+    def __init__(self, side: Side, counter: Path):
+        self.counter = counter
+        counter.write_bytes(bytes(8))
+        super().__init__([build_tool("handshakes", "-lssl", "-lcrypto"), str(side.port), str(self.PROCESSES), counter],
+                         LOAD_CPU, messages=counter.with_suffix(".messages"))
+
+    @classmethod
+    def on(cls, side: Side, job: Job) -> Handshakes:
+        """For one side of a pair, whose meter it becomes."""
+        load = cls(side, side.directory / "handshakes")
+        side.meter = load.count
+        return load
+
+    def count(self) -> int:
+        """Handshakes completed up to now."""
+        return int.from_bytes(self.counter.read_bytes(), sys.byteorder)
+
+    def finish(self) -> None:
+        """BenchError when it has ended by itself."""
+        if self.popen.poll() is not None:
+            raise BenchError(f"{' '.join(self.command)}: {self.said()}")
 
 
 class Lab:
@@ -205,6 +265,17 @@ class Lab:
         self.processes: list[Process] = []
         self.upstream = Upstream()
         self.processes.append(self.upstream)
+
+    def certificate(self) -> tuple[Path, Path]:
+        """A certificate for this run and its key: ECDSA over P-256."""
+        certificate, key = self.directory / "bench.pem", self.directory / "bench.key"
+        if not certificate.exists():
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                            "-days", "30", "-subj", "/CN=bench", "-addext", "subjectAltName=DNS:bench,IP:127.0.0.1",
+                            "-keyout", key, "-out", certificate], check=True, capture_output=True)
+            certificate.chmod(0o644)
+            key.chmod(0o644)  # nginx's worker may be somebody else, and the folder is the run's own
+        return certificate, key
 
     def run(self, process: Process) -> Process:
         """Keeps it, to be stopped at the end."""
@@ -229,6 +300,9 @@ class Side:
     port: int
     upstream_port: int
     log: Path | None = None
+    scheme: str = "http"
+    directory: Path = Path()
+    meter: Callable[[], int] | None = None  # what counts instead of the upstream
     costs: list[float] = field(default_factory=list)  # seconds of CPU a request, one of each window
     spent: Spent = field(default_factory=lambda: Spent(0, 0, 0))
     requests: int = 0
@@ -245,7 +319,7 @@ class Side:
 
     def reading(self) -> tuple[Spent, int]:
         """Both meters."""
-        return self.process.spent(), Upstream.answered(self.upstream_port)
+        return self.process.spent(), self.meter() if self.meter else Upstream.answered(self.upstream_port)
 
     def record(self, before: tuple[Spent, int], after: tuple[Spent, int]) -> None:
         """One window."""
@@ -290,10 +364,25 @@ class Plan:
     is_quick: bool = False
 
 
+@dataclass
+class Job:
+    """What a load generator is to do."""
+
+    path: str
+    script: Sequence[str] = ()
+    connections: int = CONNECTIONS
+    seconds: float = 600.0  # for those that cannot be stopped
+
+
+Generator = Callable[[Side, Job], Load | H2Load | Handshakes]
+
+
 def measure(plan: Plan, first: Side, second: Side, path: str, scripts: Sequence[Sequence[str]] = ((), ()),
-            connections: int = CONNECTIONS) -> Pair:
+            connections: int = CONNECTIONS, generator: Generator = Load.on) -> Pair:
     """Both sides under load at the same time; the windows follow each other."""
-    loads = [Load(side.port, path, script, connections) for side, script in zip((first, second), scripts, strict=True)]
+    seconds = plan.warm_up + plan.windows * plan.seconds + SLACK
+    loads = [generator(side, Job(path, script, connections, seconds))
+             for side, script in zip((first, second), scripts, strict=True)]
     try:
         time.sleep(plan.warm_up)
         before = [side.reading() for side in (first, second)]

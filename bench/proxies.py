@@ -17,6 +17,7 @@ NGINX_BUFFERS = {
     "answers": "proxy_buffering off; proxy_buffer_size 64k; proxy_buffers 16 64k;",
     "uploads": "proxy_request_buffering off; client_body_buffer_size 64k;",
 }
+NGINX_LISTEN = {"h1": "", "tls": " ssl", "h2": " ssl http2", "h2c": " http2"}
 HAPROXY_BUFFERS = {"small": 16384, "answers": 65536, "uploads": 16384}
 
 HAPROXY_LOG = (
@@ -53,8 +54,13 @@ def fill(template: str, to: Path, **values: str | int) -> Path:
     return to
 
 
+def is_tls(wire: str) -> bool:
+    """Whether that wire is: h1 and h2c are plain, tls and h2 are not."""
+    return wire in ("tls", "h2")
+
+
 def start(lab: Lab, name: str, slot: int, configure: Callable[[Path, int, int], tuple[Path, Path | None]],
-          command: Callable[[Path], list[str | Path]], prefix: Sequence[str | Path] = ()) -> Side:
+          command: Callable[[Path], list[str | Path]], prefix: Sequence[str | Path] = (), wire: str = "h1") -> Side:
     """Configures and starts a proxy before the upstream's listener `slot`, and waits until it accepts."""
     directory = lab.directory / f"{name}-{len(lab.processes)}"
     directory.mkdir()
@@ -71,24 +77,33 @@ def start(lab: Lab, name: str, slot: int, configure: Callable[[Path, int, int], 
     wait_until(lambda: process.popen.poll() is not None or accepts(port), f"{name} to listen")
     if process.popen.poll() is not None:
         raise BenchError(f"{name} does not start: {process.said()}")
-    return Side(name, process, port, upstream_port, log)
+    return Side(name, process, port, upstream_port, log, "https" if is_tls(wire) else "http", directory)
 
 
 def start_gatehouse(lab: Lab, slot: int, *, is_logging: bool = False, routes: str = "",
-                    prefix: Sequence[str | Path] = ()) -> Side:
+                    prefix: Sequence[str | Path] = (), wire: str = "h1") -> Side:
     """The gateway; `routes` are lines beneath its one API."""
 
     def configure(directory: Path, port: int, upstream_port: int) -> tuple[Path, Path | None]:
         log = directory / "access.log" if is_logging else None
         access = f'{{ to: "file:{log}", format: json }}' if log else "{ to: off }"
         return fill("gatehouse.yaml", directory / "gatehouse.yaml", PORT=port, UPSTREAM_PORT=upstream_port,
-                    ACCESS_LOG=access, ROUTES=routes), log
+                    ACCESS_LOG=access, ROUTES=routes, WIRE=gatehouse_wire(lab, wire)), log
 
-    return start(lab, "gatehouse", slot, configure, lambda config: [program("gatehouse"), "run", "-c", config], prefix)
+    return start(lab, "gatehouse", slot, configure, lambda config: [program("gatehouse"), "run", "-c", config], prefix,
+                 wire)
+
+
+def gatehouse_wire(lab: Lab, wire: str) -> str:
+    """What its listener says of that."""
+    if not is_tls(wire):
+        return ", protocols: [h2, h1]" if wire == "h2c" else ""
+    certificate, key = lab.certificate()
+    return f', tls: {{ certificates: [ {{ certificate: "{certificate}", key: "{key}" }} ] }}'
 
 
 def start_nginx(lab: Lab, slot: int, *, is_logging: bool = False, bodies: str = "small", locations: str = "",
-                prefix: Sequence[str | Path] = ()) -> Side:
+                prefix: Sequence[str | Path] = (), wire: str = "h1") -> Side:
     """nginx; `locations` replace its one location."""
 
     def configure(directory: Path, port: int, upstream_port: int) -> tuple[Path, Path | None]:
@@ -97,18 +112,19 @@ def start_nginx(lab: Lab, slot: int, *, is_logging: bool = False, bodies: str = 
         user = "user root;" if os.geteuid() == 0 else ""
         if prefix:  # under valgrind there should be one process
             user += " master_process off;"
+        tls = "ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate %s; ssl_certificate_key %s;" % lab.certificate() if is_tls(wire) else ""
         return fill("nginx.conf", directory / "nginx.conf", USER=user, DIRECTORY=directory, PORT=port,
-                    UPSTREAM_PORT=upstream_port, ACCESS_LOG=access,
+                    UPSTREAM_PORT=upstream_port, ACCESS_LOG=access, LISTEN=NGINX_LISTEN[wire], TLS=tls,
                     BUFFERS=NGINX_BUFFERS[bodies], LOCATIONS=locations or "location / { proxy_pass http://app; }"), log
 
     def command(config: Path) -> list[str | Path]:
         return [program("nginx"), "-p", config.parent, "-c", config, "-e", config.parent / "nginx.error"]
 
-    return start(lab, "nginx", slot, configure, command, prefix)
+    return start(lab, "nginx", slot, configure, command, prefix, wire)
 
 
 def start_haproxy(lab: Lab, slot: int, *, is_logging: bool = False, bodies: str = "small",
-                  prefix: Sequence[str | Path] = ()) -> Side:
+                  prefix: Sequence[str | Path] = (), wire: str = "h1") -> Side:
     """HAProxy."""
 
     def configure(directory: Path, port: int, upstream_port: int) -> tuple[Path, Path | None]:
@@ -116,10 +132,20 @@ def start_haproxy(lab: Lab, slot: int, *, is_logging: bool = False, bodies: str 
         lines = f"log global\n\tlog-format '{HAPROXY_LOG}'" if log else "no log"
         config = fill("haproxy.cfg", directory / "haproxy.cfg", PORT=port, UPSTREAM_PORT=upstream_port,
                       BUFFERS=HAPROXY_BUFFERS[bodies], LOG_TARGET="log stdout format raw local0 info" if log else "",
+                      BIND=haproxy_bind(lab, wire), SCHEME="https" if is_tls(wire) else "http",
                       LOG_LINES=lines, CAPTURES=HAPROXY_CAPTURES if log else "")
         return config, log
 
-    return start(lab, "haproxy", slot, configure, lambda config: [program("haproxy"), "-db", "-f", config], prefix)
+    return start(lab, "haproxy", slot, configure, lambda config: [program("haproxy"), "-db", "-f", config], prefix, wire)
+
+
+def haproxy_bind(lab: Lab, wire: str) -> str:
+    """What its `bind` says of that."""
+    if not is_tls(wire):
+        return " proto h2" if wire == "h2c" else ""
+    both = lab.directory / "haproxy.pem"
+    both.write_bytes(b"".join(path.read_bytes() for path in lab.certificate()))
+    return f" ssl crt {both} alpn {'h2,http/1.1' if wire == 'h2' else 'http/1.1'}"
 
 
 def start_relay(lab: Lab, slot: int, **_: object) -> Side:
