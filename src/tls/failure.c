@@ -23,6 +23,8 @@ static const struct row rows[] = {
 	{ SSL_R_NO_SUITABLE_GROUPS, ERROR_REFUSED, "the client has no group in common with the listener" },
 	{ SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, ERROR_REFUSED,
 	  "the peer has no signature algorithm that fits the certificate" },
+	{ SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS, ERROR_REFUSED,
+	  "the peer has no signature algorithm that is safe" },
 	{ SSL_R_NO_APPLICATION_PROTOCOL, ERROR_REFUSED,
 	  "the client speaks none of the listener's protocols (ALPN)" },
 	{ SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, ERROR_REFUSED,
