@@ -240,7 +240,7 @@ static void a_request_finds_its_target(void **state)
 			fail_msg("row %zu (%s): %.*s", i, route_rows[i].name, STR_ARG(reason_word(reason)));
 		if (route_rows[i].api) {
 			assert_text(x->view.names->api, route_rows[i].api);
-			assert_text(x->view.route, route_rows[i].route);
+			assert_text(x->view.names->route, route_rows[i].route);
 			assert_non_null(x->target);
 		}
 		if (route_rows[i].allowed) {
