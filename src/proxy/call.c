@@ -48,9 +48,16 @@ enum reason call_admit(struct exchange *x)
 		return REASON_NONE;
 	if (!grpc_timeout_parse(field->value, &timeout))
 		return REASON_HEADER_MALFORMED;
-	x->call.has_deadline = true;
-	x->until = deadline_min(x->until, deadline_after(x->began, timeout));
+	x->call.until = deadline_after(x->began, timeout);
+	x->until = deadline_min(x->until, x->call.until);
 	return REASON_NONE;
+}
+
+deadline call_until(const struct exchange *x, deadline until)
+{
+	if (x->call.kind == GRPC_NONE)
+		return until;
+	return x->call.until ? x->call.until : DEADLINE_NEVER;
 }
 
 duration call_patience(const struct exchange *x, duration patience)
@@ -101,7 +108,7 @@ void call_prepare_request(struct exchange *x)
 {
 	if (x->call.kind == GRPC_NONE)
 		return;
-	if (x->call.has_deadline)
+	if (x->call.until)
 		replace(&x->request.head.fields, HTTP_GRPC_TIMEOUT, time_left(x));
 	if (x->call.kind != GRPC_NATIVE && x->upstream->config->protocol == UPSTREAM_H2)
 		translate(x);

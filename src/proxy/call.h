@@ -19,8 +19,8 @@ struct call {
 	enum grpc_kind kind;        /* GRPC_NONE: it is no call */
 	str format;                 /* of its messages: "+proto" */
 	bool wants_text;            /* of gRPC-Web: the answer in base64 */
-	bool has_deadline;          /* grpc-timeout is part of the exchange's time */
 	bool is_translated;         /* gRPC-Web to an upstream that has gRPC */
+	deadline until;             /* by grpc-timeout; 0: the client gave none */
 	struct grpc_source *answer; /* the upstream's, on its way; NULL: none that is looked after */
 };
 
@@ -29,6 +29,10 @@ void call_begin(struct exchange *x);
 
 enum reason call_admit(struct exchange *x);
 /* Takes grpc-timeout into the exchange's time, from its beginning. REASON_HEADER_MALFORMED. */
+
+deadline call_until(const struct exchange *x, deadline until);
+/* What bounds a body that is on its way: until, the exchange's; of a call only what its client gave, for it
+ * may be a conversation without an end. */
 
 duration call_patience(const struct exchange *x, duration patience);
 /* How long the client may be silent within its request's body: as long as an upstream, where patience is

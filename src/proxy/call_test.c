@@ -403,6 +403,7 @@ static void the_upstream_learns_what_is_left(void **state)
 	desk_call(&desk, "POST /one HTTP/1.1\r\nHost: h\r\nContent-Type: application/grpc\r\n"
 			 "grpc-timeout: 9H\r\n\r\n");
 	assert_true(x->until == deadline_after(x->began, 9 * HOUR));
+	assert_true(call_until(x, 5) == x->until);
 	x->until = deadline_after(exchange_now(x), 5 * SECOND);
 	call_prepare_request(x);
 	field = http_fields_get(&x->request.head.fields, HTTP_GRPC_TIMEOUT);
@@ -547,8 +548,10 @@ static void a_call_is_patient(void **state)
 	desk_call(&desk, ASK(""));
 	assert_true(call_patience(x, SECOND) == x->timeouts->idle);
 	assert_true(call_patience(x, DAY) == DAY);
+	assert_true(call_until(x, 5) == DEADLINE_NEVER);
 	desk_call(&desk, "POST /two HTTP/1.1\r\nHost: h\r\n\r\n");
 	assert_true(call_patience(x, SECOND) == SECOND);
+	assert_true(call_until(x, 5) == 5);
 	desk_close_with_loop(&desk);
 }
 

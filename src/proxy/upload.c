@@ -60,7 +60,7 @@ void upload_start(struct upload *upload, struct exchange *x, struct client *to, 
 					 .to = upload->sink,
 					 .from_idle = call_patience(x, exchange_limits(x)->body_timeout),
 					 .to_idle = idle,
-					 .until = x->until };
+					 .until = call_until(x, x->until) };
 	if (server_body_is_here(x->server)) { /* no wait for the client, so no fiber */
 		upload_run(upload);
 		return;
