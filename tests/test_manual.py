@@ -86,6 +86,15 @@ def test_the_example_of_an_expression_is_one(manual: str, tmp_path: Path) -> Non
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_example_of_grpc_is_one(manual: str, tmp_path: Path) -> None:
+    """It is a whole configuration."""
+    found = re.search(r"^```yaml\n(.*?)^```", section(manual, "grpc"), re.MULTILINE | re.DOTALL)
+    assert found
+    (tmp_path / "gatehouse.yaml").write_text(found.group(1), "utf-8")
+    done = run_command("check", "-c", tmp_path / "gatehouse.yaml")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def rows(text: str) -> list[list[str]]:
     """The cells of its tables, without their heads."""
     return [[cell.strip(" `") for cell in line.strip("|").split(" | ")] for line in text.splitlines()
