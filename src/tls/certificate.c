@@ -10,7 +10,7 @@
 
 #include "tls/x509_text.h"
 
-enum { CHAIN_MAX = 32 };
+enum { CHAIN_MAX = 32, NAMES_MAX = 4096 };
 
 /* OpenSSL takes lengths as int. */
 static BIO *reader_open(str pem)
@@ -177,7 +177,7 @@ static bool is_host_name(str name)
 
 str_list certificate_names(const struct certificate *certificate, struct arena *arena)
 {
-	str_list found = x509_alternative_names(certificate->leaf, arena, true);
+	str_list found = x509_alternative_names(certificate->leaf, arena, NAMES_MAX, true);
 	str common = common_name(certificate->leaf);
 	str *names;
 	size_t count = 0;

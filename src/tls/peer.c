@@ -3,6 +3,8 @@
 
 #include "tls/x509_text.h"
 
+enum { NAMES_MAX = 64 };
+
 static X509 *certificate_of(const struct tls_stream *tls)
 {
 	return SSL_get0_peer_certificate(tls->ssl);
@@ -24,7 +26,7 @@ str_list tls_peer_names(const struct tls_stream *tls, struct arena *arena)
 {
 	const X509 *certificate = certificate_of(tls);
 
-	return certificate ? x509_alternative_names(certificate, arena, false) : (str_list) { 0 };
+	return certificate ? x509_alternative_names(certificate, arena, NAMES_MAX, false) : (str_list) { 0 };
 }
 
 str tls_peer_der(const struct tls_stream *tls, struct arena *arena)

@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-enum { NAMES_MAX = 64, NAME_LEN_MAX = 2048 };
+enum { NAME_LEN_MAX = 2048 };
 
 str x509_name_text(const X509_NAME *name, struct arena *arena)
 {
@@ -47,13 +47,13 @@ static str text_of(const GENERAL_NAME *name)
 	return s.len && s.len <= NAME_LEN_MAX && !memchr(s.ptr, 0, s.len) ? s : (str) { 0 };
 }
 
-str_list x509_alternative_names(const X509 *certificate, struct arena *arena, bool is_dns_only)
+str_list x509_alternative_names(const X509 *certificate, struct arena *arena, size_t max, bool is_dns_only)
 {
 	GENERAL_NAMES *all = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-	str *names = ARENA_ARRAY(arena, str, NAMES_MAX);
-	size_t count = 0;
+	size_t total = all ? (size_t)sk_GENERAL_NAME_num(all) : 0, count = 0;
+	str *names = ARENA_ARRAY(arena, str, total < max ? total : max);
 
-	for (int i = 0; i < sk_GENERAL_NAME_num(all) && count < NAMES_MAX; i++) {
+	for (int i = 0; i < (int)total && count < max; i++) {
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(all, i);
 		str prefix = prefix_of(name->type), text;
 

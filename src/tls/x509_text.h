@@ -12,7 +12,7 @@
 str x509_name_text(const X509_NAME *name, struct arena *arena);
 /* RFC 4514, in UTF-8. In the arena. */
 
-str_list x509_alternative_names(const X509 *certificate, struct arena *arena, bool is_dns_only);
+str_list x509_alternative_names(const X509 *certificate, struct arena *arena, size_t max, bool is_dns_only);
 /* subjectAltName: "dns:", "uri:" and "email:" in front, or only DNS names and then without it. At most 64.
  * Those with a NUL inside are left out. In the arena. */
 
