@@ -148,6 +148,38 @@ static void an_exchange_is_not_the_end_of_all(void **state)
 	block_pool_fini(&pool);
 }
 
+static void takes_over_another(void **state)
+{
+	struct block_pool pool;
+	struct arena arena, other;
+	str kept;
+	char *own;
+
+	(void)state;
+	block_pool_init(&pool, 4, 1 << 20);
+	for (int is_first = 0; is_first < 2; is_first++) {
+		arena_init(&arena, &pool, 1 << 20);
+		arena_init(&other, &pool, 1 << 20);
+		own = is_first ? NULL : arena_bytes(&arena, 10);
+		kept = arena_str(&other, STR("kept"));
+		arena_bytes(&other, BLOCK_LARGE);
+		arena_adopt(&arena, &other);
+		assert_int_equal(other.used, 0);
+		assert_true(arena.used > BLOCK_LARGE);
+		if (own)
+			assert_ptr_equal(arena_bytes(&arena, 10), own + 10);
+		arena_bytes(&other, 100);
+		arena_fini(&other);
+		arena_bytes(&arena, 100);
+		assert_text(kept, "kept");
+		arena_fini(&arena);
+	}
+	arena_init(&arena, &pool, 1 << 20);
+	arena_adopt(&arena, &other); /* nothing from nothing */
+	assert_int_equal(pool.in_use, 0);
+	block_pool_fini(&pool);
+}
+
 static void makes_text(void **state)
 {
 	struct arena arena;
@@ -204,6 +236,7 @@ int main(void)
 		cmocka_unit_test(gives_its_blocks_back),
 		cmocka_unit_test(tells_what_is_left),
 		cmocka_unit_test(an_exchange_is_not_the_end_of_all),
+		cmocka_unit_test(takes_over_another),
 		cmocka_unit_test(makes_text),
 		cmocka_unit_test(lends_a_writer),
 	};

@@ -7,7 +7,13 @@
 #include "base/assert.h"
 #include "http/h2_stream.h"
 
-enum { FRAME_HEAD = 9, SECTION_MAX = 64 * 1024, PIECE = 16 * 1024, ARENA_MAX = 16 * 1024 * 1024 };
+enum {
+	FRAME_HEAD = 9,
+	SECTION_MAX = 64 * 1024,
+	PIECE = 16 * 1024,
+	ARENA_MAX = 16 * 1024 * 1024,
+	BODY_MAX = 512 * 1024
+};
 
 void frames_open(struct frames *frames)
 {
@@ -327,10 +333,10 @@ static void stream_run(struct fiber *self, void *argument)
 	struct small_exchange_of_h2 x = { .bench = bench,
 					  .server = h2_stream_begin(stream, self),
 					  .fiber = self,
-					  .body = malloc(FRAMES_MAX) };
+					  .body = malloc(BODY_MAX) };
 
 	ASSERT(x.body);
-	x.content = buf_over(x.body, FRAMES_MAX);
+	x.content = buf_over(x.body, BODY_MAX);
 	arena_init(&x.arena, &bench->world.pool, ARENA_MAX);
 	x.server->owner = &x;
 	x.server->on_gone = on_gone;

@@ -12,7 +12,7 @@
 #include "fiber/testing.h"
 #include "http/h2_server.h"
 
-enum { FRAMES_MAX = 8 * 1024 * 1024 };
+enum { FRAMES_MAX = 4 * 1024 * 1024 };
 
 /* Bytes of frames under way. */
 struct frames {

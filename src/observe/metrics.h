@@ -60,6 +60,9 @@ enum metric_copy {
 
 enum metric_connection { CONNECTION_ACTIVE, CONNECTION_IDLE, CONNECTION_STATES };
 
+/* What a listener's cells hold beside its connections. */
+enum { LISTENER_VIOLATIONS = CONNECTION_STATES, LISTENER_VALUES };
+
 struct metrics *metrics_new(size_t workers);
 void metrics_free(struct metrics **metrics);
 /* When every series was let go. Clears the address, accepts NULL. */
@@ -102,6 +105,9 @@ void metrics_count_copy(struct metrics_shard *shard, enum metric_copy outcome);
 void metrics_move_connection(struct metrics_shard *shard, struct metric_series *listener,
 			     enum metric_connection state, int change);
 /* change: 1 or -1. A connection is in one state at a time. */
+
+void metrics_count_violation(struct metrics_shard *shard, struct metric_series *listener);
+/* A connection is closed for what its client did. */
 
 /* What the control thread says. */
 

@@ -234,17 +234,32 @@ static void print_up(const struct metrics_scrape *scrape, const struct metric_se
 	put_number_line(out, (uint64_t)up);
 }
 
+static void put_named_value(const struct metrics_scrape *scrape, const struct metric_series *series,
+			    const char *label, uint64_t value, struct buf *out)
+{
+	put_name(scrape, out);
+	buf_put_char(out, '{');
+	put_label(out, label, series->names[0]);
+	buf_put_char(out, '}');
+	put_number_line(out, value);
+}
+
 static void print_retries(const struct metrics_scrape *scrape, const struct metric_series *series,
 			  struct buf *out)
 {
 	uint64_t value;
 
 	metric_sum(series, 0, 1, &value);
-	put_name(scrape, out);
-	buf_put_char(out, '{');
-	put_label(out, "upstream", series->names[0]);
-	buf_put_char(out, '}');
-	put_number_line(out, value);
+	put_named_value(scrape, series, "upstream", value, out);
+}
+
+static void print_violations(const struct metrics_scrape *scrape, const struct metric_series *series,
+			     struct buf *out)
+{
+	uint64_t values[LISTENER_VALUES];
+
+	metric_sum(series, 0, LISTENER_VALUES, values);
+	put_named_value(scrape, series, "listener", values[LISTENER_VIOLATIONS], out);
 }
 
 /* A request may begin while this adds up, and never counts as fewer than none. */
@@ -308,6 +323,9 @@ static const struct family families[] = {
 	  print_endpoint_time, NULL },
 	{ "gatehouse_connections", "gauge", "Connections of clients.", METRIC_LISTENER, print_connections,
 	  NULL },
+	{ "gatehouse_http2_violations_total", "counter",
+	  "Connections of HTTP/2 closed because the client broke the protocol or asked too much.",
+	  METRIC_LISTENER, print_violations, NULL },
 	{ "gatehouse_upstream_endpoint_up", "gauge", "Whether the endpoint is chosen for requests.",
 	  METRIC_ENDPOINT, print_up, NULL },
 	{ "gatehouse_upstream_requests_total", "counter", "Tries with an endpoint, by how they ended.",

@@ -139,6 +139,7 @@ static void test_the_others(void **state)
 	static const char *const lines[] = {
 		"gatehouse_connections{listener=\"public\",state=\"active\"} 1",
 		"gatehouse_connections{listener=\"public\",state=\"idle\"} 2",
+		"gatehouse_http2_violations_total{listener=\"public\"} 3",
 		"gatehouse_policy_decisions_total{policy=\"ip\",api=\"orders\",decision=\"continue\"} 0",
 		"gatehouse_policy_decisions_total{policy=\"ip\",api=\"orders\",decision=\"answer\"} 1",
 		"gatehouse_policy_decisions_total{policy=\"ip\",api=\"orders\",decision=\"report\"} 2",
@@ -165,6 +166,9 @@ static void test_the_others(void **state)
 		metrics_move_connection(shards[i % 2], listener, CONNECTION_IDLE, 1);
 	metrics_move_connection(shards[0], listener, CONNECTION_IDLE, -1);
 	metrics_move_connection(shards[0], listener, CONNECTION_ACTIVE, 1);
+	for (size_t i = 0; i < 3; i++)
+		metrics_count_violation(shards[i % 2], listener);
+	metrics_count_violation(NULL, listener);
 	metrics_count_decision(shards[0], policy, DECISION_ANSWER);
 	metrics_count_decision(shards[0], policy, DECISION_REPORT);
 	metrics_count_decision(shards[1], policy, DECISION_REPORT);

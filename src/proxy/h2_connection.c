@@ -250,6 +250,7 @@ static void tell_trouble(const struct h2_connection *h2)
 
 	if (!h2->server.trouble)
 		return;
+	metrics_count_violation(worker->metrics, connection->door->series);
 	if (now_of(h2) < worker->quiet_until) {
 		worker->unsaid++;
 		return;
