@@ -68,12 +68,6 @@ static void windows(struct frames *in, unsigned round)
 	put_number(in, FRAME_WINDOW_UPDATE, 0, 1);
 }
 
-static void unknown_frames(struct frames *in, unsigned round)
-{
-	(void)round;
-	put_frame(in, (enum frame_type)0x77, 0, 0, STR("abc"));
-}
-
 static void empty_data(struct frames *in, unsigned round)
 {
 	if (!round)
@@ -120,7 +114,6 @@ static const struct attack attacks[] = {
 	{ "settings", settings, 0, "too many frames ask for nothing" },
 	{ "priorities", priorities, 0, "too many frames ask for nothing" },
 	{ "window updates", windows, 0, "too many frames ask for nothing" },
-	{ "unknown frames", unknown_frames, 0, "too many frames ask for nothing" },
 	{ "empty pieces of a body", empty_data, 1, "too many frames of a body are empty" },
 	{ "resets of what is over", resets_of_nothing, 1, "too many frames ask for nothing" },
 	{ "continuations", continuations, 0, "a header section has too many continuations" },
