@@ -36,8 +36,9 @@ const struct policy policy_timeout = {
 	.page = "All tries of the request and their waits are within it, and policies that wait. When "
 		"time is up before the answer has begun, the client gets 504, and the log says what was "
 		"waited for (`upstream_timeout`, `upstream_connect_timeout`, `total_timeout`, ...). An "
-		"answer that has begun is cut off: do not use it where answers go on for long, such as "
-		"event streams. Of several timeouts the shortest holds.\n",
+		"answer that has begun is cut off, unless it is a stream of events (`text/event-stream`): "
+		"that is in time when its head is. Nor does it bound a WebSocket once that is open. Do "
+		"not use it where other answers go on for long. Of several timeouts the shortest holds.\n",
 	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
 		   "upstreams: { orders: { endpoints: [127.0.0.1:9000] } }\n"
 		   "apis:\n"

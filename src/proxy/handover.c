@@ -97,6 +97,18 @@ static enum reason broken_off(const struct forward *f, enum relay_end end, resul
 	return error.kind == ERROR_MALFORMED ? REASON_UPSTREAM_MALFORMED : REASON_UPSTREAM_ABORTED;
 }
 
+/* A bound on the whole is for answers that have an end. A stream of events has none: it is open when its head
+ * is here, and whoever wants no more of it hangs up. */
+static deadline answer_until(const struct forward *f)
+{
+	str type = http_fields_value(&f->response.fields, HTTP_CONTENT_TYPE), parameters;
+
+	str_cut(type, ';', &type, &parameters);
+	if (str_eq_nocase(str_trim(type), STR("text/event-stream")))
+		return DEADLINE_NEVER;
+	return call_until(f->exchange, f->exchange->until);
+}
+
 enum reason handover_answer(struct forward *f)
 {
 	struct exchange *x = f->exchange;
@@ -121,7 +133,7 @@ enum reason handover_answer(struct forward *f)
 				 .to = sink,
 				 .from_idle = x->timeouts->idle,
 				 .to_idle = exchange_limits(x)->body_timeout,
-				 .until = x->until };
+				 .until = answer_until(f) };
 	end = relay_run(&relay, &error);
 	x->sent = sink->sent;
 	/* The connection is reusable only if its bytes end where the message does. */
