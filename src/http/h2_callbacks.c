@@ -36,6 +36,24 @@ static int spend(struct h2_server *h2, enum h2_account account, const char *trou
 	return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+/* What the library would let pass; NULL: nothing. A number that was passed over closes its stream as any use
+ * of it would (RFC 9113 sections 4.2, 5.1.1 and 6.3). */
+static const char *frame_trouble(const struct h2_server *h2, const nghttp2_frame_hd *header,
+				 uint32_t *ret_code)
+{
+	bool is_passed_over = header->stream_id >= h2->passed_from && header->stream_id <= h2->passed_to;
+
+	*ret_code = NGHTTP2_PROTOCOL_ERROR;
+	if (header->type == NGHTTP2_HEADERS && is_passed_over)
+		return "a request has a number that was passed over";
+	if (header->type == NGHTTP2_PRIORITY && header->stream_id == 0)
+		return "a priority is nobody's";
+	*ret_code = NGHTTP2_FRAME_SIZE_ERROR;
+	if (header->type == NGHTTP2_CONTINUATION && header->length > FRAME_USUAL)
+		return "a frame is larger than allowed";
+	return NULL;
+}
+
 static void earn_by_data(struct h2_server *h2, size_t len)
 {
 	h2_calm_earn(&h2->calm, H2_CONTROLS, len >= DATA_WORTH ? EARNED_BY_DATA : 1);
@@ -44,8 +62,14 @@ static void earn_by_data(struct h2_server *h2, size_t len)
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *header, void *user)
 {
 	struct h2_server *h2 = user;
+	uint32_t code;
+	const char *trouble = frame_trouble(h2, header, &code);
 
 	(void)session;
+	if (trouble) {
+		h2_break_off(h2, code, trouble);
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
+	}
 	switch (header->type) {
 	case NGHTTP2_HEADERS:
 		h2_calm_earn(&h2->calm, H2_CONTROLS, EARNED_BY_HEAD);
@@ -62,8 +86,19 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head
 	}
 }
 
+/* Only the last numbers that were passed over are remembered: those who err err at once. */
+static void count_up(struct h2_server *h2, int32_t id)
+{
+	if (id > h2->last_id + 2) {
+		h2->passed_from = h2->last_id + 1;
+		h2->passed_to = id - 1;
+	}
+	h2->last_id = id;
+}
+
 static int begin_request(struct h2_server *h2, int32_t id)
 {
+	count_up(h2, id);
 	/* nghttp2 counts streams that are open, which those are not that were reset. */
 	if (h2->stream_count >= (size_t)h2->options.streams * STREAMS_FACTOR) {
 		nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
@@ -199,6 +234,9 @@ static int on_reset_sent(struct h2_server *h2, uint32_t code)
 	case NGHTTP2_INTERNAL_ERROR:
 	case NGHTTP2_REFUSED_STREAM: /* paid for where it is the client's fault */
 		return 0;
+	case NGHTTP2_FLOW_CONTROL_ERROR: /* by SETTINGS it would be one of the connection: section 6.9.2 */
+		h2_break_off(h2, code, "a window is exceeded or overflows");
+		return 0;
 	default:
 		return spend(h2, H2_RESETS, "too many streams break the protocol");
 	}
@@ -215,7 +253,8 @@ static void on_sent_of_stream(struct h2_server *h2, const nghttp2_frame *frame)
 	if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
 		return;
 	stream->is_answered = true;
-	h2_calm_earn(&h2->calm, H2_RESETS, 1);
+	if (!stream->is_malformed)
+		h2_calm_earn(&h2->calm, H2_RESETS, 1);
 }
 
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user)

@@ -92,6 +92,9 @@ void h2_tell(struct h2_server *h2);
 void h2_calm_down(struct h2_server *h2, const char *trouble);
 /* The client costs too much: ENHANCE_YOUR_CALM. Also while the library is at work. */
 
+void h2_break_off(struct h2_server *h2, uint32_t code, const char *trouble);
+/* The client errs, and the connection with it. Also while the library is at work. */
+
 struct h2_stream *h2_stream_of(struct h2_server *h2, int32_t id);
 /* NULL: nobody serves it any more. */
 

@@ -171,7 +171,7 @@ void h2_server_sent(struct h2_server *h2, size_t n)
 }
 
 /* What the library finds fatal is told the client in a word all the same. */
-static void end_with(struct h2_server *h2, uint32_t code, const char *trouble)
+void h2_break_off(struct h2_server *h2, uint32_t code, const char *trouble)
 {
 	if (h2->is_over)
 		return;
@@ -184,7 +184,7 @@ void h2_calm_down(struct h2_server *h2, const char *trouble)
 {
 	if (!h2->is_over)
 		h2->is_calmed = true;
-	end_with(h2, NGHTTP2_ENHANCE_YOUR_CALM, trouble);
+	h2_break_off(h2, NGHTTP2_ENHANCE_YOUR_CALM, trouble);
 }
 
 static void feed_failed(struct h2_server *h2, ssize_t error)
@@ -197,7 +197,7 @@ static void feed_failed(struct h2_server *h2, ssize_t error)
 		h2_calm_down(h2, "a header section has too many continuations");
 		break;
 	default:
-		end_with(h2, NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror((int)error));
+		h2_break_off(h2, NGHTTP2_PROTOCOL_ERROR, nghttp2_strerror((int)error));
 		break;
 	}
 }
@@ -250,7 +250,7 @@ void h2_server_shut(struct h2_server *h2)
 
 void h2_server_end(struct h2_server *h2, const char *trouble)
 {
-	end_with(h2, trouble ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_NO_ERROR, trouble);
+	h2_break_off(h2, trouble ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_NO_ERROR, trouble);
 	h2_server_turn(h2);
 }
 

@@ -63,13 +63,14 @@ struct h2_server {
 	struct h2_stream *due, **due_last; /* to be told something */
 	size_t stream_count;
 	uint64_t requests;
-	const char *trouble; /* why the connection ends; NULL: in order, or not yet */
-	bool is_calmed;      /* the trouble is that the client asked too much */
-	bool is_over;        /* nothing more is read; what is put out is sent, and that is all */
-	bool is_abandoned;   /* nobody is at the other end */
-	bool is_shutting;    /* no more requests are wanted */
-	bool is_asked;       /* the client was told so, and has not confirmed it yet */
-	bool is_at_work;     /* the library: it may not be called */
+	int32_t last_id, passed_from, passed_to; /* numbers: of the last request, and those it left out */
+	const char *trouble;                     /* why the connection ends; NULL: in order, or not yet */
+	bool is_calmed;                          /* the trouble is that the client asked too much */
+	bool is_over;      /* nothing more is read; what is put out is sent, and that is all */
+	bool is_abandoned; /* nobody is at the other end */
+	bool is_shutting;  /* no more requests are wanted */
+	bool is_asked;     /* the client was told so, and has not confirmed it yet */
+	bool is_at_work;   /* the library: it may not be called */
 	bool is_telling;
 };
 

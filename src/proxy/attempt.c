@@ -114,6 +114,8 @@ static enum reason send_request(struct forward *f)
 	upload_start(&f->upload, x, f->connection->client, f->head, f->body, x->timeouts->idle);
 	if (!upload_has_failed(&f->upload))
 		return REASON_NONE;
+	if (f->upload.end == RELAY_SOURCE_FAILED) /* all of it is here, and wrong: no answer can come */
+		return fail(f, FAILURE_FINAL, upload_client_failure(&f->upload));
 	switch (f->upload.error.kind) {
 	case ERROR_CANCELLED:
 		return fail(f, FAILURE_FINAL, REASON_CLIENT_ABORTED);
