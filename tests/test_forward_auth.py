@@ -308,7 +308,6 @@ def test_pythons_own_server_decides(upstream: StartUpstream, gateway: StartGatew
 
 @pytest.mark.parametrize("options, words", [
     ("", "url"),
-    ("url: https://a.test/", "TLS is not supported yet"),
     ("url: a.test", "want a URL"),
     ("url: ftp://a.test/", "want a URL"),
     ('url: "http://"', "want a"),

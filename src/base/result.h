@@ -14,6 +14,8 @@ enum error_kind {
 	ERROR_CLOSED,    /* the peer ended the stream, in order */
 	ERROR_RESET,     /* the peer or the network broke it */
 	ERROR_REFUSED,   /* nothing was sent: no connection came about */
+	ERROR_UNTRUSTED, /* the peer could not show that it is who it should be */
+	ERROR_DENIED,    /* the peer said no to who we are or what we offer */
 	ERROR_TIMEOUT,   /* the deadline passed */
 	ERROR_CANCELLED, /* whoever asked is gone: unwind */
 	ERROR_LIMIT,     /* a stated bound was reached */

@@ -305,7 +305,10 @@ bool socket_peek_stale(struct socket *socket)
 {
 	char byte;
 
-	return recv(socket->source.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+	if (recv(socket->source.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN)
+		return false;
+	socket->source.ready |= READY_READ;
+	return true;
 }
 
 void socket_reset_on_close(struct socket *socket)

@@ -56,8 +56,8 @@ static inline bool socket_is_hung_up(const struct socket *socket)
 }
 
 bool socket_peek_stale(struct socket *socket);
-/* Asks the kernel (one call): true when bytes or the end are there. For requests that must not be sent twice.
- */
+/* Asks the kernel (one call): true when bytes or the end are there, and socket_is_readable() from then on.
+ * For requests that must not be sent twice. */
 
 void socket_reset_on_close(struct socket *socket);
 /* Closing it will break the connection (RST), so that the peer cannot take what it got for all there is. What

@@ -120,6 +120,7 @@ const struct field cases_fields[] = {
 		  "The time at which every case begins (RFC 3339); it stands still but for `advance`."),
 	FIELD_MAP(struct cases_config, upstreams, "upstreams", struct stand_in_config, stand_in_fields, 10000,
 		  "What the stand-ins for upstreams answer, by the upstream's name, or by `http://host:port` "
+		  "or `https://host:port` "
 		  "for what "
 		  "policies fetch; those that are not named answer 200 with nothing."),
 	FIELD_CUSTOM(struct cases_config, keys, "keys", const struct node *, &authentication_form,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Listeners say who gets in and how much they may send, so what is wider there is a risk. Upstreams are the
- * owner's own: what changes in them is told, but it opens nothing.
+ * owner's own: what changes in them is told, but it opens nothing, except for whom is believed to be one.
  */
 #include "main/diff_sections.h"
 
@@ -31,6 +31,13 @@ static const struct section_risk listener_risks[] = {
 	{ 0 },
 };
 
+/* Who is believed with other authorities cannot be told. */
+static const struct section_risk upstream_risks[] = {
+	{ "tls.verify", RISK_FEWER },
+	{ "tls.ca", RISK_ANY },
+	{ 0 },
+};
+
 struct section {
 	struct diff_lines *lines;
 	const char *kind; /* "listeners" */
@@ -48,6 +55,17 @@ static void on_option(void *self, const struct field_difference *difference)
 			risk = risk_of_difference(difference, row->weaker);
 	diff_add(section->lines, risk, "%s.%.*s.%.*s: %.*s", section->kind, STR_ARG(section->name),
 		 STR_ARG(difference->path), STR_ARG(difference->words));
+}
+
+/* `tls: {}` has the defaults of no `tls` at all, and means the opposite. */
+static void compare_encryption(const struct section *section, const struct node *before,
+			       const struct node *after)
+{
+	bool was = node_find(before, STR("tls")), is = node_find(after, STR("tls"));
+
+	if (was != is)
+		diff_add(section->lines, is ? RISK_TIGHT : RISK_OPEN, "%s.%.*s.tls is %s", section->kind,
+			 STR_ARG(section->name), is ? "new" : "gone: nothing is encrypted");
 }
 
 static const struct field *table_of(const char *key)
@@ -91,13 +109,15 @@ static void compare_entries(struct section *section, const struct entries *befor
 		const struct entry *old = find_entry(before->at, before->count, before->size, entry->name);
 
 		section->name = entry->name;
-		if (old)
-			fields_compare(fields, (struct field_side) { old, old->node },
-				       (struct field_side) { entry, entry->node }, section->lines->arena,
-				       on_option, section);
-		else
+		if (!old) {
 			diff_add(section->lines, risk_new, "%s.%.*s is new", section->kind,
 				 STR_ARG(entry->name));
+			continue;
+		}
+		compare_encryption(section, old->node, entry->node);
+		fields_compare(fields, (struct field_side) { old, old->node },
+			       (struct field_side) { entry, entry->node }, section->lines->arena, on_option,
+			       section);
 	}
 	for (size_t i = 0; i < before->count; i++) {
 		const struct entry *entry = entry_at(before, i);
@@ -137,7 +157,7 @@ void diff_sections(struct diff_lines *lines, const struct snapshot *before, cons
 {
 	const struct gateway_config *one = &before->config, *other = &after->config;
 	struct section listeners = { .lines = lines, .kind = "listeners", .risks = listener_risks };
-	struct section upstreams = { .lines = lines, .kind = "upstreams" };
+	struct section upstreams = { .lines = lines, .kind = "upstreams", .risks = upstream_risks };
 
 	compare_entries(&listeners, &ENTRIES(one->listeners), &ENTRIES(other->listeners), RISK_OPEN,
 			RISK_TIGHT);

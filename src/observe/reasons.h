@@ -89,6 +89,14 @@ X(UPSTREAM_CONNECT_REFUSED, "upstream_connect_refused", 502, "connection_refused
 X(UPSTREAM_CONNECT_TIMEOUT, "upstream_connect_timeout", 504, "connection_timeout", "",
   "No connection to the service came about in time.")
 
+/* No TLS came about with it; nothing was sent. */
+X(UPSTREAM_CERTIFICATE_INVALID, "upstream_certificate_invalid", 502, "tls_certificate_error", "",
+  "The service could not show that it is who it should be.")
+X(UPSTREAM_TLS_REFUSED, "upstream_tls_refused", 502, "tls_alert_received", "",
+  "The service refused a secure connection.")
+X(UPSTREAM_TLS_FAILED, "upstream_tls_failed", 502, "tls_protocol_error", "",
+  "No secure connection to the service came about.")
+
 /* The endpoint was asked. */
 X(TOTAL_TIMEOUT, "total_timeout", 504, "http_response_timeout", "", "The answer did not come about in time.")
 X(UPSTREAM_TIMEOUT, "upstream_timeout", 504, "http_response_timeout", "",

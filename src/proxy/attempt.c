@@ -10,6 +10,7 @@
  */
 #include "proxy/attempt.h"
 
+#include "proxy/distrust.h"
 #include "proxy/upgrade.h"
 enum {
 	INTERIM_MAX = 16,
@@ -55,6 +56,11 @@ static enum reason connect_failure(struct forward *f, result_value error)
 		return fail(f, FAILURE_UNSENT, REASON_UPSTREAM_CONNECT_TIMEOUT);
 	case ERROR_MISSING:
 		return fail(f, FAILURE_UNSENT, REASON_UPSTREAM_NAME_UNRESOLVED);
+	case ERROR_UNTRUSTED:
+	case ERROR_DENIED:
+	case ERROR_MALFORMED:
+		distrust_tell(f->exchange->worker, f->upstream, f->endpoint, error);
+		return fail(f, FAILURE_UNSENT, distrust_reason(error));
 	default:
 		return fail(f, FAILURE_UNSENT, REASON_UPSTREAM_CONNECT_REFUSED);
 	}
@@ -183,11 +189,17 @@ static result read_answer(struct forward *f)
 	return error_make(ERROR_MALFORMED, "too many interim answers");
 }
 
-/* It closed without a byte of an answer. */
-static enum reason silent_failure(struct forward *f)
+/* It closed without a byte of an answer. With TLS 1.3 a certificate of ours that it does not accept shows
+ * itself only here. */
+static enum reason silent_failure(struct forward *f, result_value error)
 {
 	if (f->has_begun || !client_is_untouched(f->connection->client))
 		return fail(f, FAILURE_FINAL, REASON_UPSTREAM_CLOSED);
+	if (f->connection->peer.has_refused) {
+		distrust_tell(f->exchange->worker, f->upstream, f->endpoint,
+			      error_make(ERROR_DENIED, error.why));
+		return fail(f, FAILURE_SILENT, REASON_UPSTREAM_TLS_REFUSED);
+	}
 	if (f->connection->is_reused && f->upload.sink->sent == 0)
 		return fail(f, FAILURE_STALE, REASON_UPSTREAM_RESET);
 	return fail(f, FAILURE_SILENT, REASON_UPSTREAM_RESET);
@@ -206,7 +218,7 @@ static enum reason answer_failure(struct forward *f, result_value error)
 		return fail(f, f->has_begun ? FAILURE_FINAL : FAILURE_TIMEOUT, REASON_UPSTREAM_TIMEOUT);
 	case ERROR_CLOSED:
 	case ERROR_RESET:
-		return silent_failure(f);
+		return silent_failure(f, error);
 	case ERROR_LIMIT:
 		return fail(f, FAILURE_FINAL, REASON_OVERLOADED);
 	default:

@@ -5,6 +5,8 @@
 #include "codec/host.h"
 #include "codec/uri.h"
 
+static const str https = STR_INIT("https://");
+
 enum { DESTINATIONS_MAX = 10000, URL_MAX = 8 * 1024, FIRST_ROOM = 8 };
 
 void destinations_init(struct destinations *destinations, struct reader *reader, struct snapshot *snapshot,
@@ -17,7 +19,7 @@ void destinations_init(struct destinations *destinations, struct reader *reader,
 		.upstreams = upstreams,
 		.upstreams_max = snapshot->upstream_count,
 	};
-	map_init(&destinations->by_authority, reader->arena, DESTINATIONS_MAX);
+	map_init(&destinations->by_origin, reader->arena, DESTINATIONS_MAX);
 }
 
 /* The arena keeps the old ones. */
@@ -43,9 +45,8 @@ static void add_upstream(struct destinations *d, struct upstream *upstream)
 	snapshot->upstreams[snapshot->upstream_count++] = upstream;
 }
 
-/* As if it stood in the file, with every default. */
-static struct upstream *make_upstream(struct destinations *d, const struct node *url, str authority,
-				      str address)
+/* As if it stood in the file, with every default. origin: "https://host:port". */
+static struct upstream *make_upstream(struct destinations *d, const struct node *url, str origin, str address)
 {
 	struct arena *arena = d->reader->arena;
 	struct upstream_config *config = ARENA_NEW(arena, struct upstream_config);
@@ -54,7 +55,8 @@ static struct upstream *make_upstream(struct destinations *d, const struct node 
 	result_value compiled;
 
 	fields_read(d->reader, NULL, upstream_fields, config);
-	config->entry = (struct entry) { arena_join(arena, (str[]) { STR("http://"), authority }, 2), url };
+	config->entry = (struct entry) { origin, url };
+	config->is_secure = str_starts(origin, https);
 	*endpoint = (struct endpoint_config) { .entry.node = url, .address = address, .weight = 1 };
 	config->endpoints.at = endpoint;
 	config->endpoints.len = 1;
@@ -63,21 +65,22 @@ static struct upstream *make_upstream(struct destinations *d, const struct node 
 	if (failed(compiled))
 		return NULL; /* reported */
 	add_upstream(d, upstream);
-	ASSERT(map_add(&d->by_authority, authority, upstream));
+	ASSERT(map_add(&d->by_origin, origin, upstream));
 	return upstream;
 }
 
-static struct upstream *find_authority(struct destinations *d, const struct node *url, str authority,
-				       const struct host *host)
+static struct upstream *find_origin(struct destinations *d, const struct node *url, str origin,
+				    const struct host *host)
 {
 	struct arena *arena = d->reader->arena;
-	struct upstream *upstream = map_get(&d->by_authority, authority);
+	struct upstream *upstream = map_get(&d->by_origin, origin);
+	uint16_t standard = str_starts(origin, https) ? 443 : 80;
 	struct buf address;
 	str text;
 
 	if (upstream)
 		return upstream;
-	if (d->by_authority.count == DESTINATIONS_MAX) {
+	if (d->by_origin.count == DESTINATIONS_MAX) {
 		diagnostic_error(d->reader->diagnostics, url,
 				 "there are more than %d different services to ask", DESTINATIONS_MAX);
 		return NULL;
@@ -85,9 +88,9 @@ static struct upstream *find_authority(struct destinations *d, const struct node
 	address = arena_open(arena, host->name.len + sizeof ":65535");
 	buf_put(&address, host->name);
 	buf_put_char(&address, ':');
-	buf_put_u64(&address, host->has_port ? host->port : 80);
+	buf_put_u64(&address, host->has_port ? host->port : standard);
 	text = arena_close(arena, &address);
-	return make_upstream(d, url, authority, text);
+	return make_upstream(d, url, origin, text);
 }
 
 static bool is_visible(str text)
@@ -100,14 +103,19 @@ static bool is_visible(str text)
 
 static const char *url_wrong(str text, struct uri *uri, struct host *host)
 {
-	if (str_starts(text, STR("https://")))
-		return "a service that is asked over TLS is not supported yet; want http://";
-	if (!str_starts(text, STR("http://")) || text.len > URL_MAX || !is_visible(text) ||
-	    !uri_split(text, HTTP_GET, uri))
+	bool has_scheme = str_starts(text, STR("http://")) || str_starts(text, https);
+
+	if (!has_scheme || text.len > URL_MAX || !is_visible(text) || !uri_split(text, HTTP_GET, uri))
 		return "want a URL such as http://127.0.0.1:9000/check";
 	if (!host_parse(uri->authority, host) || !host->name.len || str_ends(uri->authority, STR(":")))
-		return "want a host and a port behind http://, and nobody's name or password";
+		return "want a host and a port behind ://, and nobody's name or password";
 	return NULL;
+}
+
+/* "https://host:port" of a URL. */
+static str origin_of(str url, str authority)
+{
+	return str_slice(url, 0, (size_t)(authority.ptr + authority.len - url.ptr));
 }
 
 static const struct destination *find_url(void *owner, const struct node *url)
@@ -128,7 +136,7 @@ static const struct destination *find_url(void *owner, const struct node *url)
 	if (!str_starts(destination->target, STR("/")))
 		destination->target =
 			arena_join(d->reader->arena, (str[]) { STR("/"), destination->target }, 2);
-	destination->upstream = find_authority(d, url, uri.authority, &host);
+	destination->upstream = find_origin(d, url, origin_of(text, uri.authority), &host);
 	return destination->upstream ? destination : NULL;
 }
 

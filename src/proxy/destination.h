@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * destination: whom policies ask: an upstream of the configuration, or a URL, for which an upstream of one
- * endpoint is made that no API can name.
+ * endpoint is made that no API can name. With https it is asked over TLS and must prove itself to the
+ * system's authorities.
  *
  * So a service that is asked by a policy has connections, load and counters like any other.
  */
@@ -22,7 +23,7 @@ struct destinations {
 	struct snapshot *snapshot;
 	const struct upstream_identities *identities;
 	const struct map *upstreams; /* by name */
-	struct map by_authority;     /* to the upstreams that were made */
+	struct map by_origin;        /* to the upstreams that were made */
 	size_t upstreams_max;        /* room in the snapshot's list */
 	size_t managed_max;
 };

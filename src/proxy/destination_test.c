@@ -4,6 +4,7 @@
 #include "http/http_testing.h"
 #include "http/h1_source.h"
 #include "proxy/destination.h"
+#include "tls/client_identity.h"
 
 #define HEAD                                           \
 	"listeners: { a: { address: 127.0.0.1:0 } }\n" \
@@ -47,6 +48,8 @@ static void a_url_has_an_upstream_of_its_own(void **state)
 		{ AUTH("http://10.0.0.1?a=b"), "http://10.0.0.1", "10.0.0.1:80" },
 		{ AUTH("http://auth.internal/"), "http://auth.internal", "auth.internal:80" },
 		{ AUTH("http://[::1]:9/"), "http://[::1]:9", "[::1]:9" },
+		{ AUTH("https://auth.test/x"), "https://auth.test", "auth.test:443" },
+		{ AUTH("https://auth.test:80/"), "https://auth.test:80", "auth.test:80" },
 	};
 
 	(void)state;
@@ -61,6 +64,8 @@ static void a_url_has_an_upstream_of_its_own(void **state)
 		assert_text(made->name, rows[i].name);
 		assert_text(made->roster->members[0].endpoint->text, rows[i].address);
 		assert_true(made->config->timeouts.connect > 0);
+		assert_int_equal(made->tls != NULL, str_starts(made->name, STR("https://")));
+		assert_true(!made->tls || made->tls->is_verified);
 		site_close(&site);
 	}
 }
@@ -80,6 +85,23 @@ static void one_service_is_one_upstream(void **state)
 	site_close(&site);
 }
 
+/* With one address, and still never one connection for both. */
+static void a_scheme_is_a_service_of_its_own(void **state)
+{
+	struct site site;
+
+	(void)state;
+	assert_false(
+		failed(site_open(&site, AUTH("http://a.test:443/") ", " AUTH("https://a.test/") ", " AUTH(
+						"https://a.test/y") ", " AUTH("https://b.test/"))));
+	assert_int_equal(site.snapshot->upstream_count, 4);
+	assert_null(site.snapshot->upstreams[1]->tls);
+	assert_non_null(site.snapshot->upstreams[2]->tls);
+	/* What differs is the host, which is no part of whom we are and believe. */
+	assert_ptr_equal(site.snapshot->upstreams[2]->tls, site.snapshot->upstreams[3]->tls);
+	site_close(&site);
+}
+
 static void what_is_no_url_is_told(void **state)
 {
 	static const char *const rows[] = {
@@ -87,7 +109,10 @@ static void what_is_no_url_is_told(void **state)
 		"a",
 		"//a/",
 		"ftp://a/",
-		"https://a",
+		"https:/a",
+		"https://",
+		"https://a:",
+		"https://user@a/",
 		"http:///x",
 		"http://:1/",
 		"http://a:/",
@@ -194,6 +219,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_url_has_an_upstream_of_its_own),
 		cmocka_unit_test(one_service_is_one_upstream),
+		cmocka_unit_test(a_scheme_is_a_service_of_its_own),
 		cmocka_unit_test(what_is_no_url_is_told),
 		cmocka_unit_test(each_managed_name_stands_once),
 		cmocka_unit_test(managed_names_are_removed_in_any_guise),

@@ -113,8 +113,9 @@ static void tell_upstream(struct explanation *e, const struct exchange *x)
 	fprintf(e->to, "upstream  %.*s:", STR_ARG(upstream->name));
 	for (size_t i = 0; i < roster->count; i++)
 		fprintf(e->to, " %.*s", STR_ARG(roster->members[i].endpoint->text));
-	fprintf(e->to, "\nurl       http://%.*s%.*s%s%.*s\n", STR_ARG(first_host(x, roster)),
-		STR_ARG(view->path), view->query.len ? "?" : "", STR_ARG(view->query));
+	fprintf(e->to, "\nurl       %s://%.*s%.*s%s%.*s\n", upstream->tls ? "https" : "http",
+		STR_ARG(first_host(x, roster)), STR_ARG(view->path), view->query.len ? "?" : "",
+		STR_ARG(view->query));
 }
 
 static void on_finished(void *self, const struct exchange *x, const struct exchange_facts *facts)

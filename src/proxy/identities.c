@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/identities.h"
 
+#include "tls/client_identity.h"
+
 void identities_init(struct identities *identities)
 {
 	*identities = (struct identities) {
 		.endpoints = endpoints_new(),
 		.upstream_states = upstream_states_new(),
+		.tls = tls_client_identities_new(),
 	};
 	identities->discoveries = discoveries_new(identities->endpoints);
 }
@@ -16,4 +19,5 @@ void identities_fini(struct identities *identities)
 	upstream_states_free(&identities->upstream_states);
 	discoveries_free(&identities->discoveries);
 	endpoints_free(&identities->endpoints);
+	tls_client_identities_free(&identities->tls);
 }

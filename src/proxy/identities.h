@@ -14,6 +14,7 @@ struct identities {
 	struct endpoints *endpoints;
 	struct upstream_states *upstream_states;
 	struct discoveries *discoveries;
+	struct tls_client_identities *tls;
 	struct metrics *metrics; /* made with the first snapshot; NULL: nothing is counted */
 	bool is_counting;        /* make them: set after identities_init() by whoever will serve */
 };

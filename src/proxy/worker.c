@@ -60,7 +60,7 @@ static result worker_build(struct worker *worker, const struct worker_options *o
 	TRY(loop_new(&worker->loop));
 	TRY(fibers_new(worker->loop, &worker->scratch, &fibers, &worker->fibers));
 	TRY(dns_new(worker->fibers, &worker->dns));
-	worker->pool = pool_new(worker->fibers, worker->dns);
+	worker->pool = pool_new(worker->fibers, worker->dns, worker->tls);
 	return doors_open(worker, options);
 }
 

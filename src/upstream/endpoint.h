@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/registry.h"
+#include "base/time.h"
 #include "io/address.h"
 
 struct endpoint {
@@ -16,11 +17,12 @@ struct endpoint {
 	str text;                     /* as it stands in the configuration */
 	str host;                     /* for DNS, when the address is a name */
 	uint16_t port;
-	bool is_named;            /* address must be resolved */
-	struct address address;   /* otherwise */
-	_Atomic uint32_t active;  /* requests in flight, all workers */
-	_Atomic uint32_t rosters; /* that name it; without one its idle connections are of no use */
-	_Atomic bool is_drained;  /* by the operator: gets no request while set */
+	bool is_named;                /* address must be resolved */
+	struct address address;       /* otherwise */
+	_Atomic uint32_t active;      /* requests in flight, all workers */
+	_Atomic uint32_t rosters;     /* that name it; without one its idle connections are of no use */
+	_Atomic bool is_drained;      /* by the operator: gets no request while set */
+	_Atomic deadline quiet_until; /* why TLS to it fails was told lately */
 };
 
 struct endpoints;

@@ -25,6 +25,8 @@ struct idle_list {
 struct pool {
 	struct fibers *fibers;
 	struct dns *dns;
+	struct tls_scratch *tls;
+	struct tls_clients *tls_clients;
 	struct pool_connector connector; /* without a function: DNS and TCP */
 	struct idle_list *idle;          /* by the endpoint's number */
 	size_t endpoints;
@@ -32,13 +34,15 @@ struct pool {
 	bool is_sweeping;
 };
 
-struct pool *pool_new(struct fibers *fibers, struct dns *dns)
+struct pool *pool_new(struct fibers *fibers, struct dns *dns, struct tls_scratch *tls)
 {
 	struct pool *pool = calloc(1, sizeof *pool);
 
 	ASSERT(pool);
 	pool->fibers = fibers;
 	pool->dns = dns;
+	pool->tls = tls;
+	pool->tls_clients = tls_clients_new();
 	return pool;
 }
 
@@ -89,12 +93,25 @@ static void connection_unlink(struct pool_connection *connection)
 	idle_of(connection->pool, connection->endpoint)->count--;
 }
 
+/* The end is said if it can be said at once (RFC 8446 section 6.1). */
+static void say_end(struct pool_connection *connection)
+{
+	result_value shut = OK;
+
+	if (connection->peer.identity)
+		shut = stream_shut(connection->stream);
+	(void)shut;
+}
+
 /* But for its socket. */
 static void connection_end(struct pool_connection *connection)
 {
-	endpoint_unref(&connection->endpoint);
+	say_end(connection);
 	timer_clear(&connection->idle);
 	intake_fini(&connection->in);
+	tls_stream_fini(&connection->tls);
+	tls_client_identity_unref(&connection->peer.identity);
+	endpoint_unref(&connection->endpoint);
 }
 
 static void connection_close(struct pool_connection *connection)
@@ -109,10 +126,25 @@ static void close_idle(struct pool_connection *connection)
 	connection_close(connection);
 }
 
-/* The watch while idle. */
-static void on_stale(struct socket *socket)
+/* Nothing has come that the next request would take for its answer. What has come on a connection with TLS is
+ * looked at: if it was no content and no end, there is nothing to see and nothing has changed. */
+static bool is_quiet(struct pool_connection *connection)
 {
-	close_idle(connection_of(socket));
+	if (connection->in.len)
+		return false;
+	if (!stream_is_readable(connection->stream))
+		return true;
+	return connection->peer.identity &&
+	       stream_fill(connection->stream, &connection->in, STREAM_AT_ONCE).kind == ERROR_TIMEOUT;
+}
+
+/* The watch while idle. */
+static void on_readable(struct socket *socket)
+{
+	struct pool_connection *connection = connection_of(socket);
+
+	if (!is_quiet(connection))
+		close_idle(connection);
 }
 
 static void on_idle_too_long(struct timer *timer)
@@ -120,12 +152,22 @@ static void on_idle_too_long(struct timer *timer)
 	close_idle((struct pool_connection *)((char *)timer - offsetof(struct pool_connection, idle)));
 }
 
-/* Those that no roster names any more are of no use to anybody, and hold the endpoint. */
+static bool is_wanted(const struct pool_connection *connection)
+{
+	const struct tls_client_identity *identity = connection->peer.identity;
+
+	return endpoint_is_listed(connection->endpoint) && !endpoint_is_drained(connection->endpoint) &&
+	       (!identity || tls_client_identity_is_listed(identity));
+}
+
+/* Those that nobody may be given any more are of no use, and hold the endpoint. */
 static size_t sweep_list(struct idle_list *idle)
 {
-	while (idle->first &&
-	       (!endpoint_is_listed(idle->first->endpoint) || endpoint_is_drained(idle->first->endpoint)))
-		close_idle(idle->first);
+	for (struct pool_connection *connection = idle->first, *next; connection; connection = next) {
+		next = connection->next;
+		if (!is_wanted(connection))
+			close_idle(connection);
+	}
 	return (size_t)idle->count;
 }
 
@@ -147,6 +189,7 @@ static void on_sweep(struct timer *timer)
 
 	for (size_t i = 0; i < pool->endpoints; i++)
 		kept += sweep_list(&pool->idle[i]);
+	tls_clients_sweep(pool->tls_clients);
 	pool->is_sweeping = false;
 	if (kept)
 		sweep_later(pool);
@@ -162,25 +205,43 @@ void pool_free(struct pool **address)
 		while (pool->idle[i].first)
 			close_idle(pool->idle[i].first);
 	timer_clear(&pool->sweep);
+	tls_clients_free(&pool->tls_clients);
 	free(pool->idle);
 	free(pool);
 	*address = NULL;
 }
 
+/* The newest that speaks as the same identity. Almost always the first: two upstreams with one address are
+ * rare, and of an identity that is gone the sweep leaves nothing. */
+static struct pool_connection *find_idle(const struct idle_list *idle,
+					 const struct tls_client_identity *identity)
+{
+	struct pool_connection *connection = idle->first;
+
+	while (connection && connection->peer.identity != identity)
+		connection = connection->next;
+	return connection;
+}
+
 /* What the loop has already seen costs nothing to look at. What has arrived since, only the kernel knows:
  * asked where a wrong guess could not be mended by sending again. */
+static bool is_alive(struct pool_connection *connection, bool is_repeatable)
+{
+	if (!is_repeatable && socket_peek_stale(&connection->socket) && !connection->peer.identity)
+		return false;
+	return is_quiet(connection);
+}
+
 static struct pool_connection *take_idle(struct pool *pool, const struct endpoint *endpoint,
-					 bool is_repeatable)
+					 const struct tls_client_identity *identity, bool is_repeatable)
 {
 	struct idle_list *idle = idle_of(pool, endpoint);
+	struct pool_connection *connection;
 
-	while (idle->first) {
-		struct pool_connection *connection = idle->first;
-
+	while ((connection = find_idle(idle, identity))) {
 		connection_unlink(connection);
 		socket_set_watch(&connection->socket, NULL);
-		if (!socket_is_readable(&connection->socket) &&
-		    (is_repeatable || !socket_peek_stale(&connection->socket)))
+		if (is_alive(connection, is_repeatable))
 			return connection;
 		connection_close(connection);
 	}
@@ -241,10 +302,23 @@ static result connect_new(struct pool *pool, struct endpoint *endpoint, deadline
 	connection->socket.release = connection_release;
 	connection->pool = pool;
 	connection->endpoint = endpoint_ref(endpoint);
+	connection->stream = &connection->socket.stream;
 	intake_init(&connection->in, fibers_scratch(pool->fibers));
-	h1_client_init(&connection->h1, &connection->socket.stream, &connection->in);
-	connection->client = &connection->h1.client;
 	return OK;
+}
+
+/* Within the same time. Until it is over nothing is sent and nothing that came is believed. */
+static result secure(struct pool *pool, struct tls_client_identity *identity,
+		     struct pool_connection *connection, deadline until)
+{
+	struct tls_client_peer *peer = &connection->peer;
+
+	*peer = (struct tls_client_peer) { .identity = tls_client_identity_ref(identity),
+					   .host = connection->endpoint->host,
+					   .name = connection->endpoint->text };
+	TRY(tls_clients_open(pool->tls_clients, peer, connection->stream, pool->tls, &connection->tls));
+	connection->stream = &connection->tls.stream;
+	return tls_clients_handshake(&connection->tls, until);
 }
 
 result pool_connect(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
@@ -253,7 +327,6 @@ result pool_connect(struct pool *pool, const struct upstream *upstream, struct e
 	struct pool_connection *connection = calloc(1, sizeof *connection);
 	result_value connected;
 
-	(void)upstream;
 	ASSERT(connection);
 	connected = connect_new(pool, endpoint, until, connection);
 	if (failed(connected)) {
@@ -261,6 +334,14 @@ result pool_connect(struct pool *pool, const struct upstream *upstream, struct e
 		loop_retire(fibers_loop(pool->fibers), connection, free);
 		return connected;
 	}
+	if (upstream->tls && !pool->connector.connect)
+		connected = secure(pool, upstream->tls, connection, until);
+	if (failed(connected)) {
+		connection_close(connection);
+		return connected;
+	}
+	h1_client_init(&connection->h1, connection->stream, &connection->in);
+	connection->client = &connection->h1.client;
 	*ret_connection = connection;
 	return OK;
 }
@@ -268,7 +349,7 @@ result pool_connect(struct pool *pool, const struct upstream *upstream, struct e
 result pool_take(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
 		 bool is_repeatable, deadline until, struct pool_connection **ret_connection)
 {
-	struct pool_connection *connection = take_idle(pool, endpoint, is_repeatable);
+	struct pool_connection *connection = take_idle(pool, endpoint, upstream->tls, is_repeatable);
 
 	if (!connection)
 		return pool_connect(pool, upstream, endpoint, until, ret_connection);
@@ -286,7 +367,7 @@ void pool_give(struct pool_connection **address, const struct upstream_connectio
 
 	*address = NULL;
 	/* Bytes that are left belong to no request: they would be taken for the next one's answer. */
-	if (idle->count >= options->idle || connection->in.len || socket_is_readable(&connection->socket)) {
+	if (idle->count >= options->idle || !is_quiet(connection)) {
 		connection_close(connection);
 		return;
 	}
@@ -298,7 +379,7 @@ void pool_give(struct pool_connection **address, const struct upstream_connectio
 	idle->count++;
 	if (!connection->pool->is_sweeping)
 		sweep_later(connection->pool);
-	socket_set_watch(&connection->socket, on_stale);
+	socket_set_watch(&connection->socket, on_readable);
 	connection->idle.on_due = on_idle_too_long;
 	timer_set(loop, &connection->idle, deadline_after(loop_now(loop), idle_timeout));
 }

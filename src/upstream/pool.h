@@ -4,7 +4,10 @@
  *
  * An idle connection that becomes readable is finished (its end, or bytes that nobody asked for) and is
  * closed by the loop at once, so a taken one was alive a moment ago. A request that must not be sent twice
- * has the kernel asked once more.
+ * has the kernel asked once more. On one with TLS there may be a ticket for a later session instead, which
+ * is taken and changes nothing.
+ *
+ * A connection serves only requests that want the same endpoint and the same TLS identity, or none.
  *
  * No lock, and no bound on connections in use: the listeners bound the requests, and each uses one. A taken
  * connection is the taker's alone until it is given back or dropped.
@@ -14,17 +17,21 @@
 #include "http/h1_client.h"
 #include "io/dns.h"
 #include "io/socket.h"
+#include "tls/client_context.h"
 #include "upstream/upstream.h"
 
 struct pool;
 
 struct pool_connection {
 	struct socket socket;  /* first */
+	struct stream *stream; /* the socket's, or TLS above it */
 	struct client *client; /* what it is used by */
 	struct h1_client h1;
 	struct intake in; /* what came and is not read yet; empty while idle */
 	struct pool *pool;
 	struct endpoint *endpoint;
+	struct tls_stream tls;                /* where peer.identity is set */
+	struct tls_client_peer peer;          /* identity NULL: nothing is encrypted */
 	struct timer idle;                    /* set while idle */
 	struct pool_connection *next, **link; /* while idle */
 	bool is_reused;                       /* it has carried an exchange before */
@@ -38,11 +45,12 @@ struct pool_connector {
 	void *self;
 };
 
-struct pool *pool_new(struct fibers *fibers, struct dns *dns);
-/* On the worker's thread, as everything here. Both must outlive it. */
+struct pool *pool_new(struct fibers *fibers, struct dns *dns, struct tls_scratch *tls);
+/* On the worker's thread, as everything here. All must outlive it. */
 
 void pool_set_connector(struct pool *pool, const struct pool_connector *connector);
-/* Copied. Connections that are kept stay as they are. */
+/* Copied. Connections that are kept stay as they are. What it makes is not encrypted: it does not leave the
+ * process. */
 
 void pool_free(struct pool **pool);
 /* Closes what is idle; nothing may be taken. Clears the address, accepts NULL. */
@@ -51,7 +59,8 @@ result pool_take(struct pool *pool, const struct upstream *upstream, struct endp
 		 bool is_repeatable, deadline until, struct pool_connection **ret_connection);
 /* Yields when it connects. is_repeatable: the request may be sent again if the connection proves dead;
  * otherwise a kept one is checked by a call to the kernel. ERROR_REFUSED, ERROR_TIMEOUT, ERROR_CANCELLED,
- * ERROR_MISSING (no such name), ERROR_LIMIT. */
+ * ERROR_MISSING (no such name), ERROR_LIMIT; of the TLS handshake, before which nothing is sent and nothing
+ * believed: ERROR_UNTRUSTED, ERROR_DENIED, ERROR_MALFORMED. */
 
 result pool_connect(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
 		    deadline until, struct pool_connection **ret_connection);

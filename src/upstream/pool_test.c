@@ -20,6 +20,7 @@ static const struct upstream_connections keep_two = { .idle = 2, .idle_timeout =
 struct scene {
 	struct world world;
 	struct dns *dns;
+	struct tls_scratch tls;
 	struct pool *pool;
 	struct endpoints *endpoints;
 	struct upstream upstream;
@@ -89,7 +90,7 @@ static void scene_open(struct scene *scene)
 	*scene = (struct scene) { .is_repeatable = true };
 	world_open(&scene->world);
 	assert_int_equal(dns_new_with(scene->world.fibers, &nobody, &scene->dns).kind, ERROR_NONE);
-	scene->pool = pool_new(scene->world.fibers, scene->dns);
+	scene->pool = pool_new(scene->world.fibers, scene->dns, &scene->tls);
 	scene->endpoints = endpoints_new();
 	scene->listener = listen_at((struct sockaddr *)&at, sizeof at, 16);
 	assert_true(scene->listener >= 0);

@@ -7,6 +7,8 @@
  */
 #include "upstream/upstream.h"
 
+#include "upstream/upstream_tls.h"
+
 enum { DEFAULT_RETRY_ON = 1 << RETRY_CONNECT | 1 << RETRY_RESET };
 
 /* Reports an endpoint that makes no sense; nothing is taken then. */
@@ -88,13 +90,19 @@ result upstream_compile(struct reader *reader, const struct upstream_identities 
 {
 	struct upstream *upstream = ARENA_NEW(reader->arena, struct upstream);
 	const struct node *discovery = node_find(config->entry.node, STR("discovery"));
+	result_value found, secured;
 
 	*ret_upstream = NULL;
 	*upstream = (struct upstream) { .name = config->entry.name, .config = config, .index = index };
+	secured = upstream_tls_compile(reader, identities->tls, config, &upstream->tls);
 	if (discovery)
-		TRY(compile_discovered(reader, identities->discoveries, discovery, upstream));
+		found = compile_discovered(reader, identities->discoveries, discovery, upstream);
 	else
-		TRY(compile_fixed(reader, identities->endpoints, upstream));
+		found = compile_fixed(reader, identities->endpoints, upstream);
+	if (failed(found) || failed(secured)) {
+		upstream_fini(upstream);
+		return failed(found) ? found : secured;
+	}
 	upstream->state = upstream_states_get(identities->states, config->entry.name);
 	*ret_upstream = upstream;
 	return OK;
@@ -107,6 +115,7 @@ void upstream_fini(struct upstream *upstream)
 	roster_unref(&upstream->roster);
 	discovery_unref(&upstream->discovery);
 	upstream_state_unref(&upstream->state);
+	upstream_tls_release(&upstream->tls);
 }
 
 struct roster *upstream_roster(const struct upstream *upstream)

@@ -31,6 +31,7 @@ struct upstream_identities {
 	struct endpoints *endpoints;
 	struct upstream_states *states;
 	struct discoveries *discoveries;
+	struct tls_client_identities *tls;
 };
 
 result upstream_compile(struct reader *reader, const struct upstream_identities *identities,
@@ -39,7 +40,7 @@ result upstream_compile(struct reader *reader, const struct upstream_identities 
  * reader's arena; what it refers to is let go by upstream_fini(). NULL when it failed. */
 
 void upstream_fini(struct upstream *upstream);
-/* Lets go of roster and state. Accepts NULL. */
+/* Lets go of roster, state and TLS identity. Accepts NULL. */
 
 struct roster *upstream_roster(const struct upstream *upstream);
 /* Who serves it at this moment. A reference, the caller's. */

@@ -58,7 +58,8 @@ struct upstream_config {
 	} endpoints;
 	struct discovery_config discovery; /* instead */
 	int protocol;                      /* enum upstream_protocol */
-	struct upstream_tls_config tls;    /* spoken when the key is there: see upstream.tls */
+	struct upstream_tls_config tls;    /* spoken when the key is there */
+	bool is_secure;                    /* or when this was set, for a URL that asks for it */
 	int balance;
 	struct upstream_retries retries;
 	struct upstream_timeouts timeouts;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/testing.h"
+#include "tls/client_identity.h"
 #include "upstream/upstream.h"
 
 enum { ARENA_MAX = 1 << 24 };
@@ -28,6 +29,7 @@ static void bench_compile(struct bench *bench, const char *text)
 
 	*bench = (struct bench) { .identities = { endpoints_new(), upstream_states_new() } };
 	bench->identities.discoveries = discoveries_new(bench->identities.endpoints);
+	bench->identities.tls = tls_client_identities_new();
 	arena_init(&bench->arena, NULL, ARENA_MAX);
 	bench->diagnostics = diagnostics_new(&bench->arena);
 	assert_int_equal(document_parse(&bench->arena, STR("t.yaml"), str_of(text), NULL, bench->diagnostics,
@@ -68,6 +70,8 @@ static void bench_close(struct bench *bench)
 	/* Nothing is held any more, also where compiling has failed half-way. */
 	assert_int_equal(endpoints_count(bench->identities.endpoints), 0);
 	endpoints_free(&bench->identities.endpoints);
+	assert_int_equal(tls_client_identities_count(bench->identities.tls), 0);
+	tls_client_identities_free(&bench->identities.tls);
 	upstream_states_free(&bench->identities.states);
 	discoveries_free(&bench->identities.discoveries);
 	arena_fini(&bench->arena);
