@@ -61,36 +61,10 @@ static void decodes_in_any_split(void **state)
 static void refuses_what_is_malformed(void **state)
 {
 	static const char *const rows[] = {
-		"Z",
-		"Zg",
-		"Zg=",
-		"Zm8",
-		"=",
-		"==",
-		"====",
-		"Z===",
-		"Zg=a",
-		"Zg==Zg",
-		"Zg===",
-		"Zm9v=",
-		"Zm9v ",
-		" Zm9v",
-		"Zm\n8",
-		"Zm-_",
-		"Zm9v\r\n",
-		"Z!g=",
-		"Zm8=\xff",
-		"Zh==",
-		"Zm9=",
-		"Zm9v\x80"
-		"AAA",
-		"@AAA",
-		"[AAA",
-		"`AAA",
-		"{AAA",
-		":AAA",
-		",AAA",
-		".AAA",
+		"Z",        "Zg",     "Zg=",      "Zm8",   "=",     "==",          "====",  "Z===",
+		"Zg=a",     "Zg==Zg", "Zg===",    "Zm9v=", "Zm9v ", " Zm9v",       "Zm\n8", "Zm-_",
+		"Zm9v\r\n", "Z!g=",   "Zm8=\xff", "Zh==",  "Zm9=",  "Zm9v\x80!AA", "@AAA",  "[AAA",
+		"`AAA",     "{AAA",   ":AAA",     ",AAA",  ".AAA",
 	};
 	char bytes[64];
 
