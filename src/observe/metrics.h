@@ -25,11 +25,12 @@ struct metric_series;
 
 /* What a series stands for, and what its two names are. */
 enum metric_kind {
-	METRIC_ROUTE,    /* API, route (empty: the API's own rule) */
-	METRIC_POLICY,   /* policy, API */
-	METRIC_LISTENER, /* listener */
-	METRIC_UPSTREAM, /* upstream */
-	METRIC_ENDPOINT, /* upstream, endpoint */
+	METRIC_ROUTE,      /* API, route (empty: the API's own rule) */
+	METRIC_POLICY,     /* policy, API */
+	METRIC_LISTENER,   /* listener */
+	METRIC_HANDSHAKES, /* listener */
+	METRIC_UPSTREAM,   /* upstream */
+	METRIC_ENDPOINT,   /* upstream, endpoint */
 	METRIC_KINDS,
 };
 
@@ -57,6 +58,9 @@ enum metric_copy {
 	COPY_OTHER,    /* answered, and compared: another one */
 	METRIC_COPIES,
 };
+
+/* How a TLS handshake with a client ended. */
+enum metric_handshake { HANDSHAKE_FULL, HANDSHAKE_RESUMED, HANDSHAKE_FAILED, METRIC_HANDSHAKE_OUTCOMES };
 
 enum metric_connection { CONNECTION_ACTIVE, CONNECTION_IDLE, CONNECTION_STATES };
 
@@ -108,6 +112,9 @@ void metrics_move_connection(struct metrics_shard *shard, struct metric_series *
 
 void metrics_count_violation(struct metrics_shard *shard, struct metric_series *listener);
 /* A connection is closed for what its client did. */
+
+void metrics_count_handshake(struct metrics_shard *shard, struct metric_series *listener,
+			     enum metric_handshake outcome);
 
 /* What the control thread says. */
 

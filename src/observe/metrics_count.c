@@ -146,6 +146,13 @@ void metrics_count_violation(struct metrics_shard *shard, struct metric_series *
 		add(&cell_of(listener, shard, 0)->values[LISTENER_VIOLATIONS], 1);
 }
 
+void metrics_count_handshake(struct metrics_shard *shard, struct metric_series *listener,
+			     enum metric_handshake outcome)
+{
+	if (shard && listener)
+		add(&cell_of(listener, shard, 0)->values[outcome], 1);
+}
+
 void metric_sum(const struct metric_series *series, uint32_t key, size_t count, uint64_t *ret_values)
 {
 	memset(ret_values, 0, count * sizeof *ret_values);

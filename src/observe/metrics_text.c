@@ -220,6 +220,15 @@ static void print_connections(const struct metrics_scrape *scrape, const struct 
 	put_words(scrape, series, labels, words, CONNECTION_STATES, out);
 }
 
+static void print_handshakes(const struct metrics_scrape *scrape, const struct metric_series *series,
+			     struct buf *out)
+{
+	static const char *const labels[] = { "listener", NULL, ",outcome" };
+	static const char *const words[METRIC_HANDSHAKE_OUTCOMES] = { "full", "resumed", "failed" };
+
+	put_words(scrape, series, labels, words, METRIC_HANDSHAKE_OUTCOMES, out);
+}
+
 static void print_up(const struct metrics_scrape *scrape, const struct metric_series *series, struct buf *out)
 {
 	int up = atomic_load_explicit(&series->up, memory_order_relaxed);
@@ -326,6 +335,8 @@ static const struct family families[] = {
 	{ "gatehouse_http2_violations_total", "counter",
 	  "Connections of HTTP/2 closed because the client broke the protocol or asked too much.",
 	  METRIC_LISTENER, print_violations, NULL },
+	{ "gatehouse_tls_handshakes_total", "counter", "TLS handshakes with clients, by how they ended.",
+	  METRIC_HANDSHAKES, print_handshakes, NULL },
 	{ "gatehouse_upstream_endpoint_up", "gauge", "Whether the endpoint is chosen for requests.",
 	  METRIC_ENDPOINT, print_up, NULL },
 	{ "gatehouse_upstream_requests_total", "counter", "Tries with an endpoint, by how they ended.",

@@ -42,7 +42,8 @@ X(HEADER_TIMEOUT, "header_timeout", 408, "http_request_error", "",
 X(BODY_TIMEOUT, "body_timeout", 408, "http_request_error", "", "The body did not come in time.")
 
 /* The request is understood, and came by the wrong way. */
-X(HTTPS_REDIRECT, "https_redirect", 308, "", "", "")
+X(HTTPS_REDIRECT, "https_redirect", 308, "", "", "It is served by https only.")
+X(TLS_REQUIRED, "tls_required", 400, "http_request_error", "", "This port speaks https only.")
 X(MISDIRECTED_REQUEST, "misdirected_request", 421, "http_request_error", "",
   "The connection was made for another host.")
 

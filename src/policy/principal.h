@@ -12,5 +12,8 @@ struct principal {
 	str consumer;                  /* empty: nobody that the configuration knows */
 	struct operand groups, labels; /* of the consumer: a list of texts, a map of texts; or missing */
 	struct operand claims;         /* a map of whatever the token says; or missing */
-	str certificate_subject;       /* empty: there was no certificate */
+	/* The certificate of its TLS connection, which was found good; all empty: there was none. */
+	str certificate_subject;    /* RFC 4514 */
+	str_list certificate_names; /* "dns:...", "uri:...", "email:..." */
+	str certificate;            /* DER */
 };

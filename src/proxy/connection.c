@@ -20,6 +20,7 @@
 #include "proxy/introduction.h"
 #include "proxy/mirror.h"
 #include "proxy/passage.h"
+#include "proxy/secure.h"
 
 enum { IN_A_ROW = 64 }; /* pipelined requests that are served before others have their turn */
 
@@ -38,6 +39,7 @@ static deadline now_of(const struct worker *worker)
 static void connection_release(struct socket *socket)
 {
 	h2_connection_free(connection_of(socket));
+	secure_fini(connection_of(socket));
 	free(connection_of(socket));
 }
 
@@ -68,6 +70,7 @@ static void connection_leave(struct connection *connection)
 void connection_close(struct connection *connection)
 {
 	connection_leave(connection);
+	secure_end(connection);
 	stream_close(connection->stream);
 }
 
@@ -76,13 +79,16 @@ void connection_linger(struct connection *connection)
 	deadline until = deadline_after(now_of(connection->door->worker), linger);
 
 	connection_leave(connection);
+	secure_end(connection);
 	socket_linger_close(&connection->socket, until);
 }
 
+/* Without the end of its TLS too. */
 static void connection_reset(struct connection *connection)
 {
 	socket_reset_on_close(&connection->socket);
-	connection_close(connection);
+	connection_leave(connection);
+	stream_close(connection->stream);
 }
 
 static void on_idle_too_long(struct timer *timer)
@@ -114,7 +120,9 @@ static void session_begin(struct session *session, struct fiber *fiber, struct c
 {
 	struct worker *worker = connection->door->worker;
 
-	*session = (struct session) { .connection = connection, .worker = worker, .fiber = fiber };
+	*session = (struct session) {
+		.connection = connection, .worker = worker, .fiber = fiber, .until = connection->idle.due
+	};
 	connection->fiber = fiber;
 	connection_count_active(connection, 1);
 	socket_set_watch(&connection->socket, on_client_busy);
@@ -146,29 +154,64 @@ static enum exchange_end serve_requests(struct session *session)
 	return end;
 }
 
+/* HTTP/2 with TLS is agreed on in the handshake (RFC 9113 section 3.2); in the clear it shows itself, but not
+ * to a listener that wants TLS. False: the connection ended before it could be told. */
+static bool find_h2(struct session *session, struct intake *in, bool *ret_is_h2)
+{
+	const struct connection *connection = session->connection;
+	const struct listener_snapshot *listener = connection->door->snapshot;
+
+	if (!connection->secure && !listener->tls)
+		return h2_connection_is_asked(session, in, ret_is_h2);
+	*ret_is_h2 = connection->secure && !connection->requests &&
+		     (str_eq(tls_stream_alpn(&connection->secure->tls), STR("h2")) ||
+		      !listener_speaks(listener->config, LISTENER_H1));
+	return true;
+}
+
 /* Whether this is no connection of HTTP/1: the loop has it then, or it is to be closed. */
 static bool begin_h2(struct session *session, struct intake *in)
 {
 	bool is_h2;
 
-	if (!h2_connection_is_asked(session, in, &is_h2))
+	if (!find_h2(session, in, &is_h2))
 		return true;
 	if (is_h2 && failed(h2_connection_begin(session->connection, in)))
 		journal_warn(session->worker->journal, "a connection is closed: no memory for HTTP/2");
 	return is_h2;
 }
 
+/* Whoever has shaken hands and says nothing yet waits in the loop. */
+static result arrive(struct session *session, struct intake *in, bool *ret_has_more)
+{
+	struct connection *connection = session->connection;
+
+	*ret_has_more = true;
+	if (!connection->awaits_handshake)
+		return introduction_read(session, in);
+	TRY(secure_arrive(session, in));
+	*ret_has_more = in->len || stream_is_readable(connection->stream);
+	return OK;
+}
+
 /* The intake is let go before the loop has the connection again: idle costs no buffer. */
 static enum exchange_end serve(struct session *session)
 {
 	struct connection *connection = session->connection;
-	enum exchange_end end = EXCHANGE_CLOSE;
+	enum exchange_end end = EXCHANGE_KEEP;
 	struct h1_server server;
 	struct intake in;
+	bool has_request;
+	result_value arrived;
 
 	intake_init(&in, &session->worker->scratch);
-	h1_server_init(&server, connection->stream, &in);
-	if (!failed(introduction_read(session, &in)) && !begin_h2(session, &in)) {
+	arrived = arrive(session, &in, &has_request);
+	if (failed(arrived)) {
+		end = arrived.kind == ERROR_REFUSED ? EXCHANGE_LINGER : EXCHANGE_CLOSE;
+	} else if (begin_h2(session, &in)) {
+		end = EXCHANGE_CLOSE;
+	} else if (has_request) {
+		h1_server_init(&server, connection->stream, &in);
 		session->server = connection->server = &server.server;
 		end = serve_requests(session);
 		connection->server = NULL;
@@ -223,7 +266,9 @@ static void connection_run(struct fiber *self, void *argument)
 	if (connection->h2)
 		return;
 	if (end == EXCHANGE_KEEP && (!connection->door->is_closing || connection->door->is_patient))
-		wait_for_request(connection, connection_limits(connection)->idle_timeout);
+		wait_for_request(connection, connection->requests
+						     ? connection_limits(connection)->idle_timeout
+						     : connection_limits(connection)->header_timeout);
 	else if (end == EXCHANGE_LINGER)
 		connection_linger(connection);
 	else if (end == EXCHANGE_RESET)
@@ -262,6 +307,7 @@ static void connection_enter(struct connection *connection, struct door *door, c
 	connection->stream = &connection->socket.stream;
 	connection->door = door;
 	connection->is_introduced = !door->snapshot->config->proxy_protocol;
+	connection->awaits_handshake = door->snapshot->tls != NULL;
 	set_peer(connection, peer);
 	connection->idle.on_due = on_idle_too_long;
 	connection->next = door->connections;
@@ -294,7 +340,9 @@ void connection_open(struct door *door, int fd, const struct address *peer)
 		return;
 	}
 	connection_enter(connection, door, peer);
-	wait_for_request(connection, connection_limits(connection)->header_timeout);
+	wait_for_request(connection, connection->awaits_handshake
+					     ? connection_limits(connection)->handshake_timeout
+					     : connection_limits(connection)->header_timeout);
 }
 
 static void send_away(struct connection *connection)

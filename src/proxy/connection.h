@@ -20,10 +20,12 @@ enum { CLIENT_IP_MAX = 46 };
 struct exchange;
 struct h2_connection;
 struct passage;
+struct secure;
 
 struct connection {
 	struct socket socket;  /* first */
-	struct stream *stream; /* what is read and written: the socket's */
+	struct stream *stream; /* what is read and written: the socket's, or its TLS */
+	struct secure *secure; /* NULL: no TLS, or none yet */
 	struct timer idle;
 	struct connection *next, **link; /* among its door's */
 	struct door *door;
@@ -34,7 +36,8 @@ struct connection {
 	uint64_t requests;
 	struct address peer; /* who is at the other end, by PROXY protocol if the listener wants it */
 	uint8_t ip_len;
-	bool is_secure;     /* what comes on it came encrypted: the scheme is https */
+	bool is_secure; /* what comes on it came encrypted: the scheme is https */
+	bool awaits_handshake;
 	bool is_introduced; /* the PROXY protocol's header was read, or none is wanted */
 	char ip[CLIENT_IP_MAX];
 };
@@ -46,6 +49,7 @@ struct session {
 	struct fiber *fiber;
 	struct server *server;
 	struct passage *passage; /* after EXCHANGE_TUNNEL: of the exchange that has ended */
+	deadline until; /* by which a new connection must have arrived: see secure_arrive() */
 };
 
 static inline const struct listener_limits *connection_limits(const struct connection *connection)

@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "proxy/connection.h"
+#include "proxy/secure.h"
 
 static void on_trouble(struct listener *listener, result_value why)
 {
@@ -37,6 +38,15 @@ static void door_set(struct door *door, struct generation *generation, size_t in
 	door->max_connections = (connections + workers - 1) / workers;
 }
 
+static void door_count(struct door *door, const struct counting *counting)
+{
+	if (!counting->is_on)
+		return;
+	door->series = metrics_series(counting->metrics, METRIC_LISTENER, door->snapshot->name, (str) { 0 });
+	door->handshakes =
+		metrics_series(counting->metrics, METRIC_HANDSHAKES, door->snapshot->name, (str) { 0 });
+}
+
 static struct door *door_new(struct worker *worker, size_t index, const struct address *bound)
 {
 	struct door *door = calloc(1, sizeof *door);
@@ -49,9 +59,7 @@ static struct door *door_new(struct worker *worker, size_t index, const struct a
 	door->port_len = port.len;
 	door->listener.source.fd = -1;
 	door_set(door, worker->generation, index);
-	if (worker->generation->snapshot->counting.is_on)
-		door->series = metrics_series(worker->generation->snapshot->counting.metrics, METRIC_LISTENER,
-					      door->snapshot->name, (str) { 0 });
+	door_count(door, &worker->generation->snapshot->counting);
 	return door;
 }
 
@@ -93,6 +101,7 @@ static void door_free(struct door *door)
 		*link = door->next;
 	generation_leave(door->generation);
 	metric_series_unref(&door->series);
+	secure_door_fini(door);
 	loop_retire(door->worker->loop, door, free);
 }
 
@@ -183,6 +192,7 @@ void doors_close(struct worker *worker)
 		listener_close(&worker->doors[i]->listener);
 		ASSERT(worker->doors[i]->connection_count == 0);
 		metric_series_unref(&worker->doors[i]->series);
+		secure_door_fini(worker->doors[i]);
 		free(worker->doors[i]);
 	}
 	free(worker->doors);

@@ -12,6 +12,7 @@
 #include "proxy/worker.h"
 
 struct connection;
+struct tls_server_context;
 
 /* A listening socket of a worker, and what its connections have in common. */
 struct door {
@@ -26,10 +27,15 @@ struct door {
 	struct connection *connections; /* all of them */
 	size_t connection_count;
 	struct metric_series *series; /* of the listener that it was opened for */
-	size_t max_connections;       /* this worker's share of the listener's bound */
-	bool is_closing;              /* no more accepts; each connection closes after the answer under way */
-	bool is_patient;              /* and one that was not told so yet may ask once more */
-	struct door *next;            /* among those that are closing */
+	struct metric_series *handshakes;
+	struct tls_server_context *tls; /* of which handshakes are made; NULL: there was none yet */
+	uint64_t tls_digest;            /* of what it was made of */
+	deadline tell_after;            /* of handshakes that fail */
+	unsigned untold;                /* since one was told */
+	size_t max_connections;         /* this worker's share of the listener's bound */
+	bool is_closing;   /* no more accepts; each connection closes after the answer under way */
+	bool is_patient;   /* and one that was not told so yet may ask once more */
+	struct door *next; /* among those that are closing */
 };
 
 result doors_open(struct worker *worker, const struct worker_options *options);

@@ -17,6 +17,7 @@
 #include "proxy/https.h"
 #include "proxy/mirror.h"
 #include "proxy/passage.h"
+#include "proxy/secure.h"
 
 enum {
 	ARENA_MAX = 16 * 1024 * 1024,
@@ -57,6 +58,7 @@ static void view_begin(struct exchange *x)
 	view->scheme = connection->is_secure ? STR("https") : STR("http");
 	view->client_ip = (str) { connection->ip, connection->ip_len };
 	view->client = &connection->peer;
+	view->principal = connection->secure ? connection->secure->client : NULL;
 	view->request_id = exchange_token(x);
 	view->request_id_header = STR("X-Request-ID");
 	view->body_max = UINT64_MAX;
@@ -169,7 +171,7 @@ static enum reason admit(struct exchange *x)
 	const struct exchange_observer *observer = x->worker->observer;
 	enum reason reason = admission_check(x);
 
-	if (reason == REASON_NONE)
+	if (reason == REASON_NONE && x->listener->minds_scheme)
 		reason = https_check(x);
 	if (reason == REASON_NONE)
 		reason = admission_route(x);
@@ -240,6 +242,8 @@ static void write_log(struct exchange *x, enum reason reason)
 		.client_port = address_port(&connection->peer),
 		.listener = x->listener->name,
 		.protocol = http_version_text(request->version),
+		.tls_version =
+			connection->secure ? tls_stream_version(&connection->secure->tls) : (str) { 0 },
 		.method = request->method_text,
 		.host = x->view.host,
 		.path = x->path,

@@ -7,6 +7,7 @@
 #include "proxy/https.h"
 
 #include "proxy/door.h"
+#include "proxy/secure.h"
 
 enum { HTTPS_PORT = 443, PORT_TEXT = 8 };
 
@@ -73,7 +74,11 @@ static enum reason redirect(struct exchange *x)
 
 enum reason https_check(struct exchange *x)
 {
-	if (x->listener->config->redirect_to_https.is_on && !str_eq(x->view.scheme, STR("https")))
-		return redirect(x);
-	return REASON_NONE;
+	if (x->listener->tls && !x->session->connection->is_secure) {
+		x->keep_alive = false;
+		return REASON_TLS_REQUIRED;
+	}
+	if (x->listener->tls)
+		return secure_is_misdirected(x) ? REASON_MISDIRECTED_REQUEST : REASON_NONE;
+	return str_eq(x->view.scheme, STR("https")) ? REASON_NONE : redirect(x);
 }

@@ -8,4 +8,5 @@
 #include "proxy/exchange.h"
 
 enum reason https_check(struct exchange *x);
-/* After admission_check(). REASON_HTTPS_REDIRECT: the answer stands in the view. */
+/* After admission_check(), where x->listener->minds_scheme. REASON_HTTPS_REDIRECT: the answer stands in the
+ * view. */

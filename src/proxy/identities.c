@@ -2,6 +2,7 @@
 #include "proxy/identities.h"
 
 #include "tls/client_identity.h"
+#include "tls/ticket_keys.h"
 
 void identities_init(struct identities *identities)
 {
@@ -9,6 +10,7 @@ void identities_init(struct identities *identities)
 		.endpoints = endpoints_new(),
 		.upstream_states = upstream_states_new(),
 		.tls = tls_client_identities_new(),
+		.tickets = ticket_keys_new(),
 	};
 	identities->discoveries = discoveries_new(identities->endpoints);
 }
@@ -16,6 +18,7 @@ void identities_init(struct identities *identities)
 void identities_fini(struct identities *identities)
 {
 	metrics_free(&identities->metrics);
+	ticket_keys_free(&identities->tickets);
 	upstream_states_free(&identities->upstream_states);
 	discoveries_free(&identities->discoveries);
 	endpoints_free(&identities->endpoints);

@@ -10,13 +10,16 @@
 #include "observe/metrics.h"
 #include "upstream/upstream.h"
 
+struct ticket_keys;
+
 struct identities {
 	struct endpoints *endpoints;
 	struct upstream_states *upstream_states;
 	struct discoveries *discoveries;
 	struct tls_client_identities *tls;
-	struct metrics *metrics; /* made with the first snapshot; NULL: nothing is counted */
-	bool is_counting;        /* make them: set after identities_init() by whoever will serve */
+	struct ticket_keys *tickets; /* of TLS sessions */
+	struct metrics *metrics;     /* made with the first snapshot; NULL: nothing is counted */
+	bool is_counting;            /* make them: set after identities_init() by whoever will serve */
 };
 
 void identities_init(struct identities *identities);

@@ -12,13 +12,11 @@
 
 static result read_header(struct session *session, struct intake *in, struct proxy_header *ret_header)
 {
-	duration patience = connection_limits(session->connection)->header_timeout;
-	deadline until = deadline_after(loop_now(session->worker->loop), patience);
 	enum proxy_state state;
 	size_t len;
 
 	while ((state = proxy_header_parse(intake_data(in), ret_header, &len)) == PROXY_MORE)
-		TRY(stream_fill(&session->connection->socket.stream, in, until));
+		TRY(stream_fill(&session->connection->socket.stream, in, session->until));
 	if (state == PROXY_FAILED)
 		return error_make(ERROR_MALFORMED, "no PROXY protocol header, or a malformed one");
 	intake_consume(in, len);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/listener_snapshot.h"
 
+#include "proxy/listener_tls.h"
+
 /* By the nodes and not by the texts that were read from them: a diagnostic needs the place. */
 static void compile_trusted(struct reader *reader, struct listener_snapshot *listener)
 {
@@ -43,19 +45,8 @@ static void check_redirect(struct reader *reader, const struct listener_config *
 				     "this listener has tls: requests come by https already");
 }
 
-/* `tls:` with nothing behind it is no listener without TLS. */
-static void check_tls(struct reader *reader, const struct listener_config *config)
-{
-	const struct node *tls = node_find(config->entry.node, STR("tls"));
-
-	if (tls && !node_find(tls, STR("certificates")))
-		diagnostic_error_key(reader->diagnostics, tls, "the key \"certificates\" is missing");
-	else if (tls)
-		diagnostic_error_key(reader->diagnostics, tls, "this build serves no TLS yet");
-}
-
 static void compile_listener(struct reader *reader, const struct listener_config *config,
-			     struct listener_snapshot *listener)
+			     struct ticket_keys *tickets, struct listener_snapshot *listener)
 {
 	*listener = (struct listener_snapshot) { .name = config->entry.name, .config = config };
 	listener->h1 = (struct h1_limits) { .request_line = config->limits.request_line,
@@ -66,7 +57,8 @@ static void compile_listener(struct reader *reader, const struct listener_config
 	compile_address(reader, listener);
 	compile_trusted(reader, listener);
 	check_redirect(reader, config);
-	check_tls(reader, config);
+	listener_tls_compile(reader, config, tickets, &listener->tls);
+	listener->minds_scheme = listener->tls || config->redirect_to_https.is_on;
 }
 
 /* Two ports that the system chooses will differ. */
@@ -77,13 +69,13 @@ static bool is_same_address(const struct address *a, const struct address *b)
 }
 
 void listeners_compile(struct reader *reader, const struct gateway_config *config,
-		       struct listener_snapshot **ret_listeners)
+		       struct ticket_keys *tickets, struct listener_snapshot **ret_listeners)
 {
 	struct listener_snapshot *listeners =
 		ARENA_ARRAY(reader->arena, struct listener_snapshot, config->listeners.len);
 
 	for (size_t i = 0; i < config->listeners.len; i++) {
-		compile_listener(reader, &config->listeners.at[i], &listeners[i]);
+		compile_listener(reader, &config->listeners.at[i], tickets, &listeners[i]);
 		for (size_t j = 0; j < i; j++)
 			if (is_same_address(&listeners[i].address, &listeners[j].address))
 				diagnostic_error(reader->diagnostics,
@@ -92,4 +84,11 @@ void listeners_compile(struct reader *reader, const struct gateway_config *confi
 						 STR_ARG(listeners[j].name));
 	}
 	*ret_listeners = listeners;
+}
+
+void listeners_fini(struct listener_snapshot *listeners, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (listeners[i].tls)
+			listener_tls_fini(listeners[i].tls);
 }

@@ -309,10 +309,19 @@ static result caller_start(struct rehearsal *r, int fd)
 	return started;
 }
 
+/* Where a request with this scheme would most likely come in. */
+static struct door *find_door(const struct worker *worker, bool is_secure)
+{
+	for (size_t i = 0; i < worker->door_count; i++)
+		if ((worker->doors[i]->snapshot->tls != NULL) == is_secure)
+			return worker->doors[i];
+	return worker->doors[0];
+}
+
 /* As if it had been accepted; nobody introduces a client that is here already. */
 static result client_enter(struct rehearsal *r, const struct address *peer)
 {
-	struct door *door = r->worker->doors[0];
+	struct door *door = find_door(r->worker, r->request.is_secure);
 	int fds[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds))
@@ -324,6 +333,7 @@ static result client_enter(struct rehearsal *r, const struct address *peer)
 	}
 	door->connections->is_secure = r->request.is_secure;
 	door->connections->is_introduced = true;
+	door->connections->awaits_handshake = false;
 	return caller_start(r, fds[1]);
 }
 

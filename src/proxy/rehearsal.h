@@ -28,7 +28,7 @@ struct rehearsal_options {
 };
 
 struct rehearsal_request {
-	str head;       /* as it would stand on the wire of the first listener, with the empty line */
+	str head;       /* as it would stand on the wire, with the empty line */
 	str body;       /* as it would follow */
 	str client_ip;  /* empty: 127.0.0.1 */
 	bool is_secure; /* it came by https */

@@ -284,7 +284,7 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	snapshot->root = document_root(document);
 	counting_begin(snapshot, identities);
 	admin_compile(&c.reader, &snapshot->config, &snapshot->admin);
-	listeners_compile(&c.reader, &snapshot->config, &snapshot->listeners);
+	listeners_compile(&c.reader, &snapshot->config, identities->tickets, &snapshot->listeners);
 	snapshot->listener_count = snapshot->config.listeners.len;
 	compile_upstreams(&c);
 	destinations_init(&c.destinations, &c.reader, snapshot, &c.upstream_identities, &c.upstreams);
@@ -360,6 +360,7 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot)
 static void snapshot_free(struct snapshot *snapshot)
 {
 	counting_end(snapshot);
+	listeners_fini(snapshot->listeners, snapshot->listener_count);
 	for (size_t i = 0; i < snapshot->upstream_count; i++)
 		upstream_fini(snapshot->upstreams[i]);
 	if (snapshot->router)

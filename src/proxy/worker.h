@@ -66,8 +66,8 @@ struct worker {
 	struct door *closing;    /* doors without a listener */
 	size_t connection_count; /* of all doors */
 	size_t workers;          /* how many share the listeners' bounds */
-	deadline quiet_until; /* lines about connections that break the rules: one in a second */
-	uint64_t unsaid;      /* and how many were not said since the last */
+	deadline quiet_until;    /* lines about connections that break the rules: one in a second */
+	uint64_t unsaid;         /* and how many were not said since the last */
 	bool is_draining;
 	struct worker_order *_Atomic orders; /* changes that are still to be applied, newest first */
 };

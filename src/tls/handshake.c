@@ -43,7 +43,7 @@ result tls_stream_handshake(struct tls_stream *tls, deadline until)
 {
 	bool is_over = false;
 
-	if (SSL_is_server(tls->ssl))
+	if (SSL_is_server(tls->ssl) && !tls_record_here(intake_data(&tls->in)))
 		TRY(handshake_receive(tls, until));
 	for (;;) {
 		TRY(handshake_step(tls, &is_over));

@@ -279,6 +279,13 @@ static bool tls_is_readable(const struct stream *stream)
 	return has_record(tls) || tls->broken || stream_is_readable(tls->below);
 }
 
+static bool tls_is_hung_up(const struct stream *stream)
+{
+	const struct tls_stream *tls = tls_of(stream);
+
+	return tls->broken || stream_is_hung_up(tls->below);
+}
+
 /* What is half sent cannot be followed by anything, and to shut the stream below before all is out would cut
  * it off: then there is nothing but to close. */
 static result tls_shut(struct stream *stream)
@@ -310,6 +317,7 @@ static const struct stream_ops tls_ops = {
 	.fill = tls_fill,
 	.send = tls_send,
 	.is_readable = tls_is_readable,
+	.is_hung_up = tls_is_hung_up,
 	.shut = tls_shut,
 	.close = tls_close,
 };

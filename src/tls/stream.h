@@ -50,11 +50,12 @@ void tls_stream_fini(struct tls_stream *tls);
  * close_notify: stream_shut() before it does. */
 
 result tls_stream_handshake(struct tls_stream *tls, deadline until);
-/* Yields. To its end, on both sides; what follows is content. ERROR_CLOSED when the peer left without a word,
- * ERROR_RESET when it left in the middle, ERROR_MALFORMED for bytes that are no TLS, ERROR_REFUSED when the
- * sides do not agree, a certificate is not believed or the peer said so by an alert; ERROR_TIMEOUT,
- * ERROR_CANCELLED, ERROR_LIMIT. The words say what an operator can do. After a failure only fini and close
- * are of use; the peer was sent an alert where there is one for it. */
+/* Yields. What the owner has read of it already may stand in tls->in. To its end, on both sides; what follows
+ * is content. ERROR_CLOSED when the peer left without a word, ERROR_RESET when it left in the middle,
+ * ERROR_MALFORMED for bytes that are no TLS, ERROR_REFUSED when the sides do not agree, a certificate is not
+ * believed or the peer said so by an alert; ERROR_TIMEOUT, ERROR_CANCELLED, ERROR_LIMIT. The words say what
+ * an operator can do. After a failure only fini and close are of use; the peer was sent an alert where there
+ * is one for it. */
 
 str tls_stream_version(const struct tls_stream *tls);
 /* "TLSv1.3", "TLSv1.2". Lives for ever. */
