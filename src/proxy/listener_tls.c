@@ -112,11 +112,11 @@ static void tell_kept(struct pass *pass, const struct tls_file *file, result_val
 static void tell_taken(struct pass *pass, size_t index, const struct certificate_facts *before)
 {
 	const struct certificate_facts *facts = &pass->material->facts[index];
-	const struct tls_file *file = pass->tls->sources[index].files[TLS_CERTIFICATE];
+	const struct tls_file *file = pass->tls->sources[index].files[TLS_PART_CERTIFICATE];
 	char until[TIME_RFC3339_LEN];
 
-	if (before->staple_until && !facts->staple_until && pass->tls->sources[index].files[TLS_STAPLE])
-		tell(pass, true, pass->tls->sources[index].files[TLS_STAPLE],
+	if (before->staple_until && !facts->staple_until && pass->tls->sources[index].files[TLS_PART_STAPLE])
+		tell(pass, true, pass->tls->sources[index].files[TLS_PART_STAPLE],
 		     STR("the OCSP response has expired; clients get none"));
 	time_print_rfc3339(facts->not_after, until);
 	tell(pass, facts->complaint.len > 0, file,
@@ -204,7 +204,7 @@ static bool is_sound(struct pass *pass)
 
 	tls_server_context_free(&context);
 	if (failed(opened))
-		tell_kept(pass, pass->tls->sources[index].files[TLS_CERTIFICATE], opened);
+		tell_kept(pass, pass->tls->sources[index].files[TLS_PART_CERTIFICATE], opened);
 	return !failed(opened);
 }
 

@@ -96,7 +96,7 @@ static void compile_demand(struct compiling *c, const struct certificate_config 
 		(enum tls_demand)(is_own ? config->client_certificate : c->config->tls.client_certificate);
 	if (source->settings.demand != TLS_DEMAND_NONE && !authorities)
 		report(c, node, "needs client_ca: whose certificates clients may show");
-	source->files[TLS_CLIENT_CA] = add_file(c, authorities);
+	source->files[TLS_PART_CLIENT_CA] = add_file(c, authorities);
 }
 
 /* Whoever names CAs wants clients to be checked by them, and would not see that nobody is. */
@@ -117,14 +117,14 @@ static void compile_source(struct compiling *c, const struct certificate_config 
 	bool has_minimum = node_find(config->entry.node, STR("minimum"));
 	int minimum = has_minimum ? config->minimum : c->config->tls.minimum;
 
-	source->files[TLS_CERTIFICATE] = add_file(c, node_find(config->entry.node, STR("certificate")));
-	source->files[TLS_KEY] = add_file(c, node_find(config->entry.node, STR("key")));
-	source->files[TLS_STAPLE] = add_file(c, node_find(config->entry.node, STR("ocsp")));
-	if (source->files[TLS_CERTIFICATE])
-		source->settings.path = source->files[TLS_CERTIFICATE]->path;
+	source->files[TLS_PART_CERTIFICATE] = add_file(c, node_find(config->entry.node, STR("certificate")));
+	source->files[TLS_PART_KEY] = add_file(c, node_find(config->entry.node, STR("key")));
+	source->files[TLS_PART_STAPLE] = add_file(c, node_find(config->entry.node, STR("ocsp")));
+	if (source->files[TLS_PART_CERTIFICATE])
+		source->settings.path = source->files[TLS_PART_CERTIFICATE]->path;
 	else
 		c->is_broken = true; /* the key is missing, or its value wrong: reported */
-	c->is_broken |= !source->files[TLS_KEY];
+	c->is_broken |= !source->files[TLS_PART_KEY];
 	source->settings.minimum = minimum == TLS_MINIMUM_13 ? TLS1_3_VERSION : TLS1_2_VERSION;
 	source->settings.names = compile_names(c, config);
 	compile_demand(c, config, source);
@@ -173,9 +173,9 @@ static void compile_material(struct compiling *c, wall_time now)
 		if (failed(set))
 			report(c, node_of(config, part), set.why);
 		else
-			warn_of_time(c, node_of(config, TLS_CERTIFICATE), &material->facts[i], now);
-		if (!failed(set) && blobs.at[TLS_STAPLE] && !material->facts[i].staple_until)
-			diagnostic_warning(c->reader->diagnostics, node_of(config, TLS_STAPLE),
+			warn_of_time(c, node_of(config, TLS_PART_CERTIFICATE), &material->facts[i], now);
+		if (!failed(set) && blobs.at[TLS_PART_STAPLE] && !material->facts[i].staple_until)
+			diagnostic_warning(c->reader->diagnostics, node_of(config, TLS_PART_STAPLE),
 					   "the OCSP response has expired: clients get none");
 	}
 	tls_material_seal(material);

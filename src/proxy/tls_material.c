@@ -101,7 +101,8 @@ static enum tls_part blame(result_value failure)
 {
 	str why = str_of(failure.why);
 
-	return str_starts(why, STR("the key")) || str_starts(why, STR("no key")) ? TLS_KEY : TLS_CERTIFICATE;
+	return str_starts(why, STR("the key")) || str_starts(why, STR("no key")) ? TLS_PART_KEY
+										 : TLS_PART_CERTIFICATE;
 }
 
 static void take_facts(struct tls_material *material, size_t index, const struct tls_settings *settings,
@@ -147,17 +148,17 @@ result tls_material_set(struct tls_material *material, size_t index, const struc
 	result_value checked;
 
 	keep_blobs(material, index, blobs);
-	*entry = (struct tls_entry) { .certificate = blob_bytes(blobs->at[TLS_CERTIFICATE]),
-				      .key = blob_bytes(blobs->at[TLS_KEY]),
+	*entry = (struct tls_entry) { .certificate = blob_bytes(blobs->at[TLS_PART_CERTIFICATE]),
+				      .key = blob_bytes(blobs->at[TLS_PART_KEY]),
 				      .names = settings->names,
-				      .staple = blob_bytes(blobs->at[TLS_STAPLE]),
-				      .client_ca = blob_bytes(blobs->at[TLS_CLIENT_CA]),
+				      .staple = blob_bytes(blobs->at[TLS_PART_STAPLE]),
+				      .client_ca = blob_bytes(blobs->at[TLS_PART_CLIENT_CA]),
 				      .client_certificate = settings->demand,
 				      .minimum = settings->minimum };
 	checked = certificate_init(&certificate, NULL, entry->certificate, entry->key);
 	*ret_part = blame(checked);
 	TRY(checked);
-	*ret_part = TLS_STAPLE;
+	*ret_part = TLS_PART_STAPLE;
 	checked = check(material, index, settings, &certificate, now);
 	certificate_fini(&certificate);
 	return checked;

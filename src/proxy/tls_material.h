@@ -20,7 +20,7 @@ struct tls_blob *tls_blob_ref(struct tls_blob *blob);
 void tls_blob_unref(struct tls_blob **blob);
 /* From any thread. Both accept NULL, the latter clears the address. */
 
-enum tls_part { TLS_CERTIFICATE, TLS_KEY, TLS_STAPLE, TLS_CLIENT_CA, TLS_PARTS };
+enum tls_part { TLS_PART_CERTIFICATE, TLS_PART_KEY, TLS_PART_STAPLE, TLS_PART_CLIENT_CA, TLS_PARTS };
 
 /* Of one certificate; NULL where there is none. */
 struct tls_blobs {
