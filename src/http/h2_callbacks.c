@@ -206,8 +206,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 	nghttp2_session_consume_connection(session, len);
 	if (stream)
 		h2_stream_take(stream, (str) { (const char *)data, len });
-	else
-		nghttp2_session_consume_stream(session, id, len);
+	else if (len) /* others that were let go of are reset, and the library drops their content */
+		h2_stream_exceeded(user, id, len);
 	return 0;
 }
 

@@ -111,6 +111,9 @@ void h2_stream_free(struct h2_stream *stream);
 void h2_stream_take(struct h2_stream *stream, str bytes);
 /* A piece of its body has come. */
 
+void h2_stream_exceeded(struct h2_server *h2, int32_t id, size_t n);
+/* More of a body has come than was announced, when that was complete; its stream may be let go of already. */
+
 void h2_stream_finish(struct h2_stream *stream);
 /* The client's half is closed. */
 

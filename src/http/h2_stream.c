@@ -167,11 +167,22 @@ static bool has_length(const struct h2_stream *stream)
 	return stream->request.framing == HTTP_LENGTH;
 }
 
+/* RFC 9113 section 8.1.1. Too late for a refusal: what was announced has been passed on. */
+void h2_stream_exceeded(struct h2_server *h2, int32_t id, size_t n)
+{
+	nghttp2_session_consume_stream(h2->session, id, n);
+	nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_PROTOCOL_ERROR);
+}
+
 void h2_stream_take(struct h2_stream *stream, str bytes)
 {
 	result_value failure = OK;
 	char *at = NULL;
 
+	if (has_length(stream) && !stream->left && bytes.len) {
+		h2_stream_exceeded(stream->h2, stream->id, bytes.len);
+		return;
+	}
 	if (has_length(stream) && bytes.len > stream->left)
 		failure = error_make(ERROR_MALFORMED, "the body is longer than its announced length");
 	else if (!failed(stream->failure) && bytes.len)
@@ -187,6 +198,12 @@ void h2_stream_take(struct h2_stream *stream, str bytes)
 	memcpy(at, bytes.ptr, bytes.len);
 	stream->len += bytes.len;
 	h2_note(stream, H2_EVENT_BODY);
+}
+
+/* All of its content is here: with a length, also when the frame that ends the stream is still to come. */
+static bool is_complete(const struct h2_stream *stream)
+{
+	return stream->has_ended || (has_length(stream) && stream->left == 0);
 }
 
 /* Its head was complete before anybody could ask for it, so this does not wait. */
@@ -213,7 +230,7 @@ static bool has_input(const struct server *server)
 
 static bool is_body_here(const struct server *server)
 {
-	return stream_of(server)->has_ended;
+	return is_complete(stream_of(server));
 }
 
 /* Nothing comes behind it on this stream: however much of it is left stands in nobody's way. */
@@ -250,7 +267,7 @@ static bool source_is_ready(const struct body_source *source)
 {
 	const struct h2_stream *stream = stream_of_source(source);
 
-	return stream->len || stream->has_ended || stream->is_closed || failed(stream->failure);
+	return stream->len || is_complete(stream) || stream->is_closed || failed(stream->failure);
 }
 
 static result wait_for_body(struct h2_stream *stream, deadline until)
@@ -274,9 +291,9 @@ static result source_peek(struct body_source *source, deadline until, struct pie
 	if (source->is_too_large)
 		return error_make(ERROR_LIMIT, "body larger than allowed");
 	TRY(stream->failure);
-	if (!stream->len && !stream->has_ended)
+	if (!stream->len && !is_complete(stream))
 		return error_make(ERROR_RESET, "the client has given the request up");
-	*ret_piece = (struct piece) { .is_last = stream->has_ended };
+	*ret_piece = (struct piece) { .is_last = is_complete(stream) };
 	if (stream->len) {
 		ret_piece->bytes = (str) { stream->block->bytes + stream->at, stream->len };
 		ret_piece->headroom = stream->at;
@@ -320,6 +337,13 @@ struct server *h2_stream_begin(struct h2_stream *stream, struct fiber *fiber)
 	return &stream->server;
 }
 
+/* Nothing is left to be told: both halves are closed, or the client's will be by a frame without content that
+ * is on its way. */
+static bool is_settled(const struct h2_stream *stream)
+{
+	return stream->is_closed || (stream->is_answered && is_complete(stream));
+}
+
 /* RFC 9113 sections 8.1 and 8.1.1. An answer that is whole stands also where the request was malformed. */
 static uint32_t code_of(const struct h2_stream *stream)
 {
@@ -334,7 +358,7 @@ static void close_with(struct h2_stream *stream, uint32_t code)
 
 	if (!stream->is_closed)
 		nghttp2_session_set_stream_user_data(h2->session, stream->id, NULL);
-	if (stream->is_malformed || !stream->is_closed)
+	if (stream->is_malformed || !is_settled(stream))
 		nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, stream->id, code);
 }
 
