@@ -159,11 +159,11 @@ static void forward_begin(struct forward *f, struct exchange *x)
 {
 	*f = (struct forward) { .exchange = x, .upstream = x->upstream };
 	metrics_expect_soon(x->worker->metrics, x->target->series);
-	call_prepare_request(x);
-	f->body = call_request_body(x, mirror_request(x, clients_body(x)));
 	f->roster = generation_roster(x->generation, f->upstream);
 	if (x->timeouts->total)
 		x->until = deadline_min(x->until, deadline_after(x->began, x->timeouts->total));
+	call_prepare_request(x);
+	f->body = call_request_body(x, mirror_request(x, clients_body(x)));
 	upstream_retry_earn(f->upstream);
 	keep_for_replay(f);
 	f->head = handover_print_request(x);
