@@ -12,6 +12,7 @@
 
 #include "loop/signals.h"
 #include "main/administration.h"
+#include "main/certificates.h"
 #include "main/gateway.h"
 #include "main/notify.h"
 #include "main/reload.h"
@@ -28,6 +29,7 @@ struct service {
 	struct reload *reload;
 	struct replacement *replacement;
 	struct administration *administration;
+	struct certificates *certificates;
 	struct journal *journal;
 };
 
@@ -121,6 +123,7 @@ static void list_sockets(struct bequest *bequest, void *owner)
 			bequest_add(bequest, sockets->at[i].fds[j], sockets->at[i].name,
 				    sockets->at[i].is_foreign);
 	administration_bequeath(service->administration, bequest);
+	certificates_bequeath(service->certificates, bequest);
 }
 
 /* The manager is told by the one that it knows. */
@@ -203,6 +206,11 @@ static result service_open(struct service *service, const struct serve_options *
 						   .owner = service },
 			&service->reload));
 	TRY(open_administration(service, options));
+	service->certificates = certificates_open(
+		&(struct certificates_options) { .control = control,
+						 .gateway = service->gateway,
+						 .tickets = options->loaded->identities.tickets,
+						 .inherited = &service->inherited });
 	inheritance_close(&service->inherited, service->journal);
 	return OK;
 }
@@ -210,6 +218,7 @@ static result service_open(struct service *service, const struct serve_options *
 static void service_close(struct service *service, const struct serve_options *options)
 {
 	administration_close(&service->administration);
+	certificates_close(&service->certificates);
 	discoveries_stop(options->loaded->identities.discoveries);
 	reload_close(&service->reload);
 	replacement_free(&service->replacement);
