@@ -44,6 +44,12 @@ static bool has_record(const struct tls_stream *tls)
 	return tls->record_left || tls_record_here(intake_data(&tls->in)) || SSL_has_pending(tls->ssl);
 }
 
+/* A fatal alert counts as an end too. */
+static bool is_ended(const struct tls_stream *tls)
+{
+	return SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN;
+}
+
 void tls_stream_enter(struct tls_stream *tls)
 {
 	tls->scratch->current = tls;
@@ -101,7 +107,7 @@ static result broken(struct tls_stream *tls, const char *why)
  * send such now and then, but each one makes work. */
 static result no_content(struct tls_stream *tls)
 {
-	if (SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN && !tls_failure_is_alert())
+	if (is_ended(tls) && !tls_failure_is_alert())
 		return error_make(ERROR_CLOSED, "the peer ended the TLS connection");
 	if (!tls_stream_wants_more(tls))
 		return broken(tls, tls_failure_words(tls->ssl));
@@ -147,7 +153,7 @@ static result tls_fill(struct stream *stream, struct intake *in, deadline until)
 
 		if (tls->broken)
 			return error_make(ERROR_RESET, tls->broken);
-		if (SSL_get_shutdown(tls->ssl) & SSL_RECEIVED_SHUTDOWN)
+		if (is_ended(tls))
 			return error_make(ERROR_CLOSED, "the peer ended the TLS connection");
 		received = has_record(tls) ? OK : tls_stream_receive(tls, until);
 		if (received.kind == ERROR_CLOSED)
@@ -276,7 +282,7 @@ static bool tls_is_readable(const struct stream *stream)
 {
 	const struct tls_stream *tls = tls_of(stream);
 
-	return has_record(tls) || tls->broken || stream_is_readable(tls->below);
+	return has_record(tls) || tls->broken || is_ended(tls) || stream_is_readable(tls->below);
 }
 
 static bool tls_is_hung_up(const struct stream *stream)

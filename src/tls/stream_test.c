@@ -432,6 +432,9 @@ static void a_connection_is_ended_by_saying_so(void **state)
 	assert_false(failed(done));
 	assert_true(str_eq(intake_data(&settled.serving->in), STR("last words")));
 	for (int i = 0; i < 2; i++) {
+		/* The end came with the last words, and the socket has nothing to say of it any more. */
+		settled.serving->socket.source.ready &= ~(unsigned)(READY_READ | READY_HANGUP);
+		assert_true(stream_is_readable(&settled.serving->tls.stream));
 		done = fill_now(&settled, settled.serving);
 		assert_int_equal(done.kind, ERROR_CLOSED);
 	}
