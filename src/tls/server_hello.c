@@ -155,7 +155,8 @@ static bool ticket_mac(EVP_MAC_CTX *mac, const struct ticket_key *key)
 	return EVP_MAC_CTX_set_params(mac, parameters);
 }
 
-/* OpenSSL seals by the one, then computes the other over it. 0: it is no ticket of ours; 2: renew it. */
+/* OpenSSL seals by the one, then computes the other over it. 0: it is no ticket of ours; 2: renew it, as
+ * always with TLS 1.3, whose tickets are used once (RFC 8446 appendix C.4). */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
 		     EVP_MAC_CTX *mac, int is_sealing)
 {
@@ -177,7 +178,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 		return 0;
 	if (!EVP_DecryptInit_ex2(cipher, context->cipher, key->cipher, iv, NULL) || !ticket_mac(mac, key))
 		return -1;
-	return key == current ? 1 : 2;
+	return key == current && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
 }
 
 /* A client whose certificate has expired since must show another one. */
