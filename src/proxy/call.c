@@ -230,14 +230,16 @@ static result refuse_answer(struct exchange *x, struct http_response *response, 
 	return refuse(x, response, message, ret_body);
 }
 
+/* What is no call costs no more than to see that. */
 result call_take_answer(struct exchange *x, struct http_response *response, struct body_source **body)
 {
-	bool is_web = x->call.is_translated;
-	bool has_ended = http_fields_get(&response->fields, HTTP_GRPC_STATUS);
-	str format, type = http_fields_value(&response->fields, HTTP_CONTENT_TYPE);
+	bool is_web = x->call.is_translated, has_ended;
+	str format, type;
 
 	if (x->call.kind != GRPC_NATIVE && !is_web)
 		return OK;
+	has_ended = http_fields_get(&response->fields, HTTP_GRPC_STATUS);
+	type = http_fields_value(&response->fields, HTTP_CONTENT_TYPE);
 	if (grpc_kind_of(type, &format) != GRPC_NATIVE || (response->status != 200 && !has_ended))
 		return refuse_answer(x, response, body);
 	if (has_ended && !is_web)

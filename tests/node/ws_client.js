@@ -4,7 +4,7 @@
 //   {"id": 1, "url": "ws://127.0.0.1:1234/ws", "protocols": ["chat"], "send": ["a", "b"], "binary": [1000],
 //    "expect": 2, "close": 1000, "ca": PATH, "headers": {...}, "compress": true}
 //
-// It sends all, `binary` being sizes of messages, and closes after `expect` messages; the default is as many as it sent.
+// It sends all, `binary` being sizes of messages, and closes after `expect` messages, by default as many as it sent.
 'use strict';
 
 const fs = require('fs');
