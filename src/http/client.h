@@ -30,6 +30,7 @@ struct client {
 	struct body_source *body; /* of the final answer that was read last */
 	const struct h1_limits *limits;
 	struct http_field *shared_fields; /* limits->fields of them; the worker's, valid between yields */
+	bool is_over; /* with ERROR_REFUSED: only because the wire has ended; another may take the request */
 };
 
 static inline struct body_sink *client_request(struct client *client, struct arena *arena, str head,
@@ -44,7 +45,8 @@ static inline result client_read(struct client *client, struct arena *arena, enu
 				 deadline until, struct http_response *ret_response)
 /* Yields. Reads one head (also of a 1xx answer) and copies it to the arena, with room for more fields; limits
  * and shared_fields must be set. Behind a final one, client->body is its body. ERROR_CLOSED: the wire ended
- * before the first byte; ERROR_RESET: it broke, or ended within the head; ERROR_MALFORMED, ERROR_TIMEOUT,
+ * before the first byte; ERROR_REFUSED: the peer has not looked at the request and will not, so it may be
+ * sent again whatever it is; ERROR_RESET: it broke, or ended within the head; ERROR_MALFORMED, ERROR_TIMEOUT,
  * ERROR_CANCELLED, ERROR_LIMIT. */
 {
 	return client->ops->read(client, arena, method, until, ret_response);

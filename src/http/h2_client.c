@@ -34,7 +34,7 @@ enum {
 
 result h2_client_wait(struct h2_client *h2, struct h2_client_waiter *waiter, deadline until)
 {
-	struct fiber *self = fiber_current(h2->options.stream->fibers);
+	struct fiber *self = fiber_current(h2->fibers);
 	result_value parked;
 
 	ASSERT(!waiter->fiber);
@@ -122,6 +122,7 @@ static void session_break(struct h2_client *h2, result_value error)
 		bool is_unsent = stream->begins_at >= h2->sent;
 
 		stream->is_closed = true;
+		stream->client.is_over |= is_unsent;
 		h2_client_stream_fail(
 			stream, is_unsent ? error_make(ERROR_REFUSED, "the request was not sent") : error);
 	}
@@ -267,7 +268,7 @@ static void end_where_over(struct h2_client *h2)
 
 static void tell(struct h2_client *h2)
 {
-	if (!h2->is_broken || h2->is_told)
+	if (!h2->is_broken || h2->is_told || h2->is_freed)
 		return;
 	h2->is_told = true;
 	timer_set(h2->loop, &h2->watchdog, DEADLINE_NEVER);
@@ -299,7 +300,7 @@ void h2_client_on_ready(struct h2_client *h2)
 	if (!read_all(h2)) /* what the descriptor has told once it does not tell again */
 		timer_set(h2->loop, &h2->again, loop_now(h2->loop));
 	loop_at_turn_end(h2->loop, &h2->turn_end);
-	if (!fiber_current(h2->options.stream->fibers))
+	if (!fiber_current(h2->fibers))
 		wake_due(h2);
 }
 
@@ -387,6 +388,7 @@ struct h2_client *h2_client_new(const struct h2_client_options *options)
 	h2->options = *options;
 	if (!h2->options.silence)
 		h2->options.silence = SILENCE_USUAL;
+	h2->fibers = fibers;
 	h2->loop = fibers_loop(fibers);
 	h2->ration = RATION_FIRST;
 	h2->heard = h2->rationed = loop_now(h2->loop);
@@ -401,7 +403,15 @@ struct h2_client *h2_client_new(const struct h2_client_options *options)
 	return h2;
 }
 
-/* The loop may still have its end of turn. */
+/* The peer is told if that can be said at once. */
+static void say_end(struct h2_client *h2)
+{
+	h2_client_leave(h2);
+	fill_out(h2);
+	h2_client_flush(h2);
+}
+
+/* The loop may still have its end of turn, and who frees it may have been woken by it. */
 void h2_client_free(struct h2_client **address)
 {
 	struct h2_client *h2 = *address;
@@ -409,6 +419,8 @@ void h2_client_free(struct h2_client **address)
 	if (!h2)
 		return;
 	ASSERT(!h2->count && !h2->due);
+	if (!h2->is_broken)
+		say_end(h2);
 	h2->is_freed = true;
 	timer_clear(&h2->watchdog);
 	timer_clear(&h2->again);

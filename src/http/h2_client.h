@@ -59,8 +59,8 @@ bool h2_client_is_over(const struct h2_client *h2);
 
 struct client *h2_client_open(struct h2_client *h2);
 /* There is room. The exchange's until h2_client_close(). Nothing is sent yet. client_read() also says
- * ERROR_REFUSED: the request was not and will not be processed (RFC 9113 section 8.7), whatever its method it
- * may be sent again. */
+ * ERROR_REFUSED (RFC 9113 section 8.7): by REFUSED_STREAM, or, with client->is_over, because the session
+ * ends. */
 
 void h2_client_close(struct client **client);
 /* The stream is reset where it has not ended. No fiber may wait on it. Does not yield. Clears the address. */

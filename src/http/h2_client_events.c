@@ -278,6 +278,7 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *u
 	if (!stream)
 		return 0;
 	stream->is_closed = true;
+	stream->client.is_over = !stream->was_reset;
 	h2_client_stream_fail(stream, close_error(stream, code));
 	return 0;
 }

@@ -77,6 +77,7 @@ struct h2_client_stream {
 struct h2_client {
 	struct h2_client_options options;
 	nghttp2_session *session;
+	struct fibers *fibers;
 	struct loop *loop;
 	struct intake in;
 	struct h2_client_stream *streams;

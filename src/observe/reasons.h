@@ -110,6 +110,8 @@ X(UPSTREAM_CLOSED, "upstream_closed", 502, "connection_terminated", "",
   "The service closed the connection without an answer.")
 X(UPSTREAM_RESET, "upstream_reset", 502, "connection_terminated", "",
   "The connection to the service broke before an answer.")
+X(UPSTREAM_REFUSED, "upstream_refused", 503, "destination_unavailable", "",
+  "The service takes no more requests at the moment.")
 X(UPSTREAM_MALFORMED, "upstream_malformed", 502, "http_protocol_error", "",
   "The service gave an answer that cannot be understood.")
 X(UPSTREAM_UPGRADE_FAILED, "upstream_upgrade_failed", 502, "http_upgrade_failed", "",

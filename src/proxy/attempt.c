@@ -52,6 +52,8 @@ static enum reason connect_failure(struct forward *f, result_value error)
 		return fail(f, FAILURE_FINAL, REASON_CLIENT_ABORTED);
 	case ERROR_LIMIT:
 		return fail(f, FAILURE_FINAL, REASON_OVERLOADED);
+	case ERROR_INVALID: /* it does not speak what it should */
+		return fail(f, FAILURE_UNSENT, REASON_UPSTREAM_MALFORMED);
 	case ERROR_TIMEOUT:
 		return fail(f, FAILURE_UNSENT, REASON_UPSTREAM_CONNECT_TIMEOUT);
 	case ERROR_MISSING:
@@ -205,6 +207,15 @@ static enum reason silent_failure(struct forward *f, result_value error)
 	return fail(f, FAILURE_SILENT, REASON_UPSTREAM_RESET);
 }
 
+/* It has not looked at the request (RFC 9113 section 8.7): because this connection ends, or it has too many.
+ */
+static enum reason refused_failure(struct forward *f)
+{
+	if (f->connection->client->is_over)
+		return fail(f, FAILURE_STALE, REASON_UPSTREAM_RESET);
+	return fail(f, FAILURE_UNSENT, REASON_UPSTREAM_REFUSED);
+}
+
 /* A cancellation has two causes: the client went, or the upload met a body that cannot be read; the upload
  * knows. */
 static enum reason answer_failure(struct forward *f, result_value error)
@@ -216,6 +227,8 @@ static enum reason answer_failure(struct forward *f, result_value error)
 		return fail(f, FAILURE_FINAL, client ? client : exchange_cancelled(f->exchange));
 	case ERROR_TIMEOUT:
 		return fail(f, f->has_begun ? FAILURE_FINAL : FAILURE_TIMEOUT, REASON_UPSTREAM_TIMEOUT);
+	case ERROR_REFUSED:
+		return refused_failure(f);
 	case ERROR_CLOSED:
 	case ERROR_RESET:
 		return silent_failure(f, error);

@@ -101,9 +101,11 @@ static void end_load(struct fetch_call *call)
 	call->endpoint = NULL;
 }
 
-/* Before it a kept connection has died unseen, and not a byte came back. */
+/* Before it a kept connection has died unseen, and not a byte came back; or it was turned away unseen. */
 static bool was_stale(const struct fetch_call *call, result_value why)
 {
+	if (call->connection && why.kind == ERROR_REFUSED)
+		return true;
 	return call->connection && call->connection->is_reused &&
 	       client_is_untouched(call->connection->client) &&
 	       (why.kind == ERROR_CLOSED || why.kind == ERROR_RESET) &&

@@ -139,15 +139,21 @@ static struct body_source *clients_body(struct exchange *x)
 	return &source->source;
 }
 
-/* A body is kept for another try only where there may be one: idempotent methods, and not more than the
- * bound, which a chunked one may turn out to be within. */
+/* Over HTTP/2 a request may be turned away unseen after its body has gone. */
+static bool may_try_twice(const struct forward *f)
+{
+	return may_repeat(f) || f->upstream->config->protocol != UPSTREAM_H1;
+}
+
+/* A body is kept for another try only where there may be one, and not more than the bound, which a chunked
+ * one may turn out to be within. */
 static void keep_for_replay(struct forward *f)
 {
 	struct exchange *x = f->exchange;
 	const struct http_request *request = &x->request.head;
 	uint64_t max = exchange_limits(x)->replay;
 
-	if (request->framing == HTTP_NO_BODY || !may_repeat(f) ||
+	if (request->framing == HTTP_NO_BODY || !may_try_twice(f) ||
 	    (request->framing == HTTP_LENGTH && request->length > max))
 		return;
 	f->replay = ARENA_NEW(&x->arena, struct replay_source);

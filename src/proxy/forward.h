@@ -13,8 +13,9 @@
 /* How the last try ended: what decides whether there may be another. */
 enum failure {
 	FAILURE_NONE,
-	FAILURE_UNSENT,  /* no connection came about: nothing was sent */
-	FAILURE_STALE,   /* a kept connection was dead before a byte was sent on it */
+	FAILURE_UNSENT,  /* no connection came about, or the request was refused unseen: nothing has happened
+			  */
+	FAILURE_STALE,   /* a kept connection was dead before it took the request */
 	FAILURE_SILENT,  /* bytes were sent, and it closed without a byte of an answer */
 	FAILURE_TIMEOUT, /* no answer in time */
 	FAILURE_STATUS,  /* an answer that says 502, 503 or 504 */

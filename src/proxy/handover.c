@@ -73,7 +73,8 @@ static result prepare_for_client(struct forward *f, struct body_source *body)
 	http_fields_remove(&response->fields, HTTP_X_GATEHOUSE_FAMILY);
 	if (response->status == 204 || response->status == 101)
 		http_fields_remove(&response->fields, HTTP_CONTENT_LENGTH);
-	TRY(http_fields_add(&response->fields, HTTP_VIA, STR("Via"), STR("1.1 gatehouse")));
+	TRY(http_fields_add(&response->fields, HTTP_VIA, STR("Via"),
+			    response->version == HTTP_2 ? STR("2.0 gatehouse") : STR("1.1 gatehouse")));
 	TRY(choice_put_cookie(x, &response->fields));
 	x->view.response = response;
 	body = mirror_answer(x, body);
@@ -95,6 +96,31 @@ static enum reason broken_off(const struct forward *f, enum relay_end end, resul
 	if (error.kind == ERROR_TIMEOUT)
 		return REASON_UPSTREAM_READ_TIMEOUT;
 	return error.kind == ERROR_MALFORMED ? REASON_UPSTREAM_MALFORMED : REASON_UPSTREAM_ABORTED;
+}
+
+/* The head alone. HTTP/2 has no such status: there it is an answer like others, whose body has no end
+ * (RFC 8441 section 5). */
+static enum reason switch_protocols(struct forward *f)
+{
+	struct exchange *x = f->exchange;
+	struct http_response head = f->response;
+	struct body_sink *sink;
+	result_value sent;
+
+	if (x->request.head.version == HTTP_2) {
+		head.status = 200;
+		head.reason = (str) { 0 };
+		head.framing = HTTP_CHUNKED;
+		http_fields_remove(&head.fields, HTTP_SEC_WEBSOCKET_ACCEPT);
+	}
+	head.keep_alive = true;
+	sink = server_respond(x->server, &x->arena, &x->request.head, &head);
+	x->status = head.status;
+	sent = sink_flush(sink, exchange_patience(x));
+	x->sent = sink->sent;
+	x->has_answer = !failed(sent) || x->sent;
+	x->keep_alive &= !failed(sent);
+	return failed(sent) ? broken_off(f, RELAY_SINK_FAILED, sent) : REASON_NONE;
 }
 
 /* A bound on the whole is for answers that have an end. A stream of events has none: it is open when its head
@@ -122,6 +148,8 @@ enum reason handover_answer(struct forward *f)
 	mirror_leave(x, false, false);
 	if (failed(prepare_for_client(f, client->body)))
 		return REASON_OVERLOADED;
+	if (f->response.status == 101)
+		return switch_protocols(f);
 	head = f->response;
 	head.framing = server_framing(x->server, &x->request.head, &head);
 	head.keep_alive = x->keep_alive = may_keep_client(f, head.framing);

@@ -6,33 +6,17 @@
  * keeping all of them just alive. The loop owns what is idle: the watch and the timer each take a
  * connection out of its list before they close it, so a list never holds a closed one.
  */
-#include "upstream/pool.h"
+#include "upstream/pool_private.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "upstream/shared.h"
 
 enum { FIRST_ENDPOINTS = 16 };
 
 #define SWEEP_EVERY SECOND
-
-struct idle_list {
-	struct pool_connection *first;
-	int64_t count;
-};
-
-struct pool {
-	struct fibers *fibers;
-	struct dns *dns;
-	struct tls_scratch *tls;
-	struct tls_clients *tls_clients;
-	struct pool_connector connector; /* without a function: DNS and TCP */
-	struct idle_list *idle;          /* by the endpoint's number */
-	size_t endpoints;
-	struct timer sweep;
-	bool is_sweeping;
-};
 
 struct pool *pool_new(struct fibers *fibers, struct dns *dns, struct tls_scratch *tls)
 {
@@ -54,7 +38,7 @@ void pool_set_connector(struct pool *pool, const struct pool_connector *connecto
 /* A reload may bring higher numbers: the table grows with them. Moving it moves the heads of the lists, which
  * the first of each points back to. A number goes to another endpoint only when no connection has the old
  * one, so its list is empty then. */
-static struct idle_list *idle_of(struct pool *pool, const struct endpoint *endpoint)
+struct idle_list *pool_list(struct pool *pool, const struct endpoint *endpoint)
 {
 	size_t wanted = pool->endpoints ? pool->endpoints : FIRST_ENDPOINTS;
 
@@ -90,7 +74,7 @@ static void connection_unlink(struct pool_connection *connection)
 	if (connection->next)
 		connection->next->link = connection->link;
 	connection->link = NULL;
-	idle_of(connection->pool, connection->endpoint)->count--;
+	pool_list(connection->pool, connection->endpoint)->count--;
 }
 
 /* The end is said if it can be said at once (RFC 8446 section 6.1). */
@@ -114,7 +98,7 @@ static void connection_end(struct pool_connection *connection)
 	endpoint_unref(&connection->endpoint);
 }
 
-static void connection_close(struct pool_connection *connection)
+void pool_close(struct pool_connection *connection)
 {
 	connection_end(connection);
 	stream_close(&connection->socket.stream);
@@ -123,7 +107,7 @@ static void connection_close(struct pool_connection *connection)
 static void close_idle(struct pool_connection *connection)
 {
 	connection_unlink(connection);
-	connection_close(connection);
+	pool_close(connection);
 }
 
 /* Nothing has come that the next request would take for its answer. What has come on a connection with TLS is
@@ -152,11 +136,9 @@ static void on_idle_too_long(struct timer *timer)
 	close_idle((struct pool_connection *)((char *)timer - offsetof(struct pool_connection, idle)));
 }
 
-static bool is_wanted(const struct pool_connection *connection)
+bool pool_is_listed(const struct endpoint *endpoint, const struct tls_client_identity *identity)
 {
-	const struct tls_client_identity *identity = connection->peer.identity;
-
-	return endpoint_is_listed(connection->endpoint) && !endpoint_is_drained(connection->endpoint) &&
+	return endpoint_is_listed(endpoint) && !endpoint_is_drained(endpoint) &&
 	       (!identity || tls_client_identity_is_listed(identity));
 }
 
@@ -165,18 +147,20 @@ static size_t sweep_list(struct idle_list *idle)
 {
 	for (struct pool_connection *connection = idle->first, *next; connection; connection = next) {
 		next = connection->next;
-		if (!is_wanted(connection))
+		if (!pool_is_listed(connection->endpoint, connection->peer.identity))
 			close_idle(connection);
 	}
-	return (size_t)idle->count;
+	return (size_t)idle->count + shared_sweep(idle);
 }
 
 static void on_sweep(struct timer *timer);
 
-static void sweep_later(struct pool *pool)
+void pool_sweep_later(struct pool *pool)
 {
 	struct loop *loop = fibers_loop(pool->fibers);
 
+	if (pool->is_sweeping)
+		return;
 	pool->is_sweeping = true;
 	pool->sweep.on_due = on_sweep;
 	timer_set(loop, &pool->sweep, deadline_after(loop_now(loop), SWEEP_EVERY));
@@ -192,7 +176,7 @@ static void on_sweep(struct timer *timer)
 	tls_clients_sweep(pool->tls_clients);
 	pool->is_sweeping = false;
 	if (kept)
-		sweep_later(pool);
+		pool_sweep_later(pool);
 }
 
 void pool_free(struct pool **address)
@@ -201,9 +185,11 @@ void pool_free(struct pool **address)
 
 	if (!pool)
 		return;
-	for (size_t i = 0; i < pool->endpoints; i++)
+	for (size_t i = 0; i < pool->endpoints; i++) {
 		while (pool->idle[i].first)
 			close_idle(pool->idle[i].first);
+		shared_close(&pool->idle[i]);
+	}
 	timer_clear(&pool->sweep);
 	tls_clients_free(&pool->tls_clients);
 	free(pool->idle);
@@ -235,7 +221,7 @@ static bool is_alive(struct pool_connection *connection, bool is_repeatable)
 static struct pool_connection *take_idle(struct pool *pool, const struct endpoint *endpoint,
 					 const struct tls_client_identity *identity, bool is_repeatable)
 {
-	struct idle_list *idle = idle_of(pool, endpoint);
+	struct idle_list *idle = pool_list(pool, endpoint);
 	struct pool_connection *connection;
 
 	while ((connection = find_idle(idle, identity))) {
@@ -243,7 +229,7 @@ static struct pool_connection *take_idle(struct pool *pool, const struct endpoin
 		socket_set_watch(&connection->socket, NULL);
 		if (is_alive(connection, is_repeatable))
 			return connection;
-		connection_close(connection);
+		pool_close(connection);
 	}
 	return NULL;
 }
@@ -321,8 +307,8 @@ static result secure(struct pool *pool, struct tls_client_identity *identity,
 	return tls_clients_handshake(&connection->tls, until);
 }
 
-result pool_connect(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
-		    deadline until, struct pool_connection **ret_connection)
+result pool_open(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
+		 deadline until, struct pool_connection **ret_connection)
 {
 	struct pool_connection *connection = calloc(1, sizeof *connection);
 	result_value connected;
@@ -337,12 +323,26 @@ result pool_connect(struct pool *pool, const struct upstream *upstream, struct e
 	if (upstream->tls && !pool->connector.connect)
 		connected = secure(pool, upstream->tls, connection, until);
 	if (failed(connected)) {
-		connection_close(connection);
+		pool_close(connection);
 		return connected;
 	}
+	*ret_connection = connection;
+	return OK;
+}
+
+void pool_use_h1(struct pool_connection *connection)
+{
 	h1_client_init(&connection->h1, connection->stream, &connection->in);
 	connection->client = &connection->h1.client;
-	*ret_connection = connection;
+}
+
+result pool_connect(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
+		    deadline until, struct pool_connection **ret_connection)
+{
+	if (shared_may_be(pool, upstream))
+		return shared_take(pool, upstream, endpoint, false, until, ret_connection);
+	TRY(pool_open(pool, upstream, endpoint, until, ret_connection));
+	pool_use_h1(*ret_connection);
 	return OK;
 }
 
@@ -351,6 +351,8 @@ result pool_take(struct pool *pool, const struct upstream *upstream, struct endp
 {
 	struct pool_connection *connection = take_idle(pool, endpoint, upstream->tls, is_repeatable);
 
+	if (!connection && shared_may_be(pool, upstream))
+		return shared_take(pool, upstream, endpoint, is_repeatable, until, ret_connection);
 	if (!connection)
 		return pool_connect(pool, upstream, endpoint, until, ret_connection);
 	connection->is_reused = true;
@@ -362,13 +364,19 @@ void pool_give(struct pool_connection **address, const struct upstream_connectio
 	       duration idle_timeout)
 {
 	struct pool_connection *connection = *address;
-	struct idle_list *idle = idle_of(connection->pool, connection->endpoint);
-	struct loop *loop = fibers_loop(connection->pool->fibers);
+	struct idle_list *idle;
+	struct loop *loop;
 
 	*address = NULL;
+	if (connection->session) {
+		shared_give(connection);
+		return;
+	}
+	idle = pool_list(connection->pool, connection->endpoint);
+	loop = fibers_loop(connection->pool->fibers);
 	/* Bytes that are left belong to no request: they would be taken for the next one's answer. */
 	if (idle->count >= options->idle || !is_quiet(connection)) {
-		connection_close(connection);
+		pool_close(connection);
 		return;
 	}
 	connection->next = idle->first;
@@ -377,8 +385,7 @@ void pool_give(struct pool_connection **address, const struct upstream_connectio
 	connection->link = &idle->first;
 	idle->first = connection;
 	idle->count++;
-	if (!connection->pool->is_sweeping)
-		sweep_later(connection->pool);
+	pool_sweep_later(connection->pool);
 	socket_set_watch(&connection->socket, on_readable);
 	connection->idle.on_due = on_idle_too_long;
 	timer_set(loop, &connection->idle, deadline_after(loop_now(loop), idle_timeout));
@@ -388,7 +395,10 @@ void pool_drop(struct pool_connection **address)
 {
 	if (!*address)
 		return;
-	connection_close(*address);
+	if ((*address)->session)
+		shared_give(*address);
+	else
+		pool_close(*address);
 	*address = NULL;
 }
 

@@ -22,10 +22,15 @@
 
 struct pool;
 
+struct shared_session;
+
 struct pool_connection {
 	struct socket socket;  /* first */
 	struct stream *stream; /* the socket's, or TLS above it */
 	struct client *client; /* what it is used by */
+	/* HTTP/2 (upstream/shared.h): not NULL for one that is taken: the client is a stream of it, and all
+	 * else that this connection has belongs to others. */
+	struct shared_session *session;
 	struct h1_client h1;
 	struct intake in; /* what came and is not read yet; empty while idle */
 	struct pool *pool;

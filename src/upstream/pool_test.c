@@ -15,6 +15,7 @@
 
 enum { ROSTER_MAX = 128 };
 
+static const struct upstream_config plain = { .protocol = UPSTREAM_H1 };
 static const struct upstream_connections keep_two = { .idle = 2, .idle_timeout = MINUTE };
 
 struct scene {
@@ -87,7 +88,7 @@ static void scene_open(struct scene *scene)
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	static const struct resolver_options nobody = { "127.0.0.1:1", 50 * MILLISECOND, 1 };
 
-	*scene = (struct scene) { .is_repeatable = true };
+	*scene = (struct scene) { .is_repeatable = true, .upstream.config = &plain };
 	world_open(&scene->world);
 	assert_int_equal(dns_new_with(scene->world.fibers, &nobody, &scene->dns).kind, ERROR_NONE);
 	scene->pool = pool_new(scene->world.fibers, scene->dns, &scene->tls);
