@@ -20,8 +20,8 @@ from h2_frames import (ACK, COMPRESSION_ERROR, ENABLE_PUSH, END_HEADERS, END_STR
                        FRAME_SIZE_ERROR, GOAWAY, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS,
                        MAX_FRAME_SIZE, MAXIMUM, NO_ERROR, PADDED, PATIENCE, PING, PREFACE, PRIORITISED, PRIORITY,
                        PROTOCOL_ERROR, PUSH_PROMISE, REFUSED_STREAM, RST_STREAM, SETTINGS, STREAM_CLOSED, WINDOW,
-                       WINDOW_UPDATE, Client, block, continuation, data, frame, goaway, headers, integer, literal, name_of,
-                       priority, reset, settings, update)
+                       WINDOW_UPDATE, Client, block, continuation, data, frame, goaway, headers, integer, literal,
+                       name_of, priority, reset, settings, update)
 from upstream import Upstream, UpstreamConnection
 from wire import Address, Fields, Request
 
