@@ -15,7 +15,7 @@ static const char words[] =
 	"`application/grpc-web-text` is a call. Routes, policies, limits and the log treat it like any other "
 	"request; its path is `/package.Service/Method`. All four kinds of call pass as they come, in both "
 	"directions at once. gRPC needs HTTP/2 on both sides: `h2` among the listener's `protocols`, and "
-	"`protocol: h2` at the upstream.\n\n"
+	"`protocol: h2`, or with `tls` also `auto`, at the upstream.\n\n"
 	"```yaml\n"
 	"listeners:\n"
 	"  public: { address: \"127.0.0.1:8080\", protocols: [h1, h2] }\n"

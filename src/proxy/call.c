@@ -134,7 +134,7 @@ bool call_wants_trailers(const struct exchange *x)
 {
 	const struct http_fields *fields = &x->request.head.fields;
 
-	if (x->upstream->config->protocol != UPSTREAM_H2)
+	if (x->upstream->config->protocol == UPSTREAM_H1)
 		return false;
 	if (x->call.kind != GRPC_NONE)
 		return true;

@@ -46,8 +46,7 @@ struct body_source *call_request_body(struct exchange *x, struct body_source *bo
 /* As the upstream gets it. */
 
 bool call_wants_trailers(const struct exchange *x);
-/* "TE: trailers" goes to the upstream: for each call, and where the client of an upstream of HTTP/2 said so.
- */
+/* "TE: trailers" goes to an upstream that may speak HTTP/2: for each call, and where the client said so. */
 
 result call_take_answer(struct exchange *x, struct http_response *response, struct body_source **body);
 /* Makes of the upstream's answer what the client gets: head and body, of which the one that came must outlive

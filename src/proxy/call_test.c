@@ -289,10 +289,14 @@ static void calls_end_as_they_should(void **state)
 
 /* ---- to and from an upstream that has gRPC ---- */
 
-#define CONFIGURATION                                                                                 \
-	"listeners: { a: { address: \"127.0.0.1:0\" } }\n"                                            \
-	"upstreams: { two: { endpoints: [\"g:1\"], protocol: h2 }, one: { endpoints: [\"g:1\"] } }\n" \
-	"apis: { two: { path: /two, upstream: two }, one: { path: /one, upstream: one } }\n"
+#define CONFIGURATION                                                                      \
+	"listeners: { a: { address: \"127.0.0.1:0\" } }\n"                                 \
+	"upstreams:\n"                                                                     \
+	"  one: { endpoints: [\"g:1\"] }\n"                                                \
+	"  two: { endpoints: [\"g:1\"], protocol: h2 }\n"                                  \
+	"  any: { endpoints: [\"g:1\"], protocol: auto }\n"                                \
+	"apis: { one: { path: /one, upstream: one }, two: { path: /two, upstream: two }, " \
+	"any: { path: /any, upstream: any } }\n"
 
 /* A desk that knows the time. */
 static void desk_open_with_loop(struct desk *desk)
@@ -351,7 +355,7 @@ static const struct {
 	{ "no call, but trailers",
 	  "GET /two HTTP/1.1\r\nHost: h\r\nTE: gzip, trailers\r\nConnection: TE\r\n\r\n",
 	  { "TE: trailers\r\n" },
-	  { "gzip", "Connection" } },
+	  { "gzip" } },
 	{ "no call, and none",
 	  "GET /two HTTP/1.1\r\nHost: h\r\nTE: gzip\r\nConnection: TE\r\n\r\n",
 	  { NULL },
@@ -360,6 +364,14 @@ static const struct {
 	  "GET /one HTTP/1.1\r\nHost: h\r\nTE: trailers\r\nConnection: TE\r\n\r\n",
 	  { NULL },
 	  { "TE:", "Connection" } },
+	{ "gRPC to whatever it will be",
+	  "POST /any HTTP/1.1\r\nHost: h\r\nContent-Type: application/grpc\r\n\r\n",
+	  { "Connection: TE\r\nTE: trailers\r\n" },
+	  { NULL } },
+	{ "gRPC-Web to whatever it will be",
+	  "POST /any HTTP/1.1\r\nHost: h\r\nContent-Type: application/grpc-web\r\n\r\n",
+	  { "Content-Type: application/grpc-web\r\n", "TE: trailers\r\n" },
+	  { NULL } },
 	{ "time",
 	  "POST /one HTTP/1.1\r\nHost: h\r\nContent-Type: application/grpc\r\ngrpc-timeout: 0u\r\n\r\n",
 	  { "grpc-timeout: 0n\r\n" },

@@ -41,7 +41,7 @@ str handover_print_request(struct exchange *x)
 		forwarding_put(x, &out);
 		upgrade_put(x, &out);
 		if (call_wants_trailers(x))
-			buf_put(&out, STR("TE: trailers\r\n"));
+			buf_put(&out, STR("Connection: TE\r\nTE: trailers\r\n"));
 		h1_end_head(&out, request->framing, request->length);
 		if (!buf_overflowed(&out))
 			return arena_close(&x->arena, &out);
