@@ -2,7 +2,7 @@
 """A browser: Chromium, driven by chromedriver, loads a page over HTTP/2, opens a WebSocket and reads an event stream.
 
 All three come through one listener with TLS, from upstreams of their own. What happens is told by the page itself, by
-the gateway's log, and by the upstreams. The browser asks no name server and knows the key of the certificate beforehand.
+the gateway's log, and by the upstreams. The browser asks no name server and knows the certificate's key beforehand.
 """
 
 from __future__ import annotations

@@ -235,14 +235,13 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import trustme
 
 from gatehouse import Gateway, config_for
 from h2_rules import ROWS, Guest, Row, Service, send_steps
 from peers import Nginx, accepts, free_port
+from tls import secure
 from wire import Address, Connection, wait_until
 
 LISTED = re.compile(r"^ {4}([3-8](?:\.\d+)*) +([a-z][a-z0-9_]+) {2,}\S.*$", re.MULTILINE)
@@ -265,18 +264,6 @@ DEVIATIONS = {
 }
 
 
-def secure(directory: Path) -> tuple[dict[str, Any], ssl.SSLContext]:
-    """A listener's `tls`, and a client that believes it and speaks nothing but HTTP/2."""
-    authority = trustme.CA()
-    leaf = authority.issue_cert("gw.test")
-    leaf.cert_chain_pems[0].write_to_path(directory / "gw.pem")
-    leaf.private_key_pem.write_to_path(directory / "gw.key")
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    context.set_alpn_protocols(["h2"])
-    return {"certificates": [{"certificate": str(directory / "gw.pem"), "key": str(directory / "gw.key")}]}, context
-
-
 class House:
     """A server under test before its upstream."""
 
@@ -294,7 +281,7 @@ class House:
         config = config_for(self.service.upstream)
         config["listeners"]["main"]["protocols"] = ["h2", "h1"]
         if self.wire == "tls":
-            config["listeners"]["main"]["tls"], self.context = secure(directory)
+            config["listeners"]["main"]["tls"], self.context = secure(directory, "h2")
         gateway = Gateway(config, directory)
         stack.callback(gateway.stop)
         return gateway.address()

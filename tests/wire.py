@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -252,9 +253,10 @@ Address = tuple[str, int] | str
 
 
 class Connection:
-    """A client's raw connection: sends exactly the bytes it is told to, and reads strictly."""
+    """A client's raw connection: sends exactly the bytes it is told to, and reads strictly. In TLS with `tls`."""
 
-    def __init__(self, address: Address, deadline: float = DEADLINE):
+    def __init__(self, address: Address, deadline: float = DEADLINE, tls: ssl.SSLContext | None = None,
+                 host: str = "gw.test"):
         family = socket.AF_UNIX if isinstance(address, str) else \
             socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
@@ -263,6 +265,8 @@ class Connection:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             self.socket.connect(address)
+            if tls:
+                self.socket = tls.wrap_socket(self.socket, server_hostname=host)
         except OSError:
             self.socket.close()
             raise
@@ -282,11 +286,16 @@ class Connection:
             self.was_reset = True
             return b""
 
+    @property
+    def port(self) -> int:
+        """Where it comes from."""
+        return int(self.socket.getsockname()[1])
+
     def send(self, data: bytes) -> bool:
         """All of it at once; False when the server had closed before."""
         try:
             self.socket.sendall(data)
-        except (ConnectionResetError, BrokenPipeError):
+        except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
             return False
         return True
 
