@@ -6,6 +6,7 @@
  *     h2_callbacks.c  what nghttp2 tells
  *     h2_stream.c     a stream as a server: its head, its source, its end
  *     h2_sink.c       its answer
+ *     h2_bytes.c      a stream without fiber and framing, after another protocol was switched to
  */
 #pragma once
 
@@ -69,6 +70,13 @@ struct h2_stream {
 	str pending;          /* content that the sink was given, until it returns */
 	str lent;             /* of it, what the frame being made takes */
 	struct fiber *writer; /* parked until the client takes more */
+
+	/* As bytes. */
+	struct stream bytes;
+	void (*on_bytes)(void *owner); /* NULL: it is none, or its fiber has it still */
+	void *bytes_owner;
+	bool is_ending;  /* its end is to be put out */
+	bool wants_room; /* in the connection's output */
 };
 
 static inline bool h2_has_room(const struct h2_server *h2)
@@ -126,5 +134,18 @@ struct body_sink *h2_respond(struct server *server, struct arena *arena, const s
 			     struct http_response *response);
 result h2_interim(struct server *server, struct arena *arena, struct http_response *response, deadline until);
 
+result h2_put_out(struct h2_stream *stream, str content, bool is_last, size_t *ret_used);
+/* What goes of the content, and the head before it if that has not gone. There must be room. */
+
 ssize_t h2_content_give(struct h2_stream *stream, size_t max, uint32_t *flags);
 /* For nghttp2_data_source_read_callback: how much the next frame takes, noted in stream->lent. */
+
+/* h2_bytes.c */
+
+struct stream *h2_take_over(struct server *server, struct intake **ret_in);
+
+void h2_bytes_tell(struct h2_stream *stream);
+/* Something has happened to a stream that is carried. */
+
+void h2_bytes_room(struct h2_server *h2);
+/* There is room in the output: tells those that wanted it. */

@@ -112,8 +112,10 @@ static void tell_waiters(struct h2_stream *stream, unsigned events)
 		wake(stream->reader);
 	if (events & (H2_EVENT_GONE | H2_EVENT_ROOM))
 		wake(stream->writer);
+	if (stream->h2 && stream->on_bytes)
+		h2_bytes_tell(stream);
 	stream->is_held = false;
-	if (!stream->h2)
+	if (!stream->h2 && !stream->is_due) /* or it waits to be told something that was noted meanwhile */
 		h2_stream_free(stream);
 }
 
@@ -168,6 +170,8 @@ void h2_server_sent(struct h2_server *h2, size_t n)
 	if (nghttp2_session_want_write(h2->session))
 		h2_drain(h2);
 	condition_broadcast(&h2->room);
+	if (h2->has_room_wanted)
+		h2_bytes_room(h2);
 }
 
 /* What the library finds fatal is told the client in a word all the same. */

@@ -72,6 +72,7 @@ struct h2_server {
 	bool is_asked;     /* the client was told so, and has not confirmed it yet */
 	bool is_at_work;   /* the library: it may not be called */
 	bool is_telling;
+	bool has_room_wanted; /* by streams without a fiber */
 };
 
 result h2_server_open(struct h2_server *h2, const struct h2_server_ops *ops,

@@ -189,7 +189,7 @@ ssize_t h2_content_give(struct h2_stream *stream, size_t max, uint32_t *flags)
 	bool is_last;
 
 	if (!stream->is_offering || !h2_has_room(stream->h2)) {
-		if (stream->writer)
+		if (stream->writer || stream->on_bytes)
 			h2_note(stream, H2_EVENT_ROOM);
 		return NGHTTP2_ERR_DEFERRED;
 	}
@@ -243,8 +243,7 @@ static result offer(struct h2_stream *stream, bool is_empty)
 	return OK;
 }
 
-/* Puts out what goes of the content, and the head before it. */
-static result put_out(struct h2_stream *stream, str content, bool is_last, size_t *ret_used)
+result h2_put_out(struct h2_stream *stream, str content, bool is_last, size_t *ret_used)
 {
 	stream->pending = content;
 	stream->is_last_pending = is_last;
@@ -282,7 +281,7 @@ static result sink_send_piece(struct body_sink *sink, struct piece piece, deadli
 	TRY(make_room(stream, until, &waited));
 	if (waited)
 		return OK;
-	TRY(put_out(stream, content, piece.is_last, &used));
+	TRY(h2_put_out(stream, content, piece.is_last, &used));
 	stream->unsent -= is_bounded ? used : 0;
 	*ret_used = used == content.len ? piece.bytes.len : used;
 	sink->is_done = stream->is_answered;
@@ -300,7 +299,7 @@ static result sink_flush_head(struct body_sink *sink, deadline until)
 	while (!stream->is_headed) {
 		TRY(make_room(stream, until, &waited));
 		if (!waited)
-			TRY(put_out(stream, (str) { 0 }, false, &used));
+			TRY(h2_put_out(stream, (str) { 0 }, false, &used));
 	}
 	return OK;
 }

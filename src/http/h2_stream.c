@@ -261,6 +261,7 @@ static const struct server_ops stream_ops = {
 	.framing = framing_of,
 	.interim = h2_interim,
 	.respond = h2_respond,
+	.take_over = h2_take_over,
 };
 
 static bool source_is_ready(const struct body_source *source)
@@ -337,8 +338,8 @@ struct server *h2_stream_begin(struct h2_stream *stream, struct fiber *fiber)
 	return &stream->server;
 }
 
-/* Nothing is left to be told: both halves are closed, or the client's will be by a frame without content that
- * is on its way. */
+/* Nothing is left to be told: both halves are closed, or the client's will be by a frame without content that is on
+ * its way. */
 static bool is_settled(const struct h2_stream *stream)
 {
 	return stream->is_closed || (stream->is_answered && is_complete(stream));

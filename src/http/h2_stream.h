@@ -20,6 +20,10 @@ struct server *h2_stream_begin(struct h2_stream *stream, struct fiber *fiber);
 void h2_stream_refuse(struct h2_stream *stream);
 /* Nobody will serve it: the client may try again (RFC 9113 section 8.7). The stream is freed. */
 
+void h2_stream_carry(struct h2_stream *stream, void (*on_ready)(void *owner), void *owner);
+/* After server_take_over(), when its fiber ends: on_ready is called whenever bytes have come, more may be
+ * sent, or it is over. Ends with h2_stream_end(), also in that call. */
+
 void h2_stream_end(struct h2_stream *stream);
 /* The exchange is over, in whatever way: an answer that was not sent to its end becomes a reset, and a client
  * that still sends is told to stop (RFC 9113 section 8.1). The stream is freed. Never yields. */

@@ -109,8 +109,8 @@ static inline struct body_sink *server_respond(struct server *server, struct are
 }
 
 static inline struct stream *server_take_over(struct server *server, struct intake **ret_in)
-/* After an answer that switched protocols (101) was sent: the bytes that follow it, both ways; *ret_in has
- * those that were read already. Both live as long as the server. Never yields. */
+/* After an answer that switched protocols was sent: the bytes that follow it, both ways; *ret_in has those
+ * that were read already, NULL: none. Both live as long as the server. Never yields. */
 {
 	return server->ops->take_over(server, ret_in);
 }

@@ -103,14 +103,13 @@ static enum reason refuse_connect(struct exchange *x)
 static enum reason check_head(struct exchange *x)
 {
 	const struct http_request *head = &x->request.head;
-	enum reason reason;
+	enum reason reason = upgrade_check(x);
 	struct uri uri;
 
-	if (!uri_split(head->target, head->method, &uri))
-		return REASON_REQUEST_LINE_MALFORMED;
-	reason = upgrade_check(x);
 	if (reason != REASON_NONE)
 		return reason;
+	if (!uri_split(head->target, head->method, &uri))
+		return REASON_REQUEST_LINE_MALFORMED;
 	take_host(x);
 	return head->method == HTTP_CONNECT ? refuse_connect(x) : check_path(x, &uri);
 }

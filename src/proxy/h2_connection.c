@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "http/h2_stream.h"
 #include "proxy/exchange.h"
+#include "proxy/passage.h"
 
 enum {
 	READS_IN_A_TURN = 8, /* scratches full; others have their turn then */
@@ -24,6 +25,7 @@ static const duration farewell = SECOND; /* for a client to confirm that it was 
 struct h2_connection {
 	struct h2_server server; /* first */
 	struct connection *connection;
+	struct carried *carried; /* newest first */
 	struct turn_end end;
 	struct timer more;    /* what was not done in its turn */
 	deadline idle_since;  /* or since when a head has been coming */
@@ -109,6 +111,66 @@ static void send_now(struct h2_server *server)
 	look_later(h2);
 }
 
+/* A WebSocket on a stream (RFC 8441). */
+struct carried {
+	struct carried *next, **link;
+	struct h2_connection *h2;
+	struct h2_stream *stream;
+	struct passage *passage; /* NULL: it has ended */
+};
+
+static void on_carried_end(void *owner)
+{
+	struct carried *carried = owner;
+	struct h2_connection *h2 = carried->h2;
+
+	carried->passage = NULL;
+	*carried->link = carried->next;
+	if (carried->next)
+		carried->next->link = carried->link;
+	h2_stream_end(carried->stream);
+	look_later(h2);
+	loop_retire(worker_of(h2)->loop, carried, free);
+}
+
+static void on_carried_ready(void *owner)
+{
+	struct carried *carried = owner;
+
+	if (carried->passage)
+		passage_turn(carried->passage);
+}
+
+/* Its fiber ends, and the loop has it. */
+static void carry(struct h2_connection *h2, struct h2_stream *stream, struct passage *passage)
+{
+	const struct door *door = h2->connection->door;
+	struct carried *carried = calloc(1, sizeof *carried);
+
+	ASSERT(carried);
+	*carried = (struct carried) { .next = h2->carried, .link = &h2->carried, .h2 = h2, .stream = stream };
+	if (carried->next)
+		carried->next->link = &carried->next;
+	h2->carried = carried;
+	carried->passage = passage;
+	socket_keep_alive(&h2->connection->socket);
+	h2_stream_carry(stream, on_carried_ready, carried);
+	passage_begin(passage, on_carried_end, carried);
+	if (door->is_closing && !door->is_patient && carried->passage)
+		passage_leave(carried->passage);
+}
+
+/* One that ends takes none of the others with it. */
+static void each_carried(struct h2_connection *h2, void (*fn)(struct passage *passage))
+{
+	struct carried *next;
+
+	for (struct carried *carried = h2->carried; carried; carried = next) {
+		next = carried->next;
+		fn(carried->passage);
+	}
+}
+
 /* The body of a request's fiber. */
 static void stream_run(struct fiber *self, void *argument)
 {
@@ -119,8 +181,10 @@ static void stream_run(struct fiber *self, void *argument)
 				   .fiber = self,
 				   .server = h2_stream_begin(stream, self) };
 
-	exchange_run(&session);
-	h2_stream_end(stream);
+	if (exchange_run(&session) == EXCHANGE_TUNNEL)
+		carry(h2, stream, session.passage);
+	else
+		h2_stream_end(stream);
 	look_later(h2);
 }
 
@@ -326,7 +390,8 @@ static struct h2_options options_of(const struct connection *connection)
 	return (struct h2_options) { .blocks = &door->worker->blocks,
 				     .fibers = door->worker->fibers,
 				     .limits = door->snapshot->h1,
-				     .streams = (uint32_t)connection_limits(connection)->streams };
+				     .streams = (uint32_t)connection_limits(connection)->streams,
+				     .has_connect_protocol = true };
 }
 
 result h2_connection_begin(struct connection *connection, struct intake *in)
@@ -361,6 +426,7 @@ result h2_connection_begin(struct connection *connection, struct intake *in)
 void h2_connection_shut(struct connection *connection)
 {
 	shut(connection->h2);
+	each_carried(connection->h2, passage_leave);
 	look_later(connection->h2);
 }
 
@@ -370,6 +436,7 @@ void h2_connection_cut(struct connection *connection)
 
 	h2->is_broken = true;
 	h2_server_cancel(&h2->server);
+	each_carried(h2, passage_cut);
 	look_later(h2);
 }
 

@@ -42,13 +42,22 @@ static void tell(struct passage *passage)
 	metrics_end_exchange(worker->metrics);
 }
 
-/* The upstream may still read what it was told last. */
+/* Behind the last frame, and if it cannot be said at once it is not worth waiting for. */
+static void say_end(const struct tunnel_way *way)
+{
+	result_value shut = way->is_ended ? OK : stream_shut(way->to);
+
+	(void)shut;
+}
+
+/* Both sides may still read what they were told last. */
 static void passage_end(struct tunnel *tunnel)
 {
 	struct passage *passage = (struct passage *)tunnel;
 	passage_end_fn on_end = passage->on_end;
 	void *owner = passage->owner;
 
+	say_end(&tunnel->down);
 	tell(passage);
 	atomic_fetch_sub_explicit(&passage->upstream->endpoint->active, 1, memory_order_relaxed);
 	pool_linger(&passage->upstream, deadline_after(loop_now(passage->worker->loop), linger));

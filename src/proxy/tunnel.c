@@ -99,12 +99,19 @@ static void way_allow(const struct tunnel *tunnel, struct tunnel_way *way)
 	way->may_go = tunnel->is_leaving ? websocket_follow(&ahead, intake_data(&way->in)) : way->in.len;
 }
 
+/* Both peers have said that it is over: nothing that could follow means anything (RFC 6455 section 1.4). */
+static bool is_closed(const struct tunnel *tunnel)
+{
+	return tunnel->up.trail.has_close && tunnel->down.trail.has_close &&
+	       websocket_is_between(&tunnel->up.trail) && websocket_is_between(&tunnel->down.trail);
+}
+
 /* A connection that broke takes nothing any more either; one that has only ended may. */
 static void way_ended(struct tunnel *tunnel, struct tunnel_way *way, enum error_kind how)
 {
 	way->is_ended = true;
 	note_end(tunnel, way->when_from_ends);
-	if (how != ERROR_CLOSED)
+	if (how != ERROR_CLOSED || is_closed(tunnel))
 		way_give_up(way_back(tunnel, way));
 }
 
@@ -239,7 +246,8 @@ static void on_due(struct timer *timer)
 static void way_open(struct tunnel_way *way, struct intake *in, struct scratch *scratch)
 {
 	intake_init(&way->in, scratch);
-	intake_hand_over(in, &way->in);
+	if (in)
+		intake_hand_over(in, &way->in);
 	way->may_go = way->in.len;
 }
 

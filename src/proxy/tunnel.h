@@ -57,7 +57,8 @@ struct tunnel {
 void tunnel_open(struct tunnel *tunnel, const struct tunnel_options *options, struct intake *client_in,
 		 struct intake *upstream_in);
 /* Both streams are at the first byte of their frames, but for what was read already: it is taken over, and
- * the intakes are empty afterwards. Nothing moves before tunnel_turn(), which must be called then. */
+ * the intakes (NULL: none) are empty afterwards. Nothing moves before tunnel_turn(), which must be called
+ * then. */
 
 void tunnel_turn(struct tunnel *tunnel);
 /* From the loop, whenever something may be read from or written to either stream. Never yields; may end it.

@@ -33,11 +33,11 @@ static bool is_version_spoken(const struct http_fields *fields)
 
 /* A WebSocket begins with a GET without a body. Where two servers do not agree whether it has begun, they do
  * not agree where the request ends either. */
-enum reason upgrade_check(struct exchange *x)
+static enum reason check_upgrade(struct exchange *x)
 {
 	const struct http_request *head = &x->request.head;
 
-	if (head->version != HTTP_1_1 || !says_websocket(&head->fields))
+	if (!says_websocket(&head->fields))
 		return REASON_NONE;
 	if (head->method != HTTP_GET || head->framing != HTTP_NO_BODY)
 		return REASON_FRAMING_AMBIGUOUS;
@@ -48,6 +48,46 @@ enum reason upgrade_check(struct exchange *x)
 		return REASON_WEBSOCKET_MALFORMED;
 	x->is_websocket = true;
 	return REASON_NONE;
+}
+
+/* HTTP/2 has no use for a key, so the one that the upstream wants is the gateway's own. */
+static result set_key(struct exchange *x)
+{
+	const struct effects *effects = &x->worker->effects;
+	uint64_t words[2] = { effects->random(effects->self), effects->random(effects->self) };
+	char *key = arena_bytes(&x->arena, WEBSOCKET_KEY_LEN);
+
+	websocket_key_print((const unsigned char *)words, key);
+	return http_fields_set(&x->request.head.fields, HTTP_SEC_WEBSOCKET_KEY,
+			       http_name_text(HTTP_SEC_WEBSOCKET_KEY), (str) { key, WEBSOCKET_KEY_LEN });
+}
+
+/* RFC 8441: what asks for a WebSocket is a CONNECT, and stands for the GET of HTTP/1, as which it is routed,
+ * counted and forwarded. What the client sends behind it is no body. */
+static enum reason check_connect(struct exchange *x)
+{
+	struct http_request *head = &x->request.head;
+
+	if (!str_eq_nocase(head->protocol, STR("websocket")))
+		return REASON_METHOD_UNSUPPORTED;
+	if (head->framing == HTTP_LENGTH)
+		return REASON_FRAMING_AMBIGUOUS;
+	if (!is_version_spoken(&head->fields))
+		return REASON_WEBSOCKET_VERSION_UNSUPPORTED;
+	head->method = HTTP_GET;
+	head->method_text = http_method_text(HTTP_GET);
+	head->framing = HTTP_NO_BODY;
+	x->is_websocket = true;
+	return failed(set_key(x)) ? REASON_HEADER_TOO_LARGE : REASON_NONE;
+}
+
+enum reason upgrade_check(struct exchange *x)
+{
+	const struct http_request *head = &x->request.head;
+
+	if (head->protocol.len)
+		return check_connect(x);
+	return head->version == HTTP_1_1 ? check_upgrade(x) : REASON_NONE;
 }
 
 void upgrade_put(const struct exchange *x, struct buf *out)
