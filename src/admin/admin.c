@@ -69,6 +69,7 @@ static const struct resource resources[] = {
 	{ "/v1/config", HTTP_GET, false, config_resource },
 	{ "/v1/apis", HTTP_GET, false, apis_resource },
 	{ "/v1/upstreams", HTTP_GET, false, upstreams_resource },
+	{ "/v1/certificates", HTTP_GET, false, certificates_resource },
 	{ "/v1/reload", HTTP_POST, false, reload_resource },
 	{ "/v1/check", HTTP_POST, false, check_resource },
 };

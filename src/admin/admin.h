@@ -8,6 +8,7 @@
  *     GET  /v1/config                                    the configuration in force, secrets masked
  *     GET  /v1/apis                                      APIs and routes with their policies
  *     GET  /v1/upstreams                                 endpoints with their load and latency
+ *     GET  /v1/certificates                              of listeners, and until when they are good
  *     POST /v1/reload                                    reads the configuration again
  *     POST /v1/check                                     says what is wrong with the one in the body
  *     POST /v1/upstreams/NAME/endpoints/ADDRESS/drain    no more requests to it

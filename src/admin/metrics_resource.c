@@ -5,13 +5,14 @@
 #include "admin/request.h"
 
 #include "base/assert.h"
+#include "proxy/listener_tls.h"
 
 /* Which endpoints are chosen is known by the edition in force, not by the counters. */
 static void set_up(const struct edition *edition, struct metrics *metrics)
 {
 	const struct snapshot *snapshot = edition->snapshot;
 
-	metrics_forget_up(metrics);
+	metrics_forget_told(metrics);
 	for (size_t i = 0; i < snapshot->upstream_count; i++) {
 		const struct upstream *upstream = snapshot->upstreams[i];
 		const struct roster *roster = edition_roster(edition, upstream);
@@ -19,6 +20,19 @@ static void set_up(const struct edition *edition, struct metrics *metrics)
 		for (size_t j = 0; j < roster->count; j++)
 			metric_series_set_up(counting_endpoint(edition, upstream, j),
 					     !endpoint_is_drained(roster->members[j].endpoint));
+	}
+}
+
+static void set_expiry(const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->listener_count; i++) {
+		struct listener_tls *tls = snapshot->listeners[i].tls;
+		struct tls_material *material = tls ? listener_tls_take(tls) : NULL;
+
+		for (size_t j = 0; material && j < material->count; j++)
+			metric_series_set_expiry(tls->series ? tls->series[j] : NULL,
+						 material->facts[j].not_after / SECOND);
+		tls_material_unref(&material);
 	}
 }
 
@@ -48,6 +62,7 @@ result metrics_resource(struct admin_request *request)
 		return admin_problem(request, 404, STR("metrics.enabled is false."));
 	options->hooks.read(options->owner, &reading);
 	set_up(request->edition, options->metrics);
+	set_expiry(request->edition->snapshot);
 	scrape = metrics_scrape_new(options->metrics, &reading);
 	admin_begin(request, 200, STR(METRICS_CONTENT_TYPE));
 	sent = send_pieces(request->exchange, scrape, arena_bytes(request->exchange->arena, METRICS_PIECE));

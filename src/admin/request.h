@@ -32,6 +32,7 @@ result metrics_resource(struct admin_request *request);
 result config_resource(struct admin_request *request);
 result apis_resource(struct admin_request *request);
 result upstreams_resource(struct admin_request *request);
+result certificates_resource(struct admin_request *request);
 result reload_resource(struct admin_request *request);
 result check_resource(struct admin_request *request);
 result endpoint_resource(struct admin_request *request);

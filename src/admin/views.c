@@ -7,6 +7,7 @@
  */
 #include "admin/config_json.h"
 #include "admin/request.h"
+#include "proxy/listener_tls.h"
 
 static void begin(struct admin_request *request, struct json_stream *json)
 {
@@ -195,6 +196,52 @@ result upstreams_resource(struct admin_request *request)
 	json_open_at(&json, "upstreams", '[');
 	for (size_t i = 0; i < snapshot->upstream_count && !failed(json.sent); i++)
 		put_upstream(&json, request->edition, snapshot->upstreams[i]);
+	json_close(&json, ']');
+	return end(&json);
+}
+
+static void put_time(struct json_stream *json, const char *key, wall_time at)
+{
+	char text[TIME_RFC3339_LEN];
+
+	time_print_rfc3339(at, text);
+	text[sizeof "2026-01-02T03:04:05" - 1] = 'Z'; /* certificates have no fractions of a second */
+	json_pair(json, key, (str) { text, sizeof "2026-01-02T03:04:05Z" - 1 });
+}
+
+static void put_certificate(struct json_stream *json, str listener, const struct certificate_facts *facts)
+{
+	json_open(json, '{');
+	json_pair(json, "listener", listener);
+	json_pair(json, "file", facts->path);
+	put_list(json, "names", facts->names);
+	json_pair(json, "subject", facts->subject);
+	json_pair(json, "issuer", facts->issuer);
+	json_pair(json, "serial", facts->serial);
+	json_pair(json, "key_type", str_of(facts->key_type));
+	put_time(json, "not_before", facts->not_before);
+	put_time(json, "not_after", facts->not_after);
+	if (facts->staple_until)
+		put_time(json, "ocsp_until", facts->staple_until);
+	json_close(json, '}');
+}
+
+/* Those of the files as they were read last, which may be newer than the configuration. */
+result certificates_resource(struct admin_request *request)
+{
+	const struct snapshot *snapshot = request->edition->snapshot;
+	struct json_stream json;
+
+	begin(request, &json);
+	json_open_at(&json, "certificates", '[');
+	for (size_t i = 0; i < snapshot->listener_count && !failed(json.sent); i++) {
+		const struct listener_snapshot *listener = &snapshot->listeners[i];
+		struct tls_material *material = listener->tls ? listener_tls_take(listener->tls) : NULL;
+
+		for (size_t j = 0; material && j < material->count; j++)
+			put_certificate(&json, listener->name, &material->facts[j]);
+		tls_material_unref(&material);
+	}
 	json_close(&json, ']');
 	return end(&json);
 }

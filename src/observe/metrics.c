@@ -33,6 +33,7 @@ size_t metric_values(enum metric_kind kind)
 		[METRIC_POLICY] = DECISIONS,
 		[METRIC_LISTENER] = LISTENER_VALUES,
 		[METRIC_HANDSHAKES] = METRIC_HANDSHAKE_OUTCOMES,
+		[METRIC_CERTIFICATE] = 1,
 		[METRIC_UPSTREAM] = 1,
 		[METRIC_ENDPOINT] = OUTCOMES + HISTOGRAM_VALUES,
 	};
@@ -77,7 +78,7 @@ static struct metric_series *series_new(struct metrics *metrics, enum metric_kin
 	series->metrics = metrics;
 	series->kind = kind;
 	series->hash = hash;
-	atomic_init(&series->up, -1);
+	atomic_init(&series->told, -1);
 	for (size_t i = 0; i < 2; i++) {
 		series->names[i] = (str) { room.bytes + room.len, names[i].len };
 		buf_put(&room, names[i]);
@@ -212,19 +213,25 @@ struct metrics_shard *metrics_shard(struct metrics *metrics, size_t worker)
 	return &metrics->shards[worker];
 }
 
-void metrics_forget_up(struct metrics *metrics)
+void metrics_forget_told(struct metrics *metrics)
 {
 	if (!metrics)
 		return;
 	pthread_mutex_lock(&metrics->lock);
 	for (size_t i = 0; i <= metrics->mask; i++)
 		for (struct metric_series *series = metrics->table[i]; series; series = series->next)
-			atomic_store_explicit(&series->up, -1, memory_order_relaxed);
+			atomic_store_explicit(&series->told, -1, memory_order_relaxed);
 	pthread_mutex_unlock(&metrics->lock);
 }
 
 void metric_series_set_up(struct metric_series *endpoint, bool is_up)
 {
 	if (endpoint)
-		atomic_store_explicit(&endpoint->up, is_up, memory_order_relaxed);
+		atomic_store_explicit(&endpoint->told, is_up, memory_order_relaxed);
+}
+
+void metric_series_set_expiry(struct metric_series *certificate, int64_t seconds)
+{
+	if (certificate)
+		atomic_store_explicit(&certificate->told, seconds, memory_order_relaxed);
 }

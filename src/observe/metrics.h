@@ -25,12 +25,13 @@ struct metric_series;
 
 /* What a series stands for, and what its two names are. */
 enum metric_kind {
-	METRIC_ROUTE,      /* API, route (empty: the API's own rule) */
-	METRIC_POLICY,     /* policy, API */
-	METRIC_LISTENER,   /* listener */
-	METRIC_HANDSHAKES, /* listener */
-	METRIC_UPSTREAM,   /* upstream */
-	METRIC_ENDPOINT,   /* upstream, endpoint */
+	METRIC_ROUTE,       /* API, route (empty: the API's own rule) */
+	METRIC_POLICY,      /* policy, API */
+	METRIC_LISTENER,    /* listener */
+	METRIC_HANDSHAKES,  /* listener */
+	METRIC_CERTIFICATE, /* listener, file */
+	METRIC_UPSTREAM,    /* upstream */
+	METRIC_ENDPOINT,    /* upstream, endpoint */
 	METRIC_KINDS,
 };
 
@@ -118,10 +119,13 @@ void metrics_count_handshake(struct metrics_shard *shard, struct metric_series *
 
 /* What the control thread says. */
 
-void metrics_forget_up(struct metrics *metrics);
+void metrics_forget_told(struct metrics *metrics);
 void metric_series_set_up(struct metric_series *endpoint, bool is_up);
-/* Whether an endpoint is chosen for requests. Those that are not set after metrics_forget_up() are not
+/* Whether an endpoint is chosen for requests. Those that are not set after metrics_forget_told() are not
  * printed: no configuration in force has them. */
+
+void metric_series_set_expiry(struct metric_series *certificate, int64_t seconds);
+/* Since 1970. Likewise. */
 
 /* What the admin address tells of an endpoint, all workers together. */
 struct metric_endpoint_sums {

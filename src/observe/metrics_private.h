@@ -37,7 +37,7 @@ struct metric_series {
 	uint64_t hash;
 	size_t references;                     /* under the lock */
 	struct metric_series *next;            /* in the table, under the lock */
-	_Atomic int up;                        /* of an endpoint; -1: unknown */
+	_Atomic int64_t told;                  /* of an endpoint or a certificate; -1: nothing */
 	_Atomic(struct metric_cell *) cells[]; /* one list for each worker */
 };
 

@@ -248,7 +248,7 @@ static void test_nothing_is_counted_without(void **state)
 	metrics_count_decision(no_shard, series, DECISION_SKIP);
 	metrics_move_connection(shard, none, CONNECTION_IDLE, 1);
 	metrics_move_connection(no_shard, series, CONNECTION_IDLE, 1);
-	metrics_forget_up(NULL);
+	metrics_forget_told(NULL);
 	metric_series_set_up(none, true);
 	assert_int_equal(metric_endpoint_sums(none).answers, 0);
 	metric_series_unref(&none);

@@ -229,18 +229,31 @@ static void print_handshakes(const struct metrics_scrape *scrape, const struct m
 	put_words(scrape, series, labels, words, METRIC_HANDSHAKE_OUTCOMES, out);
 }
 
-static void print_up(const struct metrics_scrape *scrape, const struct metric_series *series, struct buf *out)
+/* A number that was told, with the names of its series; nothing where none was. */
+static void put_told(const struct metrics_scrape *scrape, const struct metric_series *series,
+		     const char *const labels[2], struct buf *out)
 {
-	int up = atomic_load_explicit(&series->up, memory_order_relaxed);
+	int64_t told = atomic_load_explicit(&series->told, memory_order_relaxed);
 
-	if (up < 0)
+	if (told < 0)
 		return;
 	put_name(scrape, out);
 	buf_put_char(out, '{');
-	put_label(out, "upstream", series->names[0]);
-	put_label(out, ",endpoint", series->names[1]);
+	put_label(out, labels[0], series->names[0]);
+	put_label(out, labels[1], series->names[1]);
 	buf_put_char(out, '}');
-	put_number_line(out, (uint64_t)up);
+	put_number_line(out, (uint64_t)told);
+}
+
+static void print_up(const struct metrics_scrape *scrape, const struct metric_series *series, struct buf *out)
+{
+	put_told(scrape, series, (const char *const[]) { "upstream", ",endpoint" }, out);
+}
+
+static void print_expiry(const struct metrics_scrape *scrape, const struct metric_series *series,
+			 struct buf *out)
+{
+	put_told(scrape, series, (const char *const[]) { "listener", ",certificate" }, out);
 }
 
 static void put_named_value(const struct metrics_scrape *scrape, const struct metric_series *series,
@@ -337,6 +350,8 @@ static const struct family families[] = {
 	  METRIC_LISTENER, print_violations, NULL },
 	{ "gatehouse_tls_handshakes_total", "counter", "TLS handshakes with clients, by how they ended.",
 	  METRIC_HANDSHAKES, print_handshakes, NULL },
+	{ "gatehouse_certificate_expiry_timestamp_seconds", "gauge",
+	  "When a certificate of a listener expires.", METRIC_CERTIFICATE, print_expiry, NULL },
 	{ "gatehouse_upstream_endpoint_up", "gauge", "Whether the endpoint is chosen for requests.",
 	  METRIC_ENDPOINT, print_up, NULL },
 	{ "gatehouse_upstream_requests_total", "counter", "Tries with an endpoint, by how they ended.",
@@ -395,7 +410,8 @@ static void gather_keys(struct metrics_scrape *scrape, const struct metric_serie
 static bool begins_with_zero(const struct family *family)
 {
 	return family->kind == METRIC_LISTENER || family->kind == METRIC_UPSTREAM ||
-	       family->print_series == print_outcomes || family->print_series == print_up;
+	       family->print_series == print_outcomes || family->print_series == print_up ||
+	       family->print_series == print_expiry;
 }
 
 static void enter_series(struct metrics_scrape *scrape)

@@ -114,7 +114,7 @@ static void test_upstreams(void **state)
 
 	(void)state;
 	metric_series_set_up(gone, true);
-	metrics_forget_up(metrics);
+	metrics_forget_told(metrics);
 	metric_series_set_up(first, true);
 	metric_series_set_up(second, false);
 	metrics_count_try(metrics_shard(metrics, 0), first, OUTCOME_SUCCESS, 30 * MILLISECOND + 1);

@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "proxy/exchange.h"
 #include "proxy/forward.h"
+#include "proxy/listener_tls.h"
 
 struct counted {
 	struct counted *next;
@@ -96,6 +97,21 @@ void counting_upstreams(struct snapshot *snapshot)
 
 		counting->upstreams[i] = find_series(snapshot, METRIC_UPSTREAM, upstream->name, (str) { 0 });
 		counting->endpoints[i] = fixed_endpoints(snapshot, upstream);
+	}
+}
+
+void counting_listeners(struct snapshot *snapshot)
+{
+	for (size_t i = 0; snapshot->counting.is_on && i < snapshot->listener_count; i++) {
+		struct listener_tls *tls = snapshot->listeners[i].tls;
+
+		if (!tls)
+			continue;
+		tls->series = ARENA_ARRAY(&snapshot->arena, struct metric_series *, tls->count);
+		for (size_t j = 0; j < tls->count; j++)
+			tls->series[j] =
+				find_series(snapshot, METRIC_CERTIFICATE, snapshot->listeners[i].name,
+					    tls->sources[j].settings.path);
 	}
 }
 

@@ -41,6 +41,9 @@ void counting_target(struct snapshot *snapshot, struct target *target, const str
 void counting_upstreams(struct snapshot *snapshot);
 /* When all of them are compiled. */
 
+void counting_listeners(struct snapshot *snapshot);
+/* When they are compiled without an error. */
+
 void counting_end(struct snapshot *snapshot);
 
 struct metric_series ***counting_rosters_new(const struct edition *edition);

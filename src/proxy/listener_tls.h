@@ -26,6 +26,8 @@ struct tls_file {
 	result_value read;
 };
 
+struct metric_series;
+
 struct tls_source {
 	struct tls_settings settings;
 	struct tls_file *files[TLS_PARTS]; /* NULL: none */
@@ -40,6 +42,7 @@ struct listener_tls {
 	size_t count;
 	struct tls_file *files;
 	size_t file_count;
+	struct metric_series **series; /* of the expiry of each; NULL: nothing is counted */
 	pthread_mutex_t lock;
 	struct tls_material *material; /* under the lock; NULL: what was compiled is wrong */
 	_Atomic uint64_t digest;       /* the material's */

@@ -300,6 +300,8 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 				 "no listeners: nobody could reach the gateway");
 	if (!diagnostics_errors(diagnostics))
 		counting_upstreams(snapshot);
+	if (!diagnostics_errors(diagnostics))
+		counting_listeners(snapshot);
 	return diagnostics_errors(diagnostics) ? error_make(ERROR_INVALID, "the configuration has errors")
 					       : OK;
 }
