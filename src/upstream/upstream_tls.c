@@ -18,10 +18,11 @@ enum { FILE_MAX = 4 * 1024 * 1024, NAME_MAX_LEN = 253 };
 
 /* What is offered to each enum upstream_protocol by ALPN, as it goes over the wire (RFC 7301 section 3.1). */
 #define ALPN_H1 "\x08http/1.1"
+#define ALPN_H2 "\x02h2"
 static const str protocols[] = {
 	[UPSTREAM_H1] = STR_INIT(ALPN_H1),
-	[UPSTREAM_H2] = STR_INIT(ALPN_H1),
-	[UPSTREAM_AUTO] = STR_INIT(ALPN_H1),
+	[UPSTREAM_H2] = STR_INIT(ALPN_H2),
+	[UPSTREAM_AUTO] = STR_INIT(ALPN_H2 ALPN_H1),
 };
 
 struct reading {
