@@ -6,9 +6,11 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from gatehouse import Gateway, config_for
 from h2_peers import H2Client
@@ -128,6 +130,30 @@ def test_what_the_upstream_is_told(house: Callable[..., House]) -> None:
     metadata = running.server.wait_for_event("call")[0]["metadata"]
     assert metadata["x-forwarded-for"] == ["127.0.0.1"]
     assert "x-request-id" in metadata and "connection" not in metadata
+
+
+@pytest.mark.parametrize("protocol", ["h2", "auto"])
+def test_by_tls_on_both_sides(protocol: str, node_server: StartServer, node_client: StartClient,
+                              gateway: StartGateway, tmp_path: Path) -> None:
+    """Each kind of call, and a refusal."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    for name in ("gw", "app"):
+        leaf = authority.issue_cert(f"{name}.test")
+        leaf.cert_chain_pems[0].write_to_path(tmp_path / f"{name}.pem")
+        leaf.private_key_pem.write_to_path(tmp_path / f"{name}.key")
+    server = node_server("grpc_server.js", key=str(tmp_path / "app.key"), certificate=str(tmp_path / "app.pem"))
+    config = grpc_config(server, protocol=protocol, tls={"ca": str(tmp_path / "ca.pem"), "server_name": "app.test"})
+    config["listeners"]["main"]["tls"] = {
+        "certificates": [{"certificate": str(tmp_path / "gw.pem"), "key": str(tmp_path / "gw.key")}]}
+    config["apis"]["all"]["path"] = "/gatehouse.test.Echo"
+    running, client = gateway(config), node_client("grpc_client.js")
+    target = {"target": f"127.0.0.1:{running.port()}", "ca": str(tmp_path / "ca.pem"), "name": "gw.test"}
+    for kind, received in (("unary", ["a"]), ("collect", ["ab"]), ("count", ["a", "a"]), ("talk", ["a", "b"])):
+        result = client.call(**target, kind=kind, asks=asks("a", "b", replies=2), in_turn=kind == "talk")
+        assert (result["code"], texts(result)) == (OK, received), (kind, result)
+    server.stop()
+    assert client.call(**target, kind="unary", asks=asks("a"))["code"] == UNAVAILABLE
 
 
 # gRPC: what fails.
