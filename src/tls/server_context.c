@@ -172,7 +172,7 @@ static bool choice_settings(const struct tls_choice *choice)
 					 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
 					 (has_tickets ? 0 : SSL_OP_NO_TICKET));
 	/* The chain is sent as it stands in the file, and not sought anew in each handshake. */
-	SSL_CTX_set_mode(ssl, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_mode(ssl, SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_timeout(ssl, TICKET_LIFETIME);
 	return SSL_CTX_set_min_proto_version(ssl, choice->trust->minimum) &&

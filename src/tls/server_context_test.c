@@ -229,6 +229,8 @@ static const struct {
 	  "cipher" },
 	{ "finite fields", 0, TLS1_2_VERSION, "DHE-RSA-AES128-GCM-SHA256", NULL, NULL, NULL, NULL, NULL, NULL,
 	  "cipher" },
+	{ "SHA-224", 0, TLS1_2_VERSION, NULL, NULL, NULL, "RSA+SHA224:ECDSA+SHA224", NULL, NULL, NULL,
+	  "signature" },
 	{ "SHA-1", 0, 0, "ALL:@SECLEVEL=0", NULL, NULL, "RSA+SHA1:ECDSA+SHA1", NULL, NULL, NULL,
 	  "signature" },
 };

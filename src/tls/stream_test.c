@@ -547,6 +547,7 @@ static void what_is_owed_is_not_sent_twice(void **state)
 		done = send_now(settled.serving, first, at % 2 ? second : (str) { 0 }, &sent);
 		assert_true(!failed(done) || done.kind == ERROR_TIMEOUT);
 		assert_true(failed(done) ? sent == 0 : sent > 0);
+		assert_true(sent <= first.len + (at % 2 ? second.len : 0));
 		at += sent;
 		done = fill_now(&settled, settled.client);
 		if (!failed(done)) {
@@ -717,6 +718,7 @@ static void renegotiation_is_refused(void **state)
 	intake_consume(&settled.client->tls.out, sent);
 	done = fill_now(&settled, settled.serving); /* refused by a warning, and goes on */
 	assert_int_equal(done.kind, ERROR_TIMEOUT);
+	assert_false(SSL_in_init(settled.serving->tls.ssl));
 	done = send_now(settled.serving, STR("still here"), (str) { 0 }, &sent);
 	assert_false(failed(done));
 	settled_close(&settled);
@@ -731,6 +733,7 @@ static void an_idle_connection_holds_no_buffer(void **state)
 	(void)state;
 	settle(&settled, 0, TLS1_3_VERSION);
 	for (int i = 0; i < 2; i++) {
+		assert_true(SSL_get_mode(settled.world.ends[i].tls.ssl) & SSL_MODE_RELEASE_BUFFERS);
 		assert_null(settled.world.ends[i].tls.in.block);
 		assert_null(settled.world.ends[i].tls.out.block);
 		assert_int_equal(settled.world.ends[i].tls.in.len + settled.world.ends[i].tls.out.len, 0);
