@@ -179,6 +179,10 @@ void h2_stream_take(struct h2_stream *stream, str bytes)
 	result_value failure = OK;
 	char *at = NULL;
 
+	if (stream->is_malformed) { /* it is refused, and once */
+		pass(stream, bytes.len);
+		return;
+	}
 	if (has_length(stream) && !stream->left && bytes.len) {
 		h2_stream_exceeded(stream->h2, stream->id, bytes.len);
 		return;
