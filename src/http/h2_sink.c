@@ -66,6 +66,23 @@ static bool is_sent(const struct http_field *field, bool has_body)
 	}
 }
 
+/* Values that are another each time would only push others out of the table, and have the library look
+ * through what is left of their like; what is secret shall not be guessed by what it packs to (RFC 7541
+ * section 7.1.3). */
+static uint8_t index_flag(const struct http_field *field)
+{
+	switch (field->id) {
+	case HTTP_X_REQUEST_ID:
+	case HTTP_X_CORRELATION_ID:
+	case HTTP_TRACEPARENT:
+	case HTTP_AUTHENTICATION_INFO:
+	case HTTP_SET_COOKIE:
+		return NGHTTP2_NV_FLAG_NO_INDEX;
+	default:
+		return NGHTTP2_NV_FLAG_NONE;
+	}
+}
+
 static size_t pairs_make(const struct http_fields *fields, struct arena *arena, bool has_body, uint8_t flags,
 			 nghttp2_nv *pairs)
 {
@@ -73,7 +90,8 @@ static size_t pairs_make(const struct http_fields *fields, struct arena *arena, 
 
 	for (size_t i = 0; i < fields->count; i++)
 		if (is_sent(&fields->at[i], has_body))
-			pairs[count++] = pair_of(lower(&fields->at[i], arena), fields->at[i].value, flags);
+			pairs[count++] = pair_of(lower(&fields->at[i], arena), fields->at[i].value,
+						 flags | index_flag(&fields->at[i]));
 	return count;
 }
 
