@@ -606,3 +606,36 @@ def test_stopping_with_tls_under_way(gateway: StartGateway, authority: Authority
             running.send_signal(signal.SIGTERM)
             assert secure.recv(100) == b""
             running.send_signal(signal.SIGTERM)
+
+
+def test_diff_knows_what_opens(authority: Authority, tmp_path: Path) -> None:
+    """Name by name, whichever certificate bears the name."""
+    first, second = authority.issue("api.test").write(tmp_path, "a"), authority.issue("b.test").write(tmp_path, "b")
+    ca = str(authority.write(tmp_path))
+
+    def written(name: str, tls: dict[str, Any] | None, **listener: Any) -> str:
+        config = configuration(tls or {}, **listener)
+        if tls is None:
+            del config["listeners"]["main"]["tls"]
+        (tmp_path / name).write_text(json.dumps(config), encoding="utf-8")
+        return str(tmp_path / name)
+
+    strict = {"certificates": [first], "client_ca": ca, "client_certificate": "required", "minimum": "1.3"}
+    rows: list[tuple[dict[str, Any] | None, dict[str, Any] | None, int, str]] = [
+        (strict, strict, 0, ""),
+        (strict, {**strict, "client_certificate": "none"}, 4, "api.test: client_certificate: required -> none"),
+        ({**strict, "client_certificate": "none"}, strict, 0, "api.test: client_certificate: none -> required"),
+        (strict, {**strict, "minimum": "1.2"}, 4, "api.test: TLS from 1.3 -> 1.2"),
+        (strict, {**strict, "client_ca": first["certificate"]}, 4, "api.test: client_ca: "),
+        (strict, None, 4, "tls is gone"), (None, strict, 0, "tls is new"),
+        (strict, {**strict, "certificates": [first, second]}, 0, "tls.certificates"),
+        (strict, {**strict, "certificates": [first, {**second, "client_certificate": "none"}]}, 4,
+         "b.test: client_certificate: required -> none"),
+        (strict, {**strict, "certificates": [{**first, "client_certificate": "optional"}]}, 4,
+         "api.test: client_certificate: required -> optional"),
+    ]
+    for before, after, code, words in rows:
+        done = run_command("diff", written("old.yaml", before), written("new.yaml", after))
+        assert done.returncode == code and words in done.stdout, (before, after, done.stdout)
+    off = run_command("diff", written("old.yaml", None, redirect_to_https=True), written("new.yaml", None))
+    assert off.returncode == 4 and "redirect_to_https is off" in off.stdout

@@ -6,6 +6,7 @@
 #include "main/diff_sections.h"
 
 #include "main/diff_target.h"
+#include "main/diff_tls.h"
 
 struct section_risk {
 	const char *option;
@@ -23,6 +24,7 @@ static const struct section_risk listener_risks[] = {
 	{ "limits.headers", RISK_MORE },
 	{ "limits.body", RISK_MORE },
 	{ "limits.header_timeout", RISK_MORE },
+	{ "limits.handshake_timeout", RISK_MORE },
 	{ "limits.body_timeout", RISK_MORE },
 	{ "limits.idle_timeout", RISK_MORE },
 	{ "limits.requests_per_connection", RISK_MORE_OR_NONE },
@@ -45,11 +47,20 @@ struct section {
 	const struct section_risk *risks; /* NULL: all are RISK_OTHER */
 };
 
+/* By what it means for each name: see diff_tls(). */
+static bool is_told_by_name(const struct section *section, str path)
+{
+	return section->risks && (str_eq(path, STR("tls.client_certificate")) ||
+				  str_eq(path, STR("tls.minimum")) || str_eq(path, STR("tls.client_ca")));
+}
+
 static void on_option(void *self, const struct field_difference *difference)
 {
 	const struct section *section = self;
 	enum risk risk = RISK_OTHER;
 
+	if (is_told_by_name(section, difference->path))
+		return;
 	for (const struct section_risk *row = section->risks; row && row->option; row++)
 		if (str_eq(str_of(row->option), difference->path))
 			risk = risk_of_difference(difference, row->weaker);
@@ -153,6 +164,27 @@ static void compare_rest(struct diff_lines *lines, const struct snapshot *before
 
 #define ENTRIES(list) ((struct entries) { (list).at, (list).len, sizeof *(list).at })
 
+/* Those that go on. */
+static void compare_listeners(struct diff_lines *lines, const struct snapshot *before,
+			      const struct snapshot *after)
+{
+	for (size_t i = 0; i < after->listener_count; i++) {
+		for (size_t j = 0; j < before->listener_count; j++) {
+			const struct listener_snapshot *one = &before->listeners[j],
+						       *other = &after->listeners[i];
+
+			if (!str_eq(one->name, other->name))
+				continue;
+			diff_tls(lines, one, other);
+			if (one->config->redirect_to_https.is_on && !other->config->redirect_to_https.is_on)
+				diff_add(lines, RISK_OPEN,
+					 "listeners.%.*s: redirect_to_https is off: requests are served "
+					 "without TLS",
+					 STR_ARG(other->name));
+		}
+	}
+}
+
 void diff_sections(struct diff_lines *lines, const struct snapshot *before, const struct snapshot *after)
 {
 	const struct gateway_config *one = &before->config, *other = &after->config;
@@ -163,5 +195,6 @@ void diff_sections(struct diff_lines *lines, const struct snapshot *before, cons
 			RISK_TIGHT);
 	compare_entries(&upstreams, &ENTRIES(one->upstreams), &ENTRIES(other->upstreams), RISK_OTHER,
 			RISK_OTHER);
+	compare_listeners(lines, before, after);
 	compare_rest(lines, before, after);
 }
