@@ -303,17 +303,18 @@ class Process:
         return code
 
 
-def test_demo() -> None:
+def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The calls that it prints do what it says of them, and leave a line each."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     demo = Process("demo")
     try:
-        if not demo.messages.wait_for(lambda lines: any("listening on" in line for line in lines)):
+        if not demo.messages.wait_for(lambda lines: any("secure listening on" in line for line in lines)):
             words = "\n".join(demo.messages.snapshot())
             if "in use" in words:
-                pytest.skip("somebody else has port 8080")
+                pytest.skip("somebody else has one of its ports")
             raise AssertionError(words)
         # Standard output and standard error are read by threads of their own: one may be behind the other.
-        assert demo.output.wait_for(lambda lines: sum(line.strip().startswith("curl") for line in lines) == 8)
+        assert demo.output.wait_for(lambda lines: sum(line.strip().startswith("curl") for line in lines) == 9)
         calls = [line.strip() for line in demo.output.snapshot() if line.strip().startswith("curl")]
         statuses, heads, bodies = [], [], []
         for call in calls:
@@ -322,14 +323,16 @@ def test_demo() -> None:
             statuses.append(int(head.split(b" ")[1]))
             heads.append(head.decode().lower())
             bodies.append(body)
-        assert statuses == [200, 200, 200, 405, 200, 308, 504, 200]
+        assert statuses == [200, 200, 200, 405, 200, 308, 504, 200, 200]
         assert json.loads(bodies[0]) == {"hello": "world"}
         assert json.loads(bodies[1])["path"] == "/order-service/v2/42"
         assert json.loads(bodies[2])["body"] == '{"item": 7}'
         assert "access-control-allow-origin: https://app.example.com" in heads[4]
         assert "location: /orders?page=2" in heads[5]
-        assert b'http_server_request_duration_seconds_count{' in bodies[7] and b'gatehouse_api="orders"' in bodies[7]
-        assert demo.output.wait_for(lambda lines: sum(line.startswith("{") for line in lines) == 7)
+        assert heads[7].startswith("http/2 200") and "strict-transport-security" not in heads[0]
+        assert b'http_server_request_duration_seconds_count{' in bodies[8] and b'gatehouse_api="orders"' in bodies[8]
+        assert (tmp_path / "gatehouse/demo.key").stat().st_mode & 0o777 == 0o600
+        assert demo.output.wait_for(lambda lines: sum(line.startswith("{") for line in lines) == 8)
         demo.process.send_signal(signal.SIGHUP)
         assert demo.messages.wait_for(lambda lines: any("reload by SIGHUP: no file to read" in line for line in lines))
     finally:

@@ -50,6 +50,20 @@ def test_the_quick_start(tmp_path: Path) -> None:
     assert "/42" in shell.type(explain)
 
 
+def test_tls(gateway: Callable[..., Gateway], tmp_path: Path) -> None:
+    """The certificate is made as it says there, in the gateway's folder."""
+    text = re.sub(r"0\.0\.0\.0:\d+", "127.0.0.1:0", block("TLS", "yaml"))
+    shell = Shell(tmp_path)
+    make, check, _, *calls = block("TLS", "sh").splitlines()
+    shell.type(make)
+    (tmp_path / "tls.yaml").write_text(text, encoding="utf-8")
+    shell.type(check)
+    running = gateway(re.sub(r"api\.(pem|key)", rf"{tmp_path}/api.\1", text))
+    for call in calls:
+        line = call.replace(":8443", f":{running.port('public')}").replace(":8080", f":{running.port('plain')}")
+        assert json.loads(shell.type(line)) == {"hello": "world"}
+
+
 def test_changing_it_while_it_runs(upstream: Callable[..., Upstream], gateway: Callable[..., Gateway]) -> None:
     first, second = upstream(), upstream()
     places = {"127.0.0.1:9001": first.address, "127.0.0.1:9002": second.address, "0.0.0.0:8080": "127.0.0.1:0"}

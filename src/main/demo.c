@@ -4,13 +4,15 @@
  *
  * The configuration is a text and goes the way of any other, so that what is seen here is what a file would
  * do. The echo server has a thread of its own and a port that the system chose; the gateway's is fixed,
- * because the calls to try are printed with it.
+ * because the calls to try are printed with it. Its certificate nobody vouches for, so the calls say where it
+ * is.
  */
 #include <pthread.h>
 #include <stdio.h>
 
 #include "base/assert.h"
 #include "main/command.h"
+#include "main/demo_certificate.h"
 #include "main/echo_server.h"
 #include "main/load.h"
 #include "main/serve.h"
@@ -18,6 +20,9 @@
 static const char configuration[] =
 	"listeners:\n"
 	"  demo: { address: 127.0.0.1:8080 }\n"
+	"  secure:\n"
+	"    address: 127.0.0.1:8443\n"
+	"    tls: { certificates: [ { certificate: \"%.*s\", key: \"%.*s\" } ] }\n"
 	"upstreams:\n"
 	"  echo: { endpoints: [\"127.0.0.1:%u\"] }\n"
 	"defaults:\n"
@@ -58,6 +63,7 @@ static const char calls[] =
 	"it\n"
 	"  curl -i 'http://127.0.0.1:8080/shop?page=2'              # 308: has moved to /orders\n"
 	"  curl -i http://127.0.0.1:8080/delay/5000                 # 504: the service is too slow\n"
+	"  curl -i --cacert %.*s https://localhost:8443/hello   # by TLS, and HTTP/2\n"
 	"  curl -i http://127.0.0.1:9901/metrics                    # what was counted\n"
 	"\n"
 	"Each call but the last leaves a line of the access log below. Ctrl-C stops.\n\n";
@@ -68,16 +74,29 @@ static void *run_echo(void *argument)
 	return NULL;
 }
 
+static str print_configuration(struct arena *arena, const struct demo_certificate *certificate, uint16_t port)
+{
+	return arena_printf(arena, configuration, STR_ARG(certificate->certificate),
+			    STR_ARG(certificate->key), (unsigned)port);
+}
+
 /* The calls are printed before the log begins, and flushed, for both go to standard output. */
 static int serve_in_front_of(uint16_t port)
 {
+	struct demo_certificate certificate;
 	struct arena arena;
-	struct loaded loaded;
+	struct loaded loaded = { 0 };
+	result_value found;
 	int code = 1;
 
 	arena_init(&arena, NULL, 1 << 20);
-	if (load_text(STR("demo.yaml"), arena_printf(&arena, configuration, (unsigned)port), &loaded)) {
-		fputs(calls, stdout);
+	found = demo_certificate_find(&arena, &certificate);
+	if (failed(found)) {
+		fprintf(stderr, "gatehouse demo: %s\n", found.why);
+		return code;
+	}
+	if (load_text(STR("demo.yaml"), print_configuration(&arena, &certificate, port), &loaded)) {
+		printf(calls, STR_ARG(certificate.certificate));
 		fflush(stdout);
 		code = serve(&(struct serve_options) { .loaded = &loaded });
 	}
@@ -116,6 +135,9 @@ const struct command command_demo = {
 	.name = "demo",
 	.usage = "",
 	.summary = "The quick start: a sample upstream and a gateway in front of it, and the calls to try.",
-	.help = "\nThe gateway listens on 127.0.0.1:8080, its admin address is 127.0.0.1:9901.\n",
+	.help = "\nThe gateway listens on 127.0.0.1:8080 and, with TLS, on 127.0.0.1:8443; its admin address "
+		"is\n"
+		"127.0.0.1:9901. The certificate is made at the first start and kept in "
+		"~/.cache/gatehouse.\n",
 	.run = demo_run,
 };
