@@ -178,6 +178,68 @@ def send_all(address: Address, batch: Sequence[Probe], tls: ssl.SSLContext | Non
     return asked
 
 
+# The same as HTTP/2.
+
+# What these are about, HTTP/2 has not: lines, versions, chunks, time between bytes.
+NOT_H2 = {"chunked", "version", "timeout"}
+# Host may stand beside :authority when it says the same, and :authority is not counted among the fields.
+GOOD_IN_H2 = {"host-002", "more-lim-07"}
+# A field of these is malformed in HTTP/2, whatever it says.
+CONNECTION_SPECIFIC = {"connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade", "http2-settings"}
+
+
+@dataclass
+class Translation:
+    """A case as the fields and the content of one request of HTTP/2."""
+
+    fields: Fields
+    body: bytes
+    is_malformed: bool  # although it was good as HTTP/1
+
+    def as_request(self, case: Case) -> Request:
+        """What the upstream should get, before the gateway's own rules: crumbs of cookies are joined."""
+        pseudo = dict(self.fields[:4])
+        fields = [("host", pseudo[":authority"])]
+        fields += [field for field in self.fields[4:] if field[0] not in ("cookie", "host")]
+        if crumbs := [value for name, value in self.fields if name == "cookie"]:
+            fields.append(("cookie", "; ".join(crumbs)))
+        meant = messages(case.meaning)
+        return Request("HTTP/1.1", fields, self.body, method=pseudo[":method"],
+                       target=meant[0].target if meant else pseudo[":path"])
+
+
+def split_head(raw: bytes) -> tuple[list[str], list[tuple[str, str]], bytes] | None:
+    """Request line, fields and the rest, without a judgement; None when lines are what is wrong with it."""
+    head, mark, body = raw.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    words = [first.partition(" ")[0], *first.partition(" ")[2].rpartition(" ")[::2]]
+    if not mark or words[2] != "HTTP/1.1" or any(":" not in line for line in lines):
+        return None
+    fields = [(line.partition(":")[0], line.partition(":")[2].strip(" \t")) for line in lines]
+    return words, fields, body
+
+
+def translate(case: Case) -> Translation | None:
+    """None when it makes no sense. Names get lower case, and Host becomes :authority where there is one."""
+    parts = split_head(case.raw)
+    if case.category in NOT_H2 or not parts:
+        return None
+    (method, target, _), lines, body = parts
+    names = [name.lower() for name, _ in lines]
+    lengths = [value for name, value in lines if name.lower() == "content-length"]
+    fields = [(":method", method), (":scheme", "http"), (":path", target)]
+    fields += [(":authority", value) for name, value in lines if name.lower() == "host"][:1]
+    hosts = 0
+    for name, value in lines:
+        hosts += name.lower() == "host"
+        if name.lower() != "host" or hosts > 1:
+            fields.append((name.lower(), value))
+    is_malformed = bool(CONNECTION_SPECIFIC & set(names)) or not target.startswith("/") \
+        or any(name.lower() == "te" and value.lower() != "trailers" for name, value in lines) \
+        or bool(lengths) and [value.lstrip("0") for value in lengths] != [str(len(body)).lstrip("0")]
+    return Translation(fields, body, is_malformed)
+
+
 # What must come of it.
 
 
