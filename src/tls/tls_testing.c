@@ -73,9 +73,7 @@ static void describe(X509 *certificate, const struct tls_issue *what)
 	ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), random_u64() >> 1);
 	X509_gmtime_adj(X509_getm_notBefore(certificate),
 			(is_dated ? what->from_days : -1) * (long)DAY_SECONDS);
-	X509_gmtime_adj(X509_getm_notAfter(certificate),
-			what->lives_seconds ? what->lives_seconds
-					    : (is_dated ? what->to_days : 1) * (long)DAY_SECONDS);
+	X509_gmtime_adj(X509_getm_notAfter(certificate), (is_dated ? what->to_days : 1) * (long)DAY_SECONDS);
 	if (what->subject)
 		X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_UTF8,
 					   (const unsigned char *)what->subject, -1, -1, 0);

@@ -23,7 +23,6 @@ struct tls_issue {
 	bool is_authority;
 	bool is_client;         /* for clients alone; otherwise for servers alone */
 	int from_days, to_days; /* from now; both 0: from yesterday to tomorrow */
-	int lives_seconds;      /* ends so soon instead; 0: as said */
 };
 
 struct tls_pair tls_issue(struct arena *arena, const struct tls_pair *by, struct tls_issue what);
