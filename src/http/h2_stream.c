@@ -342,8 +342,8 @@ struct server *h2_stream_begin(struct h2_stream *stream, struct fiber *fiber)
 	return &stream->server;
 }
 
-/* Nothing is left to be told: both halves are closed, or the client's will be by a frame without content that is on
- * its way. */
+/* Nothing is left to be told: both halves are closed, or the client's will be by a frame without content that
+ * is on its way. */
 static bool is_settled(const struct h2_stream *stream)
 {
 	return stream->is_closed || (stream->is_answered && is_complete(stream));
