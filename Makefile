@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 CONFIG ?=
 STEPS ?=
 
-.PHONY: help build release run demo test fuzz bench soak torture install clean
+.PHONY: help build release run demo test fuzz bench soak torture testssl install clean
 .DEFAULT_GOAL := build
 
 help: ## this list
@@ -46,11 +46,16 @@ soak: build ## ten minutes of mixed abuse; memory must stay flat
 	@tools/deps test
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/soak.py
 
-torture: build ## four minutes of reloads and replacements under load, of which no client may notice anything
+torture: build ## six minutes of reloads, replacements and floods under load, of which no client may notice anything
 	@tools/deps test
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py reload
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py replace
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py large
+	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py resets
+
+testssl: build ## what testssl.sh says of TLS by default; nothing of severity MEDIUM or above
+	@tools/deps test
+	@tools/testssl $(BUILD)/gatehouse
 
 install: release ## into PREFIX (/usr/local), under DESTDIR where that is set
 	@meson install -C $(RELEASE) $(if $(DESTDIR),--destdir=$(DESTDIR))

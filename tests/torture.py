@@ -5,6 +5,7 @@
     tests/torture.py reload [--seconds 60] [--changes 500] [--rate 2000] [--streams 200] [--workers 2]
     tests/torture.py replace [--seconds 60] [--changes 20] ...
     tests/torture.py large [--routes 50000] [--changes 10]
+    tests/torture.py resets [--pairs 1000000]
 
 `reload`: half of the reloads add or remove 50 routes, the others change one. `replace`: another process takes over, each
 time. Meanwhile clients ask at a steady rate over connections that they keep, and streams are open from the beginning to
@@ -12,7 +13,11 @@ the end; each request that is not answered with 200 and each stream that ends or
 a resident set that has grown by more than 5 %. `large`: one changed route out of many, until a client sees it, and the
 99th percentile of a steady load without reloads and with one each second.
 
-The same in small is a part of `make test` (test_reload.py, test_replacement.py).
+`resets`: a client of HTTP/2 sends so many pairs of HEADERS and RST_STREAM within ten seconds. Its connection must be closed
+for that, of its requests at most 200 may reach the upstream, and the 99th percentile of a steady load beside it may grow
+by half.
+
+The same in small is a part of `make test` (test_reload.py, test_replacement.py, test_h2.py).
 """
 
 from __future__ import annotations
@@ -377,19 +382,102 @@ def large(options: argparse.Namespace) -> list[str]:
     return []
 
 
+# The flood of resets.
+
+def reset_pairs(count: int) -> bytes:
+    """HEADERS and RST_STREAM for one stream after another."""
+    block = bytes.fromhex("828684") + b"\x41\x07gw.test"  # GET http / gw.test
+    head, reset = len(block).to_bytes(3, "big") + b"\1\5", b"\0\0\4\3\0"
+    ids = ((2 * i + 1).to_bytes(4, "big") for i in range(count))
+    return b"".join(b"%b%b%b%b%b\0\0\0\x08" % (head, stream, block, reset, stream) for stream in ids)
+
+
+class Flood:
+    """The client that sends them, evenly over the time, and what came of it."""
+
+    def __init__(self, address: Address, pairs: bytes, seconds: float):
+        self.address, self.pairs, self.seconds = address, pairs, seconds
+        self.sent, self.received = 0, b""
+        self.closed_after: float | None = None
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self) -> None:
+        assert not isinstance(self.address, str)
+        begin, piece = time.monotonic(), len(self.pairs) // 1000 + 1
+        with socket.create_connection(self.address) as sock:
+            sock.settimeout(self.seconds)
+            try:
+                sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000"))
+                while self.sent < len(self.pairs):
+                    sock.sendall(self.pairs[self.sent:self.sent + piece])
+                    self.sent += piece
+                    time.sleep(max(0.0, begin + self.seconds * self.sent / len(self.pairs) - time.monotonic()))
+            except (BrokenPipeError, ConnectionResetError):
+                self.closed_after = time.monotonic() - begin
+            try:
+                while data := sock.recv(65536):
+                    self.received += data
+                self.closed_after = self.closed_after or time.monotonic() - begin
+            except (TimeoutError, ConnectionResetError):
+                pass
+
+
+def resets(options: argparse.Namespace) -> list[str]:
+    """The flood, beside a steady load."""
+    pairs, failures = reset_pairs(options.pairs), []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        nginx = nginx_for(folder / "nginx")
+        document = {
+            "listeners": {"main": {"address": "127.0.0.1:0", "protocols": ["h2", "h1"]}},
+            "upstreams": {"app": {"endpoints": [nginx.address]}}, "apis": {"all": {"upstream": "app"}},
+            "log": {"access": {"to": "off"}}, "workers": options.workers,
+        }
+        ratios, floods = [], []
+        with Gateway(document, folder, workers=None) as gateway:
+            address = gateway.address()
+            p99_of(address, options.rate, WINDOW_SECONDS, folder)
+            for _ in range(WINDOWS):
+                steady = p99_of(address, options.rate, WINDOW_SECONDS, folder)
+                flood = Flood(address, pairs, WINDOW_SECONDS)
+                busy = p99_of(address, options.rate, WINDOW_SECONDS, folder)
+                flood.thread.join()
+                floods.append(flood)
+                ratios.append(busy / steady)
+            gateway.wait_for_message("too many requests are given up")
+        nginx.stop()
+        log = (folder / "nginx" / "access.log").read_text().splitlines()
+        reached = sum('"GET / HTTP/1.1"' in line for line in log) / WINDOWS
+    for flood in floods:
+        print(f"{options.pairs} pairs: {flood.sent * options.pairs // len(pairs)} taken, then closed after "
+              f"{flood.closed_after or 0:.3f} s")
+        if flood.closed_after is None or flood.sent >= len(pairs):
+            failures.append("the connection was not closed")
+    print(f"of each flood {reached:g} requests reached the upstream")
+    print(f"p99 at {options.rate:g} requests/s beside it: ratio of {WINDOWS} pairs: median "
+          f"{statistics.median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}")
+    if reached > 200:
+        failures.append(f"{reached:g} requests reached the upstream")
+    if statistics.median(ratios) > 1.5:
+        failures.append("the others wait longer by more than half")
+    return failures
+
+
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description="changes without end under load")
-    parser.add_argument("what", choices=["reload", "replace", "large"])
+    parser.add_argument("what", choices=["reload", "replace", "large", "resets"])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--changes", type=int)
     parser.add_argument("--rate", type=float, default=2000)
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--routes", type=int, default=50000)
+    parser.add_argument("--pairs", type=int, default=1_000_000)
     options = parser.parse_args()
-    options.changes = options.changes or {"reload": 500, "replace": 20, "large": 10}[options.what]
-    failures = large(options) if options.what == "large" else torture(options)
+    options.changes = options.changes or {"reload": 500, "replace": 20, "large": 10}.get(options.what, 0)
+    failures = {"large": large, "resets": resets}.get(options.what, torture)(options)
     for words in failures[:20]:
         print(f"failed: {words}")
     print(f"torture: {'failed' if failures else 'passed'}")
