@@ -85,7 +85,8 @@ static bool way_flush(struct tunnel *tunnel, struct tunnel_way *way)
 			way_give_up(way);
 			return false;
 		}
-		way_sent(way, str_slice(next, 0, count));
+		/* Sending may have other tunnels do something, and the bytes lie elsewhere then. */
+		way_sent(way, str_slice(way_next(way), 0, count));
 		tunnel->has_moved = true;
 	}
 	return true;
@@ -168,8 +169,11 @@ static void way_turn(struct tunnel *tunnel, struct tunnel_way *way)
 	while (!way->is_done && way_flush(tunnel, way) && way_goes_on(tunnel, way)) {
 		if (way_next(way).len)
 			continue;
-		tunnel->has_more = reads++ == SHARE;
-		if (tunnel->has_more || !way_fill(tunnel, way))
+		if (reads++ == SHARE) {
+			tunnel->has_more = true;
+			break;
+		}
+		if (!way_fill(tunnel, way))
 			break;
 	}
 }
@@ -195,15 +199,20 @@ static void timer_update(struct tunnel *tunnel)
 	timer_set(tunnel->loop, &tunnel->timer, tunnel->has_more ? now : tunnel->due);
 }
 
+/* Sending on a stream of HTTP/2 tells at once of what has become possible by it, also this very tunnel: it
+ * looks again in the next turn. */
 void tunnel_turn(struct tunnel *tunnel)
 {
-	bool was_half = is_half(tunnel), has_more;
+	bool was_half = is_half(tunnel);
 
-	tunnel->has_moved = tunnel->has_more = false;
+	tunnel->has_more = tunnel->is_turning;
+	if (tunnel->is_turning)
+		return;
+	tunnel->is_turning = true;
+	tunnel->has_moved = false;
 	way_turn(tunnel, &tunnel->up);
-	has_more = tunnel->has_more;
 	way_turn(tunnel, &tunnel->down);
-	tunnel->has_more |= has_more;
+	tunnel->is_turning = false;
 	tunnel->has_moved |= is_half(tunnel) != was_half;
 	if (tunnel->is_over || (tunnel->up.is_done && tunnel->down.is_done))
 		tunnel_end(tunnel);

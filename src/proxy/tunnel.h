@@ -50,6 +50,7 @@ struct tunnel {
 	void (*on_end)(struct tunnel *tunnel);
 	enum reason reason; /* why it ended; REASON_NONE: the peers have closed it */
 	bool is_leaving, is_over;
+	bool is_turning;
 	bool has_moved; /* bytes, in this turn */
 	bool has_more;  /* it has had its share of this turn */
 };

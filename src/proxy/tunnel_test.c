@@ -282,6 +282,61 @@ static void who_does_not_read_holds_up_who_writes(void **state)
 	bench_close(&bench);
 }
 
+/* A stream that, while it sends, has its own tunnel told, and somebody else read into the scratch: as a
+ * stream of HTTP/2 does. */
+struct nosy {
+	struct stream stream; /* first */
+	struct stream *below;
+	struct bench *bench;
+};
+
+static result nosy_fill(struct stream *stream, struct intake *in, deadline until)
+{
+	return stream_fill(((struct nosy *)stream)->below, in, until);
+}
+
+static result nosy_send(struct stream *stream, const struct iovec *parts, size_t count, deadline until,
+			size_t *ret_sent)
+{
+	struct nosy *nosy = (struct nosy *)stream;
+	struct iovec first = { parts->iov_base, parts->iov_len > 3 ? 3 : parts->iov_len };
+	struct intake other;
+
+	(void)count;
+	TRY(stream_send(nosy->below, &first, 1, until, ret_sent));
+	tunnel_turn(&nosy->bench->tunnel);
+	intake_init(&other, &nosy->bench->world.scratch);
+	put(&other, STR("other bytes, where those that were sent lay before"));
+	intake_fini(&other);
+	return OK;
+}
+
+static result nosy_shut(struct stream *stream)
+{
+	return stream_shut(((struct nosy *)stream)->below);
+}
+
+static void sending_may_have_others_do_something(void **state)
+{
+	static const struct stream_ops ops = { .fill = nosy_fill, .send = nosy_send, .shut = nosy_shut };
+	struct nosy nosy = { .stream = { .ops = &ops } };
+	struct bench bench;
+
+	(void)state;
+	bench_init(&bench);
+	nosy.below = &bench.client.socket.stream;
+	nosy.bench = &bench;
+	bench_start(&bench, HOUR);
+	bench.tunnel.down.to = &nosy.stream;
+	say(&bench.upstream, STR(HELLO HELLO CLOSE));
+	turn(&bench);
+	heard_is(&bench.client, HELLO HELLO CLOSE);
+	assert_true(bench.tunnel.down.trail.has_close);
+	assert_true(websocket_is_between(&bench.tunnel.down.trail));
+	assert_int_equal(bench.tunnel.down.carried, sizeof(HELLO HELLO CLOSE) - 1);
+	bench_close(&bench);
+}
+
 /* ---- ends ---- */
 
 static void a_side_that_has_ended_still_hears(void **state)
@@ -304,6 +359,25 @@ static void a_side_that_has_ended_still_hears(void **state)
 	turn(&bench);
 	assert_int_equal(bench.ended, 1);
 	assert_true(hear(&bench.client));
+	bench_close(&bench);
+}
+
+/* The server's connection goes first (RFC 6455 section 7.1.1); the client need not be waited for. */
+static void both_closes_and_an_end_are_the_end(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	bench_open(&bench);
+	say(&bench.client, STR("\x88\x82\x01\x02\x03\x04\x02\xea"));
+	say(&bench.upstream, STR(CLOSE));
+	turn(&bench);
+	assert_int_equal(bench.ended, 0);
+	shutdown(bench.upstream.peer, SHUT_WR);
+	turn(&bench);
+	assert_int_equal(bench.ended, 1);
+	assert_int_equal(bench.tunnel.reason, REASON_NONE);
+	heard_is(&bench.client, CLOSE);
 	bench_close(&bench);
 }
 
@@ -639,6 +713,8 @@ int main(void)
 		cmocka_unit_test(what_was_read_before_goes_first),
 		cmocka_unit_test(large_amounts_arrive_whole),
 		cmocka_unit_test(who_does_not_read_holds_up_who_writes),
+		cmocka_unit_test(sending_may_have_others_do_something),
+		cmocka_unit_test(both_closes_and_an_end_are_the_end),
 		cmocka_unit_test(a_side_that_has_ended_still_hears),
 		cmocka_unit_test(the_first_to_go_is_the_reason),
 		cmocka_unit_test(the_last_words_arrive),

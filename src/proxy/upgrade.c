@@ -62,6 +62,37 @@ static result set_key(struct exchange *x)
 			       http_name_text(HTTP_SEC_WEBSOCKET_KEY), (str) { key, WEBSOCKET_KEY_LEN });
 }
 
+static bool nothing_is_ready(const struct body_source *source)
+{
+	(void)source;
+	return true;
+}
+
+static result nothing_peek(struct body_source *source, deadline until, struct piece *ret_piece)
+{
+	(void)source;
+	(void)until;
+	*ret_piece = (struct piece) { .is_last = true };
+	return OK;
+}
+
+static void nothing_consume(struct body_source *source, size_t n)
+{
+	(void)source;
+	(void)n;
+}
+
+static const struct body_source_ops nothing = { nothing_is_ready, nothing_peek, nothing_consume };
+
+/* What is on its way is for the WebSocket, and nobody may take it before that is open. */
+static void hold_back_content(struct exchange *x)
+{
+	struct body_source *body = ARENA_NEW(&x->arena, struct body_source);
+
+	*body = (struct body_source) { .ops = &nothing, .max = x->server->body->max };
+	x->server->body = body;
+}
+
 /* RFC 8441: what asks for a WebSocket is a CONNECT, and stands for the GET of HTTP/1, as which it is routed,
  * counted and forwarded. What the client sends behind it is no body. */
 static enum reason check_connect(struct exchange *x)
@@ -78,6 +109,7 @@ static enum reason check_connect(struct exchange *x)
 	head->method_text = http_method_text(HTTP_GET);
 	head->framing = HTTP_NO_BODY;
 	x->is_websocket = true;
+	hold_back_content(x);
 	return failed(set_key(x)) ? REASON_HEADER_TOO_LARGE : REASON_NONE;
 }
 
