@@ -11,6 +11,7 @@
 #include "main/command.h"
 #include "main/grpc_manual.h"
 #include "main/observing_manual.h"
+#include "main/streams_manual.h"
 #include "policy/page.h"
 #include "proxy/gateway_config.h"
 
@@ -37,6 +38,7 @@ static int manual_run(const struct command *command, int count, char **arguments
 	fields_print_manual(gateway_fields, NULL, 1, policy_page_print, stdout);
 	expression_page_print(stdout);
 	cases_print_manual(stdout);
+	streams_print_manual(stdout);
 	grpc_print_manual(stdout);
 	observing_print_manual(stdout);
 	return 0;
