@@ -134,6 +134,53 @@ static void test_upstreams(void **state)
 	metrics_free(&metrics);
 }
 
+/* Handshakes from the first one on; expiry as it was told last. */
+static void test_tls(void **state)
+{
+	static const char *const lines[] = {
+		"gatehouse_tls_handshakes_total{listener=\"public\",outcome=\"full\"} 3",
+		"gatehouse_tls_handshakes_total{listener=\"public\",outcome=\"resumed\"} 1",
+		"gatehouse_tls_handshakes_total{listener=\"public\",outcome=\"failed\"} 2",
+		"gatehouse_certificate_expiry_timestamp_seconds{listener=\"public\",certificate=\"/a.pem\"} "
+		"1800000000",
+		NULL,
+	};
+	struct metrics *metrics = metrics_new(2);
+	struct metric_series *listener =
+		metrics_series(metrics, METRIC_HANDSHAKES, STR("public"), (str) { 0 });
+	struct metric_series *plain = metrics_series(metrics, METRIC_HANDSHAKES, STR("plain"), (str) { 0 });
+	struct metric_series *first =
+		metrics_series(metrics, METRIC_CERTIFICATE, STR("public"), STR("/a.pem"));
+	struct metric_series *gone =
+		metrics_series(metrics, METRIC_CERTIFICATE, STR("public"), STR("/gone.pem"));
+	char *text;
+
+	(void)state;
+	for (size_t worker = 0; worker < 2; worker++) {
+		metrics_count_handshake(metrics_shard(metrics, worker), listener, HANDSHAKE_FULL);
+		metrics_count_handshake(metrics_shard(metrics, worker), listener, HANDSHAKE_FAILED);
+	}
+	metrics_count_handshake(metrics_shard(metrics, 0), listener, HANDSHAKE_FULL);
+	metrics_count_handshake(metrics_shard(metrics, 0), listener, HANDSHAKE_RESUMED);
+	metrics_count_handshake(metrics_shard(metrics, 0), NULL, HANDSHAKE_FULL);
+	metrics_count_handshake(NULL, listener, HANDSHAKE_FULL);
+	metric_series_set_expiry(gone, 1);
+	metrics_forget_told(metrics);
+	metric_series_set_expiry(first, 1);
+	metric_series_set_expiry(first, 1800000000);
+	metric_series_set_expiry(NULL, 1);
+	text = scrape_text(metrics, &reading);
+	assert_lines(text, lines);
+	assert_int_equal(count_lines(text, "gatehouse_tls_handshakes_total{"), 3);
+	assert_int_equal(count_lines(text, "gatehouse_certificate_expiry_timestamp_seconds{"), 1);
+	free(text);
+	metric_series_unref(&listener);
+	metric_series_unref(&plain);
+	metric_series_unref(&first);
+	metric_series_unref(&gone);
+	metrics_free(&metrics);
+}
+
 static void test_the_others(void **state)
 {
 	static const char *const lines[] = {
@@ -356,6 +403,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_upstreams),
+		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_the_others),
 		cmocka_unit_test(test_names_are_escaped),
 		cmocka_unit_test(test_families_stand_together),

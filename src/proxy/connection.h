@@ -49,7 +49,7 @@ struct session {
 	struct fiber *fiber;
 	struct server *server;
 	struct passage *passage; /* after EXCHANGE_TUNNEL: of the exchange that has ended */
-	deadline until; /* by which a new connection must have arrived: see secure_arrive() */
+	deadline until;          /* by which a new connection must have arrived: see secure_arrive() */
 };
 
 static inline const struct listener_limits *connection_limits(const struct connection *connection)
