@@ -10,6 +10,7 @@
 #include "main/cases_config.h"
 #include "main/command.h"
 #include "main/grpc_manual.h"
+#include "main/http2_manual.h"
 #include "main/observing_manual.h"
 #include "main/streams_manual.h"
 #include "policy/page.h"
@@ -38,6 +39,7 @@ static int manual_run(const struct command *command, int count, char **arguments
 	fields_print_manual(gateway_fields, NULL, 1, policy_page_print, stdout);
 	expression_page_print(stdout);
 	cases_print_manual(stdout);
+	http2_print_manual(stdout);
 	streams_print_manual(stdout);
 	grpc_print_manual(stdout);
 	observing_print_manual(stdout);
