@@ -19,6 +19,7 @@ import yaml
 
 from gatehouse import DATA, TOP, Gateway, Lines, binary, environment, run_command
 from peers import curl
+from pki import Authority
 from wire import DEADLINE, Connection
 
 COMMANDS = ["run", "check", "explain", "test", "diff", "demo", "echo", "schema", "manual", "version"]
@@ -252,8 +253,10 @@ def test_the_schema_refuses_what_is_wrong(validator: jsonschema.Draft202012Valid
 
 
 def test_the_examples_of_the_documents_pass(tmp_path: Path) -> None:
+    """With the certificates that they name."""
     examples = dict(documentation_examples())
     assert "README.md-0" in examples
+    Authority().issue("localhost").write(tmp_path, "api")
     for name, text in examples.items():
         path = tmp_path / "example.yaml"
         path.write_text(text, encoding="utf-8")
