@@ -104,9 +104,9 @@ def test_a_certificate_of_trustme(gateway: StartGateway, tmp_path: Path) -> None
     """RSA keys, a name and an address."""
     ca = trustme.CA()
     issued = ca.issue_cert("api.test", "127.0.0.1")
-    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
-    issued.cert_chain_pems[0].write_to_path(tmp_path / "a.pem")
-    issued.private_key_pem.write_to_path(tmp_path / "a.key")
+    ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    issued.cert_chain_pems[0].write_to_path(str(tmp_path / "a.pem"))
+    issued.private_key_pem.write_to_path(str(tmp_path / "a.key"))
     running = gateway(configuration({"certificates": [{"certificate": str(tmp_path / "a.pem"),
                                                        "key": str(tmp_path / "a.key")}]}))
     with httpx.Client(verify=str(tmp_path / "ca.pem"), http2=True) as client:
@@ -499,6 +499,26 @@ def test_who_came_without_tls_is_sent_to_it(gateway: StartGateway, authority: Au
     running.reload(config)
     assert running.get("/", listener="plain").get("location") == "https://gw.test/"
     assert {entry["reason"] for entry in running.wait_for_log(3)} == {"https_redirect"}
+
+
+def test_explain_and_cases_know_the_way_in(authority: Authority, tmp_path: Path) -> None:
+    """By the scheme of the URL: which listener would be asked."""
+    config = configuration({"certificates": [authority.issue("api.test").write(tmp_path, "a")]})
+    path = str(write_config(tmp_path, config))
+    refused = run_command("explain", "-c", path, "GET", "http://api.test/a")
+    assert refused.returncode == 3 and "refused with 400 before routing: tls_required" in refused.stdout
+    assert run_command("explain", "-c", path, "GET", "https://api.test/a").returncode == 0
+    config["listeners"]["main"]["address"] = "127.0.0.1:8443"
+    config["listeners"]["plain"] = {"address": "127.0.0.1:0", "redirect_to_https": True}
+    path = str(write_config(tmp_path, config))
+    sent = run_command("explain", "-c", path, "GET", "http://api.test/a?b")
+    assert "sent to https://api.test:8443/a?b with 301 before routing: https_redirect" in sent.stdout
+    cases = [{"name": "http", "request": {"url": "http://api.test/x"},
+              "expect": {"status": 301, "reason": "https_redirect", "headers": {"Location": "https://api.test:8443/x"}}},
+             {"name": "https", "request": {"url": "https://api.test/x"}, "expect": {"status": 200}}]
+    (tmp_path / "cases.yaml").write_text(json.dumps({"cases": cases}), encoding="utf-8")
+    done = run_command("test", "-c", path, str(tmp_path / "cases.yaml"))
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_listener_that_turns_to_tls(gateway: StartGateway, authority: Authority, tmp_path: Path) -> None:

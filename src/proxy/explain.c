@@ -25,6 +25,14 @@ static void tell_refused(struct explanation *e, str why, int status)
 	e->explained = EXPLAINED_REFUSED;
 }
 
+static void tell_redirected(struct explanation *e, const struct answer *answer)
+{
+	fprintf(e->to, "sent to %.*s with %d before routing: %.*s\n",
+		STR_ARG(http_fields_value(&answer->fields, HTTP_LOCATION)), answer->status,
+		STR_ARG(reason_word(REASON_HTTPS_REDIRECT)));
+	e->explained = EXPLAINED_REFUSED;
+}
+
 static void tell_route(struct explanation *e, const struct exchange *x)
 {
 	struct route_request request = admission_question(x);
@@ -48,6 +56,10 @@ static void on_admitted(void *self, const struct exchange *x, enum reason reason
 {
 	struct explanation *e = self;
 
+	if (reason == REASON_HTTPS_REDIRECT) {
+		tell_redirected(e, &x->view.answer);
+		return;
+	}
 	if (!is_routed(x, reason)) {
 		tell_refused(e, reason_word(reason), reason_status(reason));
 		return;
