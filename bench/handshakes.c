@@ -4,9 +4,9 @@
  *
  *     handshakes PORT PROCESSES COUNTER
  *
- * Each process opens a connection, shakes hands, says goodbye, waits for the server to do the same, and begins
- * anew; no session is offered, and one that is resumed all the same ends the run. COUNTER is a file of eight bytes
- * where all of them count what they have completed, to be read at any time.
+ * Each process opens a connection, shakes hands, says goodbye, waits for the server to do the same, and
+ * begins anew; no session is offered, and one that is resumed all the same ends the run. COUNTER is a file of
+ * eight bytes where all of them count what they have completed, to be read at any time.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -71,7 +71,7 @@ static void shake(SSL_CTX *context, const struct sockaddr_in *address)
 
 static void run(uint16_t port, _Atomic uint64_t *counter)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

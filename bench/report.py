@@ -35,7 +35,8 @@ Written by `make bench` (`bench/run`); do not edit. Every figure can be had agai
 **How it is measured.** One run after the other scatters by 20 to 30 % on a shared machine, so runs are paired:
 the gateway and a peer stand pinned to one processor and work at the same time, each under a wrk of its own
 ({connections} keep-alive connections, {large} for 1 MiB answers) pinned to the other processor, before the same
-fixed-response upstream (`bench/upstream.c`). A window is {seconds:g} s of that: the CPU time of each process (all
+fixed-response upstream (`bench/upstream.c`). HTTP/2 is asked for by h2load, and handshakes by bench/handshakes.c, in
+the same way; the certificate is an ECDSA one over P-256, and nobody resumes a session. A window is {seconds:g} s of that: the CPU time of each process (all
 threads, user and kernel, from the scheduler's nanosecond clock) over the requests it completed. The figure is
 the median over {windows} windows of the ratio of the two. Each has one worker and does the same job: new heads with
 X-Forwarded-*, Forwarded, Via and a request id, connections to the upstream kept alive (`bench/peers/`).
@@ -79,6 +80,8 @@ def machine() -> dict[str, str]:
         "nginx": first_line(program("nginx"), "-v"),
         "HAProxy": first_line(program("haproxy"), "-v"),
         "wrk": first_line("wrk", "-v"),
+        "h2load": first_line("h2load", "--version"),
+        "OpenSSL": first_line("openssl", "version"),
     }
 
 
