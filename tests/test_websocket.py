@@ -7,12 +7,15 @@ import asyncio
 import contextlib
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from websockets.exceptions import InvalidStatusCode
 from websockets.legacy.client import connect as open_websocket
 from websockets.typing import Subprotocol
@@ -21,6 +24,7 @@ from admin import Admin
 from gatehouse import Gateway, binary, config_for, environment
 from node_peers import NodeClient, NodeServer
 from test_replacement import is_there, wait_for_end
+from tls import secure
 from upstream import Upstream
 from websocket_peers import (KEY, RawServer, RawWebSocket, WebSocketServer, connect, frame, handshake, noise, opened,
                              read_head, run)
@@ -363,6 +367,55 @@ def test_a_drained_endpoint_keeps_them(raw_server: RawServer, gateway: StartGate
     server.close()
 
 
+# TLS.
+
+def secured(directory: Path, server: ssl.SSLContext) -> tuple[dict[str, Any], dict[str, Any], ssl.SSLContext]:
+    """The `tls` of a listener and of an upstream, and a context for clients; `server` gets its certificate."""
+    tls, client = secure(directory, "http/1.1")
+    authority = trustme.CA()
+    authority.issue_cert("app.test").configure_cert(server)
+    authority.cert_pem.write_to_path(str(directory / "ca.pem"))
+    return tls, {"ca": str(directory / "ca.pem"), "server_name": "app.test"}, client
+
+
+def test_tls_on_both_sides(websocket_server: StartServer, gateway: StartGateway, tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls, upstream_tls, trusting = secured(tmp_path, context)
+    server = websocket_server(ssl=context)
+    document = config(server.address)
+    document["listeners"]["main"]["tls"] = tls
+    document["upstreams"]["app"]["tls"] = upstream_tls
+    running = gateway(document)
+    large = noise(5 << 20)
+
+    def secure_socket() -> Any:
+        return open_websocket(f"wss://gw.test:{running.port()}/", host="127.0.0.1", ssl=trusting,
+                              server_hostname="gw.test", max_size=None)
+
+    async def talk() -> None:
+        async with secure_socket() as client:
+            for size in (0, 1, 16384, 16385, 200_000):
+                await client.send(large[:size])
+                assert await client.recv() == large[:size]
+            await client.send(large)
+            assert await client.recv() == large
+            await asyncio.gather(*(client.send(large[:100_000]) for _ in range(20)))
+            for _ in range(20):
+                assert await client.recv() == large[:100_000]
+        assert client.close_code == 1000
+        async with secure_socket() as client:
+            await client.send("a")
+            assert await client.recv() == "a"
+            running.send_signal(signal.SIGTERM)
+            await client.wait_closed()
+            assert client.close_code == 1001
+
+    run(talk())
+    assert server.wait_for_codes(2) == [1000, 1001]
+    running.stop()
+    assert [entry.get("reason") for entry in running.log] == [None, "shutting_down"]
+
+
 # Handshakes.
 
 def test_nothing_passes_before_the_switch(raw_server: RawServer, gateway: StartGateway) -> None:
@@ -416,6 +469,21 @@ def test_what_asks_for_none_is_a_request_like_others(change: str, upstream: Star
         client.send(handshake("/", change))
         assert client.read_answer().status == 200
     assert not {"upgrade", "connection"} & app.connections[0].requests[0].names()
+
+
+def test_a_service_that_is_spoken_to_by_http_2_has_none(gateway: StartGateway) -> None:
+    document = {"listeners": {"main": {"address": "127.0.0.1:0", "protocols": ["h2"]}},
+                "apis": {"all": {"policies": [{"respond": {"body": "hello"}}]}}}
+    service = gateway(document)
+    behind = config(f"127.0.0.1:{service.port()}")
+    behind["upstreams"]["app"]["protocol"] = "h2"
+    running = gateway(behind)
+    assert running.get("/").body == b"hello"
+    with running.connect() as client:
+        client.send(handshake())
+        assert client.read_answer().status == 502
+    assert running.wait_for_log(2)[1]["reason"] == "upstream_upgrade_failed"
+    assert running.get("/").body == b"hello"
 
 
 def test_policies_refuse_one_as_any_request(websocket_server: StartServer, gateway: StartGateway) -> None:

@@ -64,6 +64,12 @@ static inline bool client_answer_is_whole(const struct client *client)
 	return client->ops->is_answer_whole(client);
 }
 
+static inline bool client_may_switch(const struct client *client)
+/* Another protocol can be switched to on it: HTTP/1 alone has 101. */
+{
+	return client->ops->take_over;
+}
+
 static inline struct stream *client_take_over(struct client *client, struct intake **ret_in)
 /* After a 101: the bytes that follow it, both ways; *ret_in has those that were read already. Both live as
  * long as the client. Never yields. */

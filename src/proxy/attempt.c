@@ -115,6 +115,8 @@ static enum reason send_request(struct forward *f)
 {
 	struct exchange *x = f->exchange;
 
+	if (x->is_websocket && !client_may_switch(f->connection->client))
+		return fail(f, FAILURE_FINAL, REASON_UPSTREAM_UPGRADE_FAILED);
 	if (x->request.head.framing != HTTP_NO_BODY && failed(give_leave(x)))
 		return fail(f, FAILURE_FINAL, REASON_CLIENT_ABORTED);
 	/* The requests that came in one turn of the loop are all read before the first is sent. */

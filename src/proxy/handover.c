@@ -127,12 +127,14 @@ static enum reason switch_protocols(struct forward *f)
  * is here, and whoever wants no more of it hangs up. */
 static deadline answer_until(const struct forward *f)
 {
-	str type = http_fields_value(&f->response.fields, HTTP_CONTENT_TYPE), parameters;
+	deadline until = call_until(f->exchange, f->exchange->until);
+	str type, parameters;
 
+	if (until == DEADLINE_NEVER)
+		return until;
+	type = http_fields_value(&f->response.fields, HTTP_CONTENT_TYPE);
 	str_cut(type, ';', &type, &parameters);
-	if (str_eq_nocase(str_trim(type), STR("text/event-stream")))
-		return DEADLINE_NEVER;
-	return call_until(f->exchange, f->exchange->until);
+	return str_eq_nocase(str_trim(type), STR("text/event-stream")) ? DEADLINE_NEVER : until;
 }
 
 enum reason handover_answer(struct forward *f)
