@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
@@ -94,7 +95,7 @@ class H2Client:
         """Any bytes."""
         try:
             self.socket.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             self.is_closed = True
 
     # Requests.
@@ -146,7 +147,7 @@ class H2Client:
         """One read; false at the end of the connection."""
         try:
             data = self.socket.recv(1 << 18)
-        except ConnectionResetError:
+        except (ConnectionResetError, ssl.SSLEOFError):
             data = b""
         if not data:
             self.is_closed = True

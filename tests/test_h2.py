@@ -8,10 +8,12 @@ import hashlib
 import json
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import h2.errors
@@ -21,8 +23,9 @@ import pytest
 from gatehouse import SANITIZER_OPTIONS, Gateway, config_for
 from h2_peers import H2Client, connect_to
 from soak import resident_bytes
+from tls import secure
 from upstream import Upstream, UpstreamConnection
-from wire import Request, wait_until
+from wire import Address, Request, wait_until
 
 StartGateway = Callable[..., Gateway]
 StartUpstream = Callable[..., Upstream]
@@ -48,17 +51,39 @@ def say(request: Request) -> bytes:
             % len(body)) + body
 
 
-@pytest.fixture
-def open_client(gateway: StartGateway, upstream: StartUpstream) -> Iterator[Callable[..., H2Client]]:
-    """Starts an upstream and a gateway, and connects: `open_client(answer, limits={}, window=100)`."""
+Wire = Callable[[Gateway], Address | socket.socket]
+
+
+def in_the_clear(running: Gateway) -> Address:
+    """By prior knowledge."""
+    return running.address()
+
+
+@pytest.fixture(params=["clear", "tls"])
+def open_client(request: pytest.FixtureRequest, gateway: StartGateway, upstream: StartUpstream,
+                tmp_path: Path) -> Iterator[Callable[..., H2Client]]:
+    """Starts an upstream and a gateway, and connects, in the clear or by TLS: `open_client(answer, limits={}, window=100)`.
+
+    What a client needs to connect once more is its `wire`.
+    """
     clients: list[H2Client] = []
+    tls: dict[str, Any] | None = None
+    wire: Wire = in_the_clear
+    if request.param == "tls":
+        tls, context = secure(tmp_path, "h2")
+
+        def wire(running: Gateway) -> socket.socket:
+            return context.wrap_socket(connect_to(running.address()), server_hostname="gw.test")
 
     def start(answer: Any = say, *, limits: dict[str, Any] | None = None, more: dict[str, Any] | None = None,
               env: dict[str, str] | None = None, **options: Any) -> H2Client:
         service = upstream(**answer) if isinstance(answer, dict) else upstream(answer)
-        running = gateway(config(service, limits=limits, **(more or {})), env=env)
-        client = H2Client(running.address(), **options)
-        client.gateway, client.service = running, service  # type: ignore[attr-defined]
+        document = config(service, limits=limits, **(more or {}))
+        if tls:
+            document["listeners"]["main"]["tls"] = tls
+        running = gateway(document, env=env)
+        client = H2Client(wire(running), **options)
+        client.gateway, client.service, client.wire = running, service, wire  # type: ignore[attr-defined]
         clients.append(client)
         return client
 
@@ -75,6 +100,16 @@ def gateway_of(client: H2Client) -> Gateway:
 def service_of(client: H2Client) -> Upstream:
     """Behind it."""
     return client.service  # type: ignore[attr-defined, no-any-return]
+
+
+def another(client: H2Client) -> H2Client:
+    """One more connection of the same kind."""
+    return H2Client(client.wire(gateway_of(client)))  # type: ignore[attr-defined]
+
+
+def reloaded(client: H2Client, **more: Any) -> dict[str, Any]:
+    """The configuration under which it runs, to be changed."""
+    return json.loads(gateway_of(client).path.read_text()) | more  # type: ignore[no-any-return]
 
 
 # What passes.
@@ -101,6 +136,7 @@ def test_the_settings(open_client: Callable[..., H2Client]) -> None:
     assert client.settings[3] == 7 and client.settings[4] == 65536 and client.settings[6] == 5120
 
 
+@pytest.mark.parametrize("open_client", ["clear"], indirect=True)
 def test_both_protocols_on_one_listener(open_client: Callable[..., H2Client]) -> None:
     client = open_client()
     running = gateway_of(client)
@@ -112,6 +148,7 @@ def test_both_protocols_on_one_listener(open_client: Callable[..., H2Client]) ->
     assert [entry["protocol"] for entry in running.wait_for_log(3)] == ["HTTP/1.1", "HTTP/2.0", "HTTP/1.1"]
 
 
+@pytest.mark.parametrize("open_client", ["clear"], indirect=True)
 def test_a_preface_byte_by_byte(open_client: Callable[..., H2Client]) -> None:
     client = open_client()
     slow = connect_to(gateway_of(client).address())
@@ -277,6 +314,7 @@ def test_a_body_of_another_length(open_client: Callable[..., H2Client]) -> None:
     assert client.get().status == 200
 
 
+@pytest.mark.parametrize("open_client", ["clear"], indirect=True)
 def test_upgrade_is_not_h2c(open_client: Callable[..., H2Client]) -> None:
     client = open_client()
     with gateway_of(client).connect() as connection:
@@ -482,7 +520,7 @@ def test_a_reload_that_keeps_the_listener(open_client: Callable[..., H2Client]) 
     running = gateway_of(client)
     slow = client.request("/slow")
     service_of(client).wait_for_requests(1)
-    changed = config(service_of(client))
+    changed = reloaded(client)
     changed["apis"]["more"] = {"path": "/more", "policies": [{"respond": {"body": "new"}}]}
     running.reload(changed)
     assert bytes(client.get("/more").body) == b"new"
@@ -496,7 +534,7 @@ def test_a_reload_that_drops_the_listener(open_client: Callable[..., H2Client]) 
     running = gateway_of(client)
     slow = client.request("/slow")
     service_of(client).wait_for_requests(1)
-    changed = config(service_of(client))
+    changed = reloaded(client)
     changed["listeners"] = {"other": {"address": "127.0.0.1:0"}}
     running.reload(changed)
     client.wait_for(lambda: len(client.goaways) >= 2, "both steps of the end")
@@ -565,7 +603,7 @@ def rapid_reset(i: int) -> bytes:
 def test_rapid_reset(open_client: Callable[..., H2Client]) -> None:
     client = open_client()
     running = gateway_of(client)
-    with H2Client(running.address()) as other:
+    with another(client) as other:
         flood(client, rapid_reset)
         assert other.get().status == 200
     assert client.goaways[-1][1] == Codes.ENHANCE_YOUR_CALM
@@ -589,7 +627,7 @@ def test_a_flood_of_floods_is_told_once_in_a_while(open_client: Callable[..., H2
     client = open_client()
     running = gateway_of(client)
     for _ in range(20):
-        with H2Client(running.address()) as other:
+        with another(client) as other:
             other.send(b"\0\0\4\x08\0\0\0\0\0\0\0\0\0")
             other.wait_for_end()
     running.wait_for_message("HTTP/2 connection")
