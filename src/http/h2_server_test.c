@@ -586,6 +586,7 @@ static void ends_connections_that_break_the_protocol(void **state)
 		{ FRAME_WINDOW_UPDATE, 0, 0, STR_INIT("\0\0\0\0"), 1 },
 		{ FRAME_WINDOW_UPDATE, 0, 0, STR_INIT("\x7f\xff\xff\xff"), 3 },
 		{ FRAME_CONTINUATION, 0, 1, STR_INIT("a"), 1 },
+		{ FRAME_PRIORITY, 0, 0, STR_INIT("\0\0\0\0\1"), 1 },
 	};
 
 	(void)state;
@@ -608,6 +609,28 @@ static void ends_connections_that_break_the_protocol(void **state)
 		assert_non_null(bench.h2.trouble);
 		assert_false(bench.h2.is_calmed);
 		free(bytes);
+		close_bench(&bench, &in);
+	}
+}
+
+/* RFC 9113 section 5.1.1: numbers may be left out, but not be used later. */
+static void ends_who_uses_a_number_that_was_left_out(void **state)
+{
+	static const struct {
+		uint32_t first, then;
+		bool is_over;
+	} rows[] = { { 1, 3, false }, { 5, 7, false }, { 5, 3, true }, { 5, 1, true }, { 3, 1, true } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct h2_bench bench;
+		struct frames in;
+
+		open_bench(&bench, &in);
+		put_head(&in, rows[i].first, FRAME_END, HEAD("GET", "/wait"));
+		put_head(&in, rows[i].then, FRAME_END, HEAD("GET", "/wait"));
+		give(&bench, &in);
+		assert_row(bench.h2.is_over == rows[i].is_over, i, "");
 		close_bench(&bench, &in);
 	}
 }
@@ -651,6 +674,7 @@ int main(void)
 		cmocka_unit_test(does_not_wait_for_a_client_that_confirms_nothing),
 		cmocka_unit_test(answers_pings),
 		cmocka_unit_test(ends_connections_that_break_the_protocol),
+		cmocka_unit_test(ends_who_uses_a_number_that_was_left_out),
 		cmocka_unit_test(ends_connections_that_do_not_begin),
 	};
 
