@@ -441,6 +441,7 @@ def test_many_failures_are_few_lines(gateway: StartGateway, authority: Authority
             raw.sendall(b"\x00" * 20)
             with contextlib.suppress(ConnectionError):
                 raw.recv(100)
+    running.wait_for_message("the TLS handshake with")
     failures = [line for line in running.messages.snapshot() if "TLS handshake" in line]
     assert 0 < len(failures) < 25
 
@@ -519,6 +520,18 @@ def test_explain_and_cases_know_the_way_in(authority: Authority, tmp_path: Path)
     (tmp_path / "cases.yaml").write_text(json.dumps({"cases": cases}), encoding="utf-8")
     done = run_command("test", "-c", path, str(tmp_path / "cases.yaml"))
     assert done.returncode == 0, done.stdout
+
+
+def test_what_is_spoken_follows_a_reload(gateway: StartGateway, authority: Authority, tmp_path: Path) -> None:
+    """With the same certificates too."""
+    tls = {"certificates": [authority.issue("api.test").write(tmp_path, "a")]}
+    running = gateway(configuration(tls))
+    context = authority.client()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    for protocols, wanted in ((["h1", "h2"], "h2"), (["h1"], "http/1.1"), (["h2", "h1"], "h2")):
+        running.reload(configuration(tls, protocols=protocols))
+        with connection(running, context) as secure:
+            assert secure.selected_alpn_protocol() == wanted
 
 
 def test_a_listener_that_turns_to_tls(gateway: StartGateway, authority: Authority, tmp_path: Path) -> None:

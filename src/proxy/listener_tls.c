@@ -219,7 +219,7 @@ static void collect(struct pass *pass, bool *ret_taken)
 			keep(pass, i);
 		tls->sources[i].is_due = false;
 	}
-	tls_material_seal(pass->material);
+	tls_material_seal(pass->material, &tls->surroundings);
 }
 
 bool listener_tls_reread(struct listener_tls *tls, wall_time now, diagnostics_fn tell_fn, void *owner)

@@ -178,7 +178,7 @@ static void compile_material(struct compiling *c, wall_time now)
 			diagnostic_warning(c->reader->diagnostics, node_of(config, TLS_PART_STAPLE),
 					   "the OCSP response has expired: clients get none");
 	}
-	tls_material_seal(material);
+	tls_material_seal(material, &tls->surroundings);
 	atomic_init(&tls->digest, material->digest);
 }
 

@@ -438,6 +438,7 @@ static void the_digest_is_of_what_clients_notice(void **state)
 		"tls: { certificates: [ { " A " }, { " B ", names: [c.test] } ] }",
 		"tls: { certificates: [ { " A " }, { " B " } ], minimum: \"1.3\" }",
 		"tls: { certificates: [ { " A " }, { " B " } ], " ASKED " }",
+		"protocols: [h1], tls: { certificates: [ { " A " }, { " B " } ] }",
 	};
 	struct yard yard;
 	uint64_t digest;

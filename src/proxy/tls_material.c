@@ -164,10 +164,12 @@ result tls_material_set(struct tls_material *material, size_t index, const struc
 	return checked;
 }
 
-void tls_material_seal(struct tls_material *material)
+void tls_material_seal(struct tls_material *material, const struct tls_surroundings *surroundings)
 {
-	uint64_t digest = seed;
+	uint64_t digest = hash_bytes(surroundings->listener, seed);
 
+	for (size_t i = 0; i < surroundings->protocols.len; i++)
+		digest = hash_bytes(surroundings->protocols.at[i], digest);
 	for (size_t i = 0; i < material->count; i++) {
 		const struct tls_entry *entry = &material->entries[i];
 		const str parts[] = { entry->certificate, entry->key, entry->staple, entry->client_ca };

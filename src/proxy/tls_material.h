@@ -56,6 +56,13 @@ struct tls_material {
 	struct arena arena;
 };
 
+/* What contexts of a material have in common. */
+struct tls_surroundings {
+	str listener;
+	str_list protocols;
+	struct ticket_keys *tickets;
+};
+
 struct tls_material *tls_material_new(size_t count);
 /* Without anything: tls_material_set() for each, then tls_material_seal(). */
 
@@ -64,19 +71,12 @@ result tls_material_set(struct tls_material *material, size_t index, const struc
 /* Checks what belongs together. A staple that does not hold any more is left out. On an error, ret_part is to
  * blame, the words are for an operator, and it may be set to something else. The settings must outlive it. */
 
-void tls_material_seal(struct tls_material *material);
+void tls_material_seal(struct tls_material *material, const struct tls_surroundings *surroundings);
 /* Each has been set, and none will be again: it can be shared. */
 
 struct tls_material *tls_material_ref(struct tls_material *material);
 void tls_material_unref(struct tls_material **material);
 /* From any thread. The latter clears the address, and accepts NULL. */
-
-/* What contexts of a material have in common. */
-struct tls_surroundings {
-	str listener;
-	str_list protocols;
-	struct ticket_keys *tickets;
-};
 
 result tls_material_open(const struct tls_material *material, const struct tls_surroundings *surroundings,
 			 OSSL_LIB_CTX *library, struct tls_server_context **ret_context, size_t *ret_index);
