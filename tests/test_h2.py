@@ -9,11 +9,11 @@ import json
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import h2.errors
@@ -59,9 +59,15 @@ def in_the_clear(running: Gateway) -> Address:
     return running.address()
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], ssl.SSLContext]:
+    """Of the gateway, and who believes it."""
+    return secure(tmp_path_factory.mktemp("tls"), "h2")
+
+
 @pytest.fixture(params=["clear", "tls"])
 def open_client(request: pytest.FixtureRequest, gateway: StartGateway, upstream: StartUpstream,
-                tmp_path: Path) -> Iterator[Callable[..., H2Client]]:
+                certificate: tuple[dict[str, Any], ssl.SSLContext]) -> Iterator[Callable[..., H2Client]]:
     """Starts an upstream and a gateway, and connects, in the clear or by TLS: `open_client(answer, limits={}, window=100)`.
 
     What a client needs to connect once more is its `wire`.
@@ -70,7 +76,7 @@ def open_client(request: pytest.FixtureRequest, gateway: StartGateway, upstream:
     tls: dict[str, Any] | None = None
     wire: Wire = in_the_clear
     if request.param == "tls":
-        tls, context = secure(tmp_path, "h2")
+        tls, context = certificate
 
         def wire(running: Gateway) -> socket.socket:
             return context.wrap_socket(connect_to(running.address()), server_hostname="gw.test")
