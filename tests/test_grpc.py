@@ -312,7 +312,9 @@ def web_call(running: Gateway, content_type: str, body: bytes, more: str = "") -
     """One call of gRPC-Web, byte by byte."""
     head = (f"POST {METHOD} HTTP/1.1\r\nHost: gw.test\r\nContent-Type: {content_type}\r\n{more}"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n")
-    return running.exchange(head.encode("latin-1") + body)[0]
+    with running.connect() as client:
+        client.send(head.encode("latin-1") + body)
+        return client.read_answer("POST")
 
 
 def message(payload: bytes) -> bytes:

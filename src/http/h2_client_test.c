@@ -203,6 +203,8 @@ static const struct {
 	  "!malformed" },
 
 	{ "a push", 0, "U1 2", "!malformed" },
+	{ "a push with the head of an answer", 0, "X 0000110504000000010000000200073a73746174757303323030",
+	  "!malformed" },
 	{ "an answer to nobody", 0, "H3 :status=200", "!malformed" },
 	{ "an answer on the server's own stream", 0, "H2 :status=200", "!malformed" },
 	{ "data for nobody", 0, "D3 hi", "!malformed" },

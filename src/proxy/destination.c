@@ -57,6 +57,8 @@ static struct upstream *make_upstream(struct destinations *d, const struct node 
 	fields_read(d->reader, NULL, upstream_fields, config);
 	config->entry = (struct entry) { origin, url };
 	config->is_secure = str_starts(origin, https);
+	if (config->is_secure)
+		config->protocol = UPSTREAM_AUTO;
 	*endpoint = (struct endpoint_config) { .entry.node = url, .address = address, .weight = 1 };
 	config->endpoints.at = endpoint;
 	config->endpoints.len = 1;

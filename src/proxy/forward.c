@@ -14,7 +14,7 @@
 #include "proxy/mirror.h"
 #include "proxy/passage.h"
 
-enum { STALE_TRIES_MAX = 3 };
+enum { STALE_TRIES_MAX = 6 };
 
 /* RFC 9110 section 9.2.2: twice is as good as once. POST and PATCH never are. */
 static bool may_repeat(const struct forward *f)
