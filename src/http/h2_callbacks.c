@@ -153,6 +153,7 @@ static void on_headers(struct h2_server *h2, const nghttp2_frame *frame)
 	struct h2_stream *stream = h2->head;
 
 	h2->head = NULL;
+	h2->heads++;
 	if (!stream)
 		return;
 	stream->head_len += frame->hd.length;

@@ -9,6 +9,14 @@ void h2_out_fini(struct h2_out *out)
 	out->at = out->len = 0;
 }
 
+/* Twice as much as is needed now, as long as there are blocks of that size. */
+static size_t next_size(size_t needed)
+{
+	if (needed * 2 <= BLOCK_LARGE)
+		return needed * 2;
+	return needed < BLOCK_LARGE ? BLOCK_LARGE : needed;
+}
+
 /* To a larger block, or to the front of this one: where half of it is free that costs less. */
 static void make_room(struct h2_out *out, size_t more)
 {
@@ -19,8 +27,7 @@ static void make_room(struct h2_out *out, size_t more)
 		out->at = 0;
 		return;
 	}
-	larger = block_need(out->pool,
-			    out->len + more > BLOCK_SMALL / 2 ? (out->len + more) * 2 : BLOCK_SMALL);
+	larger = block_need(out->pool, next_size(out->len + more));
 	if (out->len)
 		memcpy(larger->bytes, block->bytes + out->at, out->len);
 	block_give(out->pool, &out->block);

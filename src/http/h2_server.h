@@ -62,7 +62,7 @@ struct h2_server {
 	struct h2_stream *head; /* whose header section comes in: no other frame can come before its end */
 	struct h2_stream *due, **due_last; /* to be told something */
 	size_t stream_count;
-	uint64_t requests;
+	uint64_t requests, heads;                /* heads: also trailers */
 	int32_t last_id, passed_from, passed_to; /* numbers: of the last request, and those it left out */
 	const char *trouble;                     /* why the connection ends; NULL: in order, or not yet */
 	bool is_calmed;                          /* the trouble is that the client asked too much */

@@ -127,12 +127,17 @@ void h2_stream_finish(struct h2_stream *stream)
 	h2_note(stream, H2_EVENT_BODY);
 }
 
+/* Twice as much as is needed now, but not more than the window that the client was given. */
 static struct block *body_block(const struct h2_stream *stream, size_t more, result_value *ret_failure)
 {
-	size_t size = (stream->len + more) * 2 + BODY_HEADROOM;
+	size_t needed = stream->len + more, size = needed * 2;
 	struct block *block = NULL;
 
-	*ret_failure = block_take(stream->h2->options.blocks, size > BODY_FIRST ? size : BODY_FIRST, &block);
+	if (size > H2_STREAM_WINDOW)
+		size = needed > H2_STREAM_WINDOW ? needed : H2_STREAM_WINDOW;
+	if (size < BODY_FIRST)
+		size = BODY_FIRST;
+	*ret_failure = block_take(stream->h2->options.blocks, size + BODY_HEADROOM, &block);
 	return block;
 }
 

@@ -29,6 +29,7 @@ struct h2_connection {
 	struct turn_end end;
 	struct timer more;    /* what was not done in its turn */
 	deadline idle_since;  /* or since when a head has been coming */
+	uint64_t heads;       /* that had come to their end then */
 	deadline stuck_since; /* when the client stopped taking what was put out; 0: it takes it */
 	bool is_active;       /* counted so */
 	bool is_in_head, is_shut;
@@ -297,8 +298,10 @@ static void keep_time(struct h2_connection *h2)
 {
 	bool is_in_head = h2_server_is_in_head(&h2->server), is_active = !h2_server_is_idle(&h2->server);
 
-	if (is_in_head != h2->is_in_head || (!is_active && h2->is_active))
+	/* One head may have ended and the next have begun since the last look. */
+	if (is_in_head != h2->is_in_head || h2->server.heads != h2->heads || (!is_active && h2->is_active))
 		h2->idle_since = now_of(h2);
+	h2->heads = h2->server.heads;
 	if (is_active != h2->is_active)
 		connection_count_active(h2->connection, is_active ? 1 : -1);
 	h2->is_in_head = is_in_head;

@@ -29,10 +29,9 @@ static const struct field limits_fields[] = {
 		  1000000000, "Requests after which a connection is closed; 0 sets no bound."),
 	FIELD_INT(struct listener_limits, connections, "connections", "100000", 1, 10000000,
 		  "Most connections at a time, shared out among the workers."),
-	FIELD_INT(
-		struct listener_limits, streams, "streams", "100", 1, 10000,
-		"Most requests at a time on one connection of HTTP/2; of the body of each that nobody takes, "
-		"64 KiB are held."),
+	FIELD_INT(struct listener_limits, streams, "streams", "100", 1, 10000,
+		  "Most requests at a time on one connection of HTTP/2. Of the body of each that nobody "
+		  "takes, 64 KiB are held, in 128 KiB of memory."),
 	FIELD_END
 };
 
