@@ -53,9 +53,6 @@ static bool may_keep_client(const struct forward *f, enum http_framing framing)
 {
 	const struct exchange *x = f->exchange;
 
-	/* What came behind the request for a WebSocket was not meant as another request. */
-	if (x->is_websocket && server_has_input(x->server))
-		return false;
 	return x->keep_alive && framing != HTTP_UNTIL_CLOSE && !x->session->connection->door->is_closing &&
 	       upload_is_complete(&f->upload);
 }
