@@ -86,9 +86,9 @@ result http_fields_set(struct http_fields *fields, enum http_name id, str name, 
 /* Removes all of that name and adds one. */
 
 void http_fields_keep_trailers(struct http_fields *fields);
-/* Takes out what may not be a trailer: fields by which a recipient would act before the body is read, those of
- * the connection, managed names. They are dropped and not refused: RFC 9110 section 6.5.1 lets a recipient do
- * so, and clients send them in good faith. */
+/* Takes out what may not be a trailer: fields by which a recipient would act before the body is read, those
+ * of the connection, managed names. They are dropped and not refused: RFC 9110 section 6.5.1 lets a recipient
+ * do so, and clients send them in good faith. */
 
 bool http_list_has(str value, str token);
 /* A comma-separated list holds the token, case folded (RFC 9110 section 5.6.1). */
