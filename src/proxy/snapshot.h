@@ -17,14 +17,15 @@
 
 /* What a matched request gets: an API's own rule, or one of its routes. */
 struct target {
-	/* What every exchange looks at, in one line of the cache: of many targets, each is asked for seldom.
+	/* What every exchange looks at, in one line of the cache, where a target begins (arena_lines()): of
+	 * many, each is asked for seldom.
 	 */
-	_Alignas(64) const struct upstream *upstream; /* NULL: there is a split, or a policy must answer */
-	const struct split *split;                    /* which of several it is, each exchange finds out */
-	const struct upstream_timeouts *timeouts;     /* the upstream's, under what API and route say; NULL
-						       * without either; each share of a split has its own */
-	struct policy_chain chain;                    /* in the order in which they run */
-	struct metric_series *series;                 /* NULL: nothing is counted */
+	const struct upstream *upstream;          /* NULL: there is a split, or a policy must answer */
+	const struct split *split;                /* which of several it is, each exchange finds out */
+	const struct upstream_timeouts *timeouts; /* the upstream's, under what API and route say; NULL
+						   * without either; each share of a split has its own */
+	struct policy_chain chain;                /* in the order in which they run */
+	struct metric_series *series;             /* NULL: nothing is counted */
 	bool keeps_encoded_slashes;
 	struct route_names names;
 	struct metric_series **decisions; /* by the policy's place in the chain; NULL too */
