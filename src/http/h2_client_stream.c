@@ -92,7 +92,8 @@ void h2_client_close(struct client **client)
 		reset(stream);
 	}
 	unlink_stream(stream);
-	h2->count--;
+	if (--h2->count == 0)
+		timer_set(h2->loop, &h2->watchdog, DEADLINE_NEVER);
 	h2_content_fini(&stream->content, h2->options.blocks);
 	free(stream);
 	*client = NULL;

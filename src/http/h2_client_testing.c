@@ -161,6 +161,11 @@ void h2_client_set_next_id(struct h2_client *h2, int32_t id)
 	ASSERT(nghttp2_session_set_next_stream_id(h2->session, id) == 0);
 }
 
+bool h2_client_is_watched(const struct h2_client *h2)
+{
+	return h2->watchdog.due != DEADLINE_NEVER;
+}
+
 /* ---- what it says ---- */
 
 void h2_say_bytes(struct h2_scene *scene, str bytes)

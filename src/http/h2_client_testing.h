@@ -61,5 +61,8 @@ str h2_heard(struct h2_scene *scene);
 void h2_client_set_next_id(struct h2_client *h2, int32_t id);
 /* As if so many streams had been. */
 
+bool h2_client_is_watched(const struct h2_client *h2);
+/* Its silence counts. */
+
 uint64_t h2_data_heard(const struct h2_scene *scene);
 /* Bytes of DATA, in all. */

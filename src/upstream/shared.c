@@ -364,8 +364,10 @@ void shared_close(struct idle_list *list)
 	while (list->shared) {
 		struct shared *shared = list->shared;
 
-		while (shared->oldest)
-			session_close(shared->oldest);
+		for (struct shared_session *session = shared->oldest, *next; session; session = next) {
+			next = session->next;
+			session_close(session);
+		}
 		list->shared = shared->next;
 		shared_free(shared);
 	}

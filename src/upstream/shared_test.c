@@ -130,6 +130,15 @@ static unsigned connections(const struct service *service)
 	return open;
 }
 
+static unsigned requests(const struct service *service)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < service->count; i++)
+		count += service->peers[i].requests;
+	return count;
+}
+
 static void service_open(struct service *service)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -176,14 +185,6 @@ struct taker {
 	result_value got, answer;
 	int status;
 };
-
-static void turn(struct scene *scene)
-{
-	for (unsigned i = 0; i < 12; i++) {
-		world_turn(&scene->world);
-		service_serve(&scene->service);
-	}
-}
 
 /* Until the claim holds; a test that waits in vain is ended by whoever runs it. */
 #define turn_until(scene, claim)                                                        \
@@ -265,16 +266,18 @@ static void take_begin(struct scene *scene, struct taker *taker)
 
 static void take(struct scene *scene, struct taker *taker)
 {
+	unsigned before = requests(&scene->service);
+
 	*taker = (struct taker) { .is_repeatable = true };
 	take_begin(scene, taker);
-	turn(scene);
+	turn_until(scene, scene->service.holds ? requests(&scene->service) > before : !taker->fiber);
 }
 
 static void end(struct taker *taker)
 {
 	if (taker->fiber)
 		fiber_cancel(taker->fiber);
-	turn(taker->scene);
+	turn_until(taker->scene, !taker->fiber);
 	pool_drop(&taker->taken);
 	arena_fini(&taker->arena);
 }
@@ -346,7 +349,6 @@ static void the_oldest_with_room_is_used(void **state)
 	take(&scene, &second);
 	assert_int_equal(scene.service.count, 2);
 	end(&first);
-	turn(&scene);
 	take(&scene, &third);
 	assert_int_equal(scene.service.count, 2);
 	assert_int_equal(scene.service.peers[0].requests, 2);
@@ -410,8 +412,7 @@ static void who_is_cancelled_leaves_the_others(void **state)
 	take_begin(&scene, &first);
 	take_begin(&scene, &second);
 	take_begin(&scene, &third);
-	turn(&scene);
-	assert_int_equal(scene.service.count, 1);
+	turn_until(&scene, scene.service.count == 1);
 	scene.service.is_silent = false;
 	fiber_cancel(first.fiber);
 	turn_until(&scene, second.taken && third.taken);
@@ -441,15 +442,13 @@ static void who_says_goaway_gets_no_more(void **state)
 	scene_open(&scene);
 	take(&scene, &old);
 	goaway(&scene.service.peers[0]);
-	turn(&scene);
-	assert_int_equal(shared_sessions(scene.pool, scene.endpoint), 0);
+	turn_until(&scene, shared_sessions(scene.pool, scene.endpoint) == 0);
 	take(&scene, &young);
 	assert_int_equal(scene.service.count, 2);
 	assert_int_equal(scene.service.peers[0].requests, 1);
 	assert_int_equal(connections(&scene.service), 2); /* it still owes an answer */
 	end(&old);
-	turn(&scene);
-	assert_int_equal(connections(&scene.service), 1);
+	turn_until(&scene, connections(&scene.service) == 1);
 	end(&young);
 	scene_close(&scene);
 }
@@ -469,7 +468,7 @@ static void what_was_refused_is_told(void **state)
 	scene.service.holds = true;
 	take(&scene, &late);
 	nghttp2_submit_goaway(scene.service.peers[0].session, 0, 1, NGHTTP2_NO_ERROR, NULL, 0);
-	turn(&scene);
+	turn_until(&scene, !late.fiber);
 	assert_int_equal(late.answer.kind, ERROR_REFUSED);
 	assert_true(late.taken->client->is_over);
 	end(&late);
@@ -487,7 +486,7 @@ static void a_broken_session_leaves_what_has_come(void **state)
 	scene.service.holds = true;
 	take(&scene, &held);
 	peer_close(&scene.service.peers[0]);
-	turn(&scene);
+	turn_until(&scene, !held.fiber);
 	assert_true(held.answer.kind == ERROR_CLOSED || held.answer.kind == ERROR_RESET);
 	assert_true(client_answer_is_whole(done.taken->client));
 	scene.service.holds = false;
@@ -510,11 +509,10 @@ static void what_must_not_be_sent_twice_meets_no_dead_session(void **state)
 	scene_open(&scene);
 	take(&scene, &taker);
 	give(&taker);
-	turn(&scene);
 	peer_close(&scene.service.peers[0]);
 	taker = (struct taker) { .is_repeatable = false };
 	take_begin(&scene, &taker);
-	turn(&scene);
+	turn_until(&scene, !taker.fiber);
 	assert_int_equal(taker.status, 200);
 	assert_int_equal(scene.service.count, 2);
 	give(&taker);
@@ -540,7 +538,6 @@ static void nobody_is_kept_idle_for_too_long(void **state)
 		take(&scene, &taker);
 		give(&taker);
 		turn_until(&scene, rows[i].is_kept || connections(&scene.service) == 0);
-		turn(&scene);
 		assert_int_equal(connections(&scene.service), rows[i].is_kept);
 		assert_int_equal(scene.service.peers[0].has_goaway, !rows[i].is_kept);
 		scene_close(&scene);
