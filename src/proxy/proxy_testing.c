@@ -409,7 +409,8 @@ void house_step(struct house *house)
 	upstream_step(house);
 	if (house->client.fd < 0)
 		return;
-	peer_say(&house->client, str_of(house->asks), house->asks_repeats, house->asks_slowly);
+	peer_say(&house->client, house->asks_bytes.len ? house->asks_bytes : str_of(house->asks),
+		 house->asks_repeats, house->asks_slowly);
 	peer_hear(&house->client, house->reads_at_most);
 }
 

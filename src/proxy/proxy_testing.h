@@ -79,6 +79,7 @@ struct house {
 
 	struct peer client;
 	const char *asks;
+	str asks_bytes;             /* instead, where there are NULs among them */
 	size_t asks_repeats, asked; /* of the last byte, after all of it */
 	bool asks_slowly;           /* a byte at a time */
 	size_t reads_at_most;       /* bytes a step; 0: everything */
