@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import re
@@ -379,6 +380,24 @@ def test_a_client_that_never_opens_its_window(open_client: Callable[..., H2Clien
     assert stream.reset == Codes.INTERNAL_ERROR and len(stream.body) == 10
     [entry] = gateway_of(client).wait_for_log(1)
     assert entry["reason"] == "client_timeout"
+
+
+def test_a_client_that_takes_nothing(open_client: Callable[..., H2Client]) -> None:
+    size = 50_000_000
+    client = open_client(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size), window=1 << 30,
+                         limits={"body_timeout": "300ms"})
+    client.h2.increment_flow_control_window(1 << 30)
+    client.flush()
+    for _ in range(3):
+        client.request()
+    assert {entry["reason"] for entry in gateway_of(client).wait_for_log(3)} <= {"client_timeout", "client_aborted"}
+    service_of(client).wait_until_all_closed()
+    # The connection is closed behind what the system had taken of it already.
+    received = 0
+    with contextlib.suppress(OSError):
+        while piece := client.socket.recv(1 << 20):
+            received += len(piece)
+    assert received < 3 * size
 
 
 def test_an_upload_that_stops(open_client: Callable[..., H2Client]) -> None:
