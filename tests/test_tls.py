@@ -23,6 +23,7 @@ import pytest
 import trustme
 
 from gatehouse import Gateway, run_command
+from h2_peers import H2Client
 from pki import Authority, Pair, now
 from wire import DEADLINE, Answer, Reader, wait_until
 
@@ -253,6 +254,24 @@ def test_a_host_of_another_policy_is_misdirected(gateway: StartGateway, authorit
         answer = client.get(f"https://127.0.0.1:{running.port()}/", headers={"Host": "partners.test"},
                             extensions={"sni_hostname": "api.test"})
     assert (answer.status_code, answer.http_version) == (421, "HTTP/2")
+
+
+def test_a_policy_that_was_reloaded_is_for_open_connections_too(gateway: StartGateway, authority: Authority,
+                                                               tmp_path: Path) -> None:
+    """They end, so that whoever goes on has to show what is wanted now."""
+    entry = authority.issue("api.test").write(tmp_path, "api")
+    running = gateway(configuration({"certificates": [entry]}))
+    http2 = authority.client()
+    http2.set_alpn_protocols(["h2"])
+    with connection(running, authority.client()) as http1, connection(running, http2) as secure:
+        client = H2Client(secure)
+        assert ask(http1).status == client.answer(client.begin(host="api.test", end=True)).status == 200
+        partners = {"client_certificate": "required", "client_ca": str(authority.write(tmp_path, "partners"))}
+        assert "in force" in running.reload(configuration({"certificates": [{**entry, **partners}]}))
+        assert ask(http1).status == client.answer(client.begin(host="api.test", end=True)).status == 200
+        assert http1.recv(1) == b""
+        client.wait_for_end()
+        assert client.goaways
 
 
 def test_sessions_are_resumed_under_their_name_alone(gateway: StartGateway, authority: Authority,

@@ -426,6 +426,12 @@ result h2_connection_begin(struct connection *connection, struct intake *in)
 	return OK;
 }
 
+void h2_connection_retire(struct connection *connection)
+{
+	shut(connection->h2);
+	look_later(connection->h2);
+}
+
 void h2_connection_shut(struct connection *connection)
 {
 	shut(connection->h2);

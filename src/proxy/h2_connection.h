@@ -23,6 +23,9 @@ result h2_connection_begin(struct connection *connection, struct intake *in);
 void h2_connection_shut(struct connection *connection);
 /* The door is closing: no more requests; closes when those under way are answered. */
 
+void h2_connection_retire(struct connection *connection);
+/* No more requests; those under way are answered, and WebSockets go on. */
+
 void h2_connection_cut(struct connection *connection);
 /* Cancels what is under way, and closes when it has unwound. */
 

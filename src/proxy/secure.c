@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "proxy/exchange.h"
+#include "proxy/h2_connection.h"
 #include "proxy/introduction.h"
 #include "proxy/listener_tls.h"
 #include "tls/peer.h"
@@ -181,9 +182,12 @@ bool secure_is_misdirected(struct exchange *x)
 	if (wanted == secure->policy)
 		return false;
 	made_for = tls_server_context_policy(context, tls_stream_server_name(&secure->tls));
-	if (wanted == made_for)
-		x->keep_alive = false;
-	return wanted != made_for;
+	if (wanted != made_for)
+		return true;
+	x->keep_alive = false;
+	if (connection->h2)
+		h2_connection_retire(connection);
+	return false;
 }
 
 void secure_end(struct connection *connection)
