@@ -372,6 +372,25 @@ static void who_reads_slowly_holds_up_nobody(void **state)
 	h2_scene_close(&scene);
 }
 
+/* Half of the connection's window, and more: also for a stream that nobody reads, it is opened again. */
+static void the_connections_window_comes_back(void **state)
+{
+	struct h2_scene scene = { 0 };
+	struct asked *slow, *fast;
+
+	(void)state;
+	h2_scene_open(&scene);
+	slow = ASK(&scene, .reads_max = 1);
+	fast = ASK(&scene, .head = NULL);
+	h2_say(&scene, "H1 :status=200;H3 :status=200;D1 *16384");
+	for (unsigned sent = 0; sent <= H2_CLIENT_CONNECTION_WINDOW / 2; sent += 16384)
+		h2_say(&scene, "D3 *16384");
+	assert_true(str_contains(h2_heard(&scene), STR("WINDOW_UPDATE 0 ")));
+	forget(&slow);
+	forget(&fast);
+	h2_scene_close(&scene);
+}
+
 static void no_memory_ends_one_stream(void **state)
 {
 	struct h2_scene scene = { 0 };
@@ -545,6 +564,7 @@ int main(void)
 		cmocka_unit_test(a_body_goes_as_the_windows_allow),
 		cmocka_unit_test(a_window_of_nothing_is_waited_for_in_time),
 		cmocka_unit_test(who_reads_slowly_holds_up_nobody),
+		cmocka_unit_test(the_connections_window_comes_back),
 		cmocka_unit_test(no_memory_ends_one_stream),
 		cmocka_unit_test(a_flood_ends_the_session),
 		cmocka_unit_test(answers_that_nobody_reads_are_bounded),
