@@ -210,12 +210,15 @@ static struct pool_connection *find_idle(const struct idle_list *idle,
 }
 
 /* What the loop has already seen costs nothing to look at. What has arrived since, only the kernel knows:
- * asked where a wrong guess could not be mended by sending again. */
+ * asked where a wrong guess could not be mended by sending again; and again behind a ticket, for the end may
+ * follow it. */
 static bool is_alive(struct pool_connection *connection, bool is_repeatable)
 {
-	if (!is_repeatable && socket_peek_stale(&connection->socket) && !connection->peer.identity)
-		return false;
-	return is_quiet(connection);
+	do {
+		if (!is_quiet(connection))
+			return false;
+	} while (!is_repeatable && socket_peek_stale(&connection->socket));
+	return true;
 }
 
 static struct pool_connection *take_idle(struct pool *pool, const struct endpoint *endpoint,
