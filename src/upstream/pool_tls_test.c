@@ -11,6 +11,7 @@
 #include "tls/tls_testing.h"
 #include "upstream/pool.h"
 
+static const struct upstream_config over_h1 = { .protocol = UPSTREAM_H1 };
 static const struct upstream_connections keep = { .idle = 8, .idle_timeout = MINUTE };
 
 /* What the service does with a connection once it is accepted. */
@@ -77,7 +78,7 @@ static void scene_open(struct scene *scene)
 	char text[32];
 	uint16_t port;
 
-	*scene = (struct scene) { .is_repeatable = true };
+	*scene = (struct scene) { .is_repeatable = true, .upstream = { .config = &over_h1 } };
 	tls_world_open(&scene->tls);
 	assert_false(failed(dns_new_with(world_of(scene)->fibers, &nobody, &scene->dns)));
 	scene->pool = pool_new(world_of(scene)->fibers, scene->dns, &scene->tls.scratch);
