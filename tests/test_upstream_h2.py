@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -498,6 +500,36 @@ def test_tls_without_http2(stack: contextlib.ExitStack, gateway: StartGateway, t
     running = gateway(config(address, protocol="h2", tls={"ca": ca}))
     assert ask(running).status == 502
     assert running.wait_for_log(1)[0]["reason"] == "upstream_malformed"
+
+
+def test_tls_websocket(stack: contextlib.ExitStack, gateway: StartGateway, tmp_path: Path) -> None:
+    """Where ALPN decides, a WebSocket gets HTTP/1, which the service must be asked for."""
+    context, ca = contexts(tmp_path, "h2", "http/1.1")
+    listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+    agreed: list[str | None] = []
+
+    def serve() -> None:
+        sock, _ = listener.accept()
+        with context.wrap_socket(sock, server_side=True) as secure:
+            agreed.append(secure.selected_alpn_protocol())
+            head = secure.recv(1 << 16)
+            key = next(line.split(b":")[1].strip() for line in head.split(b"\r\n")
+                       if line.lower().startswith(b"sec-websocket-key:"))
+            accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+            secure.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                           b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n\x81\x02hi")
+            secure.recv(1 << 16)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    running = gateway(config(f"127.0.0.1:{listener.getsockname()[1]}", protocol="auto", tls={"ca": ca}))
+    with running.connect() as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: gw.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + base64.b64encode(b"0" * 16) + b"\r\n\r\n")
+        assert client.reader.head_of_answer().status == 101
+        assert client.read_bytes(4) == b"\x81\x02hi"
+    thread.join(DEADLINE)
+    assert agreed == ["http/1.1"]
 
 
 # What asks besides the traffic.

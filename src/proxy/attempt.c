@@ -86,7 +86,9 @@ static enum reason connect_endpoint(struct forward *f)
 	x->view.endpoint = f->endpoint->text;
 	if (f->tried.count < UPSTREAM_TRIED_MAX)
 		f->tried.at[f->tried.count++] = f->endpoint;
-	if (f->was_silent) /* where one kept connection was dead, so may be the others */
+	if (x->is_websocket && f->upstream->config->protocol == UPSTREAM_AUTO)
+		taken = pool_connect_h1(x->worker->pool, f->upstream, f->endpoint, until, &f->connection);
+	else if (f->was_silent) /* where one kept connection was dead, so may be the others */
 		taken = pool_connect(x->worker->pool, f->upstream, f->endpoint, until, &f->connection);
 	else
 		taken = pool_take(x->worker->pool, f->upstream, f->endpoint, is_repeatable, until,

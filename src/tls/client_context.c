@@ -213,6 +213,13 @@ static void resume(SSL *ssl, struct client_sessions *sessions, str peer)
 	SSL_SESSION_free(session);
 }
 
+static bool offer_h1(SSL *ssl)
+{
+	static const unsigned char h1[] = "\x08http/1.1";
+
+	return SSL_set_alpn_protos(ssl, h1, sizeof h1 - 1) == 0; /* it says 0 when it has done it */
+}
+
 result tls_clients_open(struct tls_clients *clients, struct tls_client_peer *peer, struct stream *below,
 			struct tls_scratch *scratch, struct tls_stream *ret_tls)
 {
@@ -226,6 +233,10 @@ result tls_clients_open(struct tls_clients *clients, struct tls_client_peer *pee
 		tls_stream_fini(ret_tls);
 		ERR_clear_error();
 		return error_make(ERROR_INVALID, "there is no name that a certificate could be verified for");
+	}
+	if (peer->wants_h1 && !offer_h1(ret_tls->ssl)) {
+		tls_stream_fini(ret_tls);
+		return error_make(ERROR_SYSTEM, "no memory for TLS");
 	}
 	SSL_set_app_data(ret_tls->ssl, peer);
 	resume(ret_tls->ssl, &context->sessions, peer->name);

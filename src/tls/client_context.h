@@ -23,8 +23,9 @@ void tls_clients_free(struct tls_clients **clients);
 /* The other end of a connection. Is there as long as the TLS stream is. */
 struct tls_client_peer {
 	struct tls_client_identity *identity; /* as whom it is spoken to */
-	str host; /* a name or an IP address; what must be shown where the identity has no server_name */
-	str name; /* by which its sessions are found */
+	str host;      /* a name or an IP address; what must be shown where the identity has no server_name */
+	str name;      /* by which its sessions are found */
+	bool wants_h1; /* HTTP/1.1 alone is offered by ALPN, whatever the identity would offer */
 	bool has_refused; /* out: it sent a fatal alert */
 };
 

@@ -298,19 +298,20 @@ static result connect_new(struct pool *pool, struct endpoint *endpoint, deadline
 
 /* Within the same time. Until it is over nothing is sent and nothing that came is believed. */
 static result secure(struct pool *pool, struct tls_client_identity *identity,
-		     struct pool_connection *connection, deadline until)
+		     struct pool_connection *connection, bool wants_h1, deadline until)
 {
 	struct tls_client_peer *peer = &connection->peer;
 
 	*peer = (struct tls_client_peer) { .identity = tls_client_identity_ref(identity),
 					   .host = connection->endpoint->host,
-					   .name = connection->endpoint->text };
+					   .name = connection->endpoint->text,
+					   .wants_h1 = wants_h1 };
 	TRY(tls_clients_open(pool->tls_clients, peer, connection->stream, pool->tls, &connection->tls));
 	connection->stream = &connection->tls.stream;
 	return tls_clients_handshake(&connection->tls, until);
 }
 
-result pool_open(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
+result pool_open(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint, bool wants_h1,
 		 deadline until, struct pool_connection **ret_connection)
 {
 	struct pool_connection *connection = calloc(1, sizeof *connection);
@@ -324,7 +325,7 @@ result pool_open(struct pool *pool, const struct upstream *upstream, struct endp
 		return connected;
 	}
 	if (upstream->tls && !pool->connector.connect)
-		connected = secure(pool, upstream->tls, connection, until);
+		connected = secure(pool, upstream->tls, connection, wants_h1, until);
 	if (failed(connected)) {
 		pool_close(connection);
 		return connected;
@@ -344,7 +345,15 @@ result pool_connect(struct pool *pool, const struct upstream *upstream, struct e
 {
 	if (shared_may_be(pool, upstream))
 		return shared_take(pool, upstream, endpoint, false, until, ret_connection);
-	TRY(pool_open(pool, upstream, endpoint, until, ret_connection));
+	TRY(pool_open(pool, upstream, endpoint, false, until, ret_connection));
+	pool_use_h1(*ret_connection);
+	return OK;
+}
+
+result pool_connect_h1(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
+		       deadline until, struct pool_connection **ret_connection)
+{
+	TRY(pool_open(pool, upstream, endpoint, true, until, ret_connection));
 	pool_use_h1(*ret_connection);
 	return OK;
 }

@@ -71,6 +71,10 @@ result pool_connect(struct pool *pool, const struct upstream *upstream, struct e
 		    deadline until, struct pool_connection **ret_connection);
 /* Yields. A new connection, whatever is kept: for a request that met a dead one already. Errors as above. */
 
+result pool_connect_h1(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
+		       deadline until, struct pool_connection **ret_connection);
+/* The same, and HTTP/1 is spoken on it though ALPN might agree on more: for what only that can do. */
+
 void pool_give(struct pool_connection **connection, const struct upstream_connections *options,
 	       duration idle_timeout);
 /* After a complete exchange: keeps it, or closes it when enough are kept. idle_timeout: the shorter of the

@@ -30,9 +30,9 @@ struct pool {
 struct idle_list *pool_list(struct pool *pool, const struct endpoint *endpoint);
 /* Valid until it is asked for another. */
 
-result pool_open(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
+result pool_open(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint, bool wants_h1,
 		 deadline until, struct pool_connection **ret_connection);
-/* Yields. A connection, through its handshake, that nobody speaks on yet. */
+/* Yields. A connection, through its handshake, that nobody speaks on yet. wants_h1: that must be HTTP/1. */
 
 void pool_use_h1(struct pool_connection *connection);
 

@@ -201,7 +201,7 @@ static result connect_one(struct shared *shared, const struct upstream *upstream
 	str agreed = { 0 };
 
 	*ret_connection = NULL;
-	TRY(pool_open(shared->pool, upstream, shared->endpoint, until, &connection));
+	TRY(pool_open(shared->pool, upstream, shared->endpoint, false, until, &connection));
 	if (shared->identity)
 		agreed = tls_stream_alpn(&connection->tls);
 	shared->is_h1 = upstream->config->protocol == UPSTREAM_AUTO && !str_eq(agreed, STR("h2"));
