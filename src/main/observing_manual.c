@@ -26,7 +26,8 @@ static const char *const meanings[LOG_FIELDS] = {
 	[LOG_FIELD_CLIENT_PORT] = "The client's port.",
 	[LOG_FIELD_LISTENER] = "The listener's name.",
 	[LOG_FIELD_PROTOCOL] = "The version of HTTP.",
-	[LOG_FIELD_TLS_VERSION] = "Nothing yet: there is no TLS.",
+	[LOG_FIELD_TLS_VERSION] =
+		"The version of TLS that the client speaks, such as `TLSv1.3`; empty without TLS.",
 	[LOG_FIELD_METHOD] = "The method.",
 	[LOG_FIELD_HOST] = "The host that was asked for.",
 	[LOG_FIELD_PATH] =
