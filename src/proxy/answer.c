@@ -209,7 +209,9 @@ void answer_send(struct exchange *x, enum reason reason)
 	x->has_answer = true;
 	x->status = response.status;
 	sink = server_respond(x->server, &x->arena, &x->request.head, &response);
-	if (failed(send_text(x, sink, sink->is_bodiless ? (str) { 0 } : body)))
+	if (sink->is_bodiless)
+		body = (str) { 0 };
+	if (failed(send_text(x, sink, body)))
 		x->is_client_gone = true;
 	x->sent = sink->sent;
 }
