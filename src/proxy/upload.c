@@ -18,7 +18,17 @@ static void upload_run(struct upload *upload)
 	upload->ended = exchange_now(upload->exchange);
 }
 
-/* The exchange waits for an answer that cannot come when the request is broken off. */
+/* The exchange waits for an answer that cannot come when the request is broken off. But a call whose time is
+ * up ends in words of its own, and the exchange, which has the same deadline, says them. */
+static bool is_answer_void(const struct upload *upload)
+{
+	bool is_late = upload->error.kind == ERROR_TIMEOUT && upload->ended >= upload->relay.until;
+
+	if (upload->exchange->call.kind != GRPC_NONE && is_late)
+		return false;
+	return upload->end == RELAY_SOURCE_FAILED || upload->error.kind == ERROR_CANCELLED;
+}
+
 static void upload_fiber(struct fiber *self, void *argument)
 {
 	struct upload *upload = argument;
@@ -28,7 +38,7 @@ static void upload_fiber(struct fiber *self, void *argument)
 		upload_run(upload);
 	upload->fiber = NULL;
 	upload->is_under_way = false;
-	if (!upload->waiter && (upload->end == RELAY_SOURCE_FAILED || upload->error.kind == ERROR_CANCELLED))
+	if (!upload->waiter && is_answer_void(upload))
 		fiber_cancel(upload->exchange->session->fiber);
 	if (upload->waiter)
 		fiber_wake(upload->waiter);

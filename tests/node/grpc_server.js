@@ -95,8 +95,10 @@ function talk(call) {
   const trailers = begin(call, 'talk');
   let number = 0;
   let failed = false;
+  let holds = false;
   call.on('data', (ask) => {
     number++;
+    holds ||= ask.hold;
     if (ask.fail) {
       failed = true;
       call.emit('error', failure(ask, trailers));
@@ -104,7 +106,7 @@ function talk(call) {
       call.write(reply(ask, number));
     }
   });
-  call.on('end', () => failed || call.end(trailers));
+  call.on('end', () => failed || holds || call.end(trailers));
 }
 
 function credentials() {
