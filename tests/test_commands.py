@@ -152,6 +152,12 @@ def test_explain(config: Path, arguments: list[str], code: int, words: list[str]
         assert word in done.stdout, done.stdout
 
 
+def test_explain_says_how_the_service_is_asked(config: Path) -> None:
+    config.write_text(CONFIG.replace('endpoints: ["127.0.0.1:9"]', 'endpoints: ["127.0.0.1:9"], tls: {}'), encoding="utf-8")
+    done = run_command("explain", "-c", config, "GET", "http://api.example.com/orders/7?x=1")
+    assert done.returncode == 0 and "https://127.0.0.1:9/7?x=1" in done.stdout, done.stdout + done.stderr
+
+
 def test_explain_says_what_the_gateway_does(config: Path, tmp_path: Path) -> None:
     """The same requests, explained and asked: matched is not 404 or 405."""
     folder = tmp_path / "run"

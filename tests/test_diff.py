@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import trustme
 
 from gatehouse import run_command
 
@@ -140,6 +141,7 @@ CHANGES = {
                         ["other   upstreams.next.endpoints: added 10.0.0.7:80, removed 10.0.0.6:80"], 0),
     "another timeout": (['"10.0.0.6:80"]', '"10.0.0.6:80"], timeouts: { response: 1s }'],
                         ["other   upstreams.next.timeouts.response: 15s -> 1s"], 0),
+    "TLS to an upstream": (['"10.0.0.6:80"]', '"10.0.0.6:80"], tls: {}'], ["tight   upstreams.next.tls is new"], 0),
     "a timeout of its own": (["upstream: next }", "upstream: next, timeouts: { response: 1s } }"],
                              ["other   orders/parts: timeouts.response: 15s -> 1s"], 0),
     "encoded slashes": (["    upstream: orders", "    encoded_slashes: keep\n    upstream: orders"],
@@ -180,6 +182,31 @@ def test_a_change_is_told_by_what_it_does(tmp_path: Path, name: str) -> None:
         assert done.stdout.splitlines() == lines
         assert not done.stderr
     assert "hunter2" not in done.stdout
+
+
+# What changes in `tls` of an upstream: before, after, the lines, the exit code.
+TLS_CHANGES = {
+    "it is gone": ("tls: {}", "", ["open    upstreams.next.tls is gone: nothing is encrypted"], 4),
+    "anybody is believed": ("tls: {}", "tls: { verify: false }", ["open    upstreams.next.tls.verify: true -> false"], 4),
+    "anybody is believed from the start": ("", "tls: { verify: false }",
+                                           ["open    upstreams.next.tls.verify: true -> false",
+                                            "tight   upstreams.next.tls is new"], 4),
+    "nobody is believed any more": ("tls: { verify: false }", "tls: {}",
+                                    ["tight   upstreams.next.tls.verify: false -> true"], 0),
+    "another authority": ("tls: {}", "tls: { ca: ca.pem }", ["open    upstreams.next.tls.ca: \"\" -> \"ca.pem\""], 4),
+    "another name": ("tls: {}", "tls: { server_name: b.test }",
+                     ["other   upstreams.next.tls.server_name: \"\" -> \"b.test\""], 0),
+    "the same": ("tls: {}", "tls: { verify: true }", [], 0),
+}
+
+
+@pytest.mark.parametrize("name", TLS_CHANGES)
+def test_whom_an_upstream_may_be_is_told(tmp_path: Path, name: str) -> None:
+    before, after, lines, code = TLS_CHANGES[name]
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    texts = [changed('"10.0.0.6:80"]', f'"10.0.0.6:80"]{tls and ", "}{tls}') for tls in (before, after)]
+    done = diff(tmp_path, *texts)
+    assert (done.stdout.splitlines(), done.returncode) == (lines, code), done.stderr
 
 
 @pytest.mark.parametrize("changes", [
