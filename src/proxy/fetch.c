@@ -8,6 +8,7 @@
 #include "codec/h1_print.h"
 #include "http/h1_head.h"
 #include "proxy/destination.h"
+#include "proxy/distrust.h"
 #include "proxy/exchange.h"
 #include "proxy/fetch_memory.h"
 
@@ -129,6 +130,17 @@ static result ask_until_answered(struct fetch_call *call, struct http_response *
 	return asked;
 }
 
+/* Why there is no connection; or, where there is one, that the service has not liked ours. */
+static void tell_distrust(struct fetch_call *call, result_value asked)
+{
+	bool is_refused = call->connection && call->connection->peer.has_refused;
+
+	if (!call->endpoint || (call->connection && !is_refused))
+		return;
+	distrust_tell(call->worker, call->upstream, call->endpoint,
+		      is_refused ? error_make(ERROR_DENIED, asked.why) : asked);
+}
+
 /* ---- the body ---- */
 
 static bool read_body(struct fetch_call *call)
@@ -159,6 +171,8 @@ result fetch_run(struct fetch_call *call, struct http_response *ret_response, bo
 {
 	result_value asked = ask_until_answered(call, ret_response);
 
+	if (failed(asked))
+		tell_distrust(call, asked);
 	*ret_is_whole = !failed(asked) && read_body(call);
 	give_back(call,
 		  *ret_is_whole && ret_response->keep_alive && ret_response->framing != HTTP_UNTIL_CLOSE);
