@@ -137,12 +137,13 @@ static void test_upstreams(void **state)
 /* Handshakes from the first one on; expiry as it was told last. */
 static void test_tls(void **state)
 {
+	static const char expiry[] = "gatehouse_certificate_expiry_timestamp_seconds"
+				     "{listener=\"public\",certificate=\"/a.pem\"} 1800000000";
 	static const char *const lines[] = {
 		"gatehouse_tls_handshakes_total{listener=\"public\",outcome=\"full\"} 3",
 		"gatehouse_tls_handshakes_total{listener=\"public\",outcome=\"resumed\"} 1",
 		"gatehouse_tls_handshakes_total{listener=\"public\",outcome=\"failed\"} 2",
-		"gatehouse_certificate_expiry_timestamp_seconds{listener=\"public\",certificate=\"/a.pem\"} "
-		"1800000000",
+		expiry,
 		NULL,
 	};
 	struct metrics *metrics = metrics_new(2);

@@ -102,6 +102,8 @@ SSL_SESSION *client_sessions_take(struct client_sessions *sessions, str peer)
 
 void client_sessions_clear(struct client_sessions *sessions)
 {
-	while (sessions->newest)
-		drop(sessions, sessions->newest);
+	for (struct client_session *entry = sessions->newest, *older; entry; entry = older) {
+		older = entry->older;
+		drop(sessions, entry);
+	}
 }
