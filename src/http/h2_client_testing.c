@@ -35,7 +35,7 @@ static void note(struct h2_peer *peer, const char *format, ...)
 	int len;
 
 	va_start(arguments, format);
-	/* The analyser does not see what va_start() did. NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
+	/* What va_start() did. NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
 	len = vsnprintf(peer->heard + peer->heard_len, room, format, arguments);
 	va_end(arguments);
 	ASSERT(len >= 0 && (size_t)len < room);
