@@ -134,9 +134,10 @@ static bool set_rules(SSL_CTX *context, const struct tls_client_identity *identi
 							   (unsigned)protocols->len) == 0);
 }
 
-static result context_new(struct tls_client_identity *identity, struct client_context **ret_context)
+static result context_new(struct tls_client_identity *identity, OSSL_LIB_CTX *library,
+			  struct client_context **ret_context)
 {
-	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	SSL_CTX *context = SSL_CTX_new_ex(library, NULL, TLS_client_method());
 
 	ASSERT(context);
 	set_trust(context, identity);
@@ -170,14 +171,14 @@ static void make_room(struct tls_clients *clients, size_t number)
 
 /* Identities come when a configuration does, which is when others go. */
 static result context_of(struct tls_clients *clients, struct tls_client_identity *identity,
-			 struct client_context **ret_context)
+			 OSSL_LIB_CTX *library, struct client_context **ret_context)
 {
 	size_t number = identity->registered.number;
 
 	if (number >= clients->count || !clients->contexts[number]) {
 		tls_clients_sweep(clients);
 		make_room(clients, number);
-		TRY(context_new(identity, &clients->contexts[number]));
+		TRY(context_new(identity, library, &clients->contexts[number]));
 	}
 	*ret_context = clients->contexts[number];
 	ASSERT((*ret_context)->identity == identity);
@@ -226,7 +227,7 @@ result tls_clients_open(struct tls_clients *clients, struct tls_client_peer *pee
 	const struct tls_client_identity *identity = peer->identity;
 	struct client_context *context;
 
-	TRY(context_of(clients, peer->identity, &context));
+	TRY(context_of(clients, peer->identity, scratch->library, &context));
 	TRY(tls_stream_init(ret_tls, below, scratch, context->context, TLS_CLIENT));
 	if (!set_name(ret_tls->ssl, identity->is_verified,
 		      identity->server_name.len ? identity->server_name : peer->host)) {

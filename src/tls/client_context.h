@@ -33,7 +33,8 @@ result tls_clients_open(struct tls_clients *clients, struct tls_client_peer *pee
 			struct tls_scratch *scratch, struct tls_stream *ret_tls);
 /* tls_stream_init() for a connection that verifies the peer's certificate by its alternative names (RFC
  * 9525), asks for its name and takes up a session that the peer gave. ERROR_INVALID: there is no name to
- * verify; ERROR_SYSTEM. Nothing is to be finished then. */
+ * verify; ERROR_SYSTEM. Nothing is to be finished then. One scratch for all of a worker: a context is made
+ * with its library. */
 
 result tls_clients_handshake(struct tls_stream *tls, deadline until);
 /* Yields. tls_stream_handshake(), but who the peer is matters: ERROR_UNTRUSTED when that could not be

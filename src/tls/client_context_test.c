@@ -5,6 +5,7 @@
  */
 #include "base/testing.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -656,6 +657,71 @@ static void many_identities_have_a_context_each(void **state)
 	scene_close(&scene);
 }
 
+/* ---- workers ---- */
+
+enum { WORKERS = 3, VISITS = 12 };
+
+/* A worker's own world, with the authority, the identities and the certificate of all. */
+struct worker {
+	pthread_t thread;
+	struct tls_client_identities *identities;
+	struct tls_pair authority, own;
+	int good;
+};
+
+static void *worker_run(void *argument)
+{
+	struct worker *worker = argument;
+	struct tls_client_options options;
+	struct scene scene;
+
+	scene_open(&scene);
+	tls_client_identities_free(&scene.identities);
+	scene.identities = worker->identities;
+	scene.tls.authority = worker->authority;
+	demand(&scene, TLS1_2_VERSION);
+	options = usual(&scene);
+	options.certificate = worker->own.certificate;
+	options.key = worker->own.key;
+	for (int i = 0; i < VISITS; i++) {
+		/* Every other one by a peer that is not known yet, so that it is verified. */
+		char name[16] = { (char)('a' + i) };
+		result_value asked = ask_as(&scene, &options, "a.test", i % 2 ? "service:1" : name);
+
+		worker->good += !failed(asked) && !failed(scene.read);
+	}
+	scene_disconnect(&scene);
+	tls_clients_free(&scene.clients);
+	tls_server_context_free(&scene.server);
+	ticket_keys_free(&scene.tickets);
+	tls_world_close(&scene.tls);
+	return NULL;
+}
+
+static void workers_share_identities(void **state)
+{
+	struct tls_client_identities *identities = tls_client_identities_new();
+	struct tls_pair authority, own;
+	struct worker workers[WORKERS];
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, NULL, 1 << 20);
+	authority = tls_issue(&arena, NULL, (struct tls_issue) { "CA", .is_authority = true });
+	own = tls_issue(&arena, &authority, (struct tls_issue) { "gw", .is_client = true });
+	for (size_t i = 0; i < WORKERS; i++) {
+		workers[i] = (struct worker) { .identities = identities, .authority = authority, .own = own };
+		assert_int_equal(pthread_create(&workers[i].thread, NULL, worker_run, &workers[i]), 0);
+	}
+	for (size_t i = 0; i < WORKERS; i++) {
+		assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
+		assert_int_equal(workers[i].good, VISITS);
+	}
+	assert_int_equal(tls_client_identities_count(identities), 0);
+	tls_client_identities_free(&identities);
+	arena_fini(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -674,6 +740,7 @@ int main(void)
 		cmocka_unit_test(what_no_upstream_has_is_swept),
 		cmocka_unit_test(a_connection_outlives_the_contexts),
 		cmocka_unit_test(many_identities_have_a_context_each),
+		cmocka_unit_test(workers_share_identities),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
