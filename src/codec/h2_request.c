@@ -93,20 +93,11 @@ static enum h1_error value_read(str value, struct arena *arena, struct http_fiel
 /* RFC 9113 section 8.2.2. HTTP2-Settings belongs to an upgrade that nobody can ask for here. */
 static enum h1_error connection_check(const struct http_field *field)
 {
-	switch (field->id) {
-	case HTTP_CONNECTION:
-	case HTTP_KEEP_ALIVE:
-	case HTTP_PROXY_CONNECTION:
-	case HTTP_TRANSFER_ENCODING:
-	case HTTP_UPGRADE:
-	case HTTP_HTTP2_SETTINGS:
-		return H1_ERROR_FIELD_CONNECTION;
-	case HTTP_TE:
-		return str_eq_nocase(field->value, STR("trailers")) ? H1_ERROR_NONE
-								    : H1_ERROR_FIELD_CONNECTION;
-	default:
-		return H1_ERROR_NONE;
-	}
+	bool is_refused = http_name_flags(field->id) & HTTP_NAME_WIRE;
+
+	if (field->id == HTTP_TE)
+		is_refused = !str_eq_nocase(field->value, STR("trailers"));
+	return is_refused ? H1_ERROR_FIELD_CONNECTION : H1_ERROR_NONE;
 }
 
 /* Crumbs of a cookie are one field of HTTP/1, and count as one. */

@@ -25,6 +25,7 @@ enum {
 	NO_TRAILER = HTTP_NAME_NO_TRAILER,
 	NO_NOMINATE = HTTP_NAME_NO_NOMINATE,
 	FAMILY = HTTP_NAME_FAMILY,
+	WIRE = HTTP_NAME_WIRE,
 };
 
 static const struct name_row name_rows[HTTP_NAMES] = {

@@ -26,6 +26,7 @@ enum http_name_flags {
 	HTTP_NAME_NO_TRAILER = 8,   /* not in a trailer section (RFC 9110 section 6.5.1) */
 	HTTP_NAME_NO_NOMINATE = 16, /* Connection may not nominate it */
 	HTTP_NAME_FAMILY = 32,      /* many names with one beginning: told apart by their text */
+	HTTP_NAME_WIRE = 64,        /* of HTTP/1's connection: not in HTTP/2 (RFC 9113 section 8.2.2) */
 };
 
 struct http_field {

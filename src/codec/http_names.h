@@ -10,16 +10,16 @@
 
 /* Framing and the connection. Trailer is end-to-end (RFC 9110 section 6.6.2), the coding it announces is not.
  */
-X(CONNECTION, "Connection", HOP | NO_TRAILER)
+X(CONNECTION, "Connection", HOP | WIRE | NO_TRAILER)
 X(CONTENT_LENGTH, "Content-Length", NO_TRAILER | NO_NOMINATE)
-X(TRANSFER_ENCODING, "Transfer-Encoding", HOP | NO_TRAILER | NO_NOMINATE)
+X(TRANSFER_ENCODING, "Transfer-Encoding", HOP | WIRE | NO_TRAILER | NO_NOMINATE)
 X(HOST, "Host", SINGLETON | NO_TRAILER | NO_NOMINATE)
-X(KEEP_ALIVE, "Keep-Alive", HOP | NO_TRAILER)
-X(PROXY_CONNECTION, "Proxy-Connection", HOP | NO_TRAILER)
+X(KEEP_ALIVE, "Keep-Alive", HOP | WIRE | NO_TRAILER)
+X(PROXY_CONNECTION, "Proxy-Connection", HOP | WIRE | NO_TRAILER)
 X(TE, "TE", HOP | NO_TRAILER)
 X(TRAILER, "Trailer", NO_TRAILER)
-X(UPGRADE, "Upgrade", HOP | NO_TRAILER)
-X(HTTP2_SETTINGS, "HTTP2-Settings", HOP | NO_TRAILER)
+X(UPGRADE, "Upgrade", HOP | WIRE | NO_TRAILER)
+X(HTTP2_SETTINGS, "HTTP2-Settings", HOP | WIRE | NO_TRAILER)
 X(EXPECT, "Expect", SINGLETON | NO_TRAILER)
 X(MAX_FORWARDS, "Max-Forwards", NO_TRAILER)
 X(VIA, "Via", NO_TRAILER)

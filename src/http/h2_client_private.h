@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * h2_client: what the session, its streams and the callbacks of the library share.
+ * h2_client_private: what the session, its streams and the callbacks of the library share.
  *
  * The library calls back in the middle of its work, where neither a fiber may run nor the session be touched
  * but by marking. So a callback only stores, and rouses: who waits is woken when the library has returned.
@@ -17,7 +17,6 @@ enum {
 	H2_FIELDS_FIRST = 16,
 	H2_INTERIMS_MAX = 32,       /* 1xx heads of one answer */
 	H2_HEAD_NEEDS = 256 * 1024, /* of the arena, before a head is taken in */
-	H2_FRAME_HEAD = 9,
 	/* What a sensible peer may say to a frame of ours without bearing anything. */
 	H2_FRAMES_A_REQUEST = 32,
 	H2_FRAMES_A_DATA = 4,

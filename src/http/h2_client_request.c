@@ -56,20 +56,9 @@ static uint8_t indexing_of(enum http_name id)
 
 static bool is_left_out(enum http_name id, str value)
 {
-	switch (id) {
-	case HTTP_HOST: /* it is :authority */
-	case HTTP_CONNECTION:
-	case HTTP_KEEP_ALIVE:
-	case HTTP_PROXY_CONNECTION:
-	case HTTP_TRANSFER_ENCODING:
-	case HTTP_UPGRADE:
-	case HTTP_HTTP2_SETTINGS:
-		return true;
-	case HTTP_TE:
+	if (id == HTTP_TE)
 		return !str_eq(value, STR("trailers"));
-	default:
-		return false;
-	}
+	return id == HTTP_HOST /* it is :authority */ || http_name_flags(id) & HTTP_NAME_WIRE;
 }
 
 /* The library copies names and puts them into lower case. */

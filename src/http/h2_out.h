@@ -11,6 +11,8 @@
 #include "base/block_pool.h"
 #include "base/str.h"
 
+enum { H2_FRAME_HEAD = 9 }; /* bytes before each frame's content (RFC 9113 section 4.1) */
+
 struct h2_out {
 	struct block_pool *pool;
 	struct block *block; /* NULL: nothing is there */

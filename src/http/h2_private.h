@@ -15,8 +15,6 @@
 #include "codec/h2_request.h"
 #include "http/h2_stream.h"
 
-enum { H2_FRAME_HEAD = 9 }; /* RFC 9113 section 4.1 */
-
 /* What a stream is to be told when the library has returned. */
 enum h2_event {
 	H2_EVENT_REQUEST = 1, /* its head is complete */

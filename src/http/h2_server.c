@@ -186,8 +186,6 @@ void h2_break_off(struct h2_server *h2, uint32_t code, const char *trouble)
 
 void h2_calm_down(struct h2_server *h2, const char *trouble)
 {
-	if (!h2->is_over)
-		h2->is_calmed = true;
 	h2_break_off(h2, NGHTTP2_ENHANCE_YOUR_CALM, trouble);
 }
 
@@ -254,7 +252,7 @@ void h2_server_shut(struct h2_server *h2)
 
 void h2_server_end(struct h2_server *h2, const char *trouble)
 {
-	h2_break_off(h2, trouble ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_NO_ERROR, trouble);
+	h2_break_off(h2, NGHTTP2_PROTOCOL_ERROR, trouble);
 	h2_server_turn(h2);
 }
 

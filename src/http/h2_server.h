@@ -65,7 +65,6 @@ struct h2_server {
 	uint64_t requests, heads;                /* heads: also trailers */
 	int32_t last_id, passed_from, passed_to; /* numbers: of the last request, and those it left out */
 	const char *trouble;                     /* why the connection ends; NULL: in order, or not yet */
-	bool is_calmed;                          /* the trouble is that the client asked too much */
 	bool is_over;      /* nothing more is read; what is put out is sent, and that is all */
 	bool is_abandoned; /* nobody is at the other end */
 	bool is_shutting;  /* no more requests are wanted */
@@ -119,7 +118,7 @@ void h2_server_shut(struct h2_server *h2);
  * go on. */
 
 void h2_server_end(struct h2_server *h2, const char *trouble);
-/* Ends it at once. NULL: in order. What was put out is still to be sent. */
+/* Ends it at once, for this reason. What was put out is still to be sent. */
 
 void h2_server_cancel(struct h2_server *h2);
 /* Cancels the fibers of all streams. */

@@ -50,20 +50,9 @@ static str lower(const struct http_field *field, struct arena *arena)
 /* RFC 9113 section 8.2.2. The length is printed anew where there is a body. */
 static bool is_sent(const struct http_field *field, bool has_body)
 {
-	switch (field->id) {
-	case HTTP_CONNECTION:
-	case HTTP_KEEP_ALIVE:
-	case HTTP_PROXY_CONNECTION:
-	case HTTP_TRANSFER_ENCODING:
-	case HTTP_UPGRADE:
-	case HTTP_HTTP2_SETTINGS:
-	case HTTP_TE:
+	if (field->removed || field->id == HTTP_TE || http_name_flags(field->id) & HTTP_NAME_WIRE)
 		return false;
-	case HTTP_CONTENT_LENGTH:
-		return !field->removed && !has_body;
-	default:
-		return !field->removed;
-	}
+	return field->id != HTTP_CONTENT_LENGTH || !has_body;
 }
 
 /* Values that are another each time would only push others out of the table, and have the library look
