@@ -97,14 +97,6 @@ static void keep_blobs(struct tls_material *material, size_t index, const struct
 	}
 }
 
-static enum tls_part blame(result_value failure)
-{
-	str why = str_of(failure.why);
-
-	return str_starts(why, STR("the key")) || str_starts(why, STR("no key")) ? TLS_PART_KEY
-										 : TLS_PART_CERTIFICATE;
-}
-
 static void take_facts(struct tls_material *material, size_t index, const struct tls_settings *settings,
 		       const struct certificate *certificate, wall_time now)
 {
@@ -156,7 +148,7 @@ result tls_material_set(struct tls_material *material, size_t index, const struc
 				      .client_certificate = settings->demand,
 				      .minimum = settings->minimum };
 	checked = certificate_init(&certificate, NULL, entry->certificate, entry->key);
-	*ret_part = blame(checked);
+	*ret_part = certificate.is_key_to_blame ? TLS_PART_KEY : TLS_PART_CERTIFICATE;
 	TRY(checked);
 	*ret_part = TLS_PART_STAPLE;
 	checked = check(material, index, settings, &certificate, now);

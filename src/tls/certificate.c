@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include "codec/host.h"
 #include "tls/x509_text.h"
 
 enum { CHAIN_MAX = 32, NAMES_MAX = 4096 };
@@ -36,6 +37,25 @@ static X509 *read_one(BIO *reader, OSSL_LIB_CTX *library)
 		return NULL;
 	}
 	return certificate;
+}
+
+STACK_OF(X509) * certificates_read(str pem, OSSL_LIB_CTX *library, bool *ret_is_damaged)
+{
+	STACK_OF(X509) *all = sk_X509_new_null();
+	BIO *reader = reader_open(pem);
+	X509 *next;
+
+	ERR_clear_error();
+	while (all && reader && (next = read_one(reader, library)))
+		if (!sk_X509_push(all, next))
+			X509_free(next);
+	*ret_is_damaged = all && reader && !is_at_end();
+	ERR_clear_error();
+	BIO_free(reader);
+	if (reader && !*ret_is_damaged)
+		return all;
+	sk_X509_pop_free(all, X509_free);
+	return NULL;
 }
 
 static result read_chain(struct certificate *certificate, OSSL_LIB_CTX *library, BIO *reader)
@@ -108,6 +128,7 @@ static result certificate_read(struct certificate *certificate, OSSL_LIB_CTX *li
 
 	if (chain_reader && key_reader)
 		done = read_chain(certificate, library, chain_reader);
+	certificate->is_key_to_blame = !failed(done);
 	if (!failed(done))
 		done = read_key(certificate, library, key_reader, !has_key_block(key));
 	if (!failed(done))
@@ -120,15 +141,19 @@ static result certificate_read(struct certificate *certificate, OSSL_LIB_CTX *li
 result certificate_init(struct certificate *certificate, OSSL_LIB_CTX *library, str chain, str key)
 {
 	result_value done;
+	bool is_key_to_blame;
 
 	*certificate = (struct certificate) { .leaf = NULL };
 	ERR_clear_error();
 	done = certificate_read(certificate, library, chain, key);
 	ERR_clear_error();
 	if (failed(done)) {
+		is_key_to_blame = certificate->is_key_to_blame;
 		certificate_fini(certificate);
+		certificate->is_key_to_blame = is_key_to_blame;
 		return done;
 	}
+	certificate->is_key_to_blame = false;
 	certificate->not_before = x509_time(X509_get0_notBefore(certificate->leaf));
 	certificate->not_after = x509_time(X509_get0_notAfter(certificate->leaf));
 	return OK;
@@ -172,7 +197,7 @@ static bool is_host_name(str name)
 		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
 			return false;
 	}
-	return rest.len > 0 && rest.len <= 253;
+	return rest.len > 0 && rest.len <= HOST_LEN_MAX;
 }
 
 str_list certificate_names(const struct certificate *certificate, struct arena *arena)

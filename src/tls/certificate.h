@@ -19,15 +19,21 @@ struct certificate {
 	STACK_OF(X509) * chain; /* without the leaf; may be empty */
 	EVP_PKEY *key;          /* NULL where only the chain was read */
 	wall_time not_before, not_after;
+	bool is_key_to_blame; /* after certificate_init() has failed: for the key, not for the chain */
 };
 
 result certificate_init(struct certificate *certificate, OSSL_LIB_CTX *library, str chain, str key);
 /* PEM both: the leaf first, then the authorities between it and the root; the key in PKCS#8 or one of the
  * older forms, not encrypted. They may be the same bytes. The library is OpenSSL's context for whoever uses
  * it; NULL is the default. ERROR_MALFORMED and ERROR_INVALID with words for an operator: what is not there,
- * damaged, encrypted, or does not belong together. Nothing to finish after an error. */
+ * damaged, encrypted, or does not belong together; is_key_to_blame says which of the two it is about. Nothing
+ * to finish after an error. */
 
 void certificate_fini(struct certificate *certificate);
+
+STACK_OF(X509) * certificates_read(str pem, OSSL_LIB_CTX *library, bool *ret_is_damaged);
+/* Every certificate in a text, the caller's; none is an empty stack. NULL: one of them is damaged, which
+ * *ret_is_damaged says, or there is no memory. */
 
 str_list certificate_names(const struct certificate *certificate, struct arena *arena);
 /* The DNS names in subjectAltName in lower case, wildcards as "*.example.com"; without any, the common name

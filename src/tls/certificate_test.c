@@ -39,7 +39,9 @@ static result_value try_pair(str chain, str key)
 		memcpy(key_bytes, key.ptr, key.len);
 	read = certificate_init(&certificate, NULL, (str) { chain_bytes, chain.len },
 				(str) { key_bytes, key.len });
-	if (!failed(read))
+	if (failed(read))
+		assert_int_equal(certificate.is_key_to_blame, strstr(read.why, "key") != NULL);
+	else
 		certificate_fini(&certificate);
 	assert_null(certificate.leaf);
 	free(chain_bytes);
@@ -53,6 +55,31 @@ static void expect(str chain, str key, enum error_kind kind, const char *words)
 
 	if (read.kind != kind || !strstr(read.why, words))
 		fail_msg("%s: %s %s", words, error_name(read.kind), read.why);
+}
+
+static void lists_are_read_whole_or_not_at_all(void **state)
+{
+	struct shelf shelf;
+	str one, parts[2], damaged = STR("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+	STACK_OF(X509) * all;
+	bool is_damaged;
+
+	(void)state;
+	shelf_open(&shelf);
+	one = tls_issue(&shelf.arena, &shelf.authority, (struct tls_issue) { "a", "DNS:a.test" }).certificate;
+	parts[0] = parts[1] = one;
+	all = certificates_read(arena_join(&shelf.arena, parts, 2), NULL, &is_damaged);
+	assert_int_equal(sk_X509_num(all), 2);
+	assert_false(is_damaged);
+	sk_X509_pop_free(all, X509_free);
+	all = certificates_read(STR("nothing of the kind\n"), NULL, &is_damaged);
+	assert_int_equal(sk_X509_num(all), 0);
+	assert_false(is_damaged);
+	sk_X509_pop_free(all, X509_free);
+	parts[1] = damaged;
+	assert_null(certificates_read(arena_join(&shelf.arena, parts, 2), NULL, &is_damaged));
+	assert_true(is_damaged);
+	arena_fini(&shelf.arena);
 }
 
 static str encrypted(struct arena *arena, str key)
@@ -296,6 +323,7 @@ int main(void)
 		cmocka_unit_test(a_self_signed_pair_is_good),
 		cmocka_unit_test(names_are_read),
 		cmocka_unit_test(names_are_bounded),
+		cmocka_unit_test(lists_are_read_whole_or_not_at_all),
 		cmocka_unit_test(times_are_read),
 	};
 

@@ -10,7 +10,6 @@
 #include <dirent.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -114,49 +113,6 @@ static X509_STORE *system_authorities(struct tls_client_identities *identities)
 
 /* ---- parsing ---- */
 
-static BIO *bio_over(str pem)
-{
-	BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
-
-	ASSERT(bio);
-	return bio;
-}
-
-/* Nobody is there to type one. */
-static int refuse_password(char *room, int size, int is_writing, void *owner)
-{
-	(void)room, (void)size, (void)is_writing, (void)owner;
-	return -1;
-}
-
-static bool is_end_of_pem(void)
-{
-	unsigned long error = ERR_peek_last_error();
-
-	return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
-}
-
-/* Every certificate in a text. NULL: there is none, or one that is broken. */
-static STACK_OF(X509) * parse_certificates(str pem)
-{
-	BIO *bio = bio_over(pem);
-	STACK_OF(X509) *all = sk_X509_new_null();
-	X509 *each;
-	bool is_good;
-
-	ASSERT(all);
-	ERR_clear_error();
-	while ((each = PEM_read_bio_X509(bio, NULL, refuse_password, NULL)))
-		sk_X509_push(all, each);
-	is_good = is_end_of_pem() && sk_X509_num(all) > 0;
-	ERR_clear_error();
-	BIO_free(bio);
-	if (is_good)
-		return all;
-	sk_X509_pop_free(all, X509_free);
-	return NULL;
-}
-
 static result wrong(struct tls_client_identities *identities, enum tls_client_part part, const char *why)
 {
 	identities->wrong = part;
@@ -166,10 +122,13 @@ static result wrong(struct tls_client_identities *identities, enum tls_client_pa
 
 static result parse_authorities(struct tls_client_identities *identities, X509_STORE **ret_store)
 {
-	STACK_OF(X509) *all = parse_certificates(identities->options->ca);
+	bool is_damaged;
+	STACK_OF(X509) *all = certificates_read(identities->options->ca, NULL, &is_damaged);
 
-	if (!all)
+	if (!all || !sk_X509_num(all)) {
+		sk_X509_free(all);
 		return wrong(identities, TLS_CLIENT_CA, "no certificate in this file, or a damaged one");
+	}
 	*ret_store = X509_STORE_new();
 	ASSERT(*ret_store);
 	for (int i = 0; i < sk_X509_num(all); i++)
@@ -195,14 +154,6 @@ static result check_strength(struct tls_client_identities *identities,
 			       "the certificate is too weak: OpenSSL refuses to use it");
 }
 
-static bool is_certificate(str pem)
-{
-	STACK_OF(X509) *all = parse_certificates(pem);
-
-	sk_X509_pop_free(all, X509_free);
-	return all != NULL;
-}
-
 static result parse_own(struct tls_client_identities *identities, struct tls_client_identity *identity)
 {
 	const struct tls_client_options *options = identities->options;
@@ -210,7 +161,7 @@ static result parse_own(struct tls_client_identities *identities, struct tls_cli
 
 	if (failed(parsed))
 		return wrong(identities,
-			     is_certificate(options->certificate) ? TLS_CLIENT_KEY : TLS_CLIENT_CERTIFICATE,
+			     identity->own.is_key_to_blame ? TLS_CLIENT_KEY : TLS_CLIENT_CERTIFICATE,
 			     parsed.why);
 	return check_strength(identities, identity);
 }

@@ -6,10 +6,10 @@
 #include "tls/server_context.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "codec/host.h"
 #include "tls/server_private.h"
 
 enum {
@@ -19,7 +19,6 @@ enum {
 	TICKETS = 1,    /* after a full handshake of TLS 1.3: each costs a tenth of it, and it is renewed when
 			   used */
 	OFFERS_MAX = 4, /* of one name: RSA, RSA-PSS, ECDSA, Ed25519 */
-	HOST_MAX = 253,
 };
 
 /* RFC 9325 sections 4.1 and 4.2: forward secrecy and AEAD only. AES with 128 bits first, as it costs least;
@@ -63,45 +62,33 @@ static result trust_add_authority(struct tls_trust *trust, X509 *authority)
 	return error_make(ERROR_SYSTEM, "no memory for the certificates in client_ca");
 }
 
-static result trust_read(struct tls_trust *trust, OSSL_LIB_CTX *library, BIO *reader)
+static result trust_read(struct tls_trust *trust, OSSL_LIB_CTX *library, str authorities)
 {
-	for (;;) {
-		X509 *authority = X509_new_ex(library, NULL);
-		result_value added;
+	bool is_damaged;
+	STACK_OF(X509) *all = certificates_read(authorities, library, &is_damaged);
+	result_value added = OK;
 
-		if (!authority || !PEM_read_bio_X509(reader, &authority, NULL, NULL)) {
-			X509_free(authority);
-			break;
-		}
-		added = trust_add_authority(trust, authority);
-		X509_free(authority);
-		TRY(added);
-	}
-	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-		return error_make(ERROR_MALFORMED, "a certificate in client_ca is damaged");
-	if (!sk_X509_NAME_num(trust->authorities))
-		return error_make(ERROR_MALFORMED, "no certificate in client_ca");
-	return OK;
+	if (!all)
+		return is_damaged ? error_make(ERROR_MALFORMED, "a certificate in client_ca is damaged")
+				  : error_make(ERROR_SYSTEM, "no memory for the certificates in client_ca");
+	if (!sk_X509_num(all))
+		added = error_make(ERROR_MALFORMED, "no certificate in client_ca");
+	for (int i = 0; i < sk_X509_num(all) && !failed(added); i++)
+		added = trust_add_authority(trust, sk_X509_value(all, i));
+	sk_X509_pop_free(all, X509_free);
+	return added;
 }
 
 static result trust_open(struct tls_trust *trust, OSSL_LIB_CTX *library, str authorities)
 {
-	BIO *reader;
-	result_value done;
-
 	if (trust->demand == TLS_DEMAND_NONE)
 		return OK;
-	if (!authorities.len || authorities.len > INT32_MAX)
+	if (!authorities.len)
 		return error_make(ERROR_INVALID, "client certificates are asked for without client_ca");
 	trust->store = X509_STORE_new();
 	trust->authorities = sk_X509_NAME_new_null();
-	reader = BIO_new_mem_buf(authorities.ptr, (int)authorities.len);
-	ASSERT(trust->store && trust->authorities && reader);
-	ERR_clear_error();
-	done = trust_read(trust, library, reader);
-	ERR_clear_error();
-	BIO_free(reader);
-	return done;
+	ASSERT(trust->store && trust->authorities);
+	return trust_read(trust, library, authorities);
 }
 
 static result trust_find(struct tls_server_context *context, const struct tls_entry *entry, str listener,
@@ -307,12 +294,12 @@ static const char *last_label(const char *at, const char *end)
 struct tls_choice *tls_server_context_find(const struct tls_server_context *context, str host,
 					   bool *ret_is_known)
 {
-	char text[2 + HOST_MAX];
+	char text[2 + HOST_LEN_MAX];
 	char *name = text + 2, *end = name + host.len;
 	struct tls_choice *found = NULL;
 
 	*ret_is_known = false;
-	if (!host.len || host.len > HOST_MAX)
+	if (!host.len || host.len > HOST_LEN_MAX)
 		return context->fallback;
 	for (size_t i = 0; i < host.len; i++)
 		name[i] = ascii_lower(host.ptr[i]);

@@ -8,9 +8,10 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include "codec/host.h"
 #include "tls/server_private.h"
 
-enum { HOST_NAME = 0, NAME_MAX_LEN = 253 };
+enum { HOST_NAME = 0 };
 
 static struct tls_choice *choice_of(const SSL *ssl)
 {
@@ -47,8 +48,8 @@ static str server_name(SSL *ssl)
 
 static bool bind_session(SSL *ssl, const struct tls_choice *choice, str name)
 {
-	unsigned char bytes[TLS_BINDING + NAME_MAX_LEN], binding[TLS_BINDING];
-	size_t len = name.len <= NAME_MAX_LEN ? name.len : 0;
+	unsigned char bytes[TLS_BINDING + HOST_LEN_MAX], binding[TLS_BINDING];
+	size_t len = name.len <= HOST_LEN_MAX ? name.len : 0;
 
 	memcpy(bytes, choice->trust->binding, TLS_BINDING);
 	for (size_t i = 0; i < len; i++)

@@ -20,7 +20,7 @@ result shared_take(struct pool *pool, const struct upstream *upstream, struct en
  * is_repeatable: otherwise the kernel is asked for the peer's last word first. Errors of pool_take(), and
  * ERROR_INVALID: the peer does not speak HTTP/2. */
 
-void shared_give(struct pool_connection *lease);
+void shared_give(struct pool_connection *taken);
 /* The stream is over, or given up; if it was the last of its session, that one is kept for a while. */
 
 size_t shared_sweep(struct idle_list *list);

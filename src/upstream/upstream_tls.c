@@ -11,10 +11,11 @@
 #include <openssl/crypto.h>
 
 #include "base/assert.h"
+#include "codec/host.h"
 #include "codec/ip.h"
 #include "io/address.h"
 
-enum { FILE_MAX = 4 * 1024 * 1024, NAME_MAX_LEN = 253 };
+enum { FILE_MAX = 4 * 1024 * 1024 };
 
 /* What is offered to each enum upstream_protocol by ALPN, as it goes over the wire (RFC 7301 section 3.1). */
 #define ALPN_H1 "\x08http/1.1"
@@ -74,7 +75,7 @@ static bool is_name(str name)
 	for (size_t i = 0; i < name.len; i++)
 		if (!is_host_char(name.ptr[i]))
 			return false;
-	return name.len <= NAME_MAX_LEN && !str_starts(name, STR("."));
+	return name.len <= HOST_LEN_MAX && !str_starts(name, STR("."));
 }
 
 static bool check_server_name(const struct reading *r)
