@@ -2,8 +2,9 @@
 /*
  * connection: a client's connection, from accept to close.
  *
- * While it waits for a request it is this struct and nothing else: no fiber, no buffer. The first bytes
- * take a fiber, which serves requests until none is waiting, and gives the connection back to the loop.
+ * While it waits for a request it is this struct, with the libraries' for TLS and HTTP/2 where it speaks
+ * them: no fiber, no buffer. The first bytes take a fiber, which serves requests until none is waiting, and
+ * gives the connection back to the loop. HTTP/2 and WebSockets stay with the loop while they are at work.
  *
  * It belongs to its worker, is in its door's list from accept to close, and is freed by the loop after
  * its socket is closed. One of two has it at any time: the loop (watch and timer set, fiber NULL) or its
@@ -29,7 +30,7 @@ struct connection {
 	struct timer idle;
 	struct connection *next, **link; /* among its door's */
 	struct door *door;
-	struct fiber *fiber;      /* at work on it; NULL: idle */
+	struct fiber *fiber;      /* at work on it; NULL: the loop has it */
 	struct server *server;    /* what it serves by; told when the client goes */
 	struct h2_connection *h2; /* it speaks HTTP/2, in the loop; NULL: it does not, or not yet */
 	struct passage *passage;  /* it carries a WebSocket, in the loop; NULL: it does not */

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/line_limit.h"
 #include "io/listener.h"
 #include "proxy/worker.h"
 
@@ -30,12 +31,11 @@ struct door {
 	struct metric_series *handshakes;
 	struct tls_server_context *tls; /* of which handshakes are made; NULL: there was none yet */
 	uint64_t tls_digest;            /* of what it was made of */
-	deadline tell_after;            /* of handshakes that fail */
-	unsigned untold;                /* since one was told */
-	size_t max_connections;         /* this worker's share of the listener's bound */
-	bool is_closing;   /* no more accepts; each connection closes after the answer under way */
-	bool is_patient;   /* and one that was not told so yet may ask once more */
-	struct door *next; /* among those that are closing */
+	struct line_limit failed_handshakes;
+	size_t max_connections; /* this worker's share of the listener's bound */
+	bool is_closing;        /* no more accepts; each connection closes after the answer under way */
+	bool is_patient;        /* and one that was not told so yet may ask once more */
+	struct door *next;      /* among those that are closing */
 };
 
 result doors_open(struct worker *worker, const struct worker_options *options);

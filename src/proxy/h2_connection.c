@@ -314,20 +314,17 @@ static void tell_trouble(const struct h2_connection *h2)
 {
 	const struct connection *connection = h2->connection;
 	struct worker *worker = worker_of(h2);
+	uint64_t unsaid;
 
 	if (!h2->server.trouble)
 		return;
 	metrics_count_violation(worker->metrics, connection->door->series);
-	if (now_of(h2) < worker->quiet_until) {
-		worker->unsaid++;
+	if (!line_limit_pass(&worker->violations, now_of(h2), &unsaid))
 		return;
-	}
 	journal_warn(worker->journal,
 		     "listener %.*s: an HTTP/2 connection from %.*s is closed: %s (%llu more were not told)",
 		     STR_ARG(connection->door->snapshot->name), connection->ip_len, connection->ip,
-		     h2->server.trouble, (unsigned long long)worker->unsaid);
-	worker->unsaid = 0;
-	worker->quiet_until = deadline_after(now_of(h2), SECOND);
+		     h2->server.trouble, (unsigned long long)unsaid);
 }
 
 /* The client must be able to read what it was told last. */

@@ -56,22 +56,19 @@ static struct tls_server_context *context_of(struct door *door)
 static void tell(struct connection *connection, result_value why)
 {
 	struct door *door = connection->door;
-	deadline now = loop_now(door->worker->loop);
+	struct journal *journal = door->worker->journal;
+	uint64_t unsaid;
 
 	if (why.kind == ERROR_CLOSED || why.kind == ERROR_CANCELLED)
 		return; /* somebody wanted to know whether the port is open, or the worker stops */
 	metrics_count_handshake(door->worker->metrics, door->handshakes, HANDSHAKE_FAILED);
-	if (now < door->tell_after) {
-		door->untold++;
+	if (!line_limit_pass(&door->failed_handshakes, loop_now(door->worker->loop), &unsaid))
 		return;
-	}
-	if (door->untold)
-		journal_info(door->worker->journal, "listener %.*s: %u more TLS handshakes failed",
-			     STR_ARG(door->snapshot->name), door->untold);
-	journal_info(door->worker->journal, "listener %.*s: the TLS handshake with %.*s failed: %s",
+	if (unsaid)
+		journal_info(journal, "listener %.*s: %llu more TLS handshakes failed",
+			     STR_ARG(door->snapshot->name), (unsigned long long)unsaid);
+	journal_info(journal, "listener %.*s: the TLS handshake with %.*s failed: %s",
 		     STR_ARG(door->snapshot->name), connection->ip_len, connection->ip, why.why);
-	door->untold = 0;
-	door->tell_after = deadline_after(now, SECOND);
 }
 
 /* A method's first letter; a record of TLS begins with a number below 32. */
@@ -80,19 +77,19 @@ static bool is_in_the_clear(str bytes)
 	return bytes.ptr[0] >= 'A' && bytes.ptr[0] <= 'Z';
 }
 
-static void move(struct intake *from, struct intake *to)
+static result move(struct intake *from, struct intake *to)
 {
 	while (from->len) {
 		char *at;
 		size_t room;
 
-		if (failed(intake_room(to, &at, &room)))
-			return;
+		TRY(intake_room(to, &at, &room));
 		room = room < from->len ? room : from->len;
 		memcpy(at, intake_data(from).ptr, room);
 		intake_add(to, room);
 		intake_consume(from, room);
 	}
+	return OK;
 }
 
 static void keep_client(struct secure *secure)
@@ -147,8 +144,7 @@ static result arrive(struct session *session, struct intake *first, struct intak
 		TRY(stream_fill(&connection->socket.stream, first, session->until));
 	if (!is_in_the_clear(intake_data(first)))
 		return shake_hands(connection, context, first, session->until);
-	move(first, in);
-	return OK;
+	return move(first, in);
 }
 
 result secure_arrive(struct session *session, struct intake *in)

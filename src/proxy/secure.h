@@ -21,8 +21,9 @@ struct secure {
 
 result secure_arrive(struct session *session, struct intake *in);
 /* Yields. The PROXY protocol's header where there is one, then the handshake; connection->stream is the TLS
- * stream from here on. Without a handshake what was read is in `in`, and the connection in the clear. An
- * error has been told in the journal, and counted; ERROR_REFUSED: the client was sent an alert. */
+ * stream from here on. Without a handshake what was read is in `in`, and the connection in the clear. A
+ * failure has been told in the journal, and a handshake's counted, unless the client said nothing or the
+ * worker stops; ERROR_REFUSED: the client was sent an alert. */
 
 bool secure_is_misdirected(struct exchange *x);
 /* The request's host has another TLS policy than the name for which the connection was made (RFC 9110 section

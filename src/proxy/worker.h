@@ -12,6 +12,7 @@
 #pragma once
 
 #include "base/journal.h"
+#include "base/line_limit.h"
 #include "base/random.h"
 #include "fiber/guard.h"
 #include "io/dns.h"
@@ -63,11 +64,10 @@ struct worker {
 
 	struct door **doors; /* by the listener's index in the newest snapshot */
 	size_t door_count;
-	struct door *closing;    /* doors without a listener */
-	size_t connection_count; /* of all doors */
-	size_t workers;          /* how many share the listeners' bounds */
-	deadline quiet_until;    /* lines about connections that break the rules: one in a second */
-	uint64_t unsaid;         /* and how many were not said since the last */
+	struct door *closing;         /* doors without a listener */
+	size_t connection_count;      /* of all doors */
+	size_t workers;               /* how many share the listeners' bounds */
+	struct line_limit violations; /* lines about connections that break the rules of HTTP/2 */
 	bool is_draining;
 	struct worker_order *_Atomic orders; /* changes that are still to be applied, newest first */
 };
