@@ -222,6 +222,19 @@ static void collect(struct pass *pass, bool *ret_taken)
 	tls_material_seal(pass->material, &tls->surroundings);
 }
 
+/* Told when it holds. */
+static void replace(struct pass *pass, const bool *taken)
+{
+	struct listener_tls *tls = pass->tls;
+	struct tls_material *before = tls_material_ref(tls->material);
+
+	put_in_force(tls, pass->material);
+	for (size_t i = 0; i < tls->count; i++)
+		if (taken[i])
+			tell_taken(pass, i, &before->facts[i]);
+	tls_material_unref(&before);
+}
+
 bool listener_tls_reread(struct listener_tls *tls, wall_time now, diagnostics_fn tell_fn, void *owner)
 {
 	struct pass pass = { .tls = tls,
@@ -235,11 +248,8 @@ bool listener_tls_reread(struct listener_tls *tls, wall_time now, diagnostics_fn
 	taken = ARENA_ARRAY(&pass.arena, bool, tls->count);
 	collect(&pass, taken);
 	is_new = pass.material->digest != tls->material->digest && is_sound(&pass);
-	for (size_t i = 0; i < tls->count && is_new; i++)
-		if (taken[i])
-			tell_taken(&pass, i, &tls->material->facts[i]);
 	if (is_new)
-		put_in_force(tls, pass.material);
+		replace(&pass, taken);
 	else
 		tls_material_unref(&pass.material);
 	forget_files(tls);
