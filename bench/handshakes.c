@@ -83,6 +83,16 @@ static void run(uint16_t port, _Atomic uint64_t *counter)
 	}
 }
 
+/* Of a number on the command line; anything else is 0. */
+static unsigned number_of(const char *text)
+{
+	unsigned number = 0;
+
+	for (; *text >= '0' && *text <= '9' && number < 100000; text++)
+		number = number * 10 + (unsigned)(*text - '0');
+	return *text ? 0 : number;
+}
+
 int main(int count, char **arguments)
 {
 	if (count != 4) {
@@ -92,9 +102,9 @@ int main(int count, char **arguments)
 	signal(SIGPIPE, SIG_IGN);
 	_Atomic uint64_t *counter = map_counter(arguments[3]);
 	int status = 0;
-	for (int i = 0; i < atoi(arguments[2]); i++)
+	for (unsigned i = 0; i < number_of(arguments[2]); i++)
 		if (fork() == 0)
-			run((uint16_t)atoi(arguments[1]), counter);
+			run((uint16_t)number_of(arguments[1]), counter);
 	wait(&status); /* they end only when something is wrong */
 	return 1;
 }
