@@ -7,7 +7,7 @@
 
 #include "codec/cidr.h"
 #include "policy/expression.h"
-#include "policy/operand.h"
+#include "codec/operand.h"
 #include "policy/principal.h"
 
 /* Types as they are known when loaded. DYNAMIC is whatever it turns out to be. */

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "policy/operand.h"
+#include "codec/operand.h"
 
 struct principal {
 	str consumer;                  /* empty: nobody that the configuration knows */
