@@ -74,6 +74,59 @@ X(REDIRECT_INVALID, "redirect_invalid", 400, "http_request_error", "",
   "The address that the request would be sent to is not a valid one.")
 X(IP_DENIED, "ip_denied", 403, "http_request_denied", "", "This client is not let in.")
 
+/* Who asks is not known. All of them say the same to the client: which part has failed is for the log. */
+#define UNAUTHORIZED "The credentials are missing or not valid."
+X(TOKEN_MISSING, "token_missing", 401, "http_request_denied", "", UNAUTHORIZED)
+X(TOKEN_MALFORMED, "token_malformed", 401, "http_request_denied", "", UNAUTHORIZED)
+X(TOKEN_TOO_LARGE, "token_too_large", 401, "http_request_denied", "", UNAUTHORIZED)
+X(TOKEN_ALGORITHM, "token_algorithm", 401, "http_request_denied", "", UNAUTHORIZED)
+X(TOKEN_KEY_UNKNOWN, "token_key_unknown", 401, "http_request_denied", "", UNAUTHORIZED)
+X(TOKEN_SIGNATURE, "token_signature", 401, "http_request_denied", "", UNAUTHORIZED)
+X(TOKEN_EXPIRED, "token_expired", 401, "http_request_denied", "", UNAUTHORIZED)
+X(TOKEN_NOT_YET_VALID, "token_not_yet_valid", 401, "http_request_denied", "", UNAUTHORIZED)
+X(TOKEN_ISSUER, "token_issuer", 401, "http_request_denied", "", UNAUTHORIZED)
+X(TOKEN_AUDIENCE, "token_audience", 401, "http_request_denied", "", UNAUTHORIZED)
+X(TOKEN_TYPE, "token_type", 401, "http_request_denied", "", UNAUTHORIZED)
+X(TOKEN_CLAIMS, "token_claims", 401, "http_request_denied", "", UNAUTHORIZED)
+X(TOKEN_REVOKED, "token_revoked", 401, "http_request_denied", "", UNAUTHORIZED)
+X(TOKEN_BINDING, "token_binding", 401, "http_request_denied", "", UNAUTHORIZED)
+X(TOKEN_REPLAYED, "token_replayed", 401, "http_request_denied", "", UNAUTHORIZED)
+X(TOKEN_INACTIVE, "token_inactive", 401, "http_request_denied", "", UNAUTHORIZED)
+X(TOKEN_CONSUMER_UNKNOWN, "token_consumer_unknown", 401, "http_request_denied", "", UNAUTHORIZED)
+X(KEY_MISSING, "key_missing", 401, "http_request_denied", "", UNAUTHORIZED)
+X(KEY_UNKNOWN, "key_unknown", 401, "http_request_denied", "", UNAUTHORIZED)
+X(PASSWORD_MISSING, "password_missing", 401, "http_request_denied", "", UNAUTHORIZED)
+X(PASSWORD_WRONG, "password_wrong", 401, "http_request_denied", "", UNAUTHORIZED)
+X(CERTIFICATE_MISSING, "certificate_missing", 401, "http_request_denied", "", UNAUTHORIZED)
+X(CERTIFICATE_UNKNOWN, "certificate_unknown", 401, "http_request_denied", "", UNAUTHORIZED)
+X(SIGNATURE_MISSING, "signature_missing", 401, "http_request_denied", "", UNAUTHORIZED)
+X(SIGNATURE_MALFORMED, "signature_malformed", 401, "http_request_denied", "", UNAUTHORIZED)
+X(SIGNATURE_KEY_UNKNOWN, "signature_key_unknown", 401, "http_request_denied", "", UNAUTHORIZED)
+X(SIGNATURE_WRONG, "signature_wrong", 401, "http_request_denied", "", UNAUTHORIZED)
+X(SIGNATURE_EXPIRED, "signature_expired", 401, "http_request_denied", "", UNAUTHORIZED)
+X(SIGNATURE_UNCOVERED, "signature_uncovered", 401, "http_request_denied", "", UNAUTHORIZED)
+X(DIGEST_MISMATCH, "digest_mismatch", 401, "http_request_denied", "", UNAUTHORIZED)
+X(SESSION_MISSING, "session_missing", 401, "http_request_denied", "", UNAUTHORIZED)
+X(SESSION_INVALID, "session_invalid", 401, "http_request_denied", "", UNAUTHORIZED)
+X(SESSION_EXPIRED, "session_expired", 401, "http_request_denied", "", UNAUTHORIZED)
+X(CREDENTIALS_MISSING, "credentials_missing", 401, "http_request_denied", "", UNAUTHORIZED)
+X(NOT_AUTHENTICATED, "not_authenticated", 401, "http_request_denied", "", UNAUTHORIZED)
+#undef UNAUTHORIZED
+
+/* Who asks is known, and may not. */
+#define FORBIDDEN "This is not allowed to who asks."
+X(CONSUMER_DENIED, "consumer_denied", 403, "http_request_denied", "", FORBIDDEN)
+X(GROUP_DENIED, "group_denied", 403, "http_request_denied", "", FORBIDDEN)
+X(SCOPE_DENIED, "scope_denied", 403, "http_request_denied", "", FORBIDDEN)
+X(CLAIM_DENIED, "claim_denied", 403, "http_request_denied", "", FORBIDDEN)
+X(CONDITION_DENIED, "condition_denied", 403, "http_request_denied", "", FORBIDDEN)
+#undef FORBIDDEN
+
+/* A browser is sent to log in, and comes back. */
+X(LOGIN_REDIRECT, "login_redirect", 302, "", "", "")
+X(LOGIN_FAILED, "login_failed", 400, "http_request_denied", "", "The login did not come to a good end.")
+X(LOGOUT, "logout", 302, "", "", "")
+
 X(FAULT_INJECTED, "fault_injected", 503, "proxy_internal_response", "",
   "This answer is a rehearsal of a fault.")
 

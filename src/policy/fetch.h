@@ -15,11 +15,22 @@ struct destination;
 
 struct fetch_request {
 	const struct destination *to; /* at the path of its URL */
-	enum http_method method;      /* without a body */
-	const struct http_fields *fields;
-	duration timeout;   /* for all of it */
-	size_t body_max;    /* of the answer's body, in bytes */
+	enum http_method method;
+	const struct http_fields *fields; /* also Content-Type, where there is a body */
+	str body;                         /* empty: none */
+	duration timeout;                 /* for all of it */
+	size_t body_max;                  /* of the answer's body, in bytes */
 	duration remembers; /* how long a 2xx answer serves for the same request; 0: it does not */
+};
+
+/* The same for a URL that nobody knew when the configuration was read. */
+struct url_request {
+	str url; /* http or https, absolute */
+	enum http_method method;
+	const struct http_fields *fields;
+	str body;
+	duration timeout;
+	size_t body_max;
 };
 
 struct fetch_answer {

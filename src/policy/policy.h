@@ -20,8 +20,12 @@
 #include "policy/fetch.h"
 #include "route/route.h"
 
+struct auth_worker;
 struct body_source;
+struct consumer;
+struct consumers;
 struct expression;
+struct key_set;
 struct principal;
 struct policy_instance;
 struct regex_scratch;
@@ -53,6 +57,10 @@ struct policy_hooks {
 	const struct destination *(*find_upstream)(void *owner, const struct node *name);
 	/* One of `upstreams`. NULL after a report. */
 
+	struct key_set *(*find_keys)(void *owner, const struct node *keys, str issuer);
+	/* keys: a URL or "file:PATH"; NULL: where the issuer says that they are. As long as the snapshot.
+	 * NULL after a report, which stands at keys, or at what is compiled. */
+
 	void (*manage)(void *owner, str name);
 	/* Services are told something by a field of this name: no client may send it, on any route. The slice
 	 * must live in the snapshot. */
@@ -73,6 +81,15 @@ struct policy_risk {
 	enum risk_direction weaker;
 };
 
+/* What a policy that knows who asks by a credential is to others that choose among such (any_of). */
+struct authenticator {
+	bool (*recognises)(const void *self, const struct view *view);
+	/* The request bears a credential of this kind, good or not. */
+
+	str (*challenge)(const void *self, struct view *view);
+	/* What WWW-Authenticate says to who bears none; in the arena or the snapshot. Empty: nothing. */
+};
+
 struct policy {
 	const char *name;
 	const char *doc; /* one sentence */
@@ -86,6 +103,7 @@ struct policy {
 	enum verdict (*on_preflight)(const void *self, struct view *view);
 	bool always_answers; /* what stands behind it never runs */
 	bool authenticates;  /* a request that it lets through has a consumer or claims */
+	const struct authenticator *authenticator; /* NULL: it looks at no credential of its own */
 
 	/* For `gatehouse diff`. */
 	const struct policy_risk *risks; /* ended by an option NULL; NULL: it neither restricts nor grants */
@@ -132,6 +150,18 @@ struct effects {
 	 * ERROR_REFUSED, ERROR_RESET, ERROR_CLOSED, ERROR_MISSING, ERROR_TIMEOUT, ERROR_MALFORMED,
 	 * ERROR_LIMIT. */
 
+	result (*fetch_url)(void *self, struct view *view, const struct url_request *request,
+			    struct fetch_answer *ret_answer);
+	/* The same of a URL that nobody knew when the configuration was read. */
+
+	result (*refresh_keys)(void *self, struct view *view, struct key_set *keys, duration time);
+	/* Yields until the keys were asked for anew, or that has failed; at once when it may not be now.
+	 * ERROR_CANCELLED as above, ERROR_TIMEOUT. */
+
+	result (*work)(void *self, struct view *view, void (*work)(void *argument), void *argument);
+	/* Yields while it is done by a thread that has time for it. ERROR_LIMIT, and nothing was done: too
+	 * many wait. ERROR_CANCELLED: it was done, and the exchange is over. */
+
 	void (*mirror)(void *self, struct view *view, const struct destination *to, bool compares);
 	/* A copy of this request goes to another upstream, if there is room for one; with compares, both
 	 * answers are compared. NULL: to nobody. */
@@ -144,6 +174,13 @@ struct effects {
 			enum decision decision);
 	/* After each policy that has an on_request or an on_preflight. NULL: nobody wants to know. */
 
+	void *self;
+};
+
+/* What lives until an exchange ends, beside its arena. */
+struct view_held {
+	struct view_held *next;
+	void (*release)(void *self);
 	void *self;
 };
 
@@ -176,8 +213,12 @@ struct view {
 	duration total_timeout; /* for the whole exchange; narrow it by view_limit_time(). 0: none */
 	uint64_t body_max;      /* of the request; narrow it by view_limit_body() */
 
-	const struct route_names *names;   /* NULL: not routed */
-	const struct principal *principal; /* who asks; NULL: nobody was authenticated */
+	const struct route_names *names; /* NULL: not routed */
+	/* Who asks, by view_identify(); NULL, or by its certificate alone: nobody was authenticated. */
+	const struct principal *principal;
+	const struct consumers *consumers; /* who may be known; NULL: nobody */
+	struct auth_worker *auth;          /* the worker's own: what it remembers of credentials */
+	struct view_held *held;            /* by view_hold() */
 	const struct route_parameter *parameters;
 	size_t parameter_count;
 
@@ -200,6 +241,25 @@ enum verdict view_answer(struct view *view, const struct answer *answer);
 
 enum verdict view_refuse(struct view *view, enum reason reason);
 /* A problem document with the reason's own words. POLICY_ANSWERED. */
+
+enum verdict view_unauthorized(struct view *view, enum reason reason, const str *challenges, size_t count);
+/* The same with a WWW-Authenticate for each of the challenges (RFC 9110 section 11.6.1); empty ones are left
+ * out. They must live in the snapshot or the arena. POLICY_ANSWERED. */
+
+struct principal *view_identify(struct view *view, str method);
+/* Who asks is known now, by a policy of this kind: what was known before, for the caller to fill. To report
+ * is not to know: it is nobody's then. */
+
+void view_set_consumer(struct principal *principal, const struct consumer *consumer);
+/* Its name, groups and labels. The consumer is one of view->consumers, or of the snapshot. */
+
+bool view_is_authenticated(const struct view *view);
+
+void view_hold(struct view *view, void (*release)(void *self), void *self);
+/* release(self) when the exchange ends, the last one held first. */
+
+void view_release(struct view *view);
+/* All of them; by whoever ends the exchange, before its arena. */
 
 bool view_encode_body(struct view *view, enum coding coding);
 /* In response functions: the client gets the body in this coding; the fields are the caller's business.

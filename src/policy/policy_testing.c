@@ -73,7 +73,10 @@ struct bench *bench_new(const char *policies)
 	arena_init(&bench->exchange, NULL, ARENA_MAX);
 	regex_table_init(&bench->regexes, &bench->snapshot);
 	regex_scratch_init(&bench->regex_scratch);
-	bench->hooks = (struct policy_hooks) { find_destination, find_destination, manage, bench };
+	bench->hooks = (struct policy_hooks) { .find_url = find_destination,
+					       .find_upstream = find_destination,
+					       .manage = manage,
+					       .owner = bench };
 	bench->diagnostics = diagnostics_new(&bench->snapshot);
 	parsed = document_parse(&bench->snapshot, STR("test.yaml"),
 				arena_printf(&bench->snapshot, "policies: %s\n", policies), &options,

@@ -9,6 +9,7 @@
 #include "codec/operand.h"
 
 struct principal {
+	str method;                    /* the kind of policy that knew it, "jwt"; empty: none did */
 	str consumer;                  /* empty: nobody that the configuration knows */
 	struct operand groups, labels; /* of the consumer: a list of texts, a map of texts; or missing */
 	struct operand claims;         /* a map of whatever the token says; or missing */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "auth/consumer.h"
 #include "codec/uri.h"
 #include "policy/policy.h"
+#include "policy/principal.h"
 
 enum verdict view_answer(struct view *view, const struct answer *answer)
 {
@@ -11,6 +13,63 @@ enum verdict view_answer(struct view *view, const struct answer *answer)
 enum verdict view_refuse(struct view *view, enum reason reason)
 {
 	return view_answer(view, &(struct answer) { .reason = reason });
+}
+
+enum verdict view_unauthorized(struct view *view, enum reason reason, const str *challenges, size_t count)
+{
+	struct answer answer = { .reason = reason };
+
+	answer.fields = (struct http_fields) { .at = ARENA_ARRAY(view->arena, struct http_field, count),
+					       .max = count };
+	for (size_t i = 0; i < count; i++) {
+		if (challenges[i].len)
+			answer.fields.at[answer.fields.count++] =
+				(struct http_field) { .id = HTTP_WWW_AUTHENTICATE,
+						      .name = STR("WWW-Authenticate"),
+						      .value = challenges[i] };
+	}
+	return view_answer(view, &answer);
+}
+
+struct principal *view_identify(struct view *view, str method)
+{
+	struct principal *principal = ARENA_NEW(view->arena, struct principal);
+
+	if (view->principal)
+		*principal = *view->principal;
+	principal->method = method;
+	if (!view->is_report)
+		view->principal = principal;
+	return principal;
+}
+
+void view_set_consumer(struct principal *principal, const struct consumer *consumer)
+{
+	principal->consumer = consumer->name;
+	principal->groups = consumer->groups;
+	principal->labels = consumer->labels;
+}
+
+bool view_is_authenticated(const struct view *view)
+{
+	return view->principal && view->principal->method.len;
+}
+
+void view_hold(struct view *view, void (*release)(void *self), void *self)
+{
+	struct view_held *held = ARENA_NEW(view->arena, struct view_held);
+
+	*held = (struct view_held) { view->held, release, self };
+	view->held = held;
+}
+
+void view_release(struct view *view)
+{
+	struct view_held *held = view->held;
+
+	view->held = NULL;
+	for (; held; held = held->next)
+		held->release(held->self);
 }
 
 bool view_encode_body(struct view *view, enum coding coding)

@@ -169,5 +169,7 @@ static void manage(void *owner, str name)
 
 struct policy_hooks destinations_hooks(struct destinations *destinations)
 {
-	return (struct policy_hooks) { find_url, find_upstream, manage, destinations };
+	return (struct policy_hooks) {
+		.find_url = find_url, .find_upstream = find_upstream, .manage = manage, .owner = destinations
+	};
 }

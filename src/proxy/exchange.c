@@ -318,6 +318,7 @@ static enum exchange_end exchange_finish(struct exchange *x)
 	x->session->passage = x->passage;
 	encoder_give(&x->encoder);
 	mirror_drop(x);
+	view_release(&x->view);
 	arena_fini(&x->arena);
 	if (x->passage) /* it counts as under way, and holds what holds for it */
 		return end;

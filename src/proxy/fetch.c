@@ -210,6 +210,13 @@ static str target_of(const struct view *view, const struct destination *to)
 	return view->query.len ? arena_join(view->arena, parts, 3) : view->path;
 }
 
+static void print_length(struct buf *out, size_t length)
+{
+	buf_put(out, STR("Content-Length: "));
+	buf_put_u64(out, length);
+	buf_put(out, STR("\r\n"));
+}
+
 /* All but the request's id and its way here, which are no part of what is asked. */
 static str print_question(const struct view *view, const struct fetch_request *request)
 {
@@ -226,6 +233,8 @@ static str print_question(const struct view *view, const struct fetch_request *r
 		h1_begin_request(&out, &question, target);
 		h1_line_print(&out, STR("Host"), to->host.len ? to->host : view->host);
 		h1_line_print(&out, STR("Via"), STR("1.1 gatehouse"));
+		if (request->body.len)
+			print_length(&out, request->body.len);
 		if (!buf_overflowed(&out))
 			return arena_close(view->arena, &out);
 	}
@@ -253,9 +262,9 @@ static str print_end(const struct view *view)
 /* By the upstream too: two may have one name for their host. */
 static str memory_key(const struct view *view, const struct fetch_request *request, str question)
 {
-	str parts[] = { request->to->upstream->name, STR("\n"), question };
+	str parts[] = { request->to->upstream->name, STR("\n"), question, request->body };
 
-	return request->remembers ? arena_join(view->arena, parts, 3) : (str) { 0 };
+	return request->remembers ? arena_join(view->arena, parts, 4) : (str) { 0 };
 }
 
 static void take_answer(const struct http_response *response, struct http_fields *fields)
@@ -277,6 +286,7 @@ static result ask_for_policy(struct exchange *x, const struct fetch_request *req
 		.arena = view->arena,
 		.method = request->method,
 		.head = arena_join(view->arena, (str[]) { question, print_end(view) }, 2),
+		.body = request->body,
 		.until = deadline_min(x->until, deadline_after(exchange_now(x), request->timeout)),
 		.take = keep_body,
 		.self = &room,
