@@ -2,7 +2,9 @@
 /* What a policy does to the view: answers, and the path that is checked again. */
 #include "policy/policy.h"
 
+#include "auth/consumer.h"
 #include "base/testing.h"
+#include "policy/principal.h"
 
 enum { ARENA_MAX = 1024 * 1024 };
 
@@ -130,6 +132,77 @@ static void bounds_are_only_narrowed(void **state)
 	assert_int_equal(view.answer.reason, REASON_BODY_TOO_LARGE);
 }
 
+static void a_challenge_that_is_empty_is_none(void **state)
+{
+	struct arena arena;
+	struct view view = { .arena = &arena };
+	const str challenges[] = { STR("Bearer"), STR(""), STR("Basic realm=\"a\"") };
+	const struct http_fields *fields = &view.answer.fields;
+
+	(void)state;
+	arena_init(&arena, NULL, ARENA_MAX);
+	assert_int_equal(view_unauthorized(&view, REASON_TOKEN_EXPIRED, challenges, 3), POLICY_ANSWERED);
+	assert_int_equal(view.answer.reason, REASON_TOKEN_EXPIRED);
+	assert_int_equal(fields->count, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(fields->at[i].id, HTTP_WWW_AUTHENTICATE);
+	assert_true(str_eq(fields->at[0].value, challenges[0]));
+	assert_true(str_eq(fields->at[1].value, challenges[2]));
+	arena_fini(&arena);
+}
+
+static void who_asks_is_known_by_a_policy_and_not_by_a_certificate(void **state)
+{
+	struct arena arena;
+	static const struct principal bearer = { .certificate_subject = STR_INIT("CN=a") };
+	const struct consumer acme = { .name = STR("acme") };
+	struct view view = { .arena = &arena, .principal = &bearer };
+	struct principal *principal;
+
+	(void)state;
+	arena_init(&arena, NULL, ARENA_MAX);
+	assert_false(view_is_authenticated(&view));
+	view.is_report = true;
+	view_set_consumer(view_identify(&view, STR("jwt")), &acme);
+	assert_ptr_equal(view.principal, &bearer);
+	assert_false(view_is_authenticated(&view));
+	view.is_report = false;
+	principal = view_identify(&view, STR("jwt"));
+	view_set_consumer(principal, &acme);
+	assert_true(view_is_authenticated(&view));
+	assert_true(str_eq(view.principal->certificate_subject, STR("CN=a")));
+	principal = view_identify(&view, STR("basic")); /* what the first one knew holds on */
+	assert_true(str_eq(principal->consumer, STR("acme")));
+	assert_true(str_eq(view.principal->method, STR("basic")));
+	assert_int_equal(bearer.method.len, 0);
+	arena_fini(&arena);
+}
+
+static void append(void *self)
+{
+	char **at = self;
+
+	*(*at)++ = 'x';
+}
+
+static void what_is_held_is_released_once(void **state)
+{
+	struct arena arena;
+	struct view view = { .arena = &arena };
+	char text[8] = "", *at = text;
+
+	(void)state;
+	arena_init(&arena, NULL, ARENA_MAX);
+	view_release(&view);
+	view_hold(&view, append, &at);
+	view_hold(&view, append, &at);
+	assert_string_equal(text, "");
+	view_release(&view);
+	view_release(&view);
+	assert_string_equal(text, "xx");
+	arena_fini(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +212,9 @@ int main(void)
 		cmocka_unit_test(a_refusal_is_the_reason_and_nothing_else),
 		cmocka_unit_test(an_abandoned_exchange_is_answered_with_nothing),
 		cmocka_unit_test(bounds_are_only_narrowed),
+		cmocka_unit_test(a_challenge_that_is_empty_is_none),
+		cmocka_unit_test(who_asks_is_known_by_a_policy_and_not_by_a_certificate),
+		cmocka_unit_test(what_is_held_is_released_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
