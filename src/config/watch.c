@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/container.h"
 #include "config/file.h"
 
 #define QUIET (100 * MILLISECOND)
@@ -185,7 +186,7 @@ static bool compare(struct watch *watch)
 /* First the folders, then the files: what happens between the two is an event. */
 static void on_look(struct timer *timer)
 {
-	struct watch *watch = (struct watch *)(void *)((char *)timer - offsetof(struct watch, look));
+	struct watch *watch = CONTAINER_OF(timer, struct watch, look);
 
 	watch->latest = 0;
 	watch_all(watch);

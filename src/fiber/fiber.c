@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/container.h"
 #include "fiber/fiber_private.h"
 
 enum {
@@ -21,9 +22,6 @@ enum {
 };
 
 #define TRIM_EVERY (5 * SECOND)
-
-#define CONTAINER_OF(pointer, type, member) \
-	((type *)(void *)((char *)(pointer) - __builtin_offsetof(type, member)))
 
 static void fiber_main(void *argument)
 {

@@ -7,11 +7,12 @@
  * more, the connection has room for more, or all is over. The windows are what holds either side up.
  */
 #include "base/assert.h"
+#include "base/container.h"
 #include "http/h2_private.h"
 
 static struct h2_stream *stream_of(const struct stream *bytes)
 {
-	return (struct h2_stream *)(void *)((char *)(uintptr_t)bytes - offsetof(struct h2_stream, bytes));
+	return CONTAINER_OF(bytes, struct h2_stream, bytes);
 }
 
 static result not_now(void)

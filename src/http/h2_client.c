@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/container.h"
 
 enum {
 	OUT_MAX = 96 * 1024, /* and a frame of the library's own */
@@ -287,7 +288,7 @@ static void run_turn(struct h2_client *h2)
 
 static void on_turn_end(struct turn_end *end)
 {
-	struct h2_client *h2 = (struct h2_client *)((char *)end - offsetof(struct h2_client, turn_end));
+	struct h2_client *h2 = CONTAINER_OF(end, struct h2_client, turn_end);
 
 	if (!h2->is_freed && !h2->is_told)
 		run_turn(h2);
@@ -306,7 +307,7 @@ void h2_client_on_ready(struct h2_client *h2)
 
 static void on_again(struct timer *timer)
 {
-	h2_client_on_ready((struct h2_client *)((char *)timer - offsetof(struct h2_client, again)));
+	h2_client_on_ready(CONTAINER_OF(timer, struct h2_client, again));
 }
 
 /* ---- the watchdog ---- */
@@ -324,7 +325,7 @@ void h2_client_doubt(struct h2_client *h2)
 /* The peer is never given up unasked, however late the loop is. */
 static void on_watchdog(struct timer *timer)
 {
-	struct h2_client *h2 = (struct h2_client *)((char *)timer - offsetof(struct h2_client, watchdog));
+	struct h2_client *h2 = CONTAINER_OF(timer, struct h2_client, watchdog);
 	duration silence = h2->options.silence;
 	deadline now = loop_now(h2->loop);
 

@@ -10,6 +10,7 @@
 #include "http/h2_client_private.h"
 
 #include "base/assert.h"
+#include "base/container.h"
 
 static const struct body_sink_ops h2_sink_ops;
 
@@ -201,7 +202,7 @@ struct body_sink *h2_client_sink_begin(struct client *client, struct arena *aren
 
 static struct h2_client_stream *stream_of(struct body_sink *sink)
 {
-	return (struct h2_client_stream *)((char *)sink - offsetof(struct h2_client_stream, sink));
+	return CONTAINER_OF(sink, struct h2_client_stream, sink);
 }
 
 /* Whether the request can go on. What failed may be answered all the same: the reader finds out. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/container.h"
 
 static const struct client_ops h2_client_ops;
 static const struct body_source_ops h2_source_ops;
@@ -167,8 +168,7 @@ static const struct client_ops h2_client_ops = {
 
 static struct h2_client_stream *stream_of(const struct body_source *source)
 {
-	return (struct h2_client_stream *)((char *)(uintptr_t)source -
-					   offsetof(struct h2_client_stream, body));
+	return CONTAINER_OF(source, struct h2_client_stream, body);
 }
 
 static bool source_is_ready(const struct body_source *source)

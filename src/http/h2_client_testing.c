@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/container.h"
 #include "http/h2_client_private.h"
 
 enum { TURNS_MAX = 200, FRAME_HEAD = 9, MAGIC = 24, BLOCK_MAX = 64 * 1024 };
@@ -416,7 +417,7 @@ void h2_scene_turn(struct h2_scene *scene)
 
 static struct h2_scene *scene_of(struct source *source)
 {
-	return (struct h2_scene *)((char *)source - offsetof(struct h2_scene, socket.source));
+	return CONTAINER_OF(source, struct h2_scene, socket.source);
 }
 
 static void on_ready(struct source *source)

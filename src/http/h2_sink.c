@@ -10,6 +10,7 @@
  * h2_drain() returns, or finds the stream reset. Trailers are, for they may have to wait for room.
  */
 #include "base/assert.h"
+#include "base/container.h"
 #include "http/h2_private.h"
 
 enum { STATUS_DIGITS = 3, OWN_FIELDS = 2, LENGTH_DIGITS = 20 };
@@ -18,7 +19,7 @@ static const struct body_sink_ops sink_ops;
 
 static struct h2_stream *stream_of(struct body_sink *sink)
 {
-	return (struct h2_stream *)(void *)((char *)sink - offsetof(struct h2_stream, sink));
+	return CONTAINER_OF(sink, struct h2_stream, sink);
 }
 
 static nghttp2_nv pair_of(str name, str value, uint8_t flags)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/container.h"
 
 enum {
 	ARENA_MAX = 16 * 1024 * 1024, /* never reached: a head's bounds are */
@@ -28,7 +29,7 @@ static struct h2_stream *stream_of(const struct server *server)
 
 static struct h2_stream *stream_of_source(const struct body_source *source)
 {
-	return (struct h2_stream *)(void *)((char *)(uintptr_t)source - offsetof(struct h2_stream, source));
+	return CONTAINER_OF(source, struct h2_stream, source);
 }
 
 static void link_in(struct h2_stream *stream, struct h2_server *h2)

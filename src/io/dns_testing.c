@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/container.h"
+
 enum {
 	TYPE_A = 1,
 	TYPE_AAAA = 28,
@@ -196,7 +198,7 @@ struct tcp_question {
 
 static void tcp_release(struct socket *socket)
 {
-	free((char *)socket - offsetof(struct tcp_question, socket));
+	free(CONTAINER_OF(socket, struct tcp_question, socket));
 }
 
 /* Answers in two pieces, so that the resolver has to put them together. */

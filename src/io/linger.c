@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/assert.h"
+#include "base/container.h"
 
 struct linger_state {
 	struct source source;
@@ -17,9 +18,6 @@ struct linger_state {
 	struct loop_orphan orphan;
 	size_t dropped;
 };
-
-#define LINGER_OF(pointer, member) \
-	((struct linger_state *)(void *)((char *)(pointer) - __builtin_offsetof(struct linger_state, member)))
 
 static void linger_end(struct linger_state *linger)
 {
@@ -33,12 +31,12 @@ static void linger_end(struct linger_state *linger)
 
 static void linger_on_due(struct timer *timer)
 {
-	linger_end(LINGER_OF(timer, timer));
+	linger_end(CONTAINER_OF(timer, struct linger_state, timer));
 }
 
 static void linger_dispose(struct loop_orphan *orphan)
 {
-	linger_end(LINGER_OF(orphan, orphan));
+	linger_end(CONTAINER_OF(orphan, struct linger_state, orphan));
 }
 
 /* False: the peer has closed, or it is enough. */
@@ -59,7 +57,7 @@ static bool linger_drop(struct linger_state *linger)
 
 static void linger_on_ready(struct source *source)
 {
-	struct linger_state *linger = LINGER_OF(source, source);
+	struct linger_state *linger = CONTAINER_OF(source, struct linger_state, source);
 
 	if (source->ready & READY_READ && !linger_drop(linger))
 		linger_end(linger);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/container.h"
 
 enum {
 	BACKLOG = 4096,
@@ -19,9 +20,6 @@ enum {
 };
 
 #define TROUBLE_PAUSE (100 * MILLISECOND)
-
-#define LISTENER_OF(pointer, member) \
-	((struct listener *)(void *)((char *)(pointer) - __builtin_offsetof(struct listener, member)))
 
 /* Wrong with the one connection only: accept(2) passes on what the network said of it. */
 static bool is_of_connection(int sys)
@@ -61,7 +59,7 @@ static bool listener_accept(struct listener *listener)
 
 static void listener_on_ready(struct source *source)
 {
-	struct listener *listener = LISTENER_OF(source, source);
+	struct listener *listener = CONTAINER_OF(source, struct listener, source);
 
 	source->ready = 0;
 	for (unsigned i = 0; i < ACCEPTS_MAX && listener_accept(listener); i++)
@@ -70,7 +68,7 @@ static void listener_on_ready(struct source *source)
 
 static void listener_on_due(struct timer *timer)
 {
-	struct listener *listener = LISTENER_OF(timer, pause);
+	struct listener *listener = CONTAINER_OF(timer, struct listener, pause);
 
 	listener->is_paused = false;
 	source_resume(&listener->source);

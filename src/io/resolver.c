@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/container.h"
 
 enum { TRIES = 2, CLASS_IN = 1, TYPE_SRV = 33 };
 
@@ -51,12 +52,6 @@ struct services_question {
 	void *argument;
 };
 
-#define RESOLVER_SOCKET_OF(pointer)                             \
-	((struct resolver_socket *)(void *)((char *)(pointer) - \
-					    __builtin_offsetof(struct resolver_socket, source)))
-#define RESOLVER_OF(pointer) \
-	((struct resolver *)(void *)((char *)(pointer) - __builtin_offsetof(struct resolver, timer)))
-
 /* After each call into c-ares: its next timeout has changed. */
 static void resolver_set_timer(struct resolver *resolver)
 {
@@ -77,7 +72,7 @@ static void resolver_settle(struct resolver *resolver)
 
 static void resolver_on_due(struct timer *timer)
 {
-	struct resolver *resolver = RESOLVER_OF(timer);
+	struct resolver *resolver = CONTAINER_OF(timer, struct resolver, timer);
 
 	ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 	resolver_settle(resolver);
@@ -86,7 +81,7 @@ static void resolver_on_due(struct timer *timer)
 /* c-ares reads little at a time and the edge comes once, so it is asked until there is nothing more. */
 static void resolver_on_ready(struct source *source)
 {
-	struct resolver_socket *socket = RESOLVER_SOCKET_OF(source);
+	struct resolver_socket *socket = CONTAINER_OF(source, struct resolver_socket, source);
 	struct resolver *resolver = socket->resolver;
 
 	do {

@@ -12,18 +12,16 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/container.h"
 #include "io/linger.h"
 
 /* Seconds; given up after two minutes. */
 enum { KEEP_ALIVE_AFTER = 60, KEEP_ALIVE_EVERY = 15, KEEP_ALIVE_PROBES = 4 };
 
-#define SOCKET_OF(pointer, member) \
-	((struct socket *)(void *)((char *)(pointer) - __builtin_offsetof(struct socket, member)))
-
 /* A woken fiber may close the socket, and then only its retired memory is left. */
 static void socket_on_ready(struct source *source)
 {
-	struct socket *socket = SOCKET_OF(source, source);
+	struct socket *socket = CONTAINER_OF(source, struct socket, source);
 	struct fiber *writer = socket->writer;
 
 	if (socket->reader) {
@@ -58,7 +56,7 @@ static result socket_failed(int sys)
 
 static result socket_fill(struct stream *stream, struct intake *in, deadline until)
 {
-	struct socket *socket = SOCKET_OF(stream, stream);
+	struct socket *socket = CONTAINER_OF(stream, struct socket, stream);
 
 	for (;;) {
 		char *at;
@@ -106,7 +104,7 @@ static size_t parts_size(const struct iovec *parts, size_t count)
 static result socket_send(struct stream *stream, const struct iovec *parts, size_t count, deadline until,
 			  size_t *ret_sent)
 {
-	struct socket *socket = SOCKET_OF(stream, stream);
+	struct socket *socket = CONTAINER_OF(stream, struct socket, stream);
 	ssize_t sent;
 
 	*ret_sent = 0;
@@ -128,18 +126,18 @@ static result socket_send(struct stream *stream, const struct iovec *parts, size
 
 static bool socket_stream_is_readable(const struct stream *stream)
 {
-	return socket_is_readable(SOCKET_OF(stream, stream));
+	return socket_is_readable(CONTAINER_OF(stream, struct socket, stream));
 }
 
 static bool socket_stream_is_hung_up(const struct stream *stream)
 {
-	return socket_is_hung_up(SOCKET_OF(stream, stream));
+	return socket_is_hung_up(CONTAINER_OF(stream, struct socket, stream));
 }
 
 /* A socket that the peer has reset cannot be shut down any more, which is not worse than what it is. */
 static result socket_shut(struct stream *stream)
 {
-	struct socket *socket = SOCKET_OF(stream, stream);
+	struct socket *socket = CONTAINER_OF(stream, struct socket, stream);
 
 	if (shutdown(socket->source.fd, SHUT_WR) != 0)
 		return socket_failed(errno);
@@ -163,7 +161,7 @@ static void socket_retire(struct socket *socket)
 
 static void socket_close(struct stream *stream)
 {
-	struct socket *socket = SOCKET_OF(stream, stream);
+	struct socket *socket = CONTAINER_OF(stream, struct socket, stream);
 
 	source_close(&socket->source);
 	socket_retire(socket);
@@ -199,7 +197,7 @@ void socket_set_watch(struct socket *socket, socket_watch_fn watch)
 
 static void socket_on_any(struct source *source)
 {
-	struct socket *socket = SOCKET_OF(source, source);
+	struct socket *socket = CONTAINER_OF(source, struct socket, source);
 
 	socket->watch(socket);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/container.h"
 #include "fiber/testing.h"
 #include "io/linger.h"
 #include "io/socket.h"
@@ -31,12 +32,12 @@ struct end {
 
 static void end_release(struct socket *socket)
 {
-	((struct end *)(void *)((char *)socket - offsetof(struct end, socket)))->is_released = true;
+	CONTAINER_OF(socket, struct end, socket)->is_released = true;
 }
 
 static void end_watch(struct socket *socket)
 {
-	((struct end *)(void *)((char *)socket - offsetof(struct end, socket)))->watched++;
+	CONTAINER_OF(socket, struct end, socket)->watched++;
 }
 
 static void end_open_fd(struct end *end, struct world *world, const int pair[2])
@@ -523,7 +524,7 @@ static void a_silent_peer_is_given_up_by_the_system(void **state)
  */
 static void cancels_the_fiber(struct socket *socket)
 {
-	struct end *end = (struct end *)(void *)((char *)socket - offsetof(struct end, socket));
+	struct end *end = CONTAINER_OF(socket, struct end, socket);
 
 	if (socket_is_hung_up(socket))
 		fiber_cancel(end->fiber);

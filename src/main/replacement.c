@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/container.h"
 #include "config/file.h"
 
 enum { ARGUMENTS_MAX = 1024, ARGUMENTS_SIZE_MAX = 2 * 1024 * 1024 };
@@ -31,9 +32,6 @@ struct replacement {
 	struct timer patience;
 	pid_t child;
 };
-
-#define REPLACEMENT_OF(pointer, member) \
-	((struct replacement *)(void *)((char *)(pointer)-offsetof(struct replacement, member)))
 
 /* What the other process is started with. */
 struct launch {
@@ -174,7 +172,7 @@ static void give_up(struct replacement *replacement, const char *why)
 
 static void on_ready(struct source *source)
 {
-	struct replacement *replacement = REPLACEMENT_OF(source, ready);
+	struct replacement *replacement = CONTAINER_OF(source, struct replacement, ready);
 	char byte;
 	ssize_t got = read(source->fd, &byte, 1);
 
@@ -194,7 +192,7 @@ static void on_ready(struct source *source)
 
 static void on_late(struct timer *timer)
 {
-	give_up(REPLACEMENT_OF(timer, patience), "did not serve in time");
+	give_up(CONTAINER_OF(timer, struct replacement, patience), "did not serve in time");
 }
 
 static result start(struct replacement *replacement, struct launch *launch)

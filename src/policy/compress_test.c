@@ -3,6 +3,7 @@
  * Rows: options, what the client asked for, what the service answered, and what the client gets: the coding,
  * and the fields that changed with it.
  */
+#include "base/container.h"
 #include "base/testing.h"
 #include "http/body.h"
 #include "policy/policy_testing.h"
@@ -28,7 +29,7 @@ struct stage {
 
 static struct stage *stage_of(const struct body_source *source)
 {
-	return (struct stage *)((char *)(uintptr_t)source - offsetof(struct stage, body));
+	return CONTAINER_OF(source, struct stage, body);
 }
 
 static bool body_ready(const struct body_source *source)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/container.h"
 #include "http/h1_server.h"
 #include "proxy/door.h"
 #include "proxy/exchange.h"
@@ -93,7 +94,7 @@ static void connection_reset(struct connection *connection)
 
 static void on_idle_too_long(struct timer *timer)
 {
-	connection_close((struct connection *)((char *)timer - offsetof(struct connection, idle)));
+	connection_close(CONTAINER_OF(timer, struct connection, idle));
 }
 
 static void on_client_ready(struct socket *socket);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/container.h"
 #include "http/h2_stream.h"
 #include "proxy/exchange.h"
 #include "proxy/passage.h"
@@ -247,7 +248,7 @@ static void on_ready(struct socket *socket)
 
 static void on_more(struct timer *timer)
 {
-	go_on((struct h2_connection *)(void *)((char *)timer - offsetof(struct h2_connection, more)));
+	go_on(CONTAINER_OF(timer, struct h2_connection, more));
 }
 
 static void shut(struct h2_connection *h2)
@@ -261,8 +262,7 @@ static void shut(struct h2_connection *h2)
 
 static void on_due(struct timer *timer)
 {
-	struct connection *connection =
-		(struct connection *)(void *)((char *)timer - offsetof(struct connection, idle));
+	struct connection *connection = CONTAINER_OF(timer, struct connection, idle);
 	struct h2_connection *h2 = connection->h2;
 
 	if (h2->stuck_since)
@@ -346,8 +346,7 @@ static bool is_over(const struct h2_connection *h2)
 
 static void review(struct turn_end *end)
 {
-	struct h2_connection *h2 =
-		(struct h2_connection *)(void *)((char *)end - offsetof(struct h2_connection, end));
+	struct h2_connection *h2 = CONTAINER_OF(end, struct h2_connection, end);
 
 	send_out(h2);
 	if (is_last_request(h2))

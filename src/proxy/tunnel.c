@@ -11,6 +11,7 @@
  */
 #include "proxy/tunnel.h"
 
+#include "base/container.h"
 #include "base/random.h"
 
 enum {
@@ -242,7 +243,7 @@ void tunnel_cut(struct tunnel *tunnel, enum reason reason)
 /* Its share of a turn was used up, or its time is. */
 static void on_due(struct timer *timer)
 {
-	struct tunnel *tunnel = (struct tunnel *)((char *)timer - offsetof(struct tunnel, timer));
+	struct tunnel *tunnel = CONTAINER_OF(timer, struct tunnel, timer);
 
 	if (loop_now(tunnel->loop) < tunnel->due)
 		tunnel_turn(tunnel);

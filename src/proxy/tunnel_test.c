@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "base/random.h"
 #include "base/testing.h"
 #include "fiber/testing.h"
@@ -73,7 +74,7 @@ static void side_close(struct side *side)
 /* As whoever owns them does. */
 static void on_end(struct tunnel *tunnel)
 {
-	struct bench *bench = (struct bench *)((char *)tunnel - offsetof(struct bench, tunnel));
+	struct bench *bench = CONTAINER_OF(tunnel, struct bench, tunnel);
 
 	bench->ended++;
 	stream_close(&bench->client.socket.stream);

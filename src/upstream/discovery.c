@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/container.h"
 #include "base/registry.h"
 #include "fiber/condition.h"
 #include "upstream/discovery_private.h"
@@ -51,9 +52,6 @@ struct discoveries {
 	struct timer change;
 	bool has_changed; /* the timer runs */
 };
-
-#define DISCOVERIES_OF(timer) \
-	((struct discoveries *)(void *)((char *)(timer) - __builtin_offsetof(struct discoveries, change)))
 
 /* ---- who serves ---- */
 
@@ -105,7 +103,7 @@ static void say_roster(const struct discovery *discovery, const struct roster *r
 
 static void on_change_due(struct timer *timer)
 {
-	struct discoveries *discoveries = DISCOVERIES_OF(timer);
+	struct discoveries *discoveries = CONTAINER_OF(timer, struct discoveries, change);
 
 	discoveries->has_changed = false;
 	discoveries->options.on_change(discoveries->options.owner);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/container.h"
 #include "upstream/shared.h"
 
 enum { FIRST_ENDPOINTS = 16 };
@@ -133,7 +134,7 @@ static void on_readable(struct socket *socket)
 
 static void on_idle_too_long(struct timer *timer)
 {
-	close_idle((struct pool_connection *)((char *)timer - offsetof(struct pool_connection, idle)));
+	close_idle(CONTAINER_OF(timer, struct pool_connection, idle));
 }
 
 bool pool_is_listed(const struct endpoint *endpoint, const struct tls_client_identity *identity)
@@ -168,7 +169,7 @@ void pool_sweep_later(struct pool *pool)
 
 static void on_sweep(struct timer *timer)
 {
-	struct pool *pool = (struct pool *)((char *)timer - offsetof(struct pool, sweep));
+	struct pool *pool = CONTAINER_OF(timer, struct pool, sweep);
 	size_t kept = 0;
 
 	for (size_t i = 0; i < pool->endpoints; i++)

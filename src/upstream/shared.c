@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/container.h"
 #include "fiber/condition.h"
 #include "http/h2_client.h"
 
@@ -118,8 +119,7 @@ static void on_over(void *owner)
 
 static void on_idle_too_long(struct timer *timer)
 {
-	struct shared_session *session =
-		(struct shared_session *)((char *)timer - offsetof(struct shared_session, idle));
+	struct shared_session *session = CONTAINER_OF(timer, struct shared_session, idle);
 
 	if (!h2_client_count(session->h2))
 		session_close(session);
@@ -136,8 +136,7 @@ static void idle_from_now(struct shared_session *session)
 
 static void on_ready(struct source *source)
 {
-	struct pool_connection *connection =
-		(struct pool_connection *)((char *)source - offsetof(struct pool_connection, socket.source));
+	struct pool_connection *connection = CONTAINER_OF(source, struct pool_connection, socket.source);
 
 	h2_client_on_ready(connection->session->h2);
 }
