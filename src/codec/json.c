@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/json.h"
+
+#include <jansson.h>
+
+#include "base/assert.h"
+
+enum { ROOM_FOR_EACH_BYTE = 10, ROOM = 256 };
+
+/* ---- depth ---- */
+
+/* Brackets outside of strings. What is no JSON may be counted wrongly, and is refused later. */
+static bool is_too_deep(str text)
+{
+	size_t depth = 0;
+	bool is_string = false;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+
+		if (is_string) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				is_string = false;
+		} else if (c == '"') {
+			is_string = true;
+		} else if (c == '{' || c == '[') {
+			if (++depth > JSON_DEPTH_MAX)
+				return true;
+		} else if ((c == '}' || c == ']') && depth) {
+			depth--;
+		}
+	}
+	return false;
+}
+
+/* ---- values ---- */
+
+static bool find_member(const void *self, str name, struct operand *ret_value)
+{
+	const struct json_object *object = self;
+
+	for (size_t i = 0; i < object->count; i++)
+		if (str_eq(object->at[i].name, name)) {
+			*ret_value = object->at[i].value;
+			return true;
+		}
+	return false;
+}
+
+static struct operand convert(struct arena *arena, const json_t *json);
+
+static struct operand convert_object(struct arena *arena, json_t *json)
+{
+	struct json_object *object = ARENA_NEW(arena, struct json_object);
+	struct json_member *at = ARENA_ARRAY(arena, struct json_member, json_object_size(json));
+	const char *name;
+	size_t len;
+	json_t *value;
+
+	json_object_keylen_foreach(json, name, len, value)
+	{
+		at[object->count++] =
+			(struct json_member) { arena_str(arena, (str) { name, len }), convert(arena, value) };
+	}
+	object->at = at;
+	return (struct operand) { .kind = OPERAND_MAP, .map = { find_member, object } };
+}
+
+static struct operand convert_array(struct arena *arena, const json_t *json)
+{
+	size_t count = json_array_size(json);
+	struct operand *at = ARENA_ARRAY(arena, struct operand, count);
+
+	for (size_t i = 0; i < count; i++)
+		at[i] = convert(arena, json_array_get(json, i));
+	return (struct operand) { .kind = OPERAND_LIST, .list = { at, count } };
+}
+
+static struct operand convert_text(struct arena *arena, const json_t *json)
+{
+	str text = { json_string_value(json), json_string_length(json) };
+
+	return (struct operand) { .kind = OPERAND_STRING, .text = arena_str(arena, text) };
+}
+
+static struct operand convert(struct arena *arena, const json_t *json)
+{
+	switch (json_typeof(json)) {
+	case JSON_OBJECT:
+		return convert_object(arena,
+				      (json_t *)(uintptr_t)json); /* to go through it changes nothing */
+	case JSON_ARRAY:
+		return convert_array(arena, json);
+	case JSON_STRING:
+		return convert_text(arena, json);
+	case JSON_INTEGER:
+		return (struct operand) { .kind = OPERAND_INT, .integer = json_integer_value(json) };
+	case JSON_REAL:
+		return (struct operand) { .kind = OPERAND_DOUBLE, .real = json_real_value(json) };
+	case JSON_TRUE:
+	case JSON_FALSE:
+		return (struct operand) { .kind = OPERAND_BOOL, .boolean = json_is_true(json) };
+	default:
+		return (struct operand) { .kind = OPERAND_MISSING };
+	}
+}
+
+result json_parse(struct arena *arena, str text, struct operand *ret_value)
+{
+	json_error_t error;
+	json_t *json;
+
+	if (is_too_deep(text))
+		return error_make(ERROR_MALFORMED, "JSON is nested too deep");
+	if (arena_left(arena) / ROOM_FOR_EACH_BYTE < text.len + ROOM)
+		return error_make(ERROR_LIMIT, "no memory is left for JSON");
+	json = json_loadb(text.len ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
+			  &error);
+	if (!json)
+		return error_make(ERROR_MALFORMED, "that is no JSON, or not in one way only");
+	*ret_value = convert(arena, json);
+	json_decref(json);
+	return OK;
+}
+
+/* ---- looking ---- */
+
+const struct json_object *json_object_of(const struct operand *value)
+{
+	return value->kind == OPERAND_MAP && value->map.find == find_member ? value->map.self : NULL;
+}
+
+struct operand json_find(const struct operand *object, str name)
+{
+	struct operand value;
+
+	if (object->kind == OPERAND_MAP && object->map.find(object->map.self, name, &value))
+		return value;
+	return (struct operand) { .kind = OPERAND_MISSING };
+}
+
+/* Names may bear dots (as URLs do), so the whole comes first. */
+struct operand json_find_path(const struct operand *object, str path)
+{
+	struct operand value = json_find(object, path);
+	struct operand at = *object;
+	str rest = path, name, left;
+
+	if (value.kind != OPERAND_MISSING)
+		return value;
+	while (str_cut(rest, '.', &name, &left)) {
+		at = json_find(&at, name);
+		rest = left;
+	}
+	return rest.len == path.len ? value : json_find(&at, rest);
+}
+
+str json_find_text(const struct operand *object, str name)
+{
+	struct operand value = json_find(object, name);
+
+	return value.kind == OPERAND_STRING ? value.text : (str) { 0 };
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/jws.h"
+
+#include <openssl/crypto.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rsa.h>
+
+#include "base/assert.h"
+#include "codec/base64url.h"
+#include "codec/json.h"
+
+enum { COORDINATE_MAX = 66, DER_MAX = 2 * COORDINATE_MAX + 16 };
+
+/* ---- taking apart ---- */
+
+static result decode(str text, struct arena *arena, str *ret_bytes)
+{
+	size_t len = base64url_decoded_len(text.len);
+	struct buf out = buf_over(arena_bytes(arena, len + 1), len);
+
+	TRY(base64url_decode(text, &out));
+	*ret_bytes = buf_str(&out);
+	return OK;
+}
+
+/* Empty where it is missing, and also where it is empty: nobody is called so. */
+static result read_text(const struct operand *header, str name, str *ret_text)
+{
+	struct operand value = json_find(header, name);
+
+	if (value.kind != OPERAND_STRING && value.kind != OPERAND_MISSING)
+		return error_make(ERROR_MALFORMED, "a member of the token's header is no text");
+	*ret_text = value.kind == OPERAND_STRING ? value.text : (str) { 0 };
+	return OK;
+}
+
+static bool has_member(const struct operand *header, str name)
+{
+	const struct json_object *object = json_object_of(header);
+
+	for (size_t i = 0; object && i < object->count; i++)
+		if (str_eq(object->at[i].name, name))
+			return true;
+	return false;
+}
+
+static result read_header(str text, struct arena *arena, struct jws *jws)
+{
+	str json, algorithm;
+
+	TRY(decode(text, arena, &json));
+	TRY(json_parse(arena, json, &jws->header));
+	if (jws->header.kind != OPERAND_MAP)
+		return error_make(ERROR_MALFORMED, "the token's header is no object");
+	if (has_member(&jws->header, STR("crit")))
+		return error_make(ERROR_MALFORMED, "the token's header wants something to be understood");
+	TRY(read_text(&jws->header, STR("alg"), &algorithm));
+	TRY(read_text(&jws->header, STR("kid"), &jws->kid));
+	TRY(read_text(&jws->header, STR("typ"), &jws->type));
+	jws->algorithm = jose_algorithm_find(algorithm);
+	return OK;
+}
+
+result jws_split(str token, struct arena *arena, struct jws *ret_jws)
+{
+	str header, payload, signature, rest;
+
+	*ret_jws = (struct jws) { 0 };
+	if (token.len > JWS_MAX || arena_left(arena) < 2 * JWS_MAX)
+		return error_make(ERROR_LIMIT, "the token is too large");
+	if (!str_cut(token, '.', &header, &rest) || !str_cut(rest, '.', &payload, &signature))
+		return error_make(ERROR_MALFORMED, "a token has three parts");
+	ret_jws->signed_text = str_slice(token, 0, header.len + 1 + payload.len);
+	TRY(read_header(header, arena, ret_jws));
+	TRY(decode(payload, arena, &ret_jws->payload));
+	return decode(signature, arena, &ret_jws->signature);
+}
+
+/* ---- verifying ---- */
+
+/* The two halves as OpenSSL wants them, a sequence in DER (RFC 7518 section 3.4). 0: they are none. */
+static int ecdsa_der(const struct jws *jws, size_t half, unsigned char *der)
+{
+	const unsigned char *bytes = (const unsigned char *)jws->signature.ptr;
+	ECDSA_SIG *signature;
+	BIGNUM *r, *s;
+	int len = 0;
+
+	if (jws->signature.len != 2 * half)
+		return 0;
+	signature = ECDSA_SIG_new();
+	r = BN_bin2bn(bytes, (int)half, NULL);
+	s = BN_bin2bn(bytes + half, (int)half, NULL);
+	ASSERT(signature && r && s && ECDSA_SIG_set0(signature, r, s) == 1);
+	if (i2d_ECDSA_SIG(signature, NULL) <= DER_MAX)
+		len = i2d_ECDSA_SIG(signature, &der);
+	ECDSA_SIG_free(signature);
+	return len;
+}
+
+static bool set_padding(EVP_PKEY_CTX *context, enum jose_family family)
+{
+	if (family != JOSE_RSA_PSS)
+		return true;
+	/* The salt is as long as the digest (RFC 7518 section 3.5); the digest of the mask is the same. */
+	return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) > 0 &&
+	       EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) > 0;
+}
+
+static bool verify_by_key(const struct jws *jws, const struct jose_algorithm_row *row, EVP_PKEY *key)
+{
+	unsigned char der[DER_MAX];
+	const unsigned char *signature = (const unsigned char *)jws->signature.ptr;
+	size_t len = jws->signature.len;
+	EVP_PKEY_CTX *padding;
+	EVP_MD_CTX *context;
+	bool is_good;
+
+	if (row->family == JOSE_ECDSA) {
+		len = (size_t)ecdsa_der(jws, row->size, der);
+		signature = der;
+	}
+	if (!len)
+		return false;
+	context = EVP_MD_CTX_new();
+	is_good = context &&
+		  EVP_DigestVerifyInit_ex(context, &padding, row->digest, NULL, NULL, key, NULL) == 1 &&
+		  set_padding(padding, row->family) &&
+		  EVP_DigestVerify(context, signature, len, (const unsigned char *)jws->signed_text.ptr,
+				   jws->signed_text.len) == 1;
+	EVP_MD_CTX_free(context);
+	ERR_clear_error(); /* or TLS takes what is left for its own */
+	return is_good;
+}
+
+static bool verify_by_secret(const struct jws *jws, const struct jose_algorithm_row *row, str secret)
+{
+	unsigned char code[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	if (!HMAC(EVP_get_digestbyname(row->digest), secret.ptr, (int)secret.len,
+		  (const unsigned char *)jws->signed_text.ptr, jws->signed_text.len, code, &len))
+		return false;
+	return len == jws->signature.len && CRYPTO_memcmp(code, jws->signature.ptr, len) == 0;
+}
+
+bool jws_verify(const struct jws *jws, const struct jwk *jwk)
+{
+	const struct jose_algorithm_row *row;
+
+	if (jws->algorithm == JOSE_UNKNOWN || !(jwk->fits & JOSE_BIT(jws->algorithm)))
+		return false;
+	row = jose_algorithm_row(jws->algorithm);
+	if (row->family == JOSE_HMAC)
+		return verify_by_secret(jws, row, jwk->secret);
+	return verify_by_key(jws, row, jwk->key);
+}
