@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * replay_cache: what was shown once and is good only once: identifiers of DPoP proofs.
+ *
+ * One for all workers, of a fixed size: hashes and the second after which nobody would take the thing anyway.
+ * Where there is no room, a thing that was not seen counts as seen no more than one that was: whoever asks
+ * refuses it. Nothing that could still be replayed is ever forgotten. Keyed hashes of 64 bits: two things may
+ * be taken for one, about once in 10^13 requests, and one thing never for two.
+ */
+#pragma once
+
+#include "base/result.h"
+#include "base/str.h"
+#include "base/time.h"
+
+enum { REPLAY_ENTRIES = 1 << 20 }; /* of a gateway's; 16 bytes each, of which only those in use are touched */
+
+struct replay_cache;
+
+struct replay_cache *replay_cache_new(size_t entries);
+/* Rounded up to a power of two, at least 4,096. */
+
+void replay_cache_free(struct replay_cache **cache);
+/* Clears the address, accepts NULL. */
+
+result replay_cache_add(struct replay_cache *cache, const str *parts, size_t count, wall_time until,
+			wall_time now);
+/* The parts together are the thing; it is remembered at least until then. From any thread.
+ * ERROR_DENIED: it was there already; ERROR_LIMIT: no room. */
