@@ -25,6 +25,7 @@ struct body_source;
 struct consumer;
 struct consumers;
 struct expression;
+struct jwk_set;
 struct key_set;
 struct principal;
 struct policy_instance;
@@ -57,9 +58,12 @@ struct policy_hooks {
 	const struct destination *(*find_upstream)(void *owner, const struct node *name);
 	/* One of `upstreams`. NULL after a report. */
 
-	struct key_set *(*find_keys)(void *owner, const struct node *keys, str issuer);
+	struct key_set *(*find_keys)(void *owner, const struct node *at, const struct node *keys, str issuer);
 	/* keys: a URL or "file:PATH"; NULL: where the issuer says that they are. As long as the snapshot.
-	 * NULL after a report, which stands at keys, or at what is compiled. */
+	 * NULL after a report, at keys, else at `at`. */
+
+	struct key_set *(*keep_keys)(void *owner, const struct node *at, struct jwk_set *keys, str content);
+	/* Keys that do not change, and what they were made of. Takes them. NULL after a report. */
 
 	void (*manage)(void *owner, str name);
 	/* Services are told something by a field of this name: no client may send it, on any route. The slice

@@ -18,6 +18,7 @@ void destinations_init(struct destinations *destinations, struct reader *reader,
 		.identities = identities,
 		.upstreams = upstreams,
 		.upstreams_max = snapshot->upstream_count,
+		.keys = { .reader = reader, .snapshot = snapshot },
 	};
 	map_init(&destinations->by_origin, reader->arena, DESTINATIONS_MAX);
 }
@@ -167,9 +168,22 @@ static void manage(void *owner, str name)
 	managed->at[managed->count++] = name;
 }
 
+static struct key_set *find_keys(void *owner, const struct node *at, const struct node *keys, str issuer)
+{
+	return key_source_find(&((struct destinations *)owner)->keys, at, keys, issuer);
+}
+
+static struct key_set *keep_keys(void *owner, const struct node *at, struct jwk_set *keys, str content)
+{
+	return key_source_keep(&((struct destinations *)owner)->keys, at, keys, content);
+}
+
 struct policy_hooks destinations_hooks(struct destinations *destinations)
 {
-	return (struct policy_hooks) {
-		.find_url = find_url, .find_upstream = find_upstream, .manage = manage, .owner = destinations
-	};
+	return (struct policy_hooks) { .find_url = find_url,
+				       .find_upstream = find_upstream,
+				       .find_keys = find_keys,
+				       .keep_keys = keep_keys,
+				       .manage = manage,
+				       .owner = destinations };
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "policy/fetch.h"
+#include "proxy/key_source.h"
 #include "proxy/snapshot.h"
 
 struct destination {
@@ -26,6 +27,7 @@ struct destinations {
 	struct map by_origin;        /* to the upstreams that were made */
 	size_t upstreams_max;        /* room in the snapshot's list */
 	size_t managed_max;
+	struct key_sources keys;
 };
 
 void destinations_init(struct destinations *destinations, struct reader *reader, struct snapshot *snapshot,

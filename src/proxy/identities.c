@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/identities.h"
 
+#include "auth/key_set.h"
 #include "tls/client_identity.h"
 #include "tls/ticket_keys.h"
 
@@ -11,6 +12,7 @@ void identities_init(struct identities *identities)
 		.upstream_states = upstream_states_new(),
 		.tls = tls_client_identities_new(),
 		.tickets = ticket_keys_new(),
+		.key_sets = key_sets_new(),
 	};
 	identities->discoveries = discoveries_new(identities->endpoints);
 }
@@ -18,6 +20,7 @@ void identities_init(struct identities *identities)
 void identities_fini(struct identities *identities)
 {
 	metrics_free(&identities->metrics);
+	key_sets_free(&identities->key_sets);
 	ticket_keys_free(&identities->tickets);
 	upstream_states_free(&identities->upstream_states);
 	discoveries_free(&identities->discoveries);

@@ -18,6 +18,7 @@ struct identities {
 	struct discoveries *discoveries;
 	struct tls_client_identities *tls;
 	struct ticket_keys *tickets; /* of TLS sessions */
+	struct key_sets *key_sets;   /* of issuers */
 	struct metrics *metrics;     /* made with the first snapshot; NULL: nothing is counted */
 	bool is_counting;            /* make them: set after identities_init() by whoever will serve */
 };

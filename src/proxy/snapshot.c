@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "proxy/destination.h"
+#include "proxy/key_source.h"
 #include "route/regex.h"
 
 /* What compiling hands from one step to the next. */
@@ -288,6 +289,7 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	snapshot->listener_count = snapshot->config.listeners.len;
 	compile_upstreams(&c);
 	destinations_init(&c.destinations, &c.reader, snapshot, &c.upstream_identities, &c.upstreams);
+	c.destinations.keys.sets = identities->key_sets;
 	c.policy_hooks = destinations_hooks(&c.destinations);
 	policy_names_compile(&c.names,
 			     &(struct policy_compile) { .reader = &c.reader,
@@ -362,6 +364,7 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot)
 static void snapshot_free(struct snapshot *snapshot)
 {
 	counting_end(snapshot);
+	key_sources_release(snapshot);
 	listeners_fini(snapshot->listeners, snapshot->listener_count);
 	for (size_t i = 0; i < snapshot->upstream_count; i++)
 		upstream_fini(snapshot->upstreams[i]);
