@@ -18,10 +18,10 @@ enum { DPOP_PROOF_MAX = 8 * 1024 };
 
 /* What is proven, and to whom. */
 struct dpop_request {
-	str proof;  /* the one value of the field DPoP; empty: there is none */
-	str token;  /* as it was shown */
-	str bound;  /* cnf.jkt of the token: the thumbprint of the key (RFC 7638) */
-	str method; /* as it came */
+	str proof;                   /* the one value of the field DPoP; empty: there is none */
+	str token;                   /* as it was shown */
+	str bound;                   /* cnf.jkt of the token: the thumbprint of the key (RFC 7638) */
+	str method;                  /* as it came */
 	str scheme, authority, path; /* https, api.example.com:8443, the normalised path */
 	wall_time now;
 	duration max_age, skew; /* how old a proof may be, and how far ahead its clock */
