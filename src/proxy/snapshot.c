@@ -170,12 +170,20 @@ static void add_rule(struct compiling *c, const struct api_config *api, const st
 	};
 }
 
+static str api_base(str path)
+{
+	str base = split_cookie_path(path);
+
+	return str_ends(base, STR("/")) ? str_slice(base, 0, base.len - 1) : base;
+}
+
 static const struct target *compile_api_target(struct compiling *c, const struct api_config *api)
 {
 	struct target *target = arena_lines(c->reader.arena, sizeof(struct target));
 	const struct node *lists[] = { c->snapshot->config.defaults.policies, api->policies };
 
 	target->names.api = api->entry.name;
+	target->names.base = api_base(api->path);
 	if (api->weighted)
 		target->split = compile_split(c, api, NULL, api->weighted, &api->sticky);
 	else

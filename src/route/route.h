@@ -31,6 +31,7 @@ extern const struct field match_fields[];
 /* Of whom a rule is. */
 struct route_names {
 	str api, route; /* route: empty for the API's own rule */
+	str base;       /* what all paths of the API begin with, as far as it is literal; "" for "/" */
 };
 
 /* One rule, as the compiler of the snapshot gives it: an API's own rule, or one of its routes. */
