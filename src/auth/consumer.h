@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * consumer: somebody whom the configuration knows, without its credentials. Immutable.
+ * consumer: somebody whom the configuration knows. Immutable. Of credentials it has no more than a hash.
  */
 #pragma once
 
@@ -9,4 +9,5 @@
 struct consumer {
 	str name;
 	struct operand groups, labels; /* a list of texts, a map of texts; or missing */
+	str password;                  /* its hash, "$argon2id$..."; empty: it has none */
 };

@@ -20,6 +20,11 @@ void arena_init(struct arena *arena, struct block_pool *pool, size_t max)
 	*arena = (struct arena) { .pool = pool, .max = max };
 }
 
+void arena_init_small(struct arena *arena, size_t first, size_t max)
+{
+	*arena = (struct arena) { .least = first, .max = max };
+}
+
 void arena_fini(struct arena *arena)
 {
 	while (arena->blocks) {
@@ -58,11 +63,12 @@ void arena_adopt(struct arena *arena, struct arena *from)
 static size_t payload_of_heap(const struct arena *arena, size_t size)
 {
 	size_t payload = arena->used < LARGEST_OF_HEAP ? arena->used : LARGEST_OF_HEAP;
+	size_t least = arena->least ? arena->least : FIRST_OF_HEAP;
 
 	if (payload > arena->max - arena->used)
 		payload = arena->max - arena->used;
-	if (payload < FIRST_OF_HEAP)
-		payload = FIRST_OF_HEAP;
+	if (payload < least)
+		payload = least;
 	return payload < size ? size : payload;
 }
 

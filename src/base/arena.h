@@ -21,9 +21,13 @@ struct arena {
 	struct block *blocks;    /* newest first */
 	struct block_pool *pool; /* NULL: malloc */
 	size_t used, max;        /* bytes of blocks */
+	size_t least;            /* of malloc: the least for a block; 0: a usual one */
 };
 
 void arena_init(struct arena *arena, struct block_pool *pool, size_t max);
+void arena_init_small(struct arena *arena, size_t first, size_t max);
+/* Over malloc, for what lives long and is one of many: its first block has so many bytes. */
+
 void arena_fini(struct arena *arena);
 /* Gives every block back. The arena is empty then, and can be used again. */
 

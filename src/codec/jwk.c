@@ -472,7 +472,7 @@ const struct jwk *jwk_set_next(const struct jwk_set *set, str kid, enum jose_alg
 			       const struct jwk *after)
 {
 	for (const struct jwk *jwk = after ? after + 1 : set->at; jwk < set->at + set->count; jwk++)
-		if (jwk->fits & JOSE_BIT(algorithm) && (!kid.len || str_eq(jwk->kid, kid)))
+		if (jwk->fits & JOSE_BIT(algorithm) && (!kid.len || !jwk->kid.len || str_eq(jwk->kid, kid)))
 			return jwk;
 	return NULL;
 }

@@ -56,7 +56,7 @@ const struct jwk *jwk_set_at(const struct jwk_set *set, size_t index);
 const struct jwk *jwk_set_next(const struct jwk_set *set, str kid, enum jose_algorithm algorithm,
 			       const struct jwk *after);
 /* The next that fits behind `after` (NULL: the first). kid empty: whatever its own; otherwise those with that
- * kid. NULL: no more. */
+ * kid, or without any. NULL: no more. */
 
 result jwk_read(const struct operand *json, struct arena *arena, struct jwk *ret_jwk);
 /* One public key by itself, as in a DPoP proof (RFC 9449 section 4.2): jwk_drop() it. ERROR_MALFORMED;

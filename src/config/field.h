@@ -229,6 +229,9 @@ bool field_read_int(struct reader *reader, const struct node *node, int64_t min,
 bool field_read_bool(struct reader *reader, const struct node *node, bool *ret_value);
 /* The same for forms: false after a report. */
 
+extern const struct field_form field_texts_form; /* member: str_list */
+/* A text, or a list of them. */
+
 void field_keep_node(struct reader *reader, const struct node *node, void *ret_member);
 /* The read of a form whose member is a const struct node *: what it means is found out later. */
 

@@ -14,7 +14,7 @@
 #include "config/field_private.h"
 #include "config/unit.h"
 
-enum { ROOM_ITEM = 256 };
+enum { ROOM_ITEM = 256, TEXTS_MAX = 1000 };
 
 bool field_parse_bool(str text, bool *ret_value)
 {
@@ -198,6 +198,26 @@ bool field_read_strs(struct reader *reader, const struct node *node, size_t min,
 		*ret_list = (str_list) { texts, count };
 	return is_good;
 }
+
+/* A text alone is a list of one. */
+static void read_texts(struct reader *reader, const struct node *node, void *ret_member)
+{
+	str text;
+
+	if (node->kind != NODE_SCALAR)
+		(void)field_read_strs(reader, node, 1, TEXTS_MAX, ret_member);
+	else if (field_read_str(reader, node, &text))
+		*(str_list *)ret_member =
+			(str_list) { memcpy(ARENA_NEW(reader->arena, str), &text, sizeof text), 1 };
+}
+
+const struct field_form field_texts_form = {
+	.manual = "a text, or a list of them",
+	.schema = "{\"anyOf\": [{\"type\": \"string\", \"minLength\": 1}, {\"type\": \"array\", "
+		  "\"minItems\": 1, "
+		  "\"maxItems\": 1000, \"items\": {\"type\": \"string\", \"minLength\": 1}}]}",
+	.read = read_texts,
+};
 
 size_t field_word_count(const struct field *field)
 {

@@ -13,6 +13,7 @@
  */
 #include "codec/http_field.h"
 #include "policy/field_edit.h"
+#include "policy/identity_fields.h"
 
 enum {
 	SENT_MAX = 32,
@@ -71,14 +72,6 @@ static bool check_names(struct policy_compile *compile, const char *key)
 	return is_good;
 }
 
-/* Names that clients have a use for (Authorization, Accept) stay theirs on other routes. */
-static bool is_clients_own(str name)
-{
-	enum http_name id = http_name_find(name);
-
-	return id != HTTP_NAME_OTHER && !(http_name_flags(id) & HTTP_NAME_MANAGED);
-}
-
 static result forward_auth_compile(struct policy_compile *compile, void *self)
 {
 	struct forward_auth *p = self;
@@ -90,7 +83,7 @@ static result forward_auth_compile(struct policy_compile *compile, void *self)
 	if (url && hooks)
 		p->to = hooks->find_url(hooks->owner, url);
 	for (size_t i = 0; hooks && i < p->forward.len; i++)
-		if (!is_clients_own(p->forward.at[i]))
+		if (!identity_is_clients_own(p->forward.at[i]))
 			hooks->manage(hooks->owner, p->forward.at[i]);
 	return is_good && p->to ? OK : error_make(ERROR_INVALID, "nobody can be asked that way");
 }

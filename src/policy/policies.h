@@ -8,6 +8,7 @@ X(request_id,
 X(headers, "Sets, adds and removes fields of requests and answers.")
 X(rewrite, "Changes the path, the host or the query that the upstream gets.")
 X(compress, "Sends answers in a content coding that the client accepts.")
+X(jwt, "Lets in who bears a signed token (JWT) of an issuer that is trusted.")
 X(forward_auth, "Asks another service whether a request may pass.")
 X(mirror, "Sends copies of requests to another upstream.")
 X(respond, "Answers by itself.")

@@ -59,6 +59,8 @@ static void view_begin(struct exchange *x)
 	view->client_ip = (str) { connection->ip, connection->ip_len };
 	view->client = &connection->peer;
 	view->principal = connection->secure ? connection->secure->client : NULL;
+	view->consumers = x->generation->snapshot->consumers;
+	view->auth = &x->worker->auth;
 	view->request_id = exchange_token(x);
 	view->request_id_header = STR("X-Request-ID");
 	view->body_max = UINT64_MAX;
@@ -257,6 +259,7 @@ static void write_log(struct exchange *x, enum reason reason)
 		.response_bytes = x->sent,
 		.time_taken = now - x->began,
 		.upstream_time = x->first_byte ? x->first_byte - x->began : -1,
+		.consumer = x->view.principal ? x->view.principal->consumer : (str) { 0 },
 		.user_agent = http_fields_value(&request->fields, HTTP_USER_AGENT),
 		.referer = http_fields_value(&request->fields, HTTP_REFERER),
 		.endpoint = x->view.endpoint,

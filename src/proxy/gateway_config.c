@@ -106,6 +106,8 @@ const struct field gateway_fields[] = {
 		  1000, "Where clients come in."),
 	FIELD_MAP(struct gateway_config, upstreams, "upstreams", struct upstream_config, upstream_fields,
 		  100000, "The services behind the gateway."),
+	FIELD_MAP(struct gateway_config, consumers, "consumers", struct consumer_config, consumer_fields,
+		  100000, "Who may knock, each by its name."),
 	FIELD_CUSTOM(struct gateway_config, policies, "policies", const struct node *, &policy_named_form,
 		     "Policies with a name, to be reused with `use`."),
 	FIELD_OBJECT(struct gateway_config, defaults, "defaults", struct defaults_config, defaults_fields,

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "auth/consumers.h"
 #include "observe/access_log.h"
 #include "proxy/admin_config.h"
 #include "proxy/listener_config.h"
@@ -62,6 +63,10 @@ struct gateway_config {
 		struct upstream_config *at;
 		size_t len;
 	} upstreams;
+	struct {
+		struct consumer_config *at;
+		size_t len;
+	} consumers;
 	const struct node *policies;
 	struct defaults_config defaults;
 	struct {

@@ -296,6 +296,8 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	listeners_compile(&c.reader, &snapshot->config, identities->tickets, &snapshot->listeners);
 	snapshot->listener_count = snapshot->config.listeners.len;
 	compile_upstreams(&c);
+	consumers_compile(snapshot->consumers, &c.reader, snapshot->config.consumers.at,
+			  snapshot->config.consumers.len);
 	destinations_init(&c.destinations, &c.reader, snapshot, &c.upstream_identities, &c.upstreams);
 	c.destinations.keys.sets = identities->key_sets;
 	c.policy_hooks = destinations_hooks(&c.destinations);
@@ -325,6 +327,7 @@ static struct snapshot *snapshot_new(struct diagnostics **ret_diagnostics)
 	atomic_init(&snapshot->references, 1);
 	arena_init(&snapshot->arena, NULL, SIZE_MAX / 2);
 	file_list_init(&snapshot->files, &snapshot->arena);
+	snapshot->consumers = consumers_new();
 	snapshot->regexes = ARENA_NEW(&snapshot->arena, struct regex_table);
 	regex_table_init(snapshot->regexes, &snapshot->arena);
 	*ret_diagnostics = diagnostics_new(&snapshot->arena);
@@ -373,6 +376,7 @@ static void snapshot_free(struct snapshot *snapshot)
 {
 	counting_end(snapshot);
 	key_sources_release(snapshot);
+	consumers_unref(&snapshot->consumers);
 	listeners_fini(snapshot->listeners, snapshot->listener_count);
 	for (size_t i = 0; i < snapshot->upstream_count; i++)
 		upstream_fini(snapshot->upstreams[i]);

@@ -43,6 +43,7 @@ struct snapshot {
 	struct upstream **upstreams; /* by their index, which workers' turns share */
 	size_t upstream_count;       /* also those that were made for URLs that policies ask */
 	struct managed_names managed;
+	struct consumers *consumers;
 	struct key_set **key_sets; /* that policies verify by */
 	size_t key_set_count;
 	struct router *router;

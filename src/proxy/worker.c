@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "auth/verified_tokens.h"
 #include "base/assert.h"
 #include "proxy/connection.h"
 #include "proxy/door.h"
@@ -25,6 +26,7 @@ enum {
 	BLOCKS_KEPT = 4096,
 	FIBERS_MAX = 65536,
 	ENCODERS_MAX = 128, /* a megabyte each, or little more */
+	TOKENS_MAX = 4096,  /* a few KiB each */
 };
 
 static const size_t blocks_max = (size_t)2 << 30;
@@ -88,6 +90,7 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 	worker->tls = ARENA_NEW(&worker->arena, struct tls_scratch);
 	worker->encoders = encoders_new(ENCODERS_MAX);
 	worker->fetched = fetch_memory_new();
+	worker->auth.tokens = verified_tokens_new(TOKENS_MAX);
 	worker->mirrors = mirrors_new();
 	worker->route_scratch = route_scratch_new();
 	worker->workers = options->workers;
@@ -242,6 +245,7 @@ void worker_free(struct worker **address)
 	route_scratch_free(&worker->route_scratch);
 	encoders_free(&worker->encoders);
 	fetch_memory_free(&worker->fetched);
+	verified_tokens_free(&worker->auth.tokens);
 	mirrors_free(&worker->mirrors);
 	tls_scratch_fini(worker->tls);
 	arena_fini(&worker->arena);

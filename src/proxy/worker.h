@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "auth/auth_worker.h"
 #include "base/journal.h"
 #include "base/line_limit.h"
 #include "base/random.h"
@@ -48,6 +49,7 @@ struct worker {
 	struct encoders *encoders;
 	struct mirrors *mirrors;
 	struct fetch_memory *fetched; /* what policies were answered lately */
+	struct auth_worker auth;
 	struct random random;
 	struct effects effects; /* what policies may ask of the world */
 	struct journal *journal;

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * auth_worker: what one worker remembers of credentials, and what it shares with the others.
+ */
+#pragma once
+
+struct replay_cache;
+struct verified_tokens;
+
+struct auth_worker {
+	struct verified_tokens *tokens; /* the worker's own */
+	struct replay_cache *replays;   /* of the process; NULL: nothing can be told from a replay */
+};

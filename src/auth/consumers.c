@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "auth/consumers.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/map.h"
+
+enum { GROUPS_MAX = 1000, KEYS_MAX = 100, CERTIFICATES_MAX = 100, LABELS_MAX = 100 };
+
+static const struct field basic_fields[] = {
+	FIELD_STR_REQUIRED(
+		struct consumer_basic, password, "password",
+		"The hash of its password, `$argon2id$...`, as `gatehouse password hash` prints it; its name "
+		"is the consumer's."),
+	FIELD_END
+};
+
+const struct field consumer_fields[] = {
+	FIELD_STRS(struct consumer_config, groups, "groups", 0, GROUPS_MAX,
+		   "The groups that it belongs to, for `authorize`."),
+	FIELD_STRS(struct consumer_config, api_keys, "api_keys", 0, KEYS_MAX,
+		   "Hashes of its API keys, `sha256:` and 64 hexadecimal digits, as `gatehouse key new` and "
+		   "`gatehouse key hash` print them; never a key itself."),
+	FIELD_OBJECT(struct consumer_config, basic, "basic", struct consumer_basic, basic_fields,
+		     "How it is known by name and password."),
+	FIELD_STRS(struct consumer_config, certificates, "certificates", 0, CERTIFICATES_MAX,
+		   "The certificates that it may show: a subject, such as `CN=acme,O=Acme`, or one of its "
+		   "names, "
+		   "`dns:NAME`, `uri:URI` or `email:ADDRESS`."),
+	FIELD_PAIRS(struct consumer_config, labels, "labels", LABELS_MAX,
+		    "What else is to be known of it, such as `plan: gold`."),
+	FIELD_END
+};
+
+struct consumers {
+	struct arena arena;
+	struct map by_name, by_key, by_certificate; /* to struct consumer */
+	_Atomic uint32_t references;
+};
+
+struct consumers *consumers_new(void)
+{
+	struct consumers *consumers = calloc(1, sizeof *consumers);
+
+	ASSERT(consumers);
+	arena_init(&consumers->arena, NULL, SIZE_MAX / 2);
+	map_init(&consumers->by_name, &consumers->arena, CONSUMERS_MAX);
+	map_init(&consumers->by_key, &consumers->arena, CONSUMERS_MAX);
+	map_init(&consumers->by_certificate, &consumers->arena, CONSUMERS_MAX);
+	atomic_init(&consumers->references, 1);
+	return consumers;
+}
+
+struct consumers *consumers_ref(struct consumers *consumers)
+{
+	atomic_fetch_add_explicit(&consumers->references, 1, memory_order_relaxed);
+	return consumers;
+}
+
+void consumers_unref(struct consumers **address)
+{
+	struct consumers *consumers = *address;
+
+	*address = NULL;
+	if (!consumers || atomic_fetch_sub_explicit(&consumers->references, 1, memory_order_acq_rel) != 1)
+		return;
+	arena_fini(&consumers->arena);
+	free(consumers);
+}
+
+/* ---- one consumer ---- */
+
+static struct operand text_of(struct arena *arena, str text)
+{
+	return (struct operand) { .kind = OPERAND_STRING, .text = arena_str(arena, text) };
+}
+
+static struct operand copy_groups(struct arena *arena, const str_list *groups)
+{
+	struct operand *at = ARENA_ARRAY(arena, struct operand, groups->len);
+
+	for (size_t i = 0; i < groups->len; i++)
+		at[i] = text_of(arena, groups->at[i]);
+	return (struct operand) { .kind = OPERAND_LIST, .list = { at, groups->len } };
+}
+
+struct labels {
+	size_t count;
+	struct {
+		str name;
+		struct operand value;
+	} at[];
+};
+
+static bool find_label(const void *self, str name, struct operand *ret_value)
+{
+	const struct labels *labels = self;
+
+	for (size_t i = 0; i < labels->count; i++)
+		if (str_eq(labels->at[i].name, name)) {
+			*ret_value = labels->at[i].value;
+			return true;
+		}
+	return false;
+}
+
+static struct operand copy_labels(struct arena *arena, const struct pair_list *pairs)
+{
+	struct labels *labels = arena_alloc(arena, sizeof *labels + pairs->len * sizeof *labels->at);
+
+	for (size_t i = 0; i < pairs->len; i++) {
+		labels->at[i].name = arena_str(arena, pairs->at[i].name);
+		labels->at[i].value = text_of(arena, pairs->at[i].value);
+	}
+	labels->count = pairs->len;
+	return (struct operand) { .kind = OPERAND_MAP, .map = { find_label, labels } };
+}
+
+static result mistake(struct consumer_mistake *ret_mistake, const char *key, size_t index, const char *why)
+{
+	*ret_mistake = (struct consumer_mistake) { key, index, why };
+	return error_make(ERROR_INVALID, why);
+}
+
+/* ---- credentials ---- */
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool read_digest(str text, unsigned char digest[API_KEY_DIGEST_LEN])
+{
+	static const str prefix = STR_INIT("sha256:");
+	str digits = str_skip(text, prefix.len);
+
+	if (!str_starts(text, prefix) || digits.len != 2 * API_KEY_DIGEST_LEN)
+		return false;
+	for (size_t i = 0; i < API_KEY_DIGEST_LEN; i++) {
+		int high = hex_digit(digits.ptr[2 * i]), low = hex_digit(digits.ptr[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		digest[i] = (unsigned char)(high << 4 | low);
+	}
+	return true;
+}
+
+static result add_keys(struct consumers *consumers, struct consumer *consumer, const str_list *keys,
+		       struct consumer_mistake *ret_mistake)
+{
+	for (size_t i = 0; i < keys->len; i++) {
+		unsigned char digest[API_KEY_DIGEST_LEN];
+		str key = { (const char *)digest, sizeof digest };
+
+		if (!read_digest(keys->at[i], digest))
+			return mistake(
+				ret_mistake, "api_keys", i,
+				"want sha256: and 64 hexadecimal digits, the hash of a key: see `gatehouse "
+				"key hash`");
+		if (!map_add(&consumers->by_key, arena_str(&consumers->arena, key), consumer))
+			return mistake(ret_mistake, "api_keys", i, "this key is somebody's already");
+	}
+	return OK;
+}
+
+static bool is_certificate_name(str text)
+{
+	str kind, value;
+
+	if (str_starts(text, STR("dns:")) || str_starts(text, STR("uri:")) || str_starts(text, STR("email:")))
+		return str_cut(text, ':', &kind, &value) && value.len;
+	return str_cut(text, '=', &kind, &value) && kind.len && value.len;
+}
+
+static result add_certificates(struct consumers *consumers, struct consumer *consumer, const str_list *names,
+			       struct consumer_mistake *ret_mistake)
+{
+	for (size_t i = 0; i < names->len; i++) {
+		if (!is_certificate_name(names->at[i]))
+			return mistake(ret_mistake, "certificates", i,
+				       "want a subject such as CN=acme,O=Acme, or dns:NAME, uri:URI or "
+				       "email:ADDRESS");
+		if (!map_add(&consumers->by_certificate, arena_str(&consumers->arena, names->at[i]),
+			     consumer))
+			return mistake(ret_mistake, "certificates", i,
+				       "this certificate is somebody's already");
+	}
+	return OK;
+}
+
+static result add_password(struct consumers *consumers, struct consumer *consumer, str password,
+			   struct consumer_mistake *ret_mistake)
+{
+	if (password.len && !str_starts(password, STR("$argon2id$")))
+		return mistake(ret_mistake, "basic", 0,
+			       "want the hash of a password, $argon2id$...: see `gatehouse password hash`");
+	consumer->password = arena_str(&consumers->arena, password);
+	return OK;
+}
+
+result consumers_add(struct consumers *consumers, const struct consumer_config *config,
+		     struct consumer_mistake *ret_mistake)
+{
+	struct arena *arena = &consumers->arena;
+	struct consumer *consumer = ARENA_NEW(arena, struct consumer);
+	result_value password, keys;
+
+	*consumer = (struct consumer) { .name = arena_str(arena, config->entry.name),
+					.groups = copy_groups(arena, &config->groups),
+					.labels = copy_labels(arena, &config->labels) };
+	if (!consumer->name.len || !map_add(&consumers->by_name, consumer->name, consumer))
+		return mistake(ret_mistake, "", 0, "another consumer has this name");
+	password = add_password(consumers, consumer, config->basic.password, ret_mistake);
+	keys = add_keys(consumers, consumer, &config->api_keys, ret_mistake);
+	TRY(add_certificates(consumers, consumer, &config->certificates, ret_mistake));
+	TRY(password);
+	return keys;
+}
+
+/* ---- of a configuration ---- */
+
+static void report(struct reader *reader, const struct consumer_config *config,
+		   const struct consumer_mistake *mistake)
+{
+	const struct node *node = node_find(config->entry.node, str_of(mistake->key));
+	const struct node *item = node ? node->first : NULL;
+
+	for (size_t i = 0; item && i < mistake->index; i++)
+		item = item->next;
+	diagnostic_error(reader->diagnostics,
+			 item   ? item
+			 : node ? node
+				: config->entry.node,
+			 "%s", mistake->why);
+}
+
+void consumers_compile(struct consumers *consumers, struct reader *reader,
+		       const struct consumer_config *configs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct consumer_mistake mistake;
+
+		if (failed(consumers_add(consumers, &configs[i], &mistake)))
+			report(reader, &configs[i], &mistake);
+	}
+}
+
+/* ---- finding ---- */
+
+size_t consumers_count(const struct consumers *consumers)
+{
+	return consumers->by_name.count;
+}
+
+const struct consumer *consumers_find(const struct consumers *consumers, str name)
+{
+	return map_get(&consumers->by_name, name);
+}
+
+const struct consumer *consumers_find_key(const struct consumers *consumers,
+					  const unsigned char digest[API_KEY_DIGEST_LEN])
+{
+	return map_get(&consumers->by_key, (str) { (const char *)digest, API_KEY_DIGEST_LEN });
+}
+
+const struct consumer *consumers_find_certificate(const struct consumers *consumers, str subject,
+						  const str_list *names)
+{
+	const struct consumer *found = subject.len ? map_get(&consumers->by_certificate, subject) : NULL;
+
+	for (size_t i = 0; i < names->len && !found; i++)
+		found = map_get(&consumers->by_certificate, names->at[i]);
+	return found;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * consumers: all that a configuration knows, found by name, by API key or by certificate.
+ *
+ * Built once and read by all workers; a look-up costs the same with ten of them as with a million.
+ * Credentials are here as hashes only.
+ */
+#pragma once
+
+#include "auth/consumer.h"
+#include "base/arena.h"
+#include "base/result.h"
+#include "config/field.h"
+
+enum { CONSUMERS_MAX = 10 * 1000 * 1000, API_KEY_DIGEST_LEN = 32 };
+
+struct consumer_basic {
+	str password;
+};
+
+/* One as it stands in the configuration, under `consumers`. */
+struct consumer_config {
+	struct entry entry;
+	str_list groups, api_keys;
+	struct consumer_basic basic;
+	str_list certificates;
+	struct pair_list labels;
+};
+
+extern const struct field consumer_fields[];
+
+/* What of a consumer is wrong. */
+struct consumer_mistake {
+	const char *key; /* of consumer_config's keys; "" for the name */
+	size_t index;    /* in its list */
+	const char *why;
+};
+
+struct consumers;
+
+struct consumers *consumers_new(void);
+/* Empty. The caller has a reference. */
+
+struct consumers *consumers_ref(struct consumers *consumers);
+void consumers_unref(struct consumers **consumers);
+/* From any thread. Clears the address, accepts NULL. */
+
+result consumers_add(struct consumers *consumers, const struct consumer_config *config,
+		     struct consumer_mistake *ret_mistake);
+/* While nobody else has them. Everything is copied. ERROR_INVALID: something is wrong, or is another's
+ * already; the rest of it is added all the same. */
+
+void consumers_compile(struct consumers *consumers, struct reader *reader,
+		       const struct consumer_config *configs, size_t count);
+/* All of a configuration's; what is wrong is reported at its place. */
+
+size_t consumers_count(const struct consumers *consumers);
+
+const struct consumer *consumers_find(const struct consumers *consumers, str name);
+const struct consumer *consumers_find_key(const struct consumers *consumers,
+					  const unsigned char digest[API_KEY_DIGEST_LEN]);
+/* By SHA-256 of its API key. */
+
+const struct consumer *consumers_find_certificate(const struct consumers *consumers, str subject,
+						  const str_list *names);
+/* By the subject (RFC 4514), else by the first of the names ("dns:...", "uri:...", "email:...") that somebody
+ * has. All three: NULL where nobody is found; as long as the consumers. */

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "auth/verified_tokens.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/random.h"
+#include "codec/json.h"
+
+enum {
+	WAYS = 4,
+	ARENA_MAX = 1024 * 1024,
+	FIRST_ROOM = 1024, /* beside what the texts take */
+};
+
+struct place {
+	uint64_t hash;
+	struct verified_token *token; /* NULL: free */
+};
+
+struct verified_tokens {
+	uint64_t seed, questions;
+	size_t mask; /* of the sets */
+	struct place places[];
+};
+
+struct verified_tokens *verified_tokens_new(size_t max)
+{
+	size_t sets = 1;
+	struct verified_tokens *tokens;
+
+	while (sets * WAYS < max)
+		sets *= 2;
+	tokens = calloc(1, sizeof *tokens + sets * WAYS * sizeof *tokens->places);
+	ASSERT(tokens);
+	tokens->mask = sets - 1;
+	tokens->seed = random_u64();
+	return tokens;
+}
+
+/* A token opens doors: what is dropped is wiped. */
+void verified_token_release(void *self)
+{
+	struct verified_token *token = self;
+
+	if (--token->references)
+		return;
+	OPENSSL_cleanse((void *)(uintptr_t)token->token.ptr, token->token.len);
+	arena_fini(&token->arena);
+	free(token);
+}
+
+static void clear(struct place *place)
+{
+	if (place->token)
+		verified_token_release(place->token);
+	place->token = NULL;
+}
+
+void verified_tokens_free(struct verified_tokens **address)
+{
+	struct verified_tokens *tokens = *address;
+
+	for (size_t i = 0; tokens && i < (tokens->mask + 1) * WAYS; i++)
+		clear(&tokens->places[i]);
+	free(tokens);
+	*address = NULL;
+}
+
+/* Where it is, or else where it may be put. */
+static struct place *find(struct verified_tokens *tokens, str token, uint64_t hash)
+{
+	struct place *at = &tokens->places[(hash & tokens->mask) * WAYS], *oldest = at;
+
+	for (size_t i = 0; i < WAYS; i++) {
+		if (at[i].token && at[i].hash == hash && str_eq(at[i].token->token, token))
+			return &at[i];
+		if (!at[i].token || (oldest->token && at[i].token->asked < oldest->token->asked))
+			oldest = &at[i];
+	}
+	return oldest;
+}
+
+static struct verified_token *give(struct verified_tokens *tokens, struct verified_token *token)
+{
+	token->asked = ++tokens->questions;
+	token->references++;
+	return token;
+}
+
+struct verified_token *verified_tokens_find(struct verified_tokens *tokens, str token)
+{
+	uint64_t hash = hash_bytes(token, tokens->seed);
+	struct place *place = find(tokens, token, hash);
+
+	if (!place->token || place->hash != hash || !str_eq(place->token->token, token))
+		return NULL;
+	return give(tokens, place->token);
+}
+
+struct verified_token *verified_tokens_add(struct verified_tokens *tokens, str text, const struct jws *jws,
+					   uint64_t version)
+{
+	uint64_t hash = hash_bytes(text, tokens->seed);
+	struct verified_token *token = calloc(1, sizeof *token);
+	struct place *place;
+	result_value parsed;
+
+	ASSERT(token);
+	arena_init_small(&token->arena, text.len + 2 * jws->payload.len + FIRST_ROOM, ARENA_MAX);
+	token->references = 1;
+	token->token = arena_str(&token->arena, text);
+	token->type = arena_str(&token->arena, jws->type);
+	token->algorithm = jws->algorithm;
+	token->version = version;
+	parsed = json_parse(&token->arena, jws->payload, &token->claims);
+	if (failed(parsed) || token->claims.kind != OPERAND_MAP) {
+		verified_token_release(token);
+		return NULL;
+	}
+	place = find(tokens, text, hash);
+	clear(place);
+	*place = (struct place) { hash, token };
+	return give(tokens, token);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * verified_tokens: signed tokens that one worker has found good lately, with what they say.
+ *
+ * A signature costs tens of microseconds, and clients send the same token thousands of times; a token that is
+ * known costs a hash of it. Only what does not change is remembered: that a key of a set, of this version,
+ * has signed it. Times, audiences and all else are for the caller to check each time.
+ *
+ * Bounded: a fixed number of places, each with a bounded token; a new one takes the place of the one in its
+ * set that was asked for longest ago. The whole token is compared, not its hash alone.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "codec/jws.h"
+
+struct verified_tokens;
+
+struct verified_token {
+	str token;
+	uint64_t version; /* of the key set by which it was verified */
+	enum jose_algorithm algorithm;
+	str type;
+	struct operand claims; /* a map */
+	struct arena arena;    /* of all that */
+	size_t references;
+	uint64_t asked; /* when it was, by the number of the question */
+};
+
+struct verified_tokens *verified_tokens_new(size_t max);
+void verified_tokens_free(struct verified_tokens **tokens);
+/* Clears the address, accepts NULL. */
+
+struct verified_token *verified_tokens_find(struct verified_tokens *tokens, str token);
+/* NULL: it is not known. The caller has it until verified_token_release(). */
+
+struct verified_token *verified_tokens_add(struct verified_tokens *tokens, str token, const struct jws *jws,
+					   uint64_t version);
+/* A token whose payload is an object, in the place of what was known of it. The caller has it likewise. NULL:
+ * it is no object. */
+
+void verified_token_release(void *token);
+/* For view_hold(). */

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/credential.h"
+
+#include "codec/uri.h"
+#include "policy/field_edit.h"
+
+const struct field credential_place_fields[] = {
+	FIELD_STR(struct credential_place, header, "header", NULL, "A field of the request."),
+	FIELD_STR(struct credential_place, cookie, "cookie", NULL, "A cookie."),
+	FIELD_STR(struct credential_place, query, "query", NULL,
+		  "A parameter of the query; what stands in a URL is written down in many places, so better "
+		  "not."),
+	FIELD_END
+};
+
+result credential_place_compile(struct policy_compile *compile, const char *key, const char *standard,
+				struct credential_place *place)
+{
+	size_t given = (place->header.len > 0) + (place->cookie.len > 0) + (place->query.len > 0);
+	const char *wrong;
+
+	if (given > 1)
+		return policy_reject(compile, key, "want one of header, cookie and query");
+	if (!given)
+		place->header = str_of(standard);
+	wrong = place->header.len ? field_name_wrong(place->header) : NULL;
+	if (wrong || str_contains(place->header, STR("*")))
+		return policy_reject(compile, key, wrong ? wrong : "want the whole name of a field");
+	if (place->cookie.len && !http_is_token(place->cookie))
+		return policy_reject(compile, key, "want the name of a cookie");
+	place->id = http_name_find(place->header);
+	return OK;
+}
+
+/* ---- finding ---- */
+
+/* Counts it; empty ones are none. */
+static void found(str value, enum credential_found *count, str *ret_text)
+{
+	if (!value.len)
+		return;
+	*count = *count == CREDENTIAL_NONE ? CREDENTIAL_ONE : CREDENTIAL_MANY;
+	*ret_text = value;
+}
+
+static bool is_field(const struct credential_place *place, const struct http_field *field)
+{
+	return !field->removed && field->id == place->id &&
+	       (place->id != HTTP_NAME_OTHER || str_eq_nocase(field->name, place->header));
+}
+
+static enum credential_found find_header(const struct credential_place *place, const struct view *view,
+					 str *ret_text)
+{
+	const struct http_fields *fields = &view->request->fields;
+	enum credential_found count = CREDENTIAL_NONE;
+
+	for (size_t i = 0; i < fields->count; i++)
+		if (is_field(place, &fields->at[i]))
+			found(fields->at[i].value, &count, ret_text);
+	return count;
+}
+
+static bool is_cookie(str pair, str wanted, str *ret_value)
+{
+	str name;
+
+	if (!str_cut(pair, '=', &name, ret_value) || !str_eq(str_trim(name), wanted))
+		return false;
+	*ret_value = str_trim(*ret_value);
+	return true;
+}
+
+static enum credential_found find_cookie(const struct credential_place *place, const struct view *view,
+					 str *ret_text)
+{
+	const struct http_fields *fields = &view->request->fields;
+	enum credential_found count = CREDENTIAL_NONE;
+	str rest, pair, value;
+
+	for (size_t i = 0; i < fields->count; i++) {
+		rest = fields->at[i].removed || fields->at[i].id != HTTP_COOKIE ? (str) { 0 }
+										: fields->at[i].value;
+		while (str_next(&rest, ';', &pair))
+			if (is_cookie(pair, place->cookie, &value))
+				found(value, &count, ret_text);
+	}
+	return count;
+}
+
+static str decoded(struct arena *arena, str text)
+{
+	struct buf room = buf_over(arena_bytes(arena, text.len), text.len);
+
+	return uri_decode(text, true, &room);
+}
+
+static bool is_parameter(const struct credential_place *place, const struct view *view, str name)
+{
+	return name.len >= place->query.len && arena_left(view->arena) > name.len &&
+	       str_eq(decoded(view->arena, name), place->query);
+}
+
+static enum credential_found find_parameter(const struct credential_place *place, const struct view *view,
+					    str *ret_text)
+{
+	enum credential_found count = CREDENTIAL_NONE;
+	str rest = view->query, name, value;
+
+	while (uri_query_next(&rest, &name, &value))
+		if (is_parameter(place, view, name))
+			found(decoded(view->arena, value), &count, ret_text);
+	return count;
+}
+
+enum credential_found credential_find(const struct credential_place *place, const struct view *view,
+				      str *ret_text)
+{
+	if (place->cookie.len)
+		return find_cookie(place, view, ret_text);
+	if (place->query.len)
+		return find_parameter(place, view, ret_text);
+	return find_header(place, view, ret_text);
+}
+
+bool credential_in_scheme(str value, str scheme, str *ret_credential)
+{
+	str name, rest;
+
+	if (!str_cut(value, ' ', &name, &rest) || !str_eq_nocase(name, scheme))
+		return false;
+	*ret_credential = str_trim(rest);
+	return ret_credential->len;
+}
+
+/* ---- stripping ---- */
+
+static void strip_cookie(const struct credential_place *place, struct view *view, struct http_field *field)
+{
+	struct buf out = arena_open(view->arena, field->value.len + 2 * sizeof "; ");
+	str rest = field->value, pair, value;
+
+	while (str_next(&rest, ';', &pair)) {
+		if (is_cookie(pair, place->cookie, &value))
+			continue;
+		if (out.len)
+			buf_put(&out, STR("; "));
+		buf_put(&out, pair);
+	}
+	field->removed |= out.len == 0 || buf_overflowed(&out);
+	field->value = arena_close(view->arena, &out);
+}
+
+static void strip_parameter(const struct credential_place *place, struct view *view)
+{
+	str *parts = ARENA_ARRAY(view->arena, str, 2 * (view->query.len / 2 + 1));
+	str rest = view->query, pair, name, value;
+	size_t count = 0;
+
+	for (bool is_last = false; !is_last;) {
+		is_last = !str_cut(rest, '&', &pair, &rest);
+		if (is_last)
+			pair = rest;
+		value = pair;
+		if (!pair.len || (uri_query_next(&value, &name, &value) && is_parameter(place, view, name)))
+			continue;
+		if (count)
+			parts[count++] = STR("&");
+		parts[count++] = pair;
+	}
+	view->query = arena_join(view->arena, parts, count);
+}
+
+void credential_strip(const struct credential_place *place, struct view *view)
+{
+	struct http_fields *fields = &view->request->fields;
+
+	if (view->is_report)
+		return;
+	if (place->query.len) {
+		strip_parameter(place, view);
+		return;
+	}
+	for (size_t i = 0; i < fields->count; i++) {
+		struct http_field *field = &fields->at[i];
+
+		if (place->cookie.len && field->id == HTTP_COOKIE && !field->removed)
+			strip_cookie(place, view, field);
+		else if (!place->cookie.len && is_field(place, field))
+			field->removed = true;
+	}
+}

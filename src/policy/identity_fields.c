@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/identity_fields.h"
+
+#include "auth/claims.h"
+#include "auth/consumer.h"
+#include "codec/http_field.h"
+#include "policy/field_edit.h"
+#include "policy/value.h"
+
+static const str label_prefix = STR_INIT("label.");
+
+bool identity_is_clients_own(str name)
+{
+	enum http_name id = http_name_find(name);
+
+	return id != HTTP_NAME_OTHER && !(http_name_flags(id) & HTTP_NAME_MANAGED);
+}
+
+static bool compile_name(struct policy_compile *compile, const struct pair *pair)
+{
+	const struct policy_hooks *hooks = compile->hooks;
+	const char *wrong = field_name_wrong(pair->name);
+
+	if (!wrong && str_contains(pair->name, STR("*")))
+		wrong = "want the whole name of a field";
+	if (wrong)
+		diagnostic_error_key(compile->reader->diagnostics, pair->node, "%s", wrong);
+	else if (hooks && !identity_is_clients_own(pair->name))
+		hooks->manage(hooks->owner, pair->name);
+	return !wrong;
+}
+
+result identity_fields_compile(struct policy_compile *compile, const struct pair_list *pairs)
+{
+	bool is_good = true;
+
+	for (size_t i = 0; i < pairs->len; i++)
+		is_good &= compile_name(compile, &pairs->at[i]);
+	return is_good ? OK : error_make(ERROR_INVALID, "no field has that name");
+}
+
+static bool is_writable(str value)
+{
+	for (size_t i = 0; i < value.len; i++)
+		if ((unsigned char)value.ptr[i] < ' ' || value.ptr[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static result set_one(struct http_fields *fields, str name, str value)
+{
+	const str_list names = { &name, 1 };
+
+	field_names_remove(&names, fields);
+	if (!value.len)
+		return OK;
+	if (!is_writable(value))
+		return error_make(ERROR_MALFORMED, "a value from outside has a control character");
+	return http_fields_add(fields, http_name_find(name), name, str_trim(value));
+}
+
+enum verdict identity_fields_set(const struct pair_list *pairs, struct view *view, identity_source_fn source,
+				 void *self)
+{
+	for (size_t i = 0; i < pairs->len && !view->is_report; i++) {
+		const struct pair *pair = &pairs->at[i];
+		result_value set = set_one(&view->request->fields, pair->name, source(self, pair->value));
+
+		if (failed(set))
+			return value_refuse(view, set);
+	}
+	return POLICY_CONTINUE;
+}
+
+/* ---- of a consumer ---- */
+
+result consumer_fields_compile(struct policy_compile *compile, const struct pair_list *pairs)
+{
+	result_value compiled = identity_fields_compile(compile, pairs);
+
+	for (size_t i = 0; i < pairs->len; i++) {
+		str source = pairs->at[i].value;
+
+		if (str_eq(source, STR("name")) || str_eq(source, STR("groups")) ||
+		    (str_starts(source, label_prefix) && source.len > label_prefix.len))
+			continue;
+		diagnostic_error(compile->reader->diagnostics, pairs->at[i].node,
+				 "want name, groups or label.NAME, read %.*s",
+				 STR_ARG(diagnostic_read(compile->reader->diagnostics, pairs->at[i].node)));
+		compiled = error_make(ERROR_INVALID, "a consumer has no such thing");
+	}
+	return compiled;
+}
+
+struct about {
+	struct arena *arena;
+	const struct consumer *consumer;
+};
+
+static str source_of_consumer(void *self, str source)
+{
+	const struct about *about = self;
+
+	if (str_eq(source, STR("name")))
+		return about->consumer->name;
+	if (str_eq(source, STR("groups")))
+		return claims_print(&about->consumer->groups, about->arena);
+	return json_find_text(&about->consumer->labels, str_skip(source, label_prefix.len));
+}
+
+enum verdict consumer_fields_set(const struct pair_list *pairs, struct view *view,
+				 const struct consumer *consumer)
+{
+	struct about about = { view->arena, consumer };
+
+	return identity_fields_set(pairs, view, source_of_consumer, &about);
+}

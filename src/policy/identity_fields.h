@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * identity_fields: what the upstream is told of who asks, by fields that no client can send.
+ *
+ * Names in `forward` are managed: they are removed from what clients send, on every route. Names that clients
+ * have a use for (Authorization, Accept) stay theirs on other routes, and are replaced on this one.
+ */
+#pragma once
+
+#include "policy/policy.h"
+
+struct consumer;
+
+bool identity_is_clients_own(str name);
+
+result identity_fields_compile(struct policy_compile *compile, const struct pair_list *pairs);
+/* HEADER: source. ERROR_INVALID after a report of every name that is wrong. */
+
+typedef str (*identity_source_fn)(void *self, str source);
+/* What a source stands for; empty: nothing. Lives in the arena or the snapshot. */
+
+enum verdict identity_fields_set(const struct pair_list *pairs, struct view *view, identity_source_fn source,
+				 void *self);
+/* Each takes the place of whatever had its name; an empty one leaves nothing there. POLICY_ANSWERED: a value
+ * has a control character, or there is no room for it. Nothing when it is only to report. */
+
+result consumer_fields_compile(struct policy_compile *compile, const struct pair_list *pairs);
+/* The same where sources are those of a consumer: name, groups, label.NAME. */
+
+enum verdict consumer_fields_set(const struct pair_list *pairs, struct view *view,
+				 const struct consumer *consumer);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Issuers of a jwt policy: their keys, and the algorithms that may be. What a token names never widens it.
+ */
+#include "policy/jwt_private.h"
+
+enum { KEY_FILE_MAX = 64 * 1024, KEY_FILES_MAX = 16 };
+
+static const struct node *key_of(const struct policy_compile *compile, const struct jwt_issuer *issuer,
+				 const char *key)
+{
+	const struct node *map = issuer->entry.node ? issuer->entry.node : compile->node;
+	const struct node *node = node_find(map, str_of(key));
+
+	return node ? node : map;
+}
+
+static result reject(const struct policy_compile *compile, const struct jwt_issuer *issuer, const char *key,
+		     const char *why)
+{
+	diagnostic_error(compile->reader->diagnostics, key_of(compile, issuer, key), "%s", why);
+	return error_make(ERROR_INVALID, why);
+}
+
+/* Joined to one set. Their texts together are what it is known by. */
+static struct key_set *keys_of_files(struct policy_compile *compile, const struct jwt_issuer *issuer)
+{
+	const struct node *at = key_of(compile, issuer, "keys");
+	struct jwk_set *sets[KEY_FILES_MAX], *joined = NULL;
+	str texts[KEY_FILES_MAX];
+	size_t count = 0;
+	result_value read = OK;
+
+	for (const struct node *file = at->first; file && !failed(read); file = file->next) {
+		if (!reader_read_file(compile->reader, file, file->text, KEY_FILE_MAX, &texts[count]))
+			read = error_make(ERROR_INVALID, "reported");
+		else if (failed(read = jwk_set_from_pem(STR(""), texts[count], &sets[count])))
+			diagnostic_error(compile->reader->diagnostics, file, "%s", read.why);
+		else
+			count++;
+	}
+	if (!failed(read))
+		joined = jwk_set_join(sets, count);
+	for (size_t i = 0; i < count; i++)
+		jwk_set_unref(&sets[i]);
+	return joined ? compile->hooks->keep_keys(compile->hooks->owner, at, joined,
+						  arena_join(compile->reader->arena, texts, count))
+		      : NULL;
+}
+
+static struct key_set *keys_of_secret(struct policy_compile *compile, const struct jwt_issuer *issuer)
+{
+	const struct node *at = key_of(compile, issuer, "secret");
+	struct jwk_set *keys = jwk_set_from_secret(STR(""), issuer->secret);
+
+	if (jwk_set_at(keys, 0)->fits)
+		return compile->hooks->keep_keys(compile->hooks->owner, at, keys, issuer->secret);
+	jwk_set_unref(&keys);
+	diagnostic_error(compile->reader->diagnostics, at,
+			 "want at least 32 bytes: a shorter secret can be guessed (RFC 7518 section 3.2)");
+	return NULL;
+}
+
+static result find_keys(struct policy_compile *compile, struct jwt_issuer *issuer)
+{
+	size_t given = (issuer->jwks.len > 0) + (issuer->key_files.len > 0) + (issuer->secret.len > 0);
+	const struct policy_hooks *hooks = compile->hooks;
+
+	if (given > 1)
+		return reject(compile, issuer, "issuer", "want one of jwks, keys and secret");
+	if (!given && !issuer->issuer.len)
+		return reject(compile, issuer, "issuer",
+			      "want an issuer, or its keys in jwks, keys or secret");
+	if (!hooks)
+		return error_make(ERROR_INVALID, "no keys can be found here");
+	if (issuer->key_files.len)
+		issuer->keys = keys_of_files(compile, issuer);
+	else if (issuer->secret.len)
+		issuer->keys = keys_of_secret(compile, issuer);
+	else
+		issuer->keys = hooks->find_keys(hooks->owner, key_of(compile, issuer, "jwks"),
+						issuer->jwks.len ? key_of(compile, issuer, "jwks") : NULL,
+						issuer->issuer);
+	return issuer->keys ? OK : error_make(ERROR_INVALID, "the issuer has no keys");
+}
+
+/* The words begin with RS256, the bits with JOSE_UNKNOWN. */
+static result allow(struct policy_compile *compile, struct jwt_issuer *issuer)
+{
+	unsigned kind = issuer->secret.len ? JOSE_SYMMETRIC : JOSE_ASYMMETRIC;
+
+	issuer->allowed = issuer->algorithms ? issuer->algorithms << JOSE_RS256 : kind;
+	if (issuer->allowed & ~kind)
+		return reject(compile, issuer, "algorithms",
+			      issuer->secret.len
+				      ? "a secret has the algorithms HS256, HS384 and HS512"
+				      : "HS256, HS384 and HS512 want a secret, which is given as `secret`");
+	return OK;
+}
+
+static result check_audience(struct policy_compile *compile, struct jwt_issuer *issuer)
+{
+	for (size_t i = 0; i < issuer->audiences.len; i++)
+		issuer->takes_any_audience |=
+			issuer->audiences.len == 1 && str_eq(issuer->audiences.at[i], STR("any"));
+	if (!issuer->audiences.len)
+		return reject(compile, issuer, "audience",
+			      "want the audience: who a token must be made for, or `any`");
+	return OK;
+}
+
+static result compile_issuer(struct policy_compile *compile, struct jwt_issuer *issuer)
+{
+	result_value audience = check_audience(compile, issuer), allowed = allow(compile, issuer);
+
+	TRY(find_keys(compile, issuer));
+	TRY(audience);
+	return allowed;
+}
+
+result jwt_issuers_compile(struct policy_compile *compile, struct jwt *jwt)
+{
+	const struct jwt_issuer *one = &jwt->one;
+	result_value compiled = OK;
+
+	if (!jwt->issuers.len) {
+		jwt->issuers.at = &jwt->one;
+		jwt->issuers.len = 1;
+	} else if (one->issuer.len || one->audiences.len || one->jwks.len || one->key_files.len ||
+		   one->secret.len || one->algorithms) {
+		return policy_reject(compile, "issuers", "want either one issuer beside, or a list of them");
+	}
+	for (size_t i = 0; i < jwt->issuers.len; i++) {
+		result_value issuer = compile_issuer(compile, &jwt->issuers.at[i]);
+
+		if (jwt->issuers.len > 1 && !jwt->issuers.at[i].issuer.len)
+			issuer = reject(compile, &jwt->issuers.at[i], "issuer",
+					"want the name of each issuer");
+		if (failed(issuer))
+			compiled = issuer;
+	}
+	return compiled;
+}

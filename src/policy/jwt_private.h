@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * jwt, for its own files: what is configured, and what is found out of a token.
+ */
+#pragma once
+
+#include "auth/key_set.h"
+#include "auth/verified_tokens.h"
+#include "codec/jose_algorithm.h"
+#include "policy/claim_rules.h"
+#include "policy/credential.h"
+
+/* Who makes tokens, for whom, and by which keys. */
+struct jwt_issuer {
+	struct entry entry;
+	str issuer;
+	str_list audiences;
+	bool takes_any_audience;
+	str jwks;
+	str_list key_files;
+	str secret;
+	unsigned algorithms; /* bits of the words */
+	/* Compiled. */
+	struct key_set *keys;
+	unsigned allowed; /* JOSE_BIT() */
+};
+
+enum { BOUND_NO, BOUND_CERTIFICATE, BOUND_DPOP };
+
+struct jwt {
+	struct jwt_issuer one; /* where there is no list */
+	struct {
+		struct jwt_issuer *at;
+		size_t len;
+	} issuers;
+	struct credential_place from;
+	duration skew;
+	bool requires_expiry;
+	str_list require, types;
+	struct claim_rules claims;
+	struct pair_list forward;
+	str consumer;
+	bool strip;
+	int bound;
+	str realm;
+	/* Compiled. */
+	bool is_in_scheme; /* in Authorization: behind "Bearer" */
+};
+
+result jwt_issuers_compile(struct policy_compile *compile, struct jwt *jwt);
+/* ERROR_INVALID after a report. */
+
+enum reason jwt_verify(const struct jwt *jwt, struct view *view, str token,
+		       struct verified_token **ret_token);
+/* Who of the issuers has signed it; *ret_token is held until the exchange ends. Yields when keys must be
+ * fetched. REASON_NONE otherwise is why not; with REASON_CLIENT_ABORTED the exchange is over. */
+
+enum reason jwt_check(const struct jwt *jwt, const struct view *view, const struct verified_token *token);
+/* Whether what it says holds, here and now. */

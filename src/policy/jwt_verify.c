@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whose token it is, and whether he has signed it. The issuer is the one that the token names, of those that
+ * are configured; its keys and its algorithms are the only ones that count. A token that the worker knows is
+ * not verified again while the keys are the same.
+ */
+#include <openssl/evp.h>
+
+#include "auth/auth_worker.h"
+#include "auth/claims.h"
+#include "codec/base64url.h"
+#include "codec/json.h"
+#include "policy/jwt_private.h"
+#include "policy/principal.h"
+
+enum {
+	TRIES_MAX = 8, /* of keys for one token: each costs time */
+	FETCH_TIMEOUT_SECONDS = 5,
+	THUMBPRINT_LEN = 43,
+};
+
+static const duration fetch_timeout = FETCH_TIMEOUT_SECONDS * SECOND;
+
+static const struct jwt_issuer *find_issuer(const struct jwt *jwt, const struct operand *claims)
+{
+	struct operand name = json_find(claims, STR("iss"));
+
+	for (size_t i = 0; i < jwt->issuers.len; i++) {
+		const struct jwt_issuer *issuer = &jwt->issuers.at[i];
+
+		if (!issuer->issuer.len || (name.kind == OPERAND_STRING && str_eq(name.text, issuer->issuer)))
+			return issuer;
+	}
+	return NULL;
+}
+
+/* ---- by its keys ---- */
+
+static enum reason try_keys(const struct jws *jws, const struct jwk_set *keys)
+{
+	const struct jwk *jwk = NULL;
+	unsigned tries = 0;
+
+	while (tries < TRIES_MAX && (jwk = jwk_set_next(keys, jws->kid, jws->algorithm, jwk))) {
+		if (jws_verify(jws, jwk))
+			return REASON_NONE;
+		tries++;
+	}
+	return tries ? REASON_TOKEN_SIGNATURE : REASON_TOKEN_KEY_UNKNOWN;
+}
+
+/* The version is read first: keys that come between make what is remembered too old, never too new. */
+static enum reason verify_now(const struct jwt_issuer *issuer, const struct jws *jws, uint64_t *ret_version)
+{
+	struct jwk_set *keys;
+	enum reason reason;
+
+	*ret_version = key_set_version(issuer->keys);
+	keys = key_set_take(issuer->keys);
+	if (!keys)
+		return REASON_AUTH_UNAVAILABLE;
+	reason = try_keys(jws, keys);
+	jwk_set_unref(&keys);
+	return reason;
+}
+
+/* A key that is not known may be a new one: then the issuer is asked, once for everybody. */
+static enum reason verify(const struct jwt_issuer *issuer, const struct jws *jws, struct view *view,
+			  uint64_t *ret_version)
+{
+	const struct effects *effects = view->effects;
+	enum reason reason = verify_now(issuer, jws, ret_version);
+	result_value refreshed;
+
+	if ((reason != REASON_TOKEN_KEY_UNKNOWN && reason != REASON_AUTH_UNAVAILABLE) ||
+	    !effects->refresh_keys)
+		return reason;
+	refreshed = effects->refresh_keys(effects->self, view, issuer->keys, fetch_timeout);
+	if (refreshed.kind == ERROR_CANCELLED)
+		return REASON_CLIENT_ABORTED;
+	return verify_now(issuer, jws, ret_version);
+}
+
+static enum reason verify_new(const struct jwt *jwt, struct view *view, str text,
+			      struct verified_token **ret_token)
+{
+	const struct jwt_issuer *issuer;
+	struct jws jws;
+	struct operand claims;
+	uint64_t version;
+	enum reason reason;
+	result_value split = jws_split(text, view->arena, &jws);
+
+	if (failed(split))
+		return split.kind == ERROR_LIMIT ? REASON_TOKEN_TOO_LARGE : REASON_TOKEN_MALFORMED;
+	if (failed(json_parse(view->arena, jws.payload, &claims)) || claims.kind != OPERAND_MAP)
+		return REASON_TOKEN_MALFORMED;
+	issuer = find_issuer(jwt, &claims);
+	if (!issuer)
+		return REASON_TOKEN_ISSUER;
+	if (jws.algorithm == JOSE_UNKNOWN || !(issuer->allowed & JOSE_BIT(jws.algorithm)))
+		return REASON_TOKEN_ALGORITHM;
+	reason = verify(issuer, &jws, view, &version);
+	if (reason == REASON_NONE)
+		*ret_token = verified_tokens_add(view->auth->tokens, text, &jws, version);
+	return reason == REASON_NONE && !*ret_token ? REASON_TOKEN_MALFORMED : reason;
+}
+
+static bool is_still_verified(const struct jwt *jwt, const struct verified_token *token)
+{
+	const struct jwt_issuer *issuer = find_issuer(jwt, &token->claims);
+
+	return issuer && token->version == key_set_version(issuer->keys) &&
+	       (issuer->allowed & JOSE_BIT(token->algorithm));
+}
+
+enum reason jwt_verify(const struct jwt *jwt, struct view *view, str text, struct verified_token **ret_token)
+{
+	struct verified_token *known = verified_tokens_find(view->auth->tokens, text);
+	enum reason reason;
+
+	if (known && is_still_verified(jwt, known)) {
+		view_hold(view, verified_token_release, known);
+		*ret_token = known;
+		return REASON_NONE;
+	}
+	if (known)
+		verified_token_release(known);
+	reason = verify_new(jwt, view, text, ret_token);
+	if (reason == REASON_NONE)
+		view_hold(view, verified_token_release, *ret_token);
+	return reason;
+}
+
+/* ---- by what it says ---- */
+
+static str without_prefix(str type)
+{
+	static const str prefix = STR_INIT("application/");
+
+	return type.len > prefix.len && str_eq_nocase(str_slice(type, 0, prefix.len), prefix)
+		       ? str_skip(type, prefix.len)
+		       : type;
+}
+
+/* A token that does not say is a JWT (RFC 7519 section 5.1). */
+static bool is_of_type(const struct jwt *jwt, str type)
+{
+	str name = type.len ? without_prefix(type) : STR("JWT");
+
+	for (size_t i = 0; i < jwt->types.len; i++)
+		if (str_eq_nocase(name, without_prefix(jwt->types.at[i])))
+			return true;
+	return false;
+}
+
+static bool has_required(const struct jwt *jwt, const struct operand *claims)
+{
+	for (size_t i = 0; i < jwt->require.len; i++)
+		if (json_find_path(claims, jwt->require.at[i]).kind == OPERAND_MISSING)
+			return false;
+	return claim_rules_hold(&jwt->claims, claims);
+}
+
+/* RFC 8705 section 3.1: the certificate of this very connection. */
+static bool is_bound_to_certificate(const struct operand *claims, const struct view *view)
+{
+	struct operand confirmation = json_find(claims, STR("cnf"));
+	str wanted = json_find_text(&confirmation, STR("x5t#S256"));
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	char text[THUMBPRINT_LEN + 1];
+	struct buf out = buf_over(text, sizeof text);
+	unsigned len = 0;
+
+	if (!view->principal || !view->principal->certificate.len || wanted.len != THUMBPRINT_LEN)
+		return false;
+	if (EVP_Digest(view->principal->certificate.ptr, view->principal->certificate.len, digest, &len,
+		       EVP_sha256(), NULL) != 1)
+		return false;
+	base64url_encode((str) { (const char *)digest, len }, &out);
+	return str_eq(buf_str(&out), wanted);
+}
+
+enum reason jwt_check(const struct jwt *jwt, const struct view *view, const struct verified_token *token)
+{
+	const struct operand *claims = &token->claims;
+	const struct jwt_issuer *issuer = find_issuer(jwt, claims);
+	enum reason reason = claims_check_time(claims, view->effects->wall(view->effects->self), jwt->skew,
+					       jwt->requires_expiry);
+
+	if (reason != REASON_NONE)
+		return reason;
+	if (!issuer)
+		return REASON_TOKEN_ISSUER;
+	if (!issuer->takes_any_audience && !claims_is_for(claims, &issuer->audiences))
+		return REASON_TOKEN_AUDIENCE;
+	if (!is_of_type(jwt, token->type))
+		return REASON_TOKEN_TYPE;
+	if (!has_required(jwt, claims))
+		return REASON_TOKEN_CLAIMS;
+	if (jwt->bound == BOUND_CERTIFICATE && !is_bound_to_certificate(claims, view))
+		return REASON_TOKEN_BINDING;
+	return REASON_NONE;
+}
