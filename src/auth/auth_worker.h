@@ -5,9 +5,11 @@
 #pragma once
 
 struct replay_cache;
+struct session_refreshes;
 struct verified_tokens;
 
 struct auth_worker {
-	struct verified_tokens *tokens; /* the worker's own */
-	struct replay_cache *replays;   /* of the process; NULL: nothing can be told from a replay */
+	struct verified_tokens *tokens;      /* the worker's own */
+	struct replay_cache *replays;        /* of the process; NULL: nothing can be told from a replay */
+	struct session_refreshes *refreshes; /* likewise; NULL: no session can be refreshed */
 };

@@ -55,16 +55,17 @@ void policy_names_compile(struct policy_names *names, const struct policy_compil
 	struct reader *reader = compile->reader;
 
 	*names = (struct policy_names) { .compile = *compile, .reader = reader };
+	names->compile.names = names;
 	map_init(&names->by_name, reader->arena, NAMES_MAX);
 	map_init(&names->by_node, reader->arena, NODES_MAX);
 	map_init(&names->warned, reader->arena, NODES_MAX);
+	names->named = named;
 	for (const struct node *node = named ? named->first : NULL; node; node = node->next) {
-		struct policy_instance *instance = policy_item_named(compile, node);
+		struct policy_instance *instance = policy_item_named(&names->compile, node);
 
 		if (instance)
 			ASSERT(map_add(&names->by_name, node->key, instance));
 	}
-	names->named = named;
 }
 
 static struct policy_instance *find_used(struct policy_names *names, const struct node *use)
@@ -113,6 +114,17 @@ static const struct policy_instance *item_instance(struct policy_names *names, c
 		ASSERT(map_add(&names->by_node, arena_str(names->reader->arena, key),
 			       (void *)(uintptr_t)instance));
 	}
+	return instance == &wrong_instance ? NULL : instance;
+}
+
+const struct policy_instance *policy_names_item(struct policy_names *names, const struct node *item)
+{
+	const struct node *use = node_find(item, STR("use"));
+	const struct policy_instance *instance = item_compile(names, item);
+
+	if (use && instance == &wrong_instance)
+		diagnostic_error(names->reader->diagnostics, use,
+				 "want a policy that is named before the one that uses it here");
 	return instance == &wrong_instance ? NULL : instance;
 }
 

@@ -30,6 +30,9 @@ void policy_names_compile(struct policy_names *names, const struct policy_compil
 /* compile: what each policy is compiled with; copied, and what it points to must live as long as names are
  * used. named may be NULL. Reports what is wrong. */
 
+const struct policy_instance *policy_names_item(struct policy_names *names, const struct node *item);
+/* One item of a list within a policy's options, by `use` or by itself. NULL after a report. */
+
 struct policy_chain policy_chain_compile(struct policy_names *names, const struct node *const *lists,
 					 size_t count, const struct node *owner, const str_list *without);
 /* One chain of the lists, in order; a list may be NULL. What owner's `without` names, by name or kind, is

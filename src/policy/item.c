@@ -59,13 +59,32 @@ const struct node *policy_item_kind(struct reader *reader, const struct node *it
 	return kinds == 1 ? kind : not_one_kind(reader, item);
 }
 
+/* As if it had been written out: a map with the one key. */
+static const struct node *options_of_shorthand(struct arena *arena, const struct policy *policy,
+					       const struct node *node)
+{
+	struct node *map = ARENA_NEW(arena, struct node), *only = ARENA_NEW(arena, struct node);
+
+	*map = *only = *node;
+	map->kind = NODE_MAP;
+	map->first = only;
+	map->count = 1;
+	map->index = NULL;
+	only->key = str_of(policy->shorthand);
+	only->next = NULL;
+	return map;
+}
+
 /* Options are a map, or nothing at all, which is an empty one. NULL after a report. */
-static const struct node *options_of(struct reader *reader, const struct node *node)
+static const struct node *options_of(struct reader *reader, const struct policy *policy,
+				     const struct node *node)
 {
 	struct node *empty;
 
 	if (node->kind == NODE_MAP)
 		return node;
+	if (policy->shorthand && node->kind == NODE_LIST)
+		return options_of_shorthand(reader->arena, policy, node);
 	if (node->kind != NODE_NULL) {
 		diagnostic_error(reader->diagnostics, node, "want the policy's options as a map, or {}");
 		return NULL;
@@ -109,7 +128,7 @@ struct policy_instance *policy_item_compile(const struct policy_compile *with, c
 		return NULL;
 	}
 	self = arena_alloc(reader->arena, policy->size);
-	compile.node = options_of(reader, kind);
+	compile.node = options_of(reader, policy, kind);
 	if (!compile.node)
 		return NULL;
 	fields_read(reader, compile.node, policy->fields, self);

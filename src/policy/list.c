@@ -19,6 +19,12 @@ const struct field policy_list_fields[] = {
 	{ .name = "use", .type = FIELD_T_STR, .doc = "A policy of `policies`, by its name." },
 #define X(kind, text) \
 	{ .name = #kind, .type = FIELD_T_OBJECT, .fields = policy_##kind##_fields, .doc = text },
+#define X_SHORT(kind, key, text)            \
+	{ .name = #kind,                    \
+	  .type = FIELD_T_OBJECT,           \
+	  .fields = policy_##kind##_fields, \
+	  .shorthand = key,                 \
+	  .doc = text },
 #include "policy/policies.h"
 #undef X
 	{ .name = "when",

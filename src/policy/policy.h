@@ -29,6 +29,7 @@ struct jwk_set;
 struct key_set;
 struct principal;
 struct policy_instance;
+struct policy_names;
 struct regex_scratch;
 struct regex_table;
 struct view;
@@ -44,6 +45,7 @@ struct policy_compile {
 	const struct node *node;          /* the map of this policy's options; may be empty */
 	struct regex_table *regexes;      /* of the snapshot; NULL: texts that need one are refused */
 	const struct policy_hooks *hooks; /* NULL: policies that ask others are refused */
+	struct policy_names *names;       /* for policies that are made of others; NULL: they are refused */
 };
 
 result policy_reject(const struct policy_compile *compile, const char *key, const char *why);
@@ -96,8 +98,9 @@ struct authenticator {
 
 struct policy {
 	const char *name;
-	const char *doc; /* one sentence */
-	size_t size;     /* of its struct, which lives in the snapshot */
+	const char *doc;       /* one sentence */
+	const char *shorthand; /* options that are no map are what this key of them would be; NULL: none */
+	size_t size;           /* of its struct, which lives in the snapshot */
 	const struct field *fields;
 	result (*compile)(struct policy_compile *compile,
 			  void *self); /* after reading; may report and fail; NULL: nothing to do */

@@ -2,6 +2,8 @@
 #include "proxy/identities.h"
 
 #include "auth/key_set.h"
+#include "auth/replay_cache.h"
+#include "auth/session_refresh.h"
 #include "tls/client_identity.h"
 #include "tls/ticket_keys.h"
 
@@ -13,6 +15,8 @@ void identities_init(struct identities *identities)
 		.tls = tls_client_identities_new(),
 		.tickets = ticket_keys_new(),
 		.key_sets = key_sets_new(),
+		.replays = replay_cache_new(REPLAY_ENTRIES),
+		.refreshes = session_refreshes_new(),
 	};
 	identities->discoveries = discoveries_new(identities->endpoints);
 }
@@ -20,6 +24,8 @@ void identities_init(struct identities *identities)
 void identities_fini(struct identities *identities)
 {
 	metrics_free(&identities->metrics);
+	session_refreshes_free(&identities->refreshes);
+	replay_cache_free(&identities->replays);
 	key_sets_free(&identities->key_sets);
 	ticket_keys_free(&identities->tickets);
 	upstream_states_free(&identities->upstream_states);

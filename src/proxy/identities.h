@@ -10,6 +10,8 @@
 #include "observe/metrics.h"
 #include "upstream/upstream.h"
 
+struct replay_cache;
+struct session_refreshes;
 struct ticket_keys;
 
 struct identities {
@@ -17,10 +19,12 @@ struct identities {
 	struct upstream_states *upstream_states;
 	struct discoveries *discoveries;
 	struct tls_client_identities *tls;
-	struct ticket_keys *tickets; /* of TLS sessions */
-	struct key_sets *key_sets;   /* of issuers */
-	struct metrics *metrics;     /* made with the first snapshot; NULL: nothing is counted */
-	bool is_counting;            /* make them: set after identities_init() by whoever will serve */
+	struct ticket_keys *tickets;  /* of TLS sessions */
+	struct key_sets *key_sets;    /* of issuers */
+	struct replay_cache *replays; /* proofs that were shown */
+	struct session_refreshes *refreshes;
+	struct metrics *metrics; /* made with the first snapshot; NULL: nothing is counted */
+	bool is_counting;        /* make them: set after identities_init() by whoever will serve */
 };
 
 void identities_init(struct identities *identities);

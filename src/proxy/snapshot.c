@@ -291,6 +291,8 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 
 	fields_read(&c.reader, document_root(document), gateway_fields, &snapshot->config);
 	snapshot->root = document_root(document);
+	snapshot->replays = identities->replays;
+	snapshot->refreshes = identities->refreshes;
 	counting_begin(snapshot, identities);
 	admin_compile(&c.reader, &snapshot->config, &snapshot->admin);
 	listeners_compile(&c.reader, &snapshot->config, identities->tickets, &snapshot->listeners);

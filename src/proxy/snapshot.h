@@ -47,6 +47,8 @@ struct snapshot {
 	struct key_set **key_sets; /* that policies verify by */
 	size_t key_set_count;
 	struct router *router;
+	struct replay_cache *replays; /* of the process, for workers */
+	struct session_refreshes *refreshes;
 	struct admin_place admin;
 	struct counting counting;
 	const struct node *root; /* the configuration as it was read */

@@ -91,6 +91,8 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 	worker->encoders = encoders_new(ENCODERS_MAX);
 	worker->fetched = fetch_memory_new();
 	worker->auth.tokens = verified_tokens_new(TOKENS_MAX);
+	worker->auth.replays = options->edition->snapshot->replays;
+	worker->auth.refreshes = options->edition->snapshot->refreshes;
 	worker->mirrors = mirrors_new();
 	worker->route_scratch = route_scratch_new();
 	worker->workers = options->workers;

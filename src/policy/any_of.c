@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * any_of: several ways to be known: the first policy that recognises its own credential in the request
+ * decides, for good or for bad.
+ *
+ * A credential that is there and wrong is not passed over for another one: a client that sends two would else
+ * have two tries, and the log one reason. Yields when the policy does.
+ */
+#include "policy/chain.h"
+
+enum { MEMBERS_MAX = 16 };
+
+struct any_of {
+	const struct node *policies;
+	/* Compiled. */
+	const struct policy_instance *members[MEMBERS_MAX];
+	size_t count;
+};
+
+const struct field policy_any_of_fields[] = {
+	FIELD_CUSTOM_REQUIRED(struct any_of, policies, "policies", const struct node *, &policy_list_form,
+			      "Policies that know who asks by a credential of the request."),
+	FIELD_END
+};
+
+static const char *member_wrong(const struct policy_instance *member)
+{
+	if (!member->policy->authenticator)
+		return "want a policy that knows who asks by a credential, such as jwt or api_key";
+	if (member->when || member->is_report)
+		return "`when` and `report` stand beside any_of, not within it";
+	return NULL;
+}
+
+static result any_of_compile(struct policy_compile *compile, void *self)
+{
+	struct any_of *p = self;
+	bool is_good = p->policies && p->policies->first;
+
+	if (!is_good)
+		return policy_reject(compile, "policies", "want a list of policies");
+	if (!compile->names || p->policies->count > MEMBERS_MAX)
+		return policy_reject(compile, "policies", "want at most 16 policies");
+	for (const struct node *item = p->policies->first; item; item = item->next) {
+		const struct policy_instance *member = policy_names_item(compile->names, item);
+		const char *wrong = member ? member_wrong(member) : NULL;
+
+		if (wrong)
+			diagnostic_error(compile->reader->diagnostics, item, "%s", wrong);
+		is_good &= member && !wrong;
+		p->members[p->count++] = member;
+	}
+	return is_good ? OK : error_make(ERROR_INVALID, "a policy of it is wrong");
+}
+
+static const struct policy_instance *find_member(const struct any_of *p, const struct view *view)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->members[i]->policy->authenticator->recognises(p->members[i]->self, view))
+			return p->members[i];
+	return NULL;
+}
+
+static enum verdict refuse(const struct any_of *p, struct view *view)
+{
+	str challenges[MEMBERS_MAX];
+
+	for (size_t i = 0; i < p->count; i++) {
+		const struct authenticator *of = p->members[i]->policy->authenticator;
+
+		challenges[i] = of->challenge ? of->challenge(p->members[i]->self, view) : (str) { 0 };
+	}
+	return view_unauthorized(view, REASON_CREDENTIALS_MISSING, challenges, p->count);
+}
+
+static enum verdict any_of_request(const void *self, struct view *view)
+{
+	const struct any_of *p = self;
+	const struct policy_instance *member = find_member(p, view);
+
+	return member ? member->policy->on_request(member->self, view) : refuse(p, view);
+}
+
+static bool any_of_recognises(const void *self, const struct view *view)
+{
+	return find_member(self, view);
+}
+
+static const struct authenticator authenticator = { .recognises = any_of_recognises };
+
+static const struct policy_risk risks[] = { { "policies", RISK_ANY }, { 0 } };
+
+const struct policy policy_any_of = {
+	.name = "any_of",
+	.doc = "Lets in by whichever of several policies knows the credential.",
+	.shorthand = "policies",
+	.size = sizeof(struct any_of),
+	.fields = policy_any_of_fields,
+	.compile = any_of_compile,
+	.on_request = any_of_request,
+	.authenticates = true,
+	.authenticator = &authenticator,
+	.risks = risks,
+	.page = "The policies are asked in the order written whether the request bears a credential of "
+		"theirs; the "
+		"first one that finds it decides, also when the credential is bad. A request that bears none "
+		"gets 401 "
+		"`credentials_missing` with the challenges of all.\n",
+	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
+		   "upstreams: { orders: { endpoints: [127.0.0.1:9000] } }\n"
+		   "consumers:\n"
+		   "  acme: { api_keys: "
+		   "[\"sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683\"] }\n"
+		   "apis:\n"
+		   "  orders:\n"
+		   "    upstream: orders\n"
+		   "    policies:\n"
+		   "      - any_of:\n"
+		   "          - api_key: {}\n"
+		   "          - client_certificate: {}\n"
+		   "---\n"
+		   "cases:\n"
+		   "  - name: a key is enough\n"
+		   "    request: { url: \"http://gw.test/\", headers: { X-API-Key: key } }\n"
+		   "    expect: { status: 200 }\n"
+		   "  - name: without any of them nobody is known\n"
+		   "    request: { url: \"http://gw.test/\" }\n"
+		   "    expect: { status: 401, reason: credentials_missing }\n",
+};
