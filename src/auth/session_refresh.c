@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "auth/session_refresh.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+
+enum { WAYS = 4, DIGEST_LEN = 32 };
+
+struct place {
+	unsigned char digest[DIGEST_LEN];
+	enum session_turn state; /* WAIT, DONE or OVER, until then */
+	deadline until;          /* free from then on */
+	char *session;           /* malloc'd */
+	size_t len;
+};
+
+struct session_refreshes {
+	pthread_mutex_t lock;
+	struct place places[SESSION_REFRESH_SETS][WAYS];
+};
+
+struct session_refreshes *session_refreshes_new(void)
+{
+	struct session_refreshes *refreshes = calloc(1, sizeof *refreshes);
+
+	ASSERT(refreshes);
+	pthread_mutex_init(&refreshes->lock, NULL);
+	return refreshes;
+}
+
+static void place_clear(struct place *place)
+{
+	OPENSSL_clear_free(place->session, place->len);
+	*place = (struct place) { 0 };
+}
+
+void session_refreshes_free(struct session_refreshes **refreshes)
+{
+	struct session_refreshes *gone = *refreshes;
+
+	*refreshes = NULL;
+	if (!gone)
+		return;
+	for (size_t i = 0; i < SESSION_REFRESH_SETS; i++)
+		for (size_t j = 0; j < WAYS; j++)
+			place_clear(&gone->places[i][j]);
+	pthread_mutex_destroy(&gone->lock);
+	free(gone);
+}
+
+static struct place *set_of(struct session_refreshes *refreshes, str token, unsigned char *digest)
+{
+	ASSERT(EVP_Digest(token.ptr, token.len, digest, NULL, EVP_sha256(), NULL));
+	return refreshes->places[digest[0] % SESSION_REFRESH_SETS];
+}
+
+static struct place *find(struct place *set, const unsigned char *digest, deadline now)
+{
+	for (size_t i = 0; i < WAYS; i++)
+		if (set[i].until > now && memcmp(set[i].digest, digest, DIGEST_LEN) == 0)
+			return &set[i];
+	return NULL;
+}
+
+/* One that is free, else the oldest outcome. NULL: all are under way. */
+static struct place *make_room(struct place *set, deadline now)
+{
+	struct place *oldest = NULL;
+
+	for (size_t i = 0; i < WAYS; i++) {
+		if (set[i].until <= now)
+			return &set[i];
+		if (set[i].state != SESSION_TURN_WAIT && (!oldest || set[i].until < oldest->until))
+			oldest = &set[i];
+	}
+	return oldest;
+}
+
+static enum session_turn take_turn(struct place *set, const unsigned char *digest, deadline now)
+{
+	struct place *place = make_room(set, now);
+
+	if (!place)
+		return SESSION_TURN_NEVER;
+	place_clear(place);
+	memcpy(place->digest, digest, DIGEST_LEN);
+	place->state = SESSION_TURN_WAIT;
+	place->until = deadline_after(now, SESSION_REFRESH_TURN * SECOND);
+	return SESSION_TURN_MINE;
+}
+
+enum session_turn session_refresh_begin(struct session_refreshes *refreshes, str token, deadline now,
+					struct arena *arena, str *ret_session)
+{
+	unsigned char digest[DIGEST_LEN];
+	struct place *set = set_of(refreshes, token, digest), *place;
+	enum session_turn turn;
+
+	pthread_mutex_lock(&refreshes->lock);
+	place = find(set, digest, now);
+	turn = place ? place->state : take_turn(set, digest, now);
+	if (turn == SESSION_TURN_DONE)
+		*ret_session = arena_str(arena, (str) { place->session, place->len });
+	pthread_mutex_unlock(&refreshes->lock);
+	return turn;
+}
+
+static void keep(struct place *place, deadline now, enum session_turn outcome, str session)
+{
+	if (outcome == SESSION_TURN_MINE) {
+		place_clear(place);
+		return;
+	}
+	place->state = outcome;
+	place->until = deadline_after(now, SESSION_REFRESH_KEPT * SECOND);
+	if (outcome != SESSION_TURN_DONE)
+		return;
+	place->session = malloc(session.len ? session.len : 1);
+	ASSERT(place->session);
+	memcpy(place->session, session.ptr, session.len);
+	place->len = session.len;
+}
+
+/* Whose turn was over by time has nothing to say any more; another may be at it. */
+void session_refresh_end(struct session_refreshes *refreshes, str token, deadline now,
+			 enum session_turn outcome, str session)
+{
+	unsigned char digest[DIGEST_LEN];
+	struct place *set = set_of(refreshes, token, digest), *place;
+
+	pthread_mutex_lock(&refreshes->lock);
+	place = find(set, digest, now);
+	if (place && place->state == SESSION_TURN_WAIT)
+		keep(place, now, outcome, session);
+	pthread_mutex_unlock(&refreshes->lock);
+}
