@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shlex
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import argon2
 import jsonschema
 import pytest
 import yaml
@@ -22,7 +24,7 @@ from peers import curl
 from pki import Authority
 from wire import DEADLINE, Connection
 
-COMMANDS = ["run", "check", "explain", "test", "diff", "demo", "echo", "schema", "manual", "version"]
+COMMANDS = ["run", "check", "explain", "test", "diff", "demo", "echo", "key", "password", "schema", "manual", "version"]
 
 CONFIG = """
 listeners: { main: { address: 127.0.0.1:0 } }
@@ -78,6 +80,10 @@ def test_each_command_has_help(command: str) -> None:
     (["demo", "x"], "unexpected argument"),
     (["echo", "--listen"], "--listen needs"),
     (["echo", "x"], "unexpected argument"),
+    (["key"], "want `new` or `hash`"),
+    (["key", "old"], "want `new` or `hash`: old"),
+    (["key", "hash", "gh_secret"], "want `new` or `hash`"),
+    (["password", "new"], "want `hash`: new"),
     (["explain"], "usage: gatehouse explain"),
     (["explain", "GET", "ftp://a"], "want a URL"),
     (["test"], "want files with cases"),
@@ -96,6 +102,37 @@ def test_version() -> None:
         done = run_command(*arguments)
         assert done.returncode == 0
         assert re.match(r"gatehouse \d+\.\d+\S* \(.+\)\nfeatures: .+\nlibraries: .+ \d", done.stdout), done.stdout
+
+
+# Credentials.
+
+
+def test_a_new_key_comes_with_its_hash() -> None:
+    first, second = run_command("key", "new"), run_command("key", "new")
+    key, digest = (line.split()[1] for line in first.stdout.splitlines())
+    assert re.fullmatch(r"gh_[A-Za-z0-9_-]{43}", key)
+    assert digest == "sha256:" + hashlib.sha256(key.encode()).hexdigest()
+    assert first.stdout != second.stdout and key not in first.stderr
+    hashed = subprocess.run([binary(), "key", "hash"], input=key + "\n", capture_output=True, text=True, check=True)
+    assert hashed.stdout.strip() == digest and not hashed.stderr
+
+
+def test_a_key_that_can_be_guessed_is_told() -> None:
+    done = subprocess.run([binary(), "key", "hash"], input="short", capture_output=True, text=True, check=True)
+    assert "can be guessed" in done.stderr and "short" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["key", "hash"], ["password", "hash"]])
+@pytest.mark.parametrize("given", ["", "\n", "x" * 5000])
+def test_a_secret_is_one_line(arguments: list[str], given: str) -> None:
+    done = subprocess.run([binary(), *arguments], input=given, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "want the secret" in done.stderr and not done.stdout
+
+
+def test_the_hash_of_a_password_is_one_of_argon2id() -> None:
+    done = subprocess.run([binary(), "password", "hash"], input="correct horse\n", capture_output=True, text=True, check=True)
+    assert argon2.PasswordHasher().verify(done.stdout.strip(), "correct horse")
+    assert done.stdout.startswith("$argon2id$v=19$m=65536,t=3,p=1$") and "horse" not in done.stdout
 
 
 # The configuration's place.

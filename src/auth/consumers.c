@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "auth/password.h"
 #include "base/assert.h"
 #include "base/map.h"
 
@@ -197,7 +198,7 @@ static result add_certificates(struct consumers *consumers, struct consumer *con
 static result add_password(struct consumers *consumers, struct consumer *consumer, str password,
 			   struct consumer_mistake *ret_mistake)
 {
-	if (password.len && !str_starts(password, STR("$argon2id$")))
+	if (password.len && !password_hash_is_good(password))
 		return mistake(ret_mistake, "basic", 0,
 			       "want the hash of a password, $argon2id$...: see `gatehouse password hash`");
 	consumer->password = arena_str(&consumers->arena, password);

@@ -116,7 +116,8 @@ static void keep(struct place *place, deadline now, enum session_turn outcome, s
 		return;
 	}
 	place->state = outcome;
-	place->until = deadline_after(now, SESSION_REFRESH_KEPT * SECOND);
+	place->until = deadline_after(
+		now, (outcome == SESSION_TURN_NEVER ? SESSION_REFRESH_PAUSE : SESSION_REFRESH_KEPT) * SECOND);
 	if (outcome != SESSION_TURN_DONE)
 		return;
 	place->session = malloc(session.len ? session.len : 1);

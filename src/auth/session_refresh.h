@@ -19,6 +19,7 @@
 enum {
 	SESSION_REFRESH_TURN = 15,  /* seconds that one may take */
 	SESSION_REFRESH_KEPT = 60,  /* seconds that the outcome is there for the others */
+	SESSION_REFRESH_PAUSE = 5, /* seconds until an issuer that gave no answer is asked again */
 	SESSION_REFRESH_SETS = 256, /* of four at a time */
 };
 
@@ -27,7 +28,7 @@ enum session_turn {
 	SESSION_TURN_WAIT,  /* another does: come again in a moment */
 	SESSION_TURN_DONE,  /* it is there */
 	SESSION_TURN_OVER,  /* the issuer said no */
-	SESSION_TURN_NEVER, /* more are under way than there is room for */
+	SESSION_TURN_NEVER, /* not now: no answer came lately, or more are under way than there is room for */
 };
 
 struct session_refreshes;
@@ -43,5 +44,5 @@ enum session_turn session_refresh_begin(struct session_refreshes *refreshes, str
 
 void session_refresh_end(struct session_refreshes *refreshes, str token, deadline now,
 			 enum session_turn outcome, str session);
-/* Of who had the turn: SESSION_TURN_DONE with the sealed session, SESSION_TURN_OVER, or SESSION_TURN_MINE: it
- * did not come about, the next one may. */
+/* Of who had the turn: SESSION_TURN_DONE with the sealed session, SESSION_TURN_OVER, SESSION_TURN_NEVER:
+ * no answer came, or SESSION_TURN_MINE: it was not waited for, the next one may ask. */

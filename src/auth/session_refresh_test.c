@@ -87,6 +87,16 @@ static void who_gets_no_answer_lets_the_next_try(void **state)
 	assert_int_equal(begin(desk, "a", NOW), SESSION_TURN_WAIT);
 }
 
+static void who_gives_no_answer_has_a_pause(void **state)
+{
+	struct desk *desk = *state;
+
+	assert_int_equal(begin(desk, "a", NOW), SESSION_TURN_MINE);
+	end(desk, "a", NOW, SESSION_TURN_NEVER);
+	assert_int_equal(begin(desk, "a", NOW + 4 * SECOND), SESSION_TURN_NEVER);
+	assert_int_equal(begin(desk, "a", NOW + 5 * SECOND), SESSION_TURN_MINE);
+}
+
 /* And what comes late does not undo what is there. */
 static void who_never_comes_back_loses_the_turn(void **state)
 {
@@ -173,6 +183,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_asks_and_the_others_get_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_no_is_a_no_for_all, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_gets_no_answer_lets_the_next_try, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(who_gives_no_answer_has_a_pause, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_never_comes_back_loses_the_turn, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(only_so_many_are_under_way, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(threads_refresh_each_once, set_up, tear_down),

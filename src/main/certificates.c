@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "main/errand.h"
+#include "fiber/errand.h"
 #include "proxy/listener_tls.h"
 
 /* A name that no listener has, under which the keys go to the next process. */

@@ -19,7 +19,8 @@ struct command {
 };
 
 extern const struct command command_run, command_check, command_explain, command_test, command_diff,
-	command_demo, command_echo, command_schema, command_manual, command_version;
+	command_demo, command_echo, command_key, command_password, command_schema, command_manual,
+	command_version;
 
 int command_misused(const struct command *command, const char *why, const char *what);
 /* Says so on standard error, with the usage. Returns the exit code, 2. */

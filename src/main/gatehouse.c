@@ -11,8 +11,8 @@
 #include "main/command.h"
 
 static const struct command *const commands[] = {
-	&command_run,  &command_check, &command_explain, &command_test,   &command_diff,
-	&command_demo, &command_echo,  &command_schema,  &command_manual, &command_version,
+	&command_run,  &command_check, &command_explain,  &command_test,   &command_diff,   &command_demo,
+	&command_echo, &command_key,   &command_password, &command_schema, &command_manual, &command_version,
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };

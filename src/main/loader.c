@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "main/loader.h"
 
-#include "main/errand.h"
+#include "fiber/errand.h"
 
 static void work(void *argument)
 {

@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "http/h1_client.h"
+#include "proxy/chore.h"
 #include "proxy/fetch.h"
 #include "proxy/filter.h"
 
@@ -154,6 +155,7 @@ static void worker_prepare(struct rehearsal *r)
 					     .decided = rehearsal_decided,
 					     .encode = filter_encode,
 					     .fetch = fetch_for_policy,
+					     .work = chore_run,
 					     .self = r };
 	if (r->options.seed)
 		worker->random = (struct random) { .a = r->options.seed | 1, .b = ~r->options.seed };

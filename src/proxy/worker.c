@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "auth/verified_passwords.h"
 #include "auth/verified_tokens.h"
 #include "base/assert.h"
 #include "proxy/connection.h"
@@ -82,6 +83,7 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 					     .encode = filter_encode,
 					     .fetch = fetch_for_policy,
 					     .mirror = mirror_order,
+					     .work = chore_run,
 					     .decided = live_decided,
 					     .self = worker };
 	worker->journal = options->journal;
@@ -91,6 +93,7 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 	worker->encoders = encoders_new(ENCODERS_MAX);
 	worker->fetched = fetch_memory_new();
 	worker->auth.tokens = verified_tokens_new(TOKENS_MAX);
+	worker->auth.passwords = verified_passwords_new();
 	worker->auth.replays = options->edition->snapshot->replays;
 	worker->auth.refreshes = options->edition->snapshot->refreshes;
 	worker->mirrors = mirrors_new();
@@ -248,6 +251,7 @@ void worker_free(struct worker **address)
 	encoders_free(&worker->encoders);
 	fetch_memory_free(&worker->fetched);
 	verified_tokens_free(&worker->auth.tokens);
+	verified_passwords_free(&worker->auth.passwords);
 	mirrors_free(&worker->mirrors);
 	tls_scratch_fini(worker->tls);
 	arena_fini(&worker->arena);

@@ -18,6 +18,7 @@
 #include "fiber/guard.h"
 #include "io/dns.h"
 #include "observe/access_log.h"
+#include "proxy/chore.h"
 #include "proxy/generation.h"
 #include "upstream/pool.h"
 
@@ -50,6 +51,7 @@ struct worker {
 	struct mirrors *mirrors;
 	struct fetch_memory *fetched; /* what policies were answered lately */
 	struct auth_worker auth;
+	struct chores chores;
 	struct random random;
 	struct effects effects; /* what policies may ask of the world */
 	struct journal *journal;

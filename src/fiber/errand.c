@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "main/errand.h"
+#include "fiber/errand.h"
 
 #include <pthread.h>
 

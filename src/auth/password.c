@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "auth/password.h"
+
+#include <argon2.h>
+#include <string.h>
+
+#include "base/random.h"
+
+/* RFC 9106 section 4, the second recommended option, in one lane: each would be a thread. */
+enum { PASSES = 3, KIBIBYTES = 64 * 1024, LANES = 1, SALT_LEN = 16, HASH_LEN = 32 };
+
+enum { KIBIBYTES_MAX = 1024 * 1024, PASSES_MAX = 100 };
+
+/* Of no password that anybody has; costs what password_hash() makes. */
+static const char nobody[] =
+	"$argon2id$v=19$m=65536,t=3,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+result password_hash(str password, struct buf *out)
+{
+	unsigned char salt[SALT_LEN];
+	char text[PASSWORD_HASH_MAX];
+	int made;
+
+	if (password.len > PASSWORD_MAX)
+		return error_make(ERROR_LIMIT, "the password is too long");
+	random_bytes(salt, sizeof salt);
+	made = argon2id_hash_encoded(PASSES, KIBIBYTES, LANES, password.ptr, password.len, salt, sizeof salt,
+				     HASH_LEN, text, sizeof text);
+	if (made != ARGON2_OK)
+		return error_make(ERROR_SYSTEM, argon2_error_message(made));
+	buf_put(out, str_of(text));
+	return OK;
+}
+
+bool password_is(str password, str hash)
+{
+	char text[PASSWORD_HASH_MAX];
+
+	if (password.len > PASSWORD_MAX || hash.len >= sizeof text)
+		return false;
+	if (!hash.len) {
+		(void)argon2id_verify(nobody, password.ptr, password.len);
+		return false;
+	}
+	memcpy(text, hash.ptr, hash.len);
+	text[hash.len] = '\0';
+	return argon2id_verify(text, password.ptr, password.len) == ARGON2_OK;
+}
+
+/* ",m=65536" and its like. */
+static bool read_parameter(str *rest, str name, uint64_t max)
+{
+	uint64_t value;
+	str digits, after;
+
+	if (!str_starts(*rest, name) ||
+	    !str_cut(str_skip(*rest, name.len), name.ptr[0] == 'p' ? '$' : ',', &digits, &after))
+		return false;
+	*rest = after;
+	return str_to_u64(digits, max, &value) && value;
+}
+
+bool password_hash_is_good(str hash)
+{
+	static const str prefix = STR_INIT("$argon2id$v=19$");
+	str rest = str_skip(hash, prefix.len), salt, digest;
+
+	return hash.len < PASSWORD_HASH_MAX && str_starts(hash, prefix) &&
+	       read_parameter(&rest, STR("m="), KIBIBYTES_MAX) &&
+	       read_parameter(&rest, STR("t="), PASSES_MAX) && read_parameter(&rest, STR("p="), UINT8_MAX) &&
+	       str_cut(rest, '$', &salt, &digest) && salt.len >= SALT_LEN / 2 && digest.len >= SALT_LEN;
+}
