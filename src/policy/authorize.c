@@ -128,6 +128,13 @@ static enum verdict authorize_request(const void *self, struct view *view)
 	return reason == REASON_NONE ? POLICY_CONTINUE : view_refuse(view, reason);
 }
 
+static bool authorize_needs_principal(const void *self)
+{
+	const struct authorize *p = self;
+
+	return p->asks_who || (p->condition && expression_needs_principal(p->condition));
+}
+
 /* Fewer conditions are fewer bars; more names in one of them are more who pass. */
 static const struct policy_risk risks[] = {
 	{ "consumers", RISK_MORE_OR_NONE },
@@ -146,6 +153,7 @@ const struct policy policy_authorize = {
 	.fields = policy_authorize_fields,
 	.compile = authorize_compile,
 	.on_request = authorize_request,
+	.needs_principal = authorize_needs_principal,
 	.risks = risks,
 	.page = "Every condition that is given must hold; without any, it is enough to be known. Whoever is "
 		"not "

@@ -206,13 +206,21 @@ static void warn_never_runs(struct policy_names *names, const struct node *item,
 				   "never runs: %.*s before it answers every request", STR_ARG(last_word));
 }
 
-static void warn_nobody(struct policy_names *names, const struct node *item)
+static void warn_nobody(struct policy_names *names, const struct node *item, bool is_of_policy)
 {
+	const struct node *when = is_of_policy ? NULL : node_find(item, STR("when"));
+
 	if (is_first_warning(names, item))
-		diagnostic_warning(
-			names->reader->diagnostics, node_find(item, STR("when")),
-			"no policy before this one authenticates, so consumer, claims and certificate "
-			"are missing here");
+		diagnostic_warning(names->reader->diagnostics, when ? when : item,
+				   "no policy before this one authenticates, so consumer and claims are "
+				   "missing here");
+}
+
+static bool is_about_principal(const struct policy_instance *instance)
+{
+	const struct policy *policy = instance->policy;
+
+	return policy->needs_principal && policy->needs_principal(instance->self);
 }
 
 /* Where the order cannot work. */
@@ -226,8 +234,10 @@ static void check_order(struct policy_names *names, const struct policy_instance
 	for (size_t i = 0; i < count && !diagnostics_errors(names->reader->diagnostics); i++) {
 		if (last_word && at[i].policy->on_request && !at[i].policy->on_response)
 			warn_never_runs(names, items[i], last_word->name);
-		if (at[i].when && !is_authenticated && expression_needs_principal(at[i].when))
-			warn_nobody(names, items[i]);
+		if (!is_authenticated && is_about_principal(&at[i]))
+			warn_nobody(names, items[i], true);
+		else if (at[i].when && !is_authenticated && expression_needs_principal(at[i].when))
+			warn_nobody(names, items[i], false);
 		is_authenticated |= at[i].policy->authenticates;
 		if (!last_word && is_last_word(&at[i]))
 			last_word = &at[i];

@@ -251,7 +251,19 @@ static const struct {
 	{ "api: [ { rewrite: {}, when: 'consumer.name == \"acme\"' } ]",
 	  "api[0].when: no policy before this one authenticates" },
 	{ "api: [ { rewrite: {}, when: 'has(claims.sub)' } ]", "api[0].when: no policy before" },
-	{ "api: [ { rewrite: {}, when: 'certificate.subject == \"\"' } ]", "api[0].when: no policy before" },
+	{ "api: [ authorize: {} ]", "api[0]: no policy before this one authenticates" },
+	{ "api: [ authorize: { when: 'consumer.name == \"a\"' } ]", "api[0]: no policy before" },
+	{ "api: [ authorize: { groups: [a], when: 'true' } ]", "api[0]: no policy before" },
+	{ "api: [ { respond: {}, when: 'false' }, { authorize: { scopes: [a] }, report: true } ]",
+	  "api[1]: no policy before" },
+	{ "api: [ authorize: { groups: [a] }, api_key: {} ]", "api[0]: no policy before" },
+	{ "policies: { may: { authorize: {} } }\napi: [ use: may ]", "api[0]: no policy before" },
+	{ "api: [ authorize: { when: 'request.path == \"/\"' } ]", "" },
+	{ "api: [ api_key: {}, authorize: { groups: [a] } ]", "" },
+	{ "api: [ any_of: [ api_key: {} ], authorize: {} ]", "" },
+	/* A listener finds out of a certificate. */
+	{ "api: [ { rewrite: {}, when: 'certificate.subject == \"\"' } ]", "" },
+	{ "api: [ authorize: { when: 'certificate.subject == \"CN=a\"' } ]", "" },
 	{ "api: [ { rewrite: {}, when: 'client.ip == \"\"' } ]", "" },
 };
 

@@ -50,7 +50,7 @@ bool expression_number(const struct expression *expression, const struct view *v
 /* Of one that is EXPRESSION_INT. False when what it needs is missing, or nothing was decided. */
 
 bool expression_needs_principal(const struct expression *expression);
-/* Whether it names the consumer, claims or the certificate: known only behind an authentication. */
+/* Whether it names the consumer or claims: known only behind an authentication, as a certificate is not. */
 
 void expression_print(const struct expression *expression, struct buf *out);
 /* In one form, however it was written; compiling that gives the same again. */

@@ -233,7 +233,6 @@ const struct expression_source expression_sources[] = {
 	{ .name = STR_INIT("certificate.subject"),
 	  .doc = "The subject of the client's certificate.",
 	  .type = TYPE_STRING,
-	  .is_principal = true,
 	  .get = get_subject },
 	{ .name = { NULL, 0 } },
 };

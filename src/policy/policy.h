@@ -111,6 +111,7 @@ struct policy {
 	bool always_answers; /* what stands behind it never runs */
 	bool authenticates;  /* a request that it lets through has a consumer or claims */
 	const struct authenticator *authenticator; /* NULL: it looks at no credential of its own */
+	bool (*needs_principal)(const void *self); /* it is about who asks; NULL: it never is */
 
 	/* For `gatehouse diff`. */
 	const struct policy_risk *risks; /* ended by an option NULL; NULL: it neither restricts nor grants */

@@ -5,7 +5,9 @@
 
 #include "base/assert.h"
 #include "base/testing.h"
+#include "codec/json.h"
 #include "config/document.h"
+#include "policy/principal.h"
 
 enum { ARENA_MAX = 16 * 1024 * 1024 };
 
@@ -180,6 +182,24 @@ void bench_ask(struct bench *bench, const char *target, const char *fields)
 		.parameter_count = 1,
 		.regex = &bench->regex_scratch,
 	};
+}
+
+void bench_identify(struct bench *bench, const char *text)
+{
+	struct principal *principal = ARENA_NEW(&bench->exchange, struct principal);
+	struct operand json;
+	result_value parsed = json_parse(&bench->exchange, str_of(text), &json);
+
+	ASSERT(!failed(parsed));
+	*principal = (struct principal) {
+		.method = json_find_text(&json, STR("method")),
+		.consumer = json_find_text(&json, STR("consumer")),
+		.groups = json_find(&json, STR("groups")),
+		.labels = json_find(&json, STR("labels")),
+		.claims = json_find(&json, STR("claims")),
+		.certificate_subject = json_find_text(&json, STR("subject")),
+	};
+	bench->view.principal = principal;
 }
 
 enum verdict bench_request(struct bench *bench)

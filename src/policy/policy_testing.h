@@ -49,6 +49,10 @@ void bench_ask(struct bench *bench, const char *target, const char *fields);
 /* A fresh exchange: "GET /path?query", and lines "Name: value\n". The host is api.test, the client
  * 203.0.113.9, the id id-1, API and route are "orders" and "one"; {id} is "7". */
 
+void bench_identify(struct bench *bench, const char *principal);
+/* After bench_ask(): who asks, as JSON: {"method": "jwt", "consumer": "acme", "groups": [...], "labels": {...},
+ * "claims": {...}, "subject": "CN=..."}, of which all may be left out. */
+
 enum verdict bench_request(struct bench *bench);
 void bench_answer(struct bench *bench, const char *fields);
 /* Runs the response side on an answer of endpoint 10.0.0.5:8080 with these fields. */

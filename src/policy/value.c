@@ -6,11 +6,15 @@
  */
 #include "policy/value.h"
 
+#include "auth/claims.h"
 #include "base/assert.h"
 #include "codec/json_text.h"
 #include "codec/scan.h"
 #include "codec/uri.h"
+#include "policy/principal.h"
 #include "policy/value_private.h"
+
+enum { CLAIM_ROOM = 64 * 1024 }; /* of a claim that is put together: more than a token can hold */
 
 /* Those that end in a dot take a NAME. */
 static const struct value_row {
@@ -30,6 +34,9 @@ static const struct value_row {
 	{ STR_INIT("api"), WHAT_API },
 	{ STR_INIT("route"), WHAT_ROUTE },
 	{ STR_INIT("upstream.endpoint"), WHAT_ENDPOINT },
+	{ STR_INIT("consumer.name"), WHAT_CONSUMER },
+	{ STR_INIT("consumer.label."), WHAT_CONSUMER_LABEL },
+	{ STR_INIT("claim."), WHAT_CLAIM },
 };
 
 enum { VALUE_ROWS = sizeof value_rows / sizeof *value_rows };
@@ -330,6 +337,39 @@ static str find_path_parameter(const struct view *view, str wanted)
 	return (str) { 0 };
 }
 
+/* A list is joined by commas; a map, like what is missing, is empty. */
+static result find_claim(const struct view *view, str path, str *ret_text)
+{
+	if (!view->principal)
+		return OK;
+	if (arena_left(view->arena) < CLAIM_ROOM)
+		return error_make(ERROR_LIMIT, "the exchange's memory is used up");
+	*ret_text = claims_text(&view->principal->claims, path, view->arena);
+	return OK;
+}
+
+/* Of what is not there in every request. */
+static result find_named(const struct view *view, const struct value_segment *segment, str *ret_text)
+{
+	*ret_text = (str) { 0 };
+	switch ((enum what)segment->what) {
+	case WHAT_FIELD:
+		*ret_text = find_field(view, segment);
+		return OK;
+	case WHAT_QUERY_PARAMETER:
+		return find_query_parameter(view, segment->text, ret_text);
+	case WHAT_PATH_PARAMETER:
+		*ret_text = find_path_parameter(view, segment->text);
+		return OK;
+	case WHAT_CONSUMER_LABEL:
+		if (view->principal)
+			*ret_text = json_find_text(&view->principal->labels, segment->text);
+		return OK;
+	default:
+		return find_claim(view, segment->text, ret_text);
+	}
+}
+
 static result find(const struct view *view, const struct value_segment *segment, const str *groups,
 		   str *ret_text)
 {
@@ -345,25 +385,16 @@ static result find(const struct view *view, const struct value_segment *segment,
 		[WHAT_API] = view->names ? view->names->api : (str) { 0 },
 		[WHAT_ROUTE] = view->names ? view->names->route : (str) { 0 },
 		[WHAT_ENDPOINT] = view->endpoint,
+		[WHAT_CONSUMER] = view->principal ? view->principal->consumer : (str) { 0 },
 	};
 
-	switch ((enum what)segment->what) {
-	case WHAT_GROUP:
+	if (segment->what == WHAT_GROUP)
 		*ret_text = groups[segment->group];
-		return OK;
-	case WHAT_FIELD:
-		*ret_text = find_field(view, segment);
-		return OK;
-	case WHAT_QUERY_PARAMETER:
-		*ret_text = (str) { 0 };
-		return find_query_parameter(view, segment->text, ret_text);
-	case WHAT_PATH_PARAMETER:
-		*ret_text = find_path_parameter(view, segment->text);
-		return OK;
-	default:
+	else if (segment->text.len && segment->what != WHAT_LITERAL)
+		return find_named(view, segment, ret_text);
+	else
 		*ret_text = simple[segment->what];
-		return OK;
-	}
+	return OK;
 }
 
 /* Already as it must stand in a path. */

@@ -21,6 +21,9 @@ enum what {
 	WHAT_API,
 	WHAT_ROUTE,
 	WHAT_ENDPOINT,
+	WHAT_CONSUMER,
+	WHAT_CONSUMER_LABEL,
+	WHAT_CLAIM,
 };
 
 /* A value in the making. Literals are gathered in room, as they will stand in the result. */

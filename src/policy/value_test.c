@@ -101,12 +101,69 @@ static void each_row(void **state)
 	}
 }
 
+#define WHO                                                                                               \
+	"{\"method\": \"jwt\", \"consumer\": \"acme\", \"labels\": {\"plan\": \"gold\", \"a.b\": \"c\"}," \
+	" \"claims\": {\"sub\": \"alice\", \"n\": 7, \"yes\": true, \"roles\": [\"a\", 2, {}, \"b\"],"    \
+	" \"org\": {\"id\": \"x/y\"}, \"ref\": \"${api}\", \"line\": \"a\\nb\", \"nil\": null}}"
+
+static const struct {
+	const char *text;
+	enum value_use use;
+	const char *want;
+} known_cases[] = {
+	{ "${consumer.name}", VALUE_FIELD, "acme" },
+	{ "<${consumer.name}>", VALUE_FIELD, "<acme>" },
+	{ "${consumer.label.plan}", VALUE_FIELD, "gold" },
+	{ "${consumer.label.a.b}", VALUE_FIELD, "c" },
+	{ "${consumer.label.none}", VALUE_FIELD, "" },
+	{ "${claim.sub}", VALUE_FIELD, "alice" },
+	{ "${claim.n}${claim.yes}", VALUE_FIELD, "7true" },
+	{ "${claim.roles}", VALUE_FIELD, "a,2,b" },
+	{ "${claim.org}", VALUE_FIELD, "" },
+	{ "${claim.org.id}", VALUE_FIELD, "x/y" },
+	{ "${claim.org.none}", VALUE_FIELD, "" },
+	{ "${claim.nil}${claim.none}", VALUE_FIELD, "" },
+	{ "${claim.ref}", VALUE_FIELD, "${api}" },
+	{ "/${claim.sub}", VALUE_PATH, "/alice" },
+	{ "${claim.org.id}", VALUE_QUERY, "x%2Fy" },
+	{ "/${claim.org.id}", VALUE_PATH, NULL },
+	{ "${claim.line}", VALUE_FIELD, NULL },
+	{ "${claim.line}", VALUE_TEXT, NULL },
+};
+
+static void who_asks(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(known_cases); i++) {
+		struct bench *bench = bench_new("[]");
+		struct value value;
+		str text, of_nobody;
+		result_value expanded;
+
+		bench_ask(bench, "GET /", "");
+		assert_false(failed(compile(bench, known_cases[i].text, known_cases[i].use, 0, &value)));
+		assert_false(failed(value_expand(&value, &bench->view, NULL, &of_nobody)));
+		assert_null(strstr(bench_text(bench, of_nobody), "a"));
+		bench_identify(bench, WHO);
+		expanded = value_expand(&value, &bench->view, NULL, &text);
+		if (failed(expanded) != !known_cases[i].want ||
+		    (known_cases[i].want && !str_eq(text, str_of(known_cases[i].want))))
+			fail_msg("%s: %.*s", known_cases[i].text, STR_ARG(text));
+		bench_free(&bench);
+	}
+}
+
 static const struct {
 	const char *text;
 	enum value_use use;
 	unsigned options;
 	const char *want;
 } bad_cases[] = {
+	{ "${consumer}", VALUE_FIELD, 0, "there is no value ${consumer}" },
+	{ "${consumer.label.}", VALUE_FIELD, 0, "there is no value" },
+	{ "${consumer.password}", VALUE_FIELD, 0, "there is no value" },
+	{ "${claim.}", VALUE_FIELD, 0, "there is no value" },
+	{ "${claims.sub}", VALUE_FIELD, 0, "there is no value ${claims.sub}" },
 	{ "${request.idd}", VALUE_FIELD, 0,
 	  "there is no value ${request.idd}; did you mean \"request.id\"?" },
 	{ "${request}", VALUE_FIELD, 0, "there is no value ${request}" },
@@ -296,6 +353,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row),
+		cmocka_unit_test(who_asks),
 		cmocka_unit_test(mistakes_are_reported),
 		cmocka_unit_test(too_many_values),
 		cmocka_unit_test(answers_know_the_endpoint),
