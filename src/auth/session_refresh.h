@@ -19,7 +19,7 @@
 enum {
 	SESSION_REFRESH_TURN = 15,  /* seconds that one may take */
 	SESSION_REFRESH_KEPT = 60,  /* seconds that the outcome is there for the others */
-	SESSION_REFRESH_PAUSE = 5, /* seconds until an issuer that gave no answer is asked again */
+	SESSION_REFRESH_PAUSE = 5,  /* seconds until an issuer that gave no answer is asked again */
 	SESSION_REFRESH_SETS = 256, /* of four at a time */
 };
 

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is asked of the issuer: its metadata, tokens for a code or a refresh token, and whether an ID token is
+ * of its making. Nothing that it says is believed before it is checked: the metadata must be its own, the
+ * token signed by its keys for this client.
+ */
+#include "auth/claims.h"
+#include "auth/key_set.h"
+#include "codec/json.h"
+#include "codec/jws.h"
+#include "policy/oidc_private.h"
+#include "policy/value.h"
+
+enum {
+	METADATA_MAX = 64 * 1024,
+	TOKENS_MAX = 32 * 1024,
+	TIMEOUT_SECONDS = 5,
+	METADATA_MINUTES = 10,
+	SKEW_SECONDS = 30,
+	TRIES_MAX = 8,
+	FORM_MAX = 8 * 1024,
+};
+
+static enum reason reason_of_failure(result_value why)
+{
+	return why.kind == ERROR_CANCELLED ? REASON_CLIENT_ABORTED : REASON_AUTH_UNAVAILABLE;
+}
+
+/* ---- its metadata ---- */
+
+/* Over TLS, unless the issuer itself is not: then a test or a machine of one's own is at work. */
+static str endpoint_of(const struct oidc *p, const struct operand *metadata, str name)
+{
+	str url = json_find_text(metadata, name);
+	bool may_be_plain = str_starts(p->issuer, STR("http://"));
+
+	if (str_starts(url, STR("https://")) || (may_be_plain && str_starts(url, STR("http://"))))
+		return url;
+	return (str) { 0 };
+}
+
+/* What is not said is client_secret_basic (OpenID Connect Discovery section 3). */
+static bool wants_post(const struct operand *metadata)
+{
+	struct operand methods = json_find(metadata, STR("token_endpoint_auth_methods_supported"));
+
+	if (methods.kind != OPERAND_LIST)
+		return false;
+	for (size_t i = 0; i < methods.list.count; i++)
+		if (methods.list.at[i].kind == OPERAND_STRING &&
+		    str_eq(methods.list.at[i].text, STR("client_secret_basic")))
+			return false;
+	return true;
+}
+
+enum reason oidc_find_endpoints(const struct oidc *p, struct view *view, struct oidc_endpoints *ret_endpoints)
+{
+	const struct effects *effects = view->effects;
+	struct http_fields fields = { 0 };
+	struct fetch_request request = { .to = p->metadata,
+					 .method = HTTP_GET,
+					 .fields = &fields,
+					 .timeout = TIMEOUT_SECONDS * SECOND,
+					 .body_max = METADATA_MAX,
+					 .remembers = METADATA_MINUTES * MINUTE };
+	struct fetch_answer answer;
+	struct operand metadata;
+	result_value asked;
+
+	if (!effects->fetch)
+		return REASON_AUTH_UNAVAILABLE;
+	asked = effects->fetch(effects->self, view, &request, &answer);
+	if (failed(asked))
+		return reason_of_failure(asked);
+	if (answer.status != 200 || !answer.is_body_whole ||
+	    failed(json_parse(view->arena, answer.body, &metadata)) ||
+	    !str_eq(json_find_text(&metadata, STR("issuer")), p->issuer))
+		return REASON_AUTH_UNAVAILABLE;
+	*ret_endpoints = (struct oidc_endpoints) {
+		.authorization = endpoint_of(p, &metadata, STR("authorization_endpoint")),
+		.token = endpoint_of(p, &metadata, STR("token_endpoint")),
+		.end_session = endpoint_of(p, &metadata, STR("end_session_endpoint")),
+		.wants_post = wants_post(&metadata),
+	};
+	return ret_endpoints->authorization.len && ret_endpoints->token.len ? REASON_NONE
+									    : REASON_AUTH_UNAVAILABLE;
+}
+
+/* ---- tokens ---- */
+
+void oidc_put_parameter(struct buf *out, const char *name, str value)
+{
+	if (out->len)
+		buf_put_char(out, '&');
+	buf_put(out, str_of(name));
+	buf_put_char(out, '=');
+	value_put_encoded(out, value);
+}
+
+static str with_secret(const struct oidc *p, str form, struct arena *arena)
+{
+	struct buf out = arena_open(arena, form.len + 3 * (p->client_id.len + p->client_secret.len) + 64);
+
+	buf_put(&out, form);
+	oidc_put_parameter(&out, "client_id", p->client_id);
+	oidc_put_parameter(&out, "client_secret", p->client_secret);
+	return arena_close(arena, &out);
+}
+
+static enum reason read_tokens(const struct fetch_answer *answer, struct view *view,
+			       struct oidc_tokens *ret_tokens)
+{
+	struct operand json, expires;
+
+	if (answer->status >= 500)
+		return REASON_AUTH_UNAVAILABLE;
+	if (answer->status != 200 || !answer->is_body_whole ||
+	    failed(json_parse(view->arena, answer->body, &json)))
+		return REASON_LOGIN_FAILED;
+	expires = json_find(&json, STR("expires_in"));
+	*ret_tokens = (struct oidc_tokens) {
+		.id_token = json_find_text(&json, STR("id_token")),
+		.refresh_token = json_find_text(&json, STR("refresh_token")),
+	};
+	if (expires.kind == OPERAND_INT && expires.integer > 0 && expires.integer < DAY * 365 / SECOND)
+		ret_tokens->expires_in = expires.integer;
+	return REASON_NONE;
+}
+
+enum reason oidc_fetch_tokens(const struct oidc *p, struct view *view, str form,
+			      struct oidc_tokens *ret_tokens)
+{
+	const struct effects *effects = view->effects;
+	struct http_field at[3];
+	struct http_fields fields = { .at = at, .max = 3 };
+	struct oidc_endpoints endpoints;
+	struct fetch_answer answer;
+	result_value asked = OK;
+	enum reason reason = oidc_find_endpoints(p, view, &endpoints);
+
+	if (reason != REASON_NONE)
+		return reason;
+	if (!effects->fetch_url || form.len > FORM_MAX)
+		return REASON_AUTH_UNAVAILABLE;
+	if (endpoints.wants_post)
+		form = with_secret(p, form, view->arena);
+	else
+		asked = http_fields_add(&fields, HTTP_AUTHORIZATION, STR("Authorization"), p->credentials);
+	if (!failed(asked))
+		asked = http_fields_add(&fields, HTTP_CONTENT_TYPE, STR("Content-Type"),
+					STR("application/x-www-form-urlencoded"));
+	if (!failed(asked))
+		asked = http_fields_add(&fields, HTTP_ACCEPT, STR("Accept"), STR("application/json"));
+	if (!failed(asked))
+		asked = effects->fetch_url(effects->self, view,
+					   &(struct url_request) { .url = endpoints.token,
+								   .method = HTTP_POST,
+								   .fields = &fields,
+								   .body = form,
+								   .timeout = TIMEOUT_SECONDS * SECOND,
+								   .body_max = TOKENS_MAX },
+					   &answer);
+	return failed(asked) ? reason_of_failure(asked) : read_tokens(&answer, view, ret_tokens);
+}
+
+/* ---- ID tokens ---- */
+
+static enum reason try_keys(const struct oidc *p, const struct jws *jws)
+{
+	struct jwk_set *keys = key_set_take(p->keys);
+	const struct jwk *jwk = NULL;
+	enum reason reason = REASON_TOKEN_KEY_UNKNOWN;
+
+	if (!keys)
+		return REASON_AUTH_UNAVAILABLE;
+	for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
+		jwk = jwk_set_next(keys, jws->kid, jws->algorithm, jwk);
+		if (!jwk)
+			break;
+		reason = REASON_LOGIN_FAILED;
+		if (jws_verify(jws, jwk)) {
+			reason = REASON_NONE;
+			break;
+		}
+	}
+	jwk_set_unref(&keys);
+	return reason;
+}
+
+/* A key that is not known may be a new one. */
+static enum reason verify_signature(const struct oidc *p, struct view *view, const struct jws *jws)
+{
+	const struct effects *effects = view->effects;
+	enum reason reason;
+	result_value refreshed;
+
+	if (!(JOSE_BIT(jws->algorithm) & JOSE_ASYMMETRIC))
+		return REASON_LOGIN_FAILED;
+	reason = try_keys(p, jws);
+	if ((reason == REASON_TOKEN_KEY_UNKNOWN || reason == REASON_AUTH_UNAVAILABLE) &&
+	    effects->refresh_keys) {
+		refreshed = effects->refresh_keys(effects->self, view, p->keys, TIMEOUT_SECONDS * SECOND);
+		if (refreshed.kind == ERROR_CANCELLED)
+			return REASON_CLIENT_ABORTED;
+		reason = try_keys(p, jws);
+	}
+	return reason == REASON_TOKEN_KEY_UNKNOWN ? REASON_LOGIN_FAILED : reason;
+}
+
+static bool is_for_us(const struct oidc *p, const struct operand *claims)
+{
+	const str_list us = { &p->client_id, 1 };
+	struct operand audience = json_find(claims, STR("aud"));
+	str party = json_find_text(claims, STR("azp"));
+
+	if (!claims_is_for(claims, &us))
+		return false;
+	if (audience.kind == OPERAND_LIST && audience.list.count > 1 && !party.len)
+		return false;
+	return !party.len || str_eq(party, p->client_id);
+}
+
+result oidc_claims(str id_token, struct arena *arena, struct operand *ret_claims)
+{
+	struct jws jws;
+
+	TRY(jws_split(id_token, arena, &jws));
+	TRY(json_parse(arena, jws.payload, ret_claims));
+	return ret_claims->kind == OPERAND_MAP ? OK : error_make(ERROR_MALFORMED, "claims are an object");
+}
+
+enum reason oidc_verify(const struct oidc *p, struct view *view, str id_token, str nonce)
+{
+	wall_time now = view->effects->wall(view->effects->self);
+	struct operand claims;
+	struct jws jws;
+	enum reason reason;
+
+	if (failed(jws_split(id_token, view->arena, &jws)) ||
+	    failed(oidc_claims(id_token, view->arena, &claims)))
+		return REASON_LOGIN_FAILED;
+	reason = verify_signature(p, view, &jws);
+	if (reason != REASON_NONE)
+		return reason;
+	if (!str_eq(json_find_text(&claims, STR("iss")), p->issuer) || !is_for_us(p, &claims) ||
+	    !json_find_text(&claims, STR("sub")).len ||
+	    claims_check_time(&claims, now, SKEW_SECONDS * SECOND, true) != REASON_NONE)
+		return REASON_LOGIN_FAILED;
+	if (nonce.len && !str_eq(json_find_text(&claims, STR("nonce")), nonce))
+		return REASON_LOGIN_FAILED;
+	return REASON_NONE;
+}
