@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "auth/key_set.h"
 #include "base/assert.h"
 #include "base/testing.h"
 #include "codec/json.h"
@@ -49,6 +50,34 @@ static const struct destination *find_destination(void *owner, const struct node
 	return NULL;
 }
 
+static struct key_set *find_keys(void *owner, const struct node *at, const struct node *keys, str issuer)
+{
+	struct bench *bench = owner;
+	str name = keys ? keys->text : issuer;
+	result_value got;
+
+	ASSERT(bench->kept_count < BENCH_KEYS_MAX);
+	if (str_starts(name, STR("no"))) {
+		diagnostic_error(bench->diagnostics, keys ? keys : at, "there are no keys");
+		return NULL;
+	}
+	got = key_sets_get(bench->key_sets, name, &bench->kept[bench->kept_count]);
+	ASSERT(!failed(got));
+	return bench->kept[bench->kept_count++];
+}
+
+static struct key_set *keep_keys(void *owner, const struct node *at, struct jwk_set *keys, str content)
+{
+	struct bench *bench = owner;
+	result_value kept;
+
+	(void)at;
+	ASSERT(bench->kept_count < BENCH_KEYS_MAX);
+	kept = key_sets_keep(bench->key_sets, keys, content, &bench->kept[bench->kept_count]);
+	ASSERT(!failed(kept));
+	return bench->kept[bench->kept_count++];
+}
+
 static void manage(void *owner, str name)
 {
 	struct bench *bench = owner;
@@ -75,8 +104,11 @@ struct bench *bench_new(const char *policies)
 	arena_init(&bench->exchange, NULL, ARENA_MAX);
 	regex_table_init(&bench->regexes, &bench->snapshot);
 	regex_scratch_init(&bench->regex_scratch);
+	bench->key_sets = key_sets_new();
 	bench->hooks = (struct policy_hooks) { .find_url = find_destination,
 					       .find_upstream = find_destination,
+					       .find_keys = find_keys,
+					       .keep_keys = keep_keys,
 					       .manage = manage,
 					       .owner = bench };
 	bench->diagnostics = diagnostics_new(&bench->snapshot);
@@ -99,6 +131,9 @@ void bench_free(struct bench **address)
 {
 	struct bench *bench = *address;
 
+	while (bench->kept_count)
+		key_set_unref(&bench->kept[--bench->kept_count]);
+	key_sets_free(&bench->key_sets);
 	regex_scratch_fini(&bench->regex_scratch);
 	regex_table_fini(&bench->regexes);
 	arena_fini(&bench->snapshot);
@@ -181,6 +216,7 @@ void bench_ask(struct bench *bench, const char *target, const char *fields)
 		.parameters = parameters,
 		.parameter_count = 1,
 		.regex = &bench->regex_scratch,
+		.auth = &bench->auth,
 	};
 }
 

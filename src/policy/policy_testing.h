@@ -7,10 +7,14 @@
  */
 #pragma once
 
+#include "auth/auth_worker.h"
 #include "policy/chain.h"
 #include "route/regex.h"
 
-enum { BENCH_FIELDS_MAX = 64, BENCH_TEXT_MAX = 64 * 1024 };
+struct key_set;
+struct key_sets;
+
+enum { BENCH_FIELDS_MAX = 64, BENCH_TEXT_MAX = 64 * 1024, BENCH_KEYS_MAX = 16 };
 
 struct bench {
 	struct arena snapshot, exchange;
@@ -27,7 +31,11 @@ struct bench {
 	struct policy_hooks hooks; /* whoever is named is there, but for what begins with "no" */
 	char managed[256];         /* "Name;" of each */
 	struct regex_scratch regex_scratch;
-	char *printed; /* by bench_errors() */
+	struct key_sets *key_sets; /* by the URL or the issuer; without keys until a test publishes some */
+	struct key_set *kept[BENCH_KEYS_MAX];
+	size_t kept_count;
+	struct auth_worker auth; /* whatever of it a test makes is the test's */
+	char *printed;           /* by bench_errors() */
 };
 
 struct bench *bench_new(const char *policies);
@@ -50,8 +58,8 @@ void bench_ask(struct bench *bench, const char *target, const char *fields);
  * 203.0.113.9, the id id-1, API and route are "orders" and "one"; {id} is "7". */
 
 void bench_identify(struct bench *bench, const char *principal);
-/* After bench_ask(): who asks, as JSON: {"method": "jwt", "consumer": "acme", "groups": [...], "labels": {...},
- * "claims": {...}, "subject": "CN=..."}, of which all may be left out. */
+/* After bench_ask(): who asks, as JSON: {"method": "jwt", "consumer": "acme", "groups": [...], "labels":
+ * {...}, "claims": {...}, "subject": "CN=..."}, of which all may be left out. */
 
 enum verdict bench_request(struct bench *bench);
 void bench_answer(struct bench *bench, const char *fields);
