@@ -31,7 +31,7 @@ struct bench {
 	struct policy_hooks hooks; /* whoever is named is there, but for what begins with "no" */
 	char managed[256];         /* "Name;" of each */
 	struct regex_scratch regex_scratch;
-	struct key_sets *key_sets; /* by the URL or the issuer; without keys until a test publishes some */
+	struct key_sets *key_sets; /* by the URL or the issuer; empty until a test publishes keys */
 	struct key_set *kept[BENCH_KEYS_MAX];
 	size_t kept_count;
 	struct auth_worker auth; /* whatever of it a test makes is the test's */
