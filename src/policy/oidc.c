@@ -10,13 +10,14 @@
 #include "auth/consumers.h"
 #include "codec/base64.h"
 #include "codec/json.h"
+#include "codec/uri.h"
 #include "policy/credential.h"
 #include "policy/identity_fields.h"
 #include "policy/oidc_private.h"
 #include "policy/principal.h"
 #include "policy/value.h"
 
-enum { SCOPES_MAX = 32, FORWARD_MAX = 32, SECRETS_LEN_MAX = 4096 };
+enum { SCOPES_MAX = 32, FORWARD_MAX = 32, SECRETS_LEN_MAX = 4096, OWN_PATH_MAX = 2048 };
 
 static const struct field cookie_fields[] = {
 	FIELD_STR(struct oidc_cookie, name, "name", "gatehouse_session", "What the cookie is called."),
@@ -56,14 +57,16 @@ const struct field policy_oidc_fields[] = {
 
 /* ---- compiling ---- */
 
+/* Written as requests come to be seen, so that the two can be compared. */
 static bool is_path(str path)
 {
-	for (size_t i = 0; i < path.len; i++)
-		if (!memchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/",
-			    path.ptr[i], 65))
-			return false;
-	return path.len > 1 && path.ptr[0] == '/' && !str_contains(path, STR("//")) &&
-	       !str_contains(path, STR("/.")) && !str_ends(path, STR("/"));
+	char bytes[OWN_PATH_MAX];
+	struct buf room = buf_over(bytes, sizeof bytes);
+	struct uri_path normal;
+
+	return path.len > 1 && path.ptr[0] == '/' && !str_ends(path, STR("/")) &&
+	       path.len < OWN_PATH_MAX / 4 && !failed(uri_path_normalise(path, 0, &room, &normal)) &&
+	       str_eq(normal.text, path);
 }
 
 static result check_cookie(struct policy_compile *compile, const struct oidc *p)
