@@ -6,6 +6,7 @@
 #include "proxy/fetch.h"
 
 #include "codec/h1_print.h"
+#include "fiber/condition.h"
 #include "http/h1_head.h"
 #include "proxy/destination.h"
 #include "proxy/distrust.h"
@@ -301,21 +302,91 @@ static result ask_for_policy(struct exchange *x, const struct fetch_request *req
 	return OK;
 }
 
+/* ---- one for all ---- */
+
+/* A question whose answer will be remembered, while it is asked: in the frame of who asks it. */
+struct fetch_flight {
+	struct fetch_flight *next;
+	str key;
+	struct condition over;
+};
+
+static struct fetch_flight *find_flight(const struct worker *worker, str key)
+{
+	struct fetch_flight *flight = worker->flights;
+
+	while (flight && !str_eq(flight->key, key))
+		flight = flight->next;
+	return flight;
+}
+
+static void end_flight(struct worker *worker, struct fetch_flight *flight)
+{
+	struct fetch_flight **at = &worker->flights;
+
+	while (*at != flight)
+		at = &(*at)->next;
+	*at = flight->next;
+	condition_broadcast(&flight->over);
+}
+
+/* For no longer than an answer of one's own. */
+static result wait_for_flight(struct exchange *x, const struct fetch_request *request,
+			      struct fetch_flight *flight)
+{
+	deadline until = deadline_min(x->until, deadline_after(exchange_now(x), request->timeout));
+
+	return condition_wait(&flight->over, x->session->fiber, until);
+}
+
+static result ask_and_remember(struct exchange *x, const struct fetch_request *request, str question, str key,
+			       struct fetch_answer *ret_answer)
+{
+	TRY(ask_for_policy(x, request, question, ret_answer));
+	if (key.len && ret_answer->is_body_whole && ret_answer->status >= 200 && ret_answer->status < 300)
+		fetch_memory_add(x->worker->fetched, key, exchange_now(x), ret_answer);
+	return OK;
+}
+
+static result ask_for_all(struct exchange *x, const struct fetch_request *request, str question, str key,
+			  struct fetch_answer *ret_answer)
+{
+	struct fetch_flight flight = { .next = x->worker->flights, .key = key };
+	result_value asked;
+
+	x->worker->flights = &flight;
+	asked = ask_and_remember(x, request, question, key, ret_answer);
+	end_flight(x->worker, &flight);
+	return asked;
+}
+
+static bool recall(struct exchange *x, const struct fetch_request *request, str key,
+		   struct fetch_answer *ret_answer)
+{
+	return key.len && fetch_memory_find(x->worker->fetched, key, exchange_now(x), request->remembers,
+					    x->view.arena, ret_answer);
+}
+
+/* Where there was nothing to remember after all, each asks for itself: waiting in turn would take longer. */
 result fetch_for_policy(void *self, struct view *view, const struct fetch_request *request,
 			struct fetch_answer *ret_answer)
 {
 	struct exchange *x = exchange_of(view);
 	str question = print_question(view, request), key = memory_key(view, request, question);
-	struct fetch_memory *memory = x->worker->fetched;
+	struct fetch_flight *flight;
 
 	(void)self;
 	*ret_answer = (struct fetch_answer) { 0 };
-	if (key.len &&
-	    fetch_memory_find(memory, key, exchange_now(x), request->remembers, view->arena, ret_answer))
+	if (recall(x, request, key, ret_answer))
 		return OK;
 	TRY(exchange_before_wait(x));
-	TRY(ask_for_policy(x, request, question, ret_answer));
-	if (key.len && ret_answer->is_body_whole && ret_answer->status >= 200 && ret_answer->status < 300)
-		fetch_memory_add(memory, key, exchange_now(x), ret_answer);
-	return OK;
+	flight = key.len ? find_flight(x->worker, key) : NULL;
+	if (key.len && !flight)
+		return ask_for_all(x, request, question, key, ret_answer);
+	if (flight) {
+		TRY(wait_for_flight(x, request, flight));
+		if (recall(x, request, key, ret_answer))
+			return OK;
+	}
+	return ask_and_remember(x, request, question, key, ret_answer);
 }

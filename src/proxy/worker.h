@@ -24,6 +24,7 @@
 
 struct door;
 struct exchange;
+struct fetch_flight;
 struct tls_scratch;
 
 /* Who hears of every exchange, instead of the access log: a rehearsal. */
@@ -50,6 +51,7 @@ struct worker {
 	struct encoders *encoders;
 	struct mirrors *mirrors;
 	struct fetch_memory *fetched; /* what policies were answered lately */
+	struct fetch_flight *flights; /* what they are asking now, of that */
 	struct auth_worker auth;
 	struct chores chores;
 	struct random random;
