@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * introspection: lets in who bears a token that its issuer says is good (RFC 7662).
+ *
+ * The token means nothing to the gateway: the issuer is asked, by the gateway's own name, and what it answers
+ * are the claims. An answer serves for `cache`, but for no longer than the token's own `exp`, which is looked
+ * at with each request; a "no" serves as long, so that a bad token cannot be used to keep the issuer busy.
+ *
+ * An answer that says neither yes nor no, also that the gateway may not ask, is the gateway's trouble (503)
+ * and no judgement on who asks.
+ */
+#include "auth/claims.h"
+#include "auth/consumers.h"
+#include "codec/base64.h"
+#include "codec/json.h"
+#include "policy/credential.h"
+#include "policy/identity_fields.h"
+#include "policy/principal.h"
+
+enum {
+	FORWARD_MAX = 32,
+	REQUIRE_MAX = 100,
+	TOKEN_MAX = 8 * 1024,
+	BODY_MAX = 64 * 1024,
+	ENCODED = 3,     /* bytes for one, at most, where it is written as %XX */
+	OWN_FIELDS = 3,  /* Content-Type, Accept, Authorization */
+	STATUS_OK = 200, /* RFC 7662 section 2.2 knows no other */
+};
+
+struct introspection {
+	str url, client_id, client_secret;
+	struct credential_place from;
+	bool strip;
+	duration cache, timeout;
+	str_list require;
+	struct pair_list forward;
+	str consumer;
+	/* Compiled. */
+	const struct destination *to;
+	str authorization;
+	bool is_in_scheme; /* in Authorization: behind "Bearer" */
+};
+
+const struct field policy_introspection_fields[] = {
+	FIELD_STR_REQUIRED(
+		struct introspection, url, "url",
+		"The issuer's introspection endpoint, such as `https://id.example.com/introspect`."),
+	FIELD_STR_REQUIRED(struct introspection, client_id, "client_id",
+			   "The name by which the issuer knows the gateway."),
+	FIELD_STR_REQUIRED(struct introspection, client_secret, "client_secret",
+			   "The secret that goes with it, better from `${file:PATH}`; sent as HTTP Basic."),
+	FIELD_OBJECT(struct introspection, from, "from", struct credential_place, credential_place_fields,
+		     "Where the token is; without it behind `Bearer` in `Authorization`."),
+	FIELD_BOOL(struct introspection, strip, "strip", "false",
+		   "Whether the upstream does not get the token."),
+	FIELD_DURATION(
+		struct introspection, cache, "cache", "30s", 0, HOUR,
+		"How long an answer serves for the same token, and so how long a revoked one may go on; "
+		"never beyond the token's `exp`; `0s`: every request asks."),
+	FIELD_DURATION(struct introspection, timeout, "timeout", "5s", MILLISECOND, MINUTE,
+		       "How long an answer is waited for, all in all."),
+	FIELD_STRS(struct introspection, require, "require", 0, REQUIRE_MAX,
+		   "Members that the answer must have, such as `sub`."),
+	FIELD_PAIRS(
+		struct introspection, forward, "forward", FORWARD_MAX,
+		"Fields that the upstream gets, each from a member of the answer, such as `X-User: sub`; no "
+		"client can send them."),
+	FIELD_STR(struct introspection, consumer, "consumer", NULL,
+		  "The member that names the consumer, such as `client_id`; a token of nobody who is "
+		  "configured "
+		  "is refused."),
+	FIELD_END
+};
+
+/* ---- compiling ---- */
+
+static bool is_unreserved(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+	       c == '.' || c == '_' || c == '~';
+}
+
+/* For application/x-www-form-urlencoded: more is escaped than must be, which every reader understands. */
+static void put_form(struct buf *out, str text)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+
+		if (is_unreserved(text.ptr[i])) {
+			buf_put_char(out, text.ptr[i]);
+			continue;
+		}
+		buf_put_char(out, '%');
+		buf_put_char(out, digits[c >> 4]);
+		buf_put_char(out, digits[c & 15]);
+	}
+}
+
+/* Both are in the form's coding before they are joined (RFC 6749 section 2.3.1). */
+static str print_authorization(const struct introspection *p, struct arena *arena)
+{
+	struct buf pair = arena_open(arena, ENCODED * (p->client_id.len + p->client_secret.len) + 1), out;
+	struct base64_encoder encoder = { 0 };
+	str rest;
+
+	put_form(&pair, p->client_id);
+	buf_put_char(&pair, ':');
+	put_form(&pair, p->client_secret);
+	rest = arena_close(arena, &pair);
+	out = arena_open(arena, sizeof "Basic " + (rest.len / BASE64_GROUP_BYTES + 1) * BASE64_GROUP);
+	buf_put(&out, STR("Basic "));
+	base64_encode(&encoder, &rest, &out);
+	base64_encode_end(&encoder, &out);
+	return arena_close(arena, &out);
+}
+
+static result introspection_compile(struct policy_compile *compile, void *self)
+{
+	struct introspection *p = self;
+	const struct policy_hooks *hooks = compile->hooks;
+	const struct node *url = node_find(compile->node, STR("url"));
+	result_value place = credential_place_compile(compile, "from", "Authorization", &p->from);
+
+	p->is_in_scheme = p->from.id == HTTP_AUTHORIZATION;
+	if (url && hooks)
+		p->to = hooks->find_url(hooks->owner, url);
+	p->authorization = print_authorization(p, compile->reader->arena);
+	TRY(identity_fields_compile(compile, &p->forward));
+	TRY(place);
+	return p->to ? OK : error_make(ERROR_INVALID, "nobody can be asked that way");
+}
+
+/* ---- the token ---- */
+
+/* b64token of RFC 6750 section 2.1. */
+static bool is_token_text(str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!is_unreserved(text.ptr[i]) && text.ptr[i] != '+' && text.ptr[i] != '/' &&
+		    text.ptr[i] != '=')
+			return false;
+	return text.len;
+}
+
+/* Another scheme is another's credential: then there is no token here. */
+static enum reason find_token(const struct introspection *p, const struct view *view, str *ret_token)
+{
+	enum credential_found found = credential_find(&p->from, view, ret_token);
+
+	if (found == CREDENTIAL_NONE)
+		return REASON_TOKEN_MISSING;
+	if (found == CREDENTIAL_MANY)
+		return REASON_TOKEN_MALFORMED;
+	if (p->is_in_scheme && !credential_in_scheme(*ret_token, STR("Bearer"), ret_token))
+		return REASON_TOKEN_MISSING;
+	if (ret_token->len > TOKEN_MAX)
+		return REASON_TOKEN_TOO_LARGE;
+	return is_token_text(*ret_token) ? REASON_NONE : REASON_TOKEN_MALFORMED;
+}
+
+static bool introspection_recognises(const void *self, const struct view *view)
+{
+	str token;
+
+	return find_token(self, view, &token) != REASON_TOKEN_MISSING;
+}
+
+static str introspection_challenge(const void *self, struct view *view)
+{
+	(void)self;
+	(void)view;
+	return STR("Bearer");
+}
+
+/* RFC 6750 section 3. Without a token there is no error to tell. */
+static enum verdict refuse(struct view *view, enum reason reason)
+{
+	str challenge =
+		reason == REASON_TOKEN_MISSING ? STR("Bearer") : STR("Bearer error=\"invalid_token\"");
+
+	if (reason == REASON_CLIENT_ABORTED)
+		return view_abandon(view);
+	return reason_status(reason) == 401 ? view_unauthorized(view, reason, &challenge, 1)
+					    : view_refuse(view, reason);
+}
+
+/* ---- asking ---- */
+
+static str print_question(str token, struct arena *arena)
+{
+	struct buf out =
+		arena_open(arena, ENCODED * token.len + sizeof "token=&token_type_hint=access_token");
+
+	buf_put(&out, STR("token="));
+	put_form(&out, token);
+	buf_put(&out, STR("&token_type_hint=access_token"));
+	return arena_close(arena, &out);
+}
+
+static result fill_fields(const struct introspection *p, struct http_fields *fields)
+{
+	TRY(http_fields_add(fields, HTTP_CONTENT_TYPE, STR("Content-Type"),
+			    STR("application/x-www-form-urlencoded")));
+	TRY(http_fields_add(fields, HTTP_ACCEPT, STR("Accept"), STR("application/json")));
+	return http_fields_add(fields, HTTP_AUTHORIZATION, STR("Authorization"), p->authorization);
+}
+
+static result ask(const struct introspection *p, struct view *view, str token,
+		  struct fetch_answer *ret_answer)
+{
+	const struct effects *effects = view->effects;
+	struct http_field room[OWN_FIELDS];
+	struct http_fields fields = { .at = room, .max = OWN_FIELDS };
+	struct fetch_request request = { .to = p->to,
+					 .method = HTTP_POST,
+					 .fields = &fields,
+					 .body = print_question(token, view->arena),
+					 .timeout = p->timeout,
+					 .body_max = BODY_MAX,
+					 .remembers = p->cache };
+
+	if (!effects->fetch)
+		return error_make(ERROR_MISSING, "nobody can be asked here");
+	TRY(fill_fields(p, &fields));
+	return effects->fetch(effects->self, view, &request, ret_answer);
+}
+
+/* ---- the answer ---- */
+
+/* As the issuer says that it is good now, it is past `nbf`; but it may run out while the answer serves. */
+static enum reason check_expiry(const struct operand *claims, wall_time now)
+{
+	struct operand expiry = json_find(claims, STR("exp"));
+
+	switch (expiry.kind) {
+	case OPERAND_MISSING:
+		return REASON_NONE;
+	case OPERAND_INT:
+		return expiry.integer > now / SECOND ? REASON_NONE : REASON_TOKEN_EXPIRED;
+	case OPERAND_DOUBLE:
+		return expiry.real > (double)now / (double)SECOND ? REASON_NONE : REASON_TOKEN_EXPIRED;
+	default:
+		return REASON_TOKEN_CLAIMS;
+	}
+}
+
+static enum reason check_claims(const struct introspection *p, const struct view *view,
+				const struct operand *claims)
+{
+	struct operand active = json_find(claims, STR("active"));
+
+	if (active.kind != OPERAND_BOOL)
+		return REASON_AUTH_UNAVAILABLE;
+	if (!active.boolean)
+		return REASON_TOKEN_INACTIVE;
+	for (size_t i = 0; i < p->require.len; i++)
+		if (json_find_path(claims, p->require.at[i]).kind == OPERAND_MISSING)
+			return REASON_TOKEN_CLAIMS;
+	return check_expiry(claims, view->effects->wall(view->effects->self));
+}
+
+static enum reason introspect(const struct introspection *p, struct view *view, str token,
+			      struct operand *ret_claims)
+{
+	struct fetch_answer answer;
+	result_value asked = ask(p, view, token, &answer);
+
+	if (asked.kind == ERROR_CANCELLED)
+		return REASON_CLIENT_ABORTED;
+	if (failed(asked) || answer.status != STATUS_OK || !answer.is_body_whole)
+		return REASON_AUTH_UNAVAILABLE;
+	if (failed(json_parse(view->arena, answer.body, ret_claims)))
+		return REASON_AUTH_UNAVAILABLE;
+	return check_claims(p, view, ret_claims);
+}
+
+/* ---- what comes of it ---- */
+
+static enum reason identify(const struct introspection *p, struct view *view, const struct operand *claims)
+{
+	struct principal *principal;
+	const struct consumer *consumer = NULL;
+
+	if (p->consumer.len && view->consumers)
+		consumer = consumers_find(view->consumers, claims_text(claims, p->consumer, view->arena));
+	if (p->consumer.len && !consumer)
+		return REASON_TOKEN_CONSUMER_UNKNOWN;
+	principal = view_identify(view, STR("introspection"));
+	principal->claims = *claims;
+	if (consumer)
+		view_set_consumer(principal, consumer);
+	return REASON_NONE;
+}
+
+struct about {
+	const struct operand *claims;
+	struct arena *arena;
+};
+
+static str claim_of(void *self, str path)
+{
+	const struct about *about = self;
+
+	return claims_text(about->claims, path, about->arena);
+}
+
+static enum verdict introspection_request(const void *self, struct view *view)
+{
+	const struct introspection *p = self;
+	struct operand claims = { 0 };
+	str token;
+	enum reason reason = find_token(p, view, &token);
+
+	if (reason == REASON_NONE)
+		reason = introspect(p, view, token, &claims);
+	if (reason == REASON_NONE)
+		reason = identify(p, view, &claims);
+	if (reason != REASON_NONE)
+		return refuse(view, reason);
+	if (p->strip)
+		credential_strip(&p->from, view);
+	return identity_fields_set(&p->forward, view, claim_of, &(struct about) { &claims, view->arena });
+}
+
+static const struct authenticator authenticator = { .recognises = introspection_recognises,
+						    .challenge = introspection_challenge };
+
+static const struct policy_risk risks[] = {
+	{ "url", RISK_ANY },       { "from", RISK_ANY },
+	{ "strip", RISK_FEWER },   { "cache", RISK_MORE },
+	{ "require", RISK_FEWER }, { "forward", RISK_FEWER },
+	{ "consumer", RISK_ANY },  { 0 },
+};
+
+const struct policy policy_introspection = {
+	.name = "introspection",
+	.doc = "Lets in who bears a token that its issuer, when asked, says is good.",
+	.size = sizeof(struct introspection),
+	.fields = policy_introspection_fields,
+	.compile = introspection_compile,
+	.on_request = introspection_request,
+	.authenticates = true,
+	.authenticator = &authenticator,
+	.risks = risks,
+	.page = "The issuer gets a POST at `url` with the token (RFC 7662), and the gateway's own name and "
+		"secret "
+		"as HTTP Basic. When it answers `active: true`, the members of its answer are the claims of "
+		"who asks, for `authorize`, `${claim.NAME}` and `forward`.\n"
+		"\n"
+		"A request without a token gets 401 with `WWW-Authenticate: Bearer` (`token_missing`), one "
+		"with a "
+		"bad token `error=\"invalid_token\"`; the log says which: `token_inactive`, `token_expired`, "
+		"`token_claims`, `token_consumer_unknown`, `token_malformed`, `token_too_large` (over 8 "
+		"KiB). "
+		"When the issuer cannot be asked, or answers with anything but 200 and a JSON object that "
+		"says "
+		"whether the token is `active`, also that it does not know the gateway, the answer is 503 "
+		"`auth_unavailable`.\n"
+		"\n"
+		"Each worker remembers up to 1,024 answers, good and bad, of at most 16 KiB each with the "
+		"question. Requests with a token that is being asked about wait for that answer.\n",
+	.example =
+		"listeners: { public: { address: 127.0.0.1:8080 } }\n"
+		"upstreams: { orders: { endpoints: [127.0.0.1:9000] } }\n"
+		"apis:\n"
+		"  orders:\n"
+		"    upstream: orders\n"
+		"    policies:\n"
+		"      - introspection:\n"
+		"          url: http://127.0.0.1:9100/introspect\n"
+		"          client_id: gateway\n"
+		"          client_secret: \"${ISSUER_SECRET:-only an example}\"\n"
+		"          forward: { X-User: sub }\n"
+		"---\n"
+		"upstreams:\n"
+		"  \"http://127.0.0.1:9100\":\n"
+		"    status: 200\n"
+		"    headers: { Content-Type: application/json }\n"
+		"    body: '{\"active\": true, \"sub\": \"alice\"}'\n"
+		"cases:\n"
+		"  - name: the issuer says who it is\n"
+		"    request: { url: \"http://gw.test/\", headers: { Authorization: Bearer opaque, X-User: "
+		"mallory } }\n"
+		"    expect: { status: 200, forwarded: { headers: { X-User: alice } } }\n"
+		"  - name: without a token it is not asked\n"
+		"    request: { url: \"http://gw.test/\" }\n"
+		"    expect: { status: 401, reason: token_missing }\n",
+};

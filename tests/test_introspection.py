@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""introspection end to end: an issuer that is asked about tokens, seldom, and says yes, no, or nothing that can be used."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from gatehouse import Gateway
+from peers import free_port
+from simple import config, get
+from upstream import Upstream
+from wire import DEADLINE, Answer, Request
+
+StartUpstream = Callable[..., Upstream]
+StartGateway = Callable[..., Gateway]
+
+SECRET = "s3cret:/ +"
+
+
+def says(body: Any, status: int = 200) -> bytes:
+    """An answer of the issuer."""
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return (f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n").encode() + text
+
+
+def token_of(request: Request) -> str:
+    """What the issuer is asked about."""
+    return parse_qs(request.body.decode())["token"][0]
+
+
+def issuer(request: Request) -> bytes:
+    """Tokens are names; those of "bad" are good for nothing."""
+    name = token_of(request)
+    return says({"active": False} if name.startswith("bad") else {"active": True, "sub": name, "scope": "read"})
+
+
+def guarded(address: str, auth: str, policies: list[dict[str, Any]] | None = None, **options: Any) -> dict[str, Any]:
+    """One API that the issuer at `auth` decides about, and an open one."""
+    policy = {"url": f"http://{auth}/introspect", "client_id": "gate way", "client_secret": SECRET,
+              "forward": {"X-User": "sub"}, **options}
+    document = config(address, api={"policies": [{"introspection": policy}, *(policies or [])]})
+    document["apis"]["open"] = {"path": "/open", "upstream": "app"}
+    return document
+
+
+def ask(running: Gateway, token: str | None, path: str = "/", more: str = "") -> Answer:
+    """One request with a token."""
+    with running.connect() as client:
+        client.send(get(path, (f"Authorization: Bearer {token}\r\n" if token else "") + more))
+        return client.read_answer()
+
+
+def test_the_issuer_is_asked_once_and_says_who_it_is(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service, auth = upstream(), upstream(issuer)
+    running = gateway(guarded(service.address, auth.address, [{"authorize": {"scopes": ["read"]}}]))
+    for token in ("alice", "alice", "bob", "alice"):
+        assert ask(running, token, more="X-User: mallory\r\nx_user: mallory\r\n").status == 200
+    assert [request.all("x-user") for request in service.requests] == [["alice"], ["alice"], ["bob"], ["alice"]]
+    assert not any("x_user" in request.names() for request in service.requests)
+    assert [token_of(request) for request in auth.requests] == ["alice", "bob"]
+    asked = auth.requests[0]
+    assert (asked.method, asked.target, asked.get("content-type")) == ("POST", "/introspect", "application/x-www-form-urlencoded")
+    kind, _, pair = (asked.get("authorization") or "").partition(" ")
+    assert kind == "Basic" and base64.b64decode(pair) == b"gate%20way:s3cret%3A%2F%20%2B"
+    assert "x-user" not in asked.names()
+
+
+def test_a_token_that_is_no_good_is_asked_about_once(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service, auth = upstream(), upstream(issuer)
+    running = gateway(guarded(service.address, auth.address))
+    for _ in range(3):
+        answer = ask(running, "bad-secret-token")
+        assert (answer.status, answer.get("www-authenticate")) == (401, 'Bearer error="invalid_token"')
+    answer = ask(running, None)
+    assert (answer.status, answer.get("www-authenticate")) == (401, "Bearer")
+    assert len(auth.requests) == 1 and not service.requests
+    assert [line["reason"] for line in running.wait_for_log(4)] == ["token_inactive"] * 3 + ["token_missing"]
+    written = running.errors + json.dumps(running.log)
+    assert "bad-secret-token" not in written and "s3cret" not in written
+
+
+def test_no_client_can_say_who_it_is_on_any_route(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service, auth = upstream(), upstream(issuer)
+    assert ask(gateway(guarded(service.address, auth.address)), None, "/open", "X-User: m\r\nx.user: m\r\n").status == 200
+    assert not service.requests[0].names() & {"x-user", "x.user"} and not auth.requests
+
+
+def test_many_with_one_token_wait_for_one_answer(upstream: StartUpstream, gateway: StartGateway) -> None:
+    go_on = threading.Event()
+
+    def slow(request: Request) -> bytes:
+        assert go_on.wait(DEADLINE)
+        return issuer(request)
+
+    service, auth = upstream(), upstream(slow)
+    running = gateway(guarded(service.address, auth.address, timeout="30s"))
+    clients = [running.connect() for _ in range(20)]
+    try:
+        for client in clients:
+            client.send(get("/", "Authorization: Bearer alice\r\n"))
+        auth.wait_for_requests(1)
+        time.sleep(0.2)  # they would ask by now; if not, the test is only less severe
+        go_on.set()
+        assert [client.read_answer().status for client in clients] == [200] * 20
+    finally:
+        go_on.set()
+        for client in clients:
+            client.close()
+    assert len(auth.requests) == 1
+    assert [request.get("x-user") for request in service.requests] == ["alice"] * 20
+
+
+def test_who_waits_for_one_that_goes_asks_for_itself(upstream: StartUpstream, gateway: StartGateway) -> None:
+    go_on = threading.Event()
+
+    def slow(request: Request) -> bytes:
+        assert go_on.wait(DEADLINE)
+        return issuer(request)
+
+    service, auth = upstream(), upstream(slow)
+    running = gateway(guarded(service.address, auth.address, timeout="30s"))
+    first, second = running.connect(), running.connect()
+    try:
+        first.send(get("/", "Authorization: Bearer alice\r\n"))
+        auth.wait_for_requests(1)
+        second.send(get("/", "Authorization: Bearer alice\r\n"))
+        time.sleep(0.1)
+        first.close()
+        auth.wait_for_requests(2)
+        go_on.set()
+        assert second.read_answer().status == 200
+    finally:
+        go_on.set()
+        second.close()
+
+
+def test_an_answer_serves_no_longer_than_its_token(upstream: StartUpstream, gateway: StartGateway) -> None:
+    auth = upstream(lambda _: says({"active": True, "sub": "a", "exp": int(time.time()) + 2}))
+    running = gateway(guarded(upstream().address, auth.address, cache="1h"))
+    until = time.monotonic() + DEADLINE
+    asked = 1
+    while ask(running, "a").status == 200:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+        asked += 1
+    assert len(auth.requests) == 1
+    assert running.wait_for_log(asked)[-1]["reason"] == "token_expired"
+
+
+def test_without_a_cache_every_request_asks(upstream: StartUpstream, gateway: StartGateway) -> None:
+    auth = upstream(issuer)
+    running = gateway(guarded(upstream().address, auth.address, cache="0s"))
+    with ThreadPoolExecutor(4) as pool:
+        assert {answer.status for answer in pool.map(lambda _: ask(running, "alice"), range(8))} == {200}
+    assert len(auth.requests) == 8
+
+
+@pytest.mark.parametrize("said", [
+    says({"active": True}, 401), says({"active": True}, 201), says({"active": "true"}), says({}), says(b""), says(b"{"),
+    says(b'{"active": false, "active": true}'), says(b"[" * 5000), says(b'{"active": true, "x": "' + b"y" * 70_000 + b'"}'),
+    says({"active": True})[:-3], b"SSH-2.0-OpenSSH\r\n",
+])
+def test_what_is_neither_yes_nor_no_lets_nobody_in(upstream: StartUpstream, gateway: StartGateway, said: bytes) -> None:
+    service, auth = upstream(), upstream(said, close=True)
+    running = gateway(guarded(service.address, auth.address))
+    for _ in range(2):
+        answer = ask(running, "alice")
+        assert answer.status == 503 and answer.get("www-authenticate") is None and b"issuer" not in answer.body
+    assert not service.requests
+    assert [line["reason"] for line in running.wait_for_log(2)] == ["auth_unavailable"] * 2
+
+
+def test_an_issuer_that_is_down_is_not_remembered(upstream: StartUpstream, gateway: StartGateway) -> None:
+    port = free_port()
+    running = gateway(guarded(upstream().address, f"127.0.0.1:{port}"))
+    assert ask(running, "alice").status == 503
+    upstream(issuer, port=port)
+    until = time.monotonic() + DEADLINE
+    while ask(running, "alice").status != 200:
+        assert time.monotonic() < until
+        time.sleep(0.05)
