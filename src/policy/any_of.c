@@ -61,15 +61,19 @@ static const struct policy_instance *find_member(const struct any_of *p, const s
 	return NULL;
 }
 
+static str challenge_of(const struct policy_instance *member, struct view *view)
+{
+	const struct authenticator *of = member->policy->authenticator;
+
+	return of->challenge ? of->challenge(member->self, view) : (str) { 0 };
+}
+
 static enum verdict refuse(const struct any_of *p, struct view *view)
 {
 	str challenges[MEMBERS_MAX];
 
-	for (size_t i = 0; i < p->count; i++) {
-		const struct authenticator *of = p->members[i]->policy->authenticator;
-
-		challenges[i] = of->challenge ? of->challenge(p->members[i]->self, view) : (str) { 0 };
-	}
+	for (size_t i = 0; i < p->count; i++)
+		challenges[i] = challenge_of(p->members[i], view);
 	return view_unauthorized(view, REASON_CREDENTIALS_MISSING, challenges, p->count);
 }
 
@@ -86,7 +90,44 @@ static bool any_of_recognises(const void *self, const struct view *view)
 	return find_member(self, view);
 }
 
-static const struct authenticator authenticator = { .recognises = any_of_recognises };
+/* Within another one: the first that there is, as each has one place. */
+static str any_of_challenge(const void *self, struct view *view)
+{
+	const struct any_of *p = self;
+	str challenge = { 0 };
+
+	for (size_t i = 0; i < p->count && !challenge.len; i++)
+		challenge = challenge_of(p->members[i], view);
+	return challenge;
+}
+
+static str any_of_make(const void *self, const struct credential_wish *wish)
+{
+	const struct any_of *p = self;
+	str line = { 0 };
+
+	for (size_t i = 0; i < p->count && !line.len; i++) {
+		const struct authenticator *of = p->members[i]->policy->authenticator;
+
+		if (of->make)
+			line = of->make(p->members[i]->self, wish);
+	}
+	return line;
+}
+
+/* What members do to answers, as if they stood in the chain themselves: in reverse. */
+static void any_of_response(const void *self, struct view *view)
+{
+	const struct any_of *p = self;
+
+	for (size_t i = p->count; i-- > 0;)
+		if (p->members[i]->policy->on_response)
+			p->members[i]->policy->on_response(p->members[i]->self, view);
+}
+
+static const struct authenticator authenticator = { .recognises = any_of_recognises,
+						    .challenge = any_of_challenge,
+						    .make = any_of_make };
 
 static const struct policy_risk risks[] = { { "policies", RISK_ANY }, { 0 } };
 
@@ -98,6 +139,7 @@ const struct policy policy_any_of = {
 	.fields = policy_any_of_fields,
 	.compile = any_of_compile,
 	.on_request = any_of_request,
+	.on_response = any_of_response,
 	.authenticates = true,
 	.authenticator = &authenticator,
 	.risks = risks,

@@ -262,7 +262,8 @@ static enum verdict jwt_request(const void *self, struct view *view)
 }
 
 static const struct authenticator authenticator = { .recognises = jwt_recognises,
-						    .challenge = jwt_challenge };
+						    .challenge = jwt_challenge,
+						    .make = jwt_make };
 
 static const struct policy_risk risks[] = {
 	{ "issuer", RISK_ANY },

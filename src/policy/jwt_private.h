@@ -57,3 +57,7 @@ enum reason jwt_verify(const struct jwt *jwt, struct view *view, str token,
 
 enum reason jwt_check(const struct jwt *jwt, const struct view *view, const struct verified_token *token);
 /* Whether what it says holds, here and now. */
+
+str jwt_make(const void *self, const struct credential_wish *wish);
+/* A request's line with a token that the policy takes, unless the claims say otherwise. Empty: none can be
+ * made, as where it must be bound to something. */

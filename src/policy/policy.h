@@ -32,6 +32,7 @@ struct policy_instance;
 struct policy_names;
 struct regex_scratch;
 struct regex_table;
+struct token_mint;
 struct view;
 
 enum verdict {
@@ -87,6 +88,15 @@ struct policy_risk {
 	enum risk_direction weaker;
 };
 
+/* A credential that a request of a rehearsal shall bear. */
+struct credential_wish {
+	const struct node *claims; /* a map */
+	str json;                  /* the same, as an object */
+	wall_time now;
+	struct token_mint *mint;
+	struct arena *arena;
+};
+
 /* What a policy that knows who asks by a credential is to others that choose among such (any_of). */
 struct authenticator {
 	bool (*recognises)(const void *self, const struct view *view);
@@ -94,6 +104,10 @@ struct authenticator {
 
 	str (*challenge)(const void *self, struct view *view);
 	/* What WWW-Authenticate says to who bears none; in the arena or the snapshot. Empty: nothing. */
+
+	str (*make)(const void *self, const struct credential_wish *wish);
+	/* For `gatehouse test`: a line of a head, "Authorization: Bearer ...", in the wish's arena. Empty: none
+	 * of these claims can be made. NULL: there are no claims in it. */
 };
 
 struct policy {
