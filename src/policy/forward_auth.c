@@ -11,9 +11,11 @@
  * A refusal is one from its first byte: a body that is too large, too slow or broken off takes nothing of it
  * back. No answer at all is a failure, and `on_failure` says what becomes of it.
  */
+#include "auth/consumers.h"
 #include "codec/http_field.h"
 #include "policy/field_edit.h"
 #include "policy/identity_fields.h"
+#include "policy/principal.h"
 
 enum {
 	SENT_MAX = 32,
@@ -31,6 +33,7 @@ static const char *const failure_words[] = { "deny", "allow", NULL };
 struct forward_auth {
 	str url;
 	str_list headers, forward;
+	str consumer;
 	duration timeout, cache;
 	int on_failure;
 	const struct destination *to; /* compiled */
@@ -43,6 +46,8 @@ const struct field policy_forward_auth_fields[] = {
 			   "Fields of the request that the service gets."),
 	FIELD_STRS(struct forward_auth, forward, "forward", 0, FORWARD_MAX,
 		   "Fields of its answer that the upstream gets; no client can send them."),
+	FIELD_STR(struct forward_auth, consumer, "consumer", NULL,
+		  "The field of its answer that names the consumer, such as `X-Auth-User`."),
 	FIELD_DURATION(struct forward_auth, timeout, "timeout", "5s", MILLISECOND, MINUTE,
 		       "How long its answer is waited for, all in all."),
 	FIELD_DURATION(
@@ -188,6 +193,37 @@ static enum verdict pass_undecided(struct view *view)
 	return POLICY_CONTINUE;
 }
 
+/* Said twice it is nobody's name. */
+static str find_consumer(const struct forward_auth *p, const struct fetch_answer *answer)
+{
+	str name = { 0 };
+	size_t count = 0;
+
+	for (size_t i = 0; p->consumer.len && i < answer->fields.count; i++) {
+		const struct http_field *field = &answer->fields.at[i];
+
+		if (field->removed || !field->value.len || !str_eq_nocase(field->name, p->consumer))
+			continue;
+		name = field->value;
+		count++;
+	}
+	return count == 1 ? name : (str) { 0 };
+}
+
+/* The service is trusted: whom it lets pass is known to it, and whom it names need not be configured here. */
+static void identify(const struct forward_auth *p, struct view *view, const struct fetch_answer *answer)
+{
+	struct principal *principal = view_identify(view, STR("forward_auth"));
+	struct consumer named = { .name = find_consumer(p, answer) };
+	const struct consumer *known = NULL;
+
+	if (!named.name.len)
+		return;
+	if (view->consumers)
+		known = consumers_find(view->consumers, named.name);
+	view_set_consumer(principal, known ? known : &named);
+}
+
 static enum verdict forward_auth_request(const void *self, struct view *view)
 {
 	const struct forward_auth *p = self;
@@ -204,6 +240,7 @@ static enum verdict forward_auth_request(const void *self, struct view *view)
 						      : view_refuse(view, REASON_AUTH_UNAVAILABLE);
 	if (answer.status < 200 || answer.status >= 300)
 		return pass_refusal(view, &answer);
+	identify(p, view, &answer);
 	if (!view->is_report && failed(forward_fields(p, view, &answer)))
 		return view_refuse(view, REASON_AUTH_UNAVAILABLE);
 	return POLICY_CONTINUE;
@@ -211,9 +248,13 @@ static enum verdict forward_auth_request(const void *self, struct view *view)
 
 /* Another service may decide in another way, also when it is sent other fields; a name that is not forwarded
  * any more is no longer kept from clients either. */
-static const struct policy_risk risks[] = { { "url", RISK_ANY },         { "headers", RISK_ANY },
-					    { "forward", RISK_FEWER },   { "cache", RISK_MORE },
-					    { "on_failure", RISK_MORE }, { 0 } };
+static const struct policy_risk risks[] = { { "url", RISK_ANY },
+					    { "headers", RISK_ANY },
+					    { "forward", RISK_FEWER },
+					    { "consumer", RISK_ANY },
+					    { "cache", RISK_MORE },
+					    { "on_failure", RISK_MORE },
+					    { 0 } };
 
 const struct policy policy_forward_auth = {
 	.name = "forward_auth",
@@ -234,6 +275,10 @@ const struct policy policy_forward_auth = {
 		"slow, or says what is no HTTP) the client gets 503 and the log says `auth_unavailable`; "
 		"`on_failure: allow` lets the request pass without the fields of `forward`, and its line "
 		"in the log has `reported`. A refusal is never taken for a failure.\n"
+		"\n"
+		"Whom it lets pass is known from then on, so that `authorize` can stand behind it; its "
+		"`consumer` field names who that is: one of `consumers`, with groups and labels, or a name "
+		"alone. A name that is said twice is none.\n"
 		"\n"
 		"Names in `forward` are managed: they are removed from what clients send, on every "
 		"route, also when they are written with `_` or `.` for `-`. Names that clients have a "

@@ -3,8 +3,10 @@
  * Rows: options, the request, what the service says to it, and what comes of the request. The service is a
  * double that writes down what it was asked.
  */
+#include "auth/consumers.h"
 #include "base/testing.h"
 #include "policy/policy_testing.h"
+#include "policy/principal.h"
 
 #define AUTH(options) "[ forward_auth: { url: \"http://auth/check\"" options " } ]"
 #define FORWARD ", forward: [X-User, X-Tenant, Authorization]"
@@ -132,6 +134,78 @@ static void each_row(void **state)
 		}
 		bench_free(&bench);
 	}
+}
+
+#define BY_NAME ", consumer: X-User"
+#define ADMIN \
+	"{\"method\": \"jwt\", \"consumer\": \"root\", \"groups\": [\"admins\"], \"claims\": {\"a\": 1}}"
+
+/* Who is known afterwards. */
+static const struct {
+	const char *options, *before, *says, *consumer, *method;
+	bool is_report, has_groups;
+} identities[] = {
+	{ "", NULL, "X-User: acme\n", "", "forward_auth", false, false },
+	{ BY_NAME, NULL, "X-User: acme\n", "acme", "forward_auth", false, true },
+	{ BY_NAME, NULL, "x-user: nobody\n", "nobody", "forward_auth", false, false },
+	{ BY_NAME, NULL, "X-User: acme\nX-User: root\n", "", "forward_auth", false, false },
+	{ BY_NAME, NULL, "X-User:\nX-Users: acme\n", "", "forward_auth", false, false },
+	{ BY_NAME ", on_failure: allow", NULL, NULL, NULL, NULL, false, false },
+	/* Another name is another's: nothing of who was known before sticks to it. */
+	{ BY_NAME, ADMIN, "X-User: nobody\n", "nobody", "forward_auth", false, false },
+	{ BY_NAME, ADMIN, "", "root", "forward_auth", false, true },
+	{ BY_NAME, NULL, "X-User: acme\n", NULL, NULL, true, false },
+};
+
+static struct consumers *one_consumer(void)
+{
+	struct consumers *consumers = consumers_new();
+	str group = STR("partners");
+	struct consumer_mistake mistake;
+	struct consumer_config config = { .entry = { .name = STR("acme") }, .groups = { &group, 1 } };
+
+	assert_false(failed(consumers_add(consumers, &config, &mistake)));
+	return consumers;
+}
+
+static void whom_it_names_is_known(void **state)
+{
+	struct consumers *consumers = one_consumer();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(identities); i++) {
+		char policies[256];
+		struct buf text = buf_over(policies, sizeof policies - 1);
+		struct service service = { .status = identities[i].says ? 200 : 0,
+					   .error = ERROR_REFUSED,
+					   .fields = identities[i].says ? identities[i].says : "" };
+		const struct principal *who;
+		struct bench *bench;
+
+		buf_put(&text, STR("[ { forward_auth: { url: \"http://auth/check\""));
+		buf_put(&text, str_of(identities[i].options));
+		buf_put(&text, identities[i].is_report ? STR(" }, report: true } ]") : STR(" } } ]"));
+		policies[text.len] = 0;
+		bench = bench_new(policies);
+		assert_string_equal(bench_errors(bench), "");
+		bench_ask(bench, "GET /", "X-User: mallory\n");
+		if (identities[i].before)
+			bench_identify(bench, identities[i].before);
+		bench->view.consumers = consumers;
+		bench->effects.fetch = fetch;
+		bench->effects.self = &service;
+		assert_int_equal(bench_request(bench), POLICY_CONTINUE);
+		who = bench->view.principal;
+		assert_row(!who == !identities[i].method, i, policies);
+		if (who) {
+			assert_text(who->method, identities[i].method);
+			assert_text(who->consumer, identities[i].consumer);
+			assert_row((who->groups.kind == OPERAND_LIST) == identities[i].has_groups, i,
+				   policies);
+		}
+		bench_free(&bench);
+	}
+	consumers_unref(&consumers);
 }
 
 static void no_answer_is_a_failure(void **state)
@@ -305,6 +379,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row),
+		cmocka_unit_test(whom_it_names_is_known),
 		cmocka_unit_test(no_answer_is_a_failure),
 		cmocka_unit_test(reported_only_it_changes_nothing),
 		cmocka_unit_test(a_cancelled_one_passes_nowhere),
