@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * key_set: a lock for each set, held for a few instructions; whoever verifies with what is known already does
+ * not even need that, see key_set_version().
+ *
+ * Who waits stands in a list, and is woken by a post to its own loop. It may have gone before the post
+ * arrives, so list and post each count as having the waiter.
+ */
 #include "auth/key_set.h"
 
 #include <openssl/evp.h>
@@ -7,21 +14,57 @@
 #include "base/assert.h"
 #include "base/container.h"
 
-enum { DIGEST_MAX = 64 };
+enum { DIGEST_LEN = 32 };
+
+/* Until keys are fetched anew, while all is well. */
+static const duration usual = 5 * MINUTE, least = 30 * SECOND, most = HOUR;
+
+/* After a failure; twice as long after each further one. */
+static const duration first_retry = SECOND, last_retry = 30 * SECOND;
+
+struct waiter {
+	struct waiter *next;
+	struct loop *loop;
+	struct fiber *fiber; /* NULL: it has gone */
+	bool is_over;
+	_Atomic unsigned references;
+};
 
 struct key_sets {
 	struct registry registry;
 	_Atomic uint64_t version; /* the last one that was given */
+	pthread_mutex_t lock;     /* of what follows */
+	void (*on_wanted)(void *owner);
+	void *owner;
 };
 
 struct key_set {
 	struct registered registered;
 	struct key_sets *sets;
-	pthread_mutex_t lock; /* of keys */
+	pthread_mutex_t lock; /* of what follows, but for version */
 	struct jwk_set *keys;
 	_Atomic uint64_t version;
+	unsigned char content[DIGEST_LEN]; /* of the keys: what they were made of */
+	bool is_wanted, is_under_way;
+	deadline due, may_ask, stale;
+	duration retry; /* 0: the last fetch went well */
+	struct waiter *waiters;
+	/* Constant. */
+	bool is_fetched;
+	enum key_origin origin;
 	char name[];
 };
+
+/* What a name in the registry begins with. */
+enum { KIND_FIXED = '=', KIND_URL = 'u', KIND_ISSUER = 'i' };
+
+static void digest_of(str content, unsigned char ret_digest[DIGEST_LEN])
+{
+	unsigned len;
+
+	ASSERT(EVP_Digest(content.ptr, content.len, ret_digest, &len, EVP_sha256(), NULL) == 1 &&
+	       len == DIGEST_LEN);
+}
 
 static result make(void *owner, str name, struct registered **ret_made)
 {
@@ -29,6 +72,9 @@ static result make(void *owner, str name, struct registered **ret_made)
 
 	ASSERT(set);
 	set->sets = owner;
+	set->is_fetched = name.ptr[0] != KIND_FIXED;
+	set->origin = name.ptr[0] == KIND_URL ? KEYS_AT_URL : KEYS_OF_ISSUER;
+	set->is_wanted = set->is_fetched; /* who comes before the first fetch waits for it */
 	pthread_mutex_init(&set->lock, NULL);
 	atomic_init(&set->version, 0);
 	memcpy(set->name, name.ptr, name.len);
@@ -52,34 +98,48 @@ struct key_sets *key_sets_new(void)
 
 	ASSERT(sets);
 	registry_init(&sets->registry, KEY_SETS_MAX, make, unmake, sets);
+	pthread_mutex_init(&sets->lock, NULL);
 	return sets;
 }
 
 void key_sets_free(struct key_sets **address)
 {
-	if (*address)
+	if (*address) {
 		registry_fini(&(*address)->registry);
+		pthread_mutex_destroy(&(*address)->lock);
+	}
 	free(*address);
 	*address = NULL;
 }
 
-result key_sets_get(struct key_sets *sets, str name, struct key_set **ret_set)
+static result get(struct key_sets *sets, char kind, str what, struct key_set **ret_set)
 {
+	char *name = malloc(what.len + 1);
 	struct registered *registered;
+	result_value got;
 
-	TRY(registry_get(&sets->registry, name, &registered));
-	*ret_set = CONTAINER_OF(registered, struct key_set, registered);
-	return OK;
+	ASSERT(name);
+	name[0] = kind;
+	memcpy(name + 1, what.ptr, what.len);
+	got = registry_get(&sets->registry, (str) { name, what.len + 1 }, &registered);
+	free(name);
+	if (!failed(got))
+		*ret_set = CONTAINER_OF(registered, struct key_set, registered);
+	return got;
+}
+
+result key_sets_get(struct key_sets *sets, enum key_origin origin, str url, struct key_set **ret_set)
+{
+	return get(sets, origin == KEYS_AT_URL ? KIND_URL : KIND_ISSUER, url, ret_set);
 }
 
 result key_sets_keep(struct key_sets *sets, struct jwk_set *keys, str content, struct key_set **ret_set)
 {
-	unsigned char digest[DIGEST_MAX];
-	unsigned len;
+	unsigned char digest[DIGEST_LEN];
 	result_value got;
 
-	ASSERT(EVP_Digest(content.ptr, content.len, digest, &len, EVP_sha256(), NULL) == 1);
-	got = key_sets_get(sets, (str) { (const char *)digest, len }, ret_set);
+	digest_of(content, digest);
+	got = get(sets, KIND_FIXED, (str) { (const char *)digest, sizeof digest }, ret_set);
 	if (!failed(got) && !key_set_version(*ret_set))
 		key_set_publish(*ret_set, jwk_set_ref(keys));
 	jwk_set_unref(&keys);
@@ -99,9 +159,19 @@ void key_set_unref(struct key_set **address)
 	*address = NULL;
 }
 
-str key_set_name(const struct key_set *set)
+str key_set_url(const struct key_set *set)
 {
-	return set->registered.name;
+	return str_skip(set->registered.name, 1);
+}
+
+enum key_origin key_set_origin(const struct key_set *set)
+{
+	return set->origin;
+}
+
+bool key_set_is_fetched(const struct key_set *set)
+{
+	return set->is_fetched;
 }
 
 struct jwk_set *key_set_take(struct key_set *set)
@@ -119,15 +189,241 @@ uint64_t key_set_version(const struct key_set *set)
 	return atomic_load_explicit(&set->version, memory_order_acquire);
 }
 
+/* Under the lock. The ones before are for the caller to let go of. */
+static struct jwk_set *replace(struct key_set *set, struct jwk_set *keys)
+{
+	struct jwk_set *before = set->keys;
+	uint64_t version = keys ? atomic_fetch_add(&set->sets->version, 1) + 1 : 0;
+
+	set->keys = keys;
+	atomic_store_explicit(&set->version, version, memory_order_release);
+	return before;
+}
+
 void key_set_publish(struct key_set *set, struct jwk_set *keys)
 {
 	struct jwk_set *before;
-	uint64_t version = keys ? atomic_fetch_add(&set->sets->version, 1) + 1 : 0;
 
 	pthread_mutex_lock(&set->lock);
-	before = set->keys;
-	set->keys = keys;
-	atomic_store_explicit(&set->version, version, memory_order_release);
+	before = replace(set, keys);
 	pthread_mutex_unlock(&set->lock);
 	jwk_set_unref(&before);
+}
+
+/* ---- who waits ---- */
+
+void key_sets_tell(struct key_sets *sets, void (*on_wanted)(void *owner), void *owner)
+{
+	pthread_mutex_lock(&sets->lock);
+	sets->on_wanted = on_wanted;
+	sets->owner = owner;
+	pthread_mutex_unlock(&sets->lock);
+}
+
+static void tell(struct key_sets *sets)
+{
+	pthread_mutex_lock(&sets->lock);
+	if (sets->on_wanted)
+		sets->on_wanted(sets->owner);
+	pthread_mutex_unlock(&sets->lock);
+}
+
+static void waiter_release(struct waiter *waiter)
+{
+	if (atomic_fetch_sub(&waiter->references, 1) == 1)
+		free(waiter);
+}
+
+/* On the loop of all that wait there. */
+static void on_over(void *argument)
+{
+	struct waiter *waiter = argument;
+
+	while (waiter) {
+		struct waiter *next = waiter->next;
+
+		waiter->is_over = true;
+		if (waiter->fiber)
+			fiber_wake(waiter->fiber);
+		waiter_release(waiter);
+		waiter = next;
+	}
+}
+
+static void forget(struct waiter *waiter)
+{
+	while (waiter) {
+		struct waiter *next = waiter->next;
+
+		waiter_release(waiter);
+		waiter = next;
+	}
+}
+
+/* Takes those of one loop out of the list. */
+static struct waiter *take_of_loop(struct waiter **list, const struct loop *loop)
+{
+	struct waiter *taken = NULL;
+
+	while (*list) {
+		struct waiter *waiter = *list;
+
+		if (waiter->loop != loop) {
+			list = &waiter->next;
+			continue;
+		}
+		*list = waiter->next;
+		waiter->next = taken;
+		taken = waiter;
+	}
+	return taken;
+}
+
+/* One post for each loop. Where there is no room for it, they wait until their time is up. */
+static void wake_all(struct waiter *waiters)
+{
+	while (waiters) {
+		struct loop *loop = waiters->loop;
+		struct waiter *taken = take_of_loop(&waiters, loop);
+
+		if (failed(loop_post(loop, on_over, taken)))
+			forget(taken);
+	}
+}
+
+/* Whether there is something to wait for. */
+static bool ask(struct key_set *set, struct waiter *waiter, bool *ret_is_new)
+{
+	deadline now = time_monotonic();
+	bool may_wait;
+
+	pthread_mutex_lock(&set->lock);
+	*ret_is_new = !set->is_under_way && !set->is_wanted && now >= set->may_ask;
+	if (*ret_is_new) {
+		set->is_wanted = true;
+		set->may_ask = deadline_after(now, KEY_SET_PATIENCE);
+	}
+	may_wait = set->is_under_way || set->is_wanted;
+	if (may_wait) {
+		waiter->next = set->waiters;
+		set->waiters = waiter;
+	}
+	pthread_mutex_unlock(&set->lock);
+	return may_wait;
+}
+
+/* Whether it stood in the list still: otherwise a post has it. */
+static bool leave(struct key_set *set, const struct waiter *waiter)
+{
+	struct waiter **at;
+	bool is_there;
+
+	pthread_mutex_lock(&set->lock);
+	at = &set->waiters;
+	while (*at && *at != waiter)
+		at = &(*at)->next;
+	is_there = *at;
+	if (is_there)
+		*at = waiter->next;
+	pthread_mutex_unlock(&set->lock);
+	return is_there;
+}
+
+result key_set_wait(struct key_set *set, struct loop *loop, struct fiber *self, deadline until)
+{
+	struct waiter *waiter;
+	result_value parked = OK;
+	bool is_new;
+
+	if (!set->is_fetched)
+		return OK;
+	waiter = calloc(1, sizeof *waiter);
+	ASSERT(waiter);
+	*waiter = (struct waiter) { .loop = loop, .fiber = self };
+	atomic_init(&waiter->references, 2);
+	if (!ask(set, waiter, &is_new)) {
+		free(waiter);
+		return OK;
+	}
+	if (is_new)
+		tell(set->sets);
+	while (!waiter->is_over && !failed(parked))
+		parked = fiber_park(self, until);
+	waiter->fiber = NULL;
+	if (!waiter->is_over && leave(set, waiter))
+		waiter_release(waiter);
+	waiter_release(waiter);
+	return parked;
+}
+
+/* ---- who fetches ---- */
+
+bool key_set_begin(struct key_set *set, deadline now)
+{
+	bool may_begin;
+
+	pthread_mutex_lock(&set->lock);
+	may_begin = set->is_fetched && !set->is_under_way && (set->is_wanted || now >= set->due);
+	if (may_begin) {
+		set->is_under_way = true;
+		set->is_wanted = false;
+	}
+	pthread_mutex_unlock(&set->lock);
+	return may_begin;
+}
+
+/* Under the lock. A tenth before its end is early enough. */
+static void succeed(struct key_set *set, duration lifetime, deadline now)
+{
+	duration lasts = lifetime ? lifetime - lifetime / 10 : usual;
+
+	lasts = lasts < least ? least : lasts > most ? most : lasts;
+	set->retry = 0;
+	set->due = deadline_after(now, lasts);
+	set->stale = deadline_after(now, KEY_SET_STALE);
+}
+
+/* Under the lock. Where there never were any, who asks may have it tried again as soon as it is due. */
+static void fail(struct key_set *set, deadline now)
+{
+	set->retry = !set->retry ? first_retry : set->retry < last_retry / 2 ? 2 * set->retry : last_retry;
+	set->due = deadline_after(now, set->retry);
+	if (!set->keys)
+		set->may_ask = set->due;
+}
+
+void key_set_end(struct key_set *set, const struct key_set_fetched *fetched, deadline now)
+{
+	struct jwk_set *gone = fetched->keys;
+	struct waiter *waiters;
+	unsigned char digest[DIGEST_LEN];
+
+	digest_of(fetched->content, digest);
+	pthread_mutex_lock(&set->lock);
+	if (fetched->keys)
+		succeed(set, fetched->lifetime, now);
+	else
+		fail(set, now);
+	if (fetched->keys && (!set->keys || memcmp(digest, set->content, DIGEST_LEN) != 0)) {
+		gone = replace(set, fetched->keys);
+		memcpy(set->content, digest, DIGEST_LEN);
+	} else if (!fetched->keys && set->keys && now >= set->stale) {
+		gone = replace(set, NULL);
+	}
+	set->is_under_way = false;
+	waiters = set->waiters;
+	set->waiters = NULL;
+	pthread_mutex_unlock(&set->lock);
+	jwk_set_unref(&gone);
+	wake_all(waiters);
+}
+
+bool key_set_is_failing(struct key_set *set)
+{
+	bool is_failing;
+
+	pthread_mutex_lock(&set->lock);
+	is_failing = set->retry;
+	pthread_mutex_unlock(&set->lock);
+	return is_failing;
 }

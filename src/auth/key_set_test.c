@@ -24,12 +24,12 @@ static void a_set_is_found_by_its_name(void **state)
 	struct key_set *a, *again, *b;
 
 	(void)state;
-	assert_false(failed(key_sets_get(sets, STR("https://a.test"), &a)));
-	assert_false(failed(key_sets_get(sets, STR("https://a.test"), &again)));
-	assert_false(failed(key_sets_get(sets, STR("https://b.test"), &b)));
+	assert_false(failed(key_sets_get(sets, KEYS_AT_URL, STR("https://a.test"), &a)));
+	assert_false(failed(key_sets_get(sets, KEYS_AT_URL, STR("https://a.test"), &again)));
+	assert_false(failed(key_sets_get(sets, KEYS_AT_URL, STR("https://b.test"), &b)));
 	assert_ptr_equal(a, again);
 	assert_ptr_not_equal(a, b);
-	assert_true(str_eq(key_set_name(b), STR("https://b.test")));
+	assert_true(str_eq(key_set_url(b), STR("https://b.test")));
 	assert_null(key_set_take(a));
 	assert_int_equal(key_set_version(a), 0);
 	key_set_unref(&a);
@@ -47,8 +47,8 @@ static void each_change_has_a_number_of_its_own(void **state)
 	uint64_t first;
 
 	(void)state;
-	assert_false(failed(key_sets_get(sets, STR("a"), &a)));
-	assert_false(failed(key_sets_get(sets, STR("b"), &b)));
+	assert_false(failed(key_sets_get(sets, KEYS_AT_URL, STR("a"), &a)));
+	assert_false(failed(key_sets_get(sets, KEYS_AT_URL, STR("b"), &b)));
 	key_set_publish(a, secret_of("one"));
 	first = key_set_version(a);
 	assert_true(str_eq(first_secret(a), STR("one")));
@@ -73,7 +73,7 @@ static void what_is_taken_outlives_the_next(void **state)
 	struct jwk_set *taken;
 
 	(void)state;
-	assert_false(failed(key_sets_get(sets, STR("a"), &set)));
+	assert_false(failed(key_sets_get(sets, KEYS_AT_URL, STR("a"), &set)));
 	key_set_publish(set, secret_of("one"));
 	taken = key_set_take(set);
 	key_set_publish(set, secret_of("two"));

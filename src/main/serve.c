@@ -14,6 +14,7 @@
 #include "main/administration.h"
 #include "main/certificates.h"
 #include "main/gateway.h"
+#include "main/keys.h"
 #include "main/notify.h"
 #include "main/reload.h"
 #include "main/replacement.h"
@@ -30,6 +31,7 @@ struct service {
 	struct replacement *replacement;
 	struct administration *administration;
 	struct certificates *certificates;
+	struct keys *keys;
 	struct journal *journal;
 };
 
@@ -165,6 +167,7 @@ static void on_applied(void *owner)
 	struct service *service = owner;
 
 	administration_follow(service->administration);
+	keys_follow(service->keys);
 }
 
 static result open_administration(struct service *service, const struct serve_options *options)
@@ -211,6 +214,7 @@ static result service_open(struct service *service, const struct serve_options *
 						 .gateway = service->gateway,
 						 .tickets = options->loaded->identities.tickets,
 						 .inherited = &service->inherited });
+	TRY(keys_open(control, service->gateway, &options->loaded->identities, &service->keys));
 	inheritance_close(&service->inherited, service->journal);
 	return OK;
 }
@@ -218,6 +222,7 @@ static result service_open(struct service *service, const struct serve_options *
 static void service_close(struct service *service, const struct serve_options *options)
 {
 	administration_close(&service->administration);
+	keys_close(&service->keys);
 	certificates_close(&service->certificates);
 	discoveries_stop(options->loaded->identities.discoveries);
 	reload_close(&service->reload);

@@ -78,7 +78,7 @@ static result find_keys(struct policy_compile *compile, struct jwt_issuer *issue
 	else if (issuer->secret.len)
 		issuer->keys = keys_of_secret(compile, issuer);
 	else
-		issuer->keys = hooks->find_keys(hooks->owner, key_of(compile, issuer, "jwks"),
+		issuer->keys = hooks->find_keys(hooks->owner, key_of(compile, issuer, "issuer"),
 						issuer->jwks.len ? key_of(compile, issuer, "jwks") : NULL,
 						issuer->issuer);
 	return issuer->keys ? OK : error_make(ERROR_INVALID, "the issuer has no keys");

@@ -2,12 +2,11 @@
 #include "proxy/destination.h"
 
 #include "base/assert.h"
-#include "codec/host.h"
-#include "codec/uri.h"
+#include "codec/url.h"
 
 static const str https = STR_INIT("https://");
 
-enum { DESTINATIONS_MAX = 10000, URL_MAX = 8 * 1024, FIRST_ROOM = 8 };
+enum { DESTINATIONS_MAX = 10000, FIRST_ROOM = 8 };
 
 void destinations_init(struct destinations *destinations, struct reader *reader, struct snapshot *snapshot,
 		       const struct upstream_identities *identities, const struct map *upstreams)
@@ -72,53 +71,26 @@ static struct upstream *make_upstream(struct destinations *d, const struct node 
 	return upstream;
 }
 
-static struct upstream *find_origin(struct destinations *d, const struct node *url, str origin,
-				    const struct host *host)
+static struct upstream *find_origin(struct destinations *d, const struct node *node, const struct url *url)
 {
 	struct arena *arena = d->reader->arena;
-	struct upstream *upstream = map_get(&d->by_origin, origin);
-	uint16_t standard = str_starts(origin, https) ? 443 : 80;
+	struct upstream *upstream = map_get(&d->by_origin, url->origin);
 	struct buf address;
 	str text;
 
 	if (upstream)
 		return upstream;
 	if (d->by_origin.count == DESTINATIONS_MAX) {
-		diagnostic_error(d->reader->diagnostics, url,
+		diagnostic_error(d->reader->diagnostics, node,
 				 "there are more than %d different services to ask", DESTINATIONS_MAX);
 		return NULL;
 	}
-	address = arena_open(arena, host->name.len + sizeof ":65535");
-	buf_put(&address, host->name);
+	address = arena_open(arena, url->host.name.len + sizeof ":65535");
+	buf_put(&address, url->host.name);
 	buf_put_char(&address, ':');
-	buf_put_u64(&address, host->has_port ? host->port : standard);
+	buf_put_u64(&address, url->port);
 	text = arena_close(arena, &address);
-	return make_upstream(d, url, origin, text);
-}
-
-static bool is_visible(str text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if (text.ptr[i] <= ' ' || text.ptr[i] > '~' || text.ptr[i] == '#')
-			return false;
-	return true;
-}
-
-static const char *url_wrong(str text, struct uri *uri, struct host *host)
-{
-	bool has_scheme = str_starts(text, STR("http://")) || str_starts(text, https);
-
-	if (!has_scheme || text.len > URL_MAX || !is_visible(text) || !uri_split(text, HTTP_GET, uri))
-		return "want a URL such as http://127.0.0.1:9000/check";
-	if (!host_parse(uri->authority, host) || !host->name.len || str_ends(uri->authority, STR(":")))
-		return "want a host and a port behind ://, and nobody's name or password";
-	return NULL;
-}
-
-/* "https://host:port" of a URL. */
-static str origin_of(str url, str authority)
-{
-	return str_slice(url, 0, (size_t)(authority.ptr + authority.len - url.ptr));
+	return make_upstream(d, node, url->origin, text);
 }
 
 static const struct destination *find_url(void *owner, const struct node *url)
@@ -126,20 +98,19 @@ static const struct destination *find_url(void *owner, const struct node *url)
 	struct destinations *d = owner;
 	struct destination *destination = ARENA_NEW(d->reader->arena, struct destination);
 	str text = arena_str(d->reader->arena, url->text); /* a node's own need not live as long */
-	struct uri uri;
-	struct host host;
-	const char *wrong = url_wrong(text, &uri, &host);
+	struct url parts;
+	const char *wrong = url_parse(text, &parts);
 
 	if (wrong) {
 		diagnostic_error(d->reader->diagnostics, url, "%s", wrong);
 		return NULL;
 	}
-	destination->host = uri.authority;
-	destination->target = str_skip(text, (size_t)(uri.authority.ptr + uri.authority.len - text.ptr));
+	destination->host = parts.authority;
+	destination->target = parts.target;
 	if (!str_starts(destination->target, STR("/")))
 		destination->target =
 			arena_join(d->reader->arena, (str[]) { STR("/"), destination->target }, 2);
-	destination->upstream = find_origin(d, url, origin_of(text, uri.authority), &host);
+	destination->upstream = find_origin(d, url, &parts);
 	return destination->upstream ? destination : NULL;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/key_source.h"
 
-#include "base/assert.h"
+#include "codec/url.h"
+#include "upstream/courier.h"
 
 enum { FILE_MAX = 1024 * 1024, FIRST_ROOM = 8 };
 
@@ -55,13 +56,58 @@ static struct key_set *find_in_file(struct key_sources *sources, const struct no
 	return key_source_keep(sources, at, keys, text);
 }
 
+static result get_fetched(struct key_sources *sources, enum key_origin origin, str url,
+			  struct key_set **ret_set)
+{
+	struct snapshot *snapshot = sources->snapshot;
+
+	if (!snapshot->web)
+		TRY(courier_trust(sources->authorities, &snapshot->web));
+	return key_sets_get(sources->sets, origin, url, ret_set);
+}
+
+/* Nobody else than who is meant may say which keys are good. */
+static void warn_of_plain(struct key_sources *sources, const struct node *at, const struct url *url)
+{
+	str name = url->host.name;
+
+	if (!url->is_secure && !str_eq(name, STR("localhost")) && !str_starts(name, STR("127.")) &&
+	    !str_eq(name, STR("[::1]")))
+		diagnostic_warning(
+			sources->reader->diagnostics, at,
+			"keys that come by http can be replaced by whoever is in between: use https");
+}
+
+static struct key_set *find_fetched(struct key_sources *sources, const struct node *at,
+				    enum key_origin origin, str text)
+{
+	struct url url;
+	struct key_set *set;
+	const char *wrong = url_parse(text, &url);
+	result_value got;
+
+	if (wrong)
+		return report(
+			sources, at,
+			error_make(
+				ERROR_INVALID,
+				origin == KEYS_AT_URL
+					? "want a URL such as https://id.example.com/jwks.json, or file:PATH"
+					: "want a URL such as https://id.example.com, or its keys in jwks, "
+					  "keys or secret"));
+	warn_of_plain(sources, at, &url);
+	got = get_fetched(sources, origin, text, &set);
+	return failed(got) ? report(sources, at, got) : list(sources, set);
+}
+
 struct key_set *key_source_find(struct key_sources *sources, const struct node *at, const struct node *keys,
 				str issuer)
 {
-	(void)issuer;
-	if (keys && str_starts(keys->text, file_scheme))
+	if (!keys)
+		return find_fetched(sources, at, KEYS_OF_ISSUER, issuer);
+	if (str_starts(keys->text, file_scheme))
 		return find_in_file(sources, keys, str_skip(keys->text, file_scheme.len));
-	return report(sources, keys ? keys : at, error_make(ERROR_INVALID, "want file:PATH"));
+	return find_fetched(sources, keys, KEYS_AT_URL, keys->text);
 }
 
 struct key_set *key_source_keep(struct key_sources *sources, const struct node *at, struct jwk_set *keys,

@@ -11,6 +11,7 @@ struct key_sources {
 	struct reader *reader;
 	struct snapshot *snapshot;
 	struct key_sets *sets;
+	struct tls_client_identities *authorities;
 	size_t max; /* room in the snapshot's list */
 };
 

@@ -16,6 +16,7 @@
 #include "proxy/destination.h"
 #include "proxy/key_source.h"
 #include "route/regex.h"
+#include "upstream/courier.h"
 
 /* What compiling hands from one step to the next. */
 struct compiling {
@@ -292,6 +293,7 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	fields_read(&c.reader, document_root(document), gateway_fields, &snapshot->config);
 	snapshot->root = document_root(document);
 	snapshot->replays = identities->replays;
+	snapshot->endpoints = identities->endpoints;
 	snapshot->refreshes = identities->refreshes;
 	counting_begin(snapshot, identities);
 	admin_compile(&c.reader, &snapshot->config, &snapshot->admin);
@@ -302,6 +304,7 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 			  snapshot->config.consumers.len);
 	destinations_init(&c.destinations, &c.reader, snapshot, &c.upstream_identities, &c.upstreams);
 	c.destinations.keys.sets = identities->key_sets;
+	c.destinations.keys.authorities = identities->tls;
 	c.policy_hooks = destinations_hooks(&c.destinations);
 	policy_names_compile(&c.names,
 			     &(struct policy_compile) { .reader = &c.reader,
@@ -378,6 +381,7 @@ static void snapshot_free(struct snapshot *snapshot)
 {
 	counting_end(snapshot);
 	key_sources_release(snapshot);
+	courier_distrust(&snapshot->web);
 	consumers_unref(&snapshot->consumers);
 	listeners_fini(snapshot->listeners, snapshot->listener_count);
 	for (size_t i = 0; i < snapshot->upstream_count; i++)

@@ -47,7 +47,9 @@ struct snapshot {
 	struct key_set **key_sets; /* that policies verify by */
 	size_t key_set_count;
 	struct router *router;
-	struct replay_cache *replays; /* of the process, for workers */
+	struct replay_cache *replays;    /* of the process, for workers */
+	struct endpoints *endpoints;     /* likewise, for what is asked at URLs found later */
+	struct tls_client_identity *web; /* whom those believe; NULL: nothing is asked so */
 	struct session_refreshes *refreshes;
 	struct admin_place admin;
 	struct counting counting;

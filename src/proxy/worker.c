@@ -20,6 +20,7 @@
 #include "proxy/fetch.h"
 #include "proxy/fetch_memory.h"
 #include "proxy/filter.h"
+#include "proxy/issuer_question.h"
 #include "proxy/mirror.h"
 #include "tls/scratch.h"
 
@@ -82,6 +83,8 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 					     .sleep = exchange_sleep,
 					     .encode = filter_encode,
 					     .fetch = fetch_for_policy,
+					     .fetch_url = issuer_fetch_url,
+					     .refresh_keys = issuer_refresh_keys,
 					     .mirror = mirror_order,
 					     .work = chore_run,
 					     .decided = live_decided,

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/issuer_question.h"
+
+#include "auth/key_set.h"
+#include "proxy/exchange.h"
+#include "upstream/courier.h"
+
+static deadline until_of(const struct exchange *x, duration time)
+{
+	return deadline_min(x->until, deadline_after(exchange_now(x), time));
+}
+
+result issuer_refresh_keys(void *self, struct view *view, struct key_set *keys, duration time)
+{
+	struct exchange *x = exchange_of(view);
+
+	(void)self;
+	TRY(exchange_before_wait(x));
+	return key_set_wait(keys, x->worker->loop, x->session->fiber, until_of(x, time));
+}
+
+result issuer_fetch_url(void *self, struct view *view, const struct url_request *request,
+			struct fetch_answer *ret_answer)
+{
+	struct exchange *x = exchange_of(view);
+	const struct snapshot *snapshot = x->generation->snapshot;
+	struct courier courier = { x->worker->fibers, x->worker->pool, snapshot->endpoints };
+	struct courier_answer answer;
+
+	(void)self;
+	*ret_answer = (struct fetch_answer) { 0 };
+	TRY(exchange_before_wait(x));
+	TRY(courier_ask(&courier, view->arena,
+			&(struct courier_request) { .url = request->url,
+						    .method = request->method,
+						    .fields = request->fields,
+						    .body = request->body,
+						    .web = snapshot->web,
+						    .until = until_of(x, request->timeout),
+						    .body_max = request->body_max },
+			&answer));
+	http_fields_remove_hop(&answer.fields);
+	*ret_answer =
+		(struct fetch_answer) { answer.status, answer.fields, answer.body, answer.is_body_whole };
+	return OK;
+}
