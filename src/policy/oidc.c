@@ -287,7 +287,7 @@ static bool oidc_recognises(const void *self, const struct view *view)
 	const struct oidc *p = self;
 
 	return is_at(view, p->callback) || is_at(view, p->logout) ||
-	       session_cookie_parts(&view->request->fields, p->cookie.name) > 0;
+	       session_cookie_parts(&view->request->fields, p->cookie.name) > 0 || is_navigation(view);
 }
 
 static str oidc_challenge(const void *self, struct view *view)
@@ -298,7 +298,8 @@ static str oidc_challenge(const void *self, struct view *view)
 }
 
 static const struct authenticator authenticator = { .recognises = oidc_recognises,
-						    .challenge = oidc_challenge };
+						    .challenge = oidc_challenge,
+						    .make = oidc_session_make };
 
 static const struct policy_risk risks[] = {
 	{ "issuer", RISK_ANY },
@@ -349,7 +350,8 @@ const struct policy policy_oidc = {
 		"`callback` and `logout` lie beneath the path of the API, so the policy belongs to an API "
 		"rather than to one of its routes, and before any that rewrites the path. Who is sent to log "
 		"in returns to the path and host that were asked for, never elsewhere. A logout that another "
-		"site asks for is refused.\n",
+		"site asks for is refused. In `any_of` it stands last: a browser's navigation is its to "
+		"answer.\n",
 	.example =
 		"listeners: { public: { address: 127.0.0.1:8080 } }\n"
 		"upstreams: { shop: { endpoints: [127.0.0.1:9000] } }\n"

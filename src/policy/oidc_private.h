@@ -85,6 +85,9 @@ enum reason oidc_session_begin(const struct oidc *p, struct view *view, const st
 			       struct http_fields *to);
 /* A new one, as Set-Cookie. REASON_LOGIN_FAILED: it is too large. */
 
+str oidc_session_make(const void *self, const struct credential_wish *wish);
+/* See struct authenticator. */
+
 result oidc_session_end(const struct oidc *p, struct view *view, struct http_fields *to);
 /* Set-Cookie that takes it from the browser. */
 
