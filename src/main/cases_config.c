@@ -8,9 +8,11 @@
  */
 #include "main/cases_config.h"
 
+#include "auth/key_set.h"
 #include "main/question.h"
+#include "policy/value.h"
 
-enum { ITEMS_MAX = QUESTION_HEADERS_MAX };
+enum { ITEMS_MAX = QUESTION_HEADERS_MAX, KEYS_MAX = 1000, KEY_FILE_MAX = 1024 * 1024 };
 
 #define REGEX_TOO ", or `~REGEX`."
 
@@ -28,18 +30,19 @@ static const struct field_form expected_form = {
 	.read = read_expected,
 };
 
-/* Reserved by the format, and of no meaning while nothing checks a token. */
-static void read_authentication(struct reader *reader, const struct node *node, void *ret_member)
+static void read_token(struct reader *reader, const struct node *node, void *ret_member)
 {
-	(void)ret_member;
-	diagnostic_error_key(reader->diagnostics, node,
-			     "needs authentication, which this version of the gateway does not have yet");
+	if (node->kind == NODE_MAP)
+		field_keep_node(reader, node, ret_member);
+	else
+		diagnostic_error(reader->diagnostics, node,
+				 "want the claims of a token, such as { sub: alice }");
 }
 
-static const struct field_form authentication_form = {
-	.manual = "nothing yet",
-	.schema = "false",
-	.read = read_authentication,
+static const struct field_form token_form = {
+	.manual = "a map of claims",
+	.schema = "{\"type\": \"object\"}",
+	.read = read_token,
 };
 
 #define EXPECTED(S, m, key, text) FIELD_CUSTOM(S, m, key, struct expected, &expected_form, text)
@@ -88,8 +91,11 @@ static const struct field request_fields[] = {
 	FIELD_STR(struct case_request, client_ip, "client_ip", "127.0.0.1",
 		  "The address at the other end of the connection."),
 	FIELD_STR(struct case_request, body, "body", "", "The body; none where it is empty."),
-	FIELD_CUSTOM(struct case_request, token, "token", const struct node *, &authentication_form,
-		     "Reserved for a token made for the API's issuer."),
+	FIELD_CUSTOM(
+		struct case_request, token, "token", const struct node *, &token_form,
+		"Claims of a token that the route's `jwt` takes: `iss`, `aud`, `iat` and `exp` are added "
+		"where they are not named (`null` leaves one out), and it is signed by a stand-in for the "
+		"issuer's key."),
 	FIELD_END,
 };
 
@@ -123,8 +129,8 @@ const struct field cases_fields[] = {
 		  "or `https://host:port` "
 		  "for what "
 		  "policies fetch; those that are not named answer 200 with nothing."),
-	FIELD_CUSTOM(struct cases_config, keys, "keys", const struct node *, &authentication_form,
-		     "Reserved for stand-ins of key sets."),
+	FIELD_PAIRS(struct cases_config, keys, "keys", KEYS_MAX,
+		    "Stand-ins for key sets: the URL of one, or its issuer's, and a file with a JWK Set."),
 	FIELD_LIST(struct cases_config, cases, "cases", struct test_case, case_fields, NULL, 1, 100000,
 		   "The cases; each begins anew, with nothing counted or kept."),
 	FIELD_END,
@@ -302,6 +308,47 @@ static void check_request_texts(struct checking *c, const struct case_request *r
 	check_pairs(c, &request->headers);
 }
 
+static bool is_null(const struct node *node)
+{
+	return node->kind == NODE_NULL ||
+	       (node->kind == NODE_SCALAR && !node->is_quoted && str_eq(node->text, STR("null")));
+}
+
+/* `exp: null`: neither this one nor what would be added. */
+static struct node *without_nulls(struct arena *arena, const struct node *map)
+{
+	struct node *copy = ARENA_NEW(arena, struct node), **end = &copy->first;
+
+	*copy = *map;
+	copy->first = NULL;
+	copy->index = NULL;
+	copy->count = 0;
+	for (const struct node *child = map->first; child; child = child->next) {
+		if (is_null(child))
+			continue;
+		*end = ARENA_NEW(arena, struct node);
+		**end = *child;
+		(*end)->next = NULL;
+		end = &(*end)->next;
+		copy->count++;
+	}
+	return copy;
+}
+
+static str print_claims(struct checking *c, const struct node *claims)
+{
+	struct value value;
+	result_value compiled =
+		value_compile_json(c->reader, without_nulls(c->reader->arena, claims), 0, &value);
+
+	if (failed(compiled))
+		return (str) { 0 }; /* reported */
+	if (value_is_constant(&value))
+		return value_constant(&value);
+	diagnostic_error(c->reader->diagnostics, claims, "a case's claims are text: there is no request yet");
+	return (str) { 0 };
+}
+
 static void compile_request(struct checking *c, struct test_case *of)
 {
 	struct case_request *request = &of->request;
@@ -325,6 +372,8 @@ static void compile_request(struct checking *c, struct test_case *of)
 
 		question.headers[question.header_count++] = arena_join(arena, parts, 3);
 	}
+	if (request->token)
+		of->token = print_claims(c, request->token);
 	of->is_secure = question.is_secure;
 	of->head = question_print(&question, request->body.len > 0, request->body.len, arena);
 }
@@ -364,6 +413,36 @@ static void compile_stand_in(struct checking *c, struct stand_in_config *config)
 	check_upstream(c, &name);
 }
 
+static struct key_set *find_key_set(const struct snapshot *snapshot, str url)
+{
+	for (size_t i = 0; i < snapshot->key_set_count; i++)
+		if (key_set_is_fetched(snapshot->key_sets[i]) &&
+		    str_eq(key_set_url(snapshot->key_sets[i]), url))
+			return snapshot->key_sets[i];
+	return NULL;
+}
+
+static void compile_keys(struct checking *c, const struct pair *pair)
+{
+	struct diagnostics *diagnostics = c->reader->diagnostics;
+	struct stand_in_keys *at = &c->cases->keys[c->cases->key_count];
+	result_value parsed;
+	str text;
+
+	at->of = find_key_set(c->snapshot, pair->name);
+	if (!at->of) {
+		diagnostic_error_key(diagnostics, pair->node, "no keys come from there");
+		return;
+	}
+	if (!reader_read_file(c->reader, pair->node, pair->value, KEY_FILE_MAX, &text))
+		return;
+	parsed = jwk_set_parse(text, &at->keys);
+	if (failed(parsed))
+		diagnostic_error(diagnostics, pair->node, "%s", parsed.why);
+	else
+		c->cases->key_count++;
+}
+
 static void compile_cases(struct checking *c)
 {
 	struct cases *cases = c->cases;
@@ -375,6 +454,9 @@ static void compile_cases(struct checking *c)
 				 "want a time such as 2026-01-01T00:00:00Z");
 	for (size_t i = 0; i < config->upstreams.len; i++)
 		compile_stand_in(c, &config->upstreams.at[i]);
+	cases->keys = ARENA_ARRAY(c->reader->arena, struct stand_in_keys, config->keys.len);
+	for (size_t i = 0; i < config->keys.len; i++)
+		compile_keys(c, &config->keys.at[i]);
 	for (size_t i = 0; i < config->cases.len; i++)
 		compile_case(c, &config->cases.at[i]);
 	if (!node_find(root, STR("cases")))
@@ -406,6 +488,8 @@ result cases_load(str path, const struct snapshot *snapshot, struct cases *cases
 
 void cases_unload(struct cases *cases)
 {
+	for (size_t i = 0; i < cases->key_count; i++)
+		jwk_set_unref(&cases->keys[i].keys);
 	regex_table_fini(&cases->regexes);
 	arena_fini(&cases->arena);
 }

@@ -46,7 +46,7 @@ struct case_request {
 	str method, url;
 	struct pair_list headers;
 	str client_ip, body;
-	const struct node *token;
+	const struct node *token; /* a map of claims; NULL: none is made */
 };
 
 struct test_case {
@@ -56,8 +56,15 @@ struct test_case {
 	int64_t repeat;
 	duration advance;
 	struct expectation meanwhile, expect;
-	str head; /* of the request, printed */
+	str head;  /* of the request, printed */
+	str token; /* its claims, as JSON */
 	bool is_secure;
+};
+
+/* Keys in the place of those that would be fetched. */
+struct stand_in_keys {
+	struct key_set *of; /* the snapshot's */
+	struct jwk_set *keys;
 };
 
 struct stand_in_config {
@@ -74,7 +81,7 @@ struct cases_config {
 		struct stand_in_config *at;
 		size_t len;
 	} upstreams;
-	const struct node *keys;
+	struct pair_list keys;
 	struct {
 		struct test_case *at;
 		size_t len;
@@ -92,6 +99,8 @@ struct cases {
 	struct regex_table regexes;
 	struct cases_config config;
 	wall_time clock;
+	struct stand_in_keys *keys;
+	size_t key_count;
 };
 
 result cases_load(str path, const struct snapshot *snapshot, struct cases *ret_cases);

@@ -4,15 +4,19 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "auth/token_mint.h"
 #include "base/assert.h"
 #include "main/cases_compare.h"
 #include "proxy/explain.h"
+
+enum { REQUEST_MAX = 64 * 1024 * 1024 };
 
 struct running {
 	const struct cases *cases;
 	struct snapshot *snapshot;
 	struct coverage *coverage;
 	struct regex_scratch regex;
+	struct token_mint *mint;
 };
 
 static const struct stand_in *find_stand_in(void *self, str upstream)
@@ -73,8 +77,63 @@ static void explain(const struct running *running, const struct rehearsal_reques
 	free(text);
 }
 
+/* ---- tokens ---- */
+
+/* Where the request goes, found out without leaving a trace in the case's own rehearsal. */
+static const struct target *find_target(const struct running *running,
+					const struct rehearsal_request *request)
+{
+	struct rehearsal_options options = { .snapshot = running->snapshot,
+					     .clock = running->cases->clock,
+					     .seed = 1 };
+	struct rehearsal *rehearsal;
+	struct rehearsed rehearsed = { 0 };
+	result_value ran = rehearsal_new(&options, &rehearsal);
+
+	if (!failed(ran))
+		ran = rehearsal_run(rehearsal, request, &rehearsed);
+	rehearsal_free(&rehearsal);
+	return failed(ran) ? NULL : rehearsed.target;
+}
+
+static str make_line(const struct target *target, const struct credential_wish *wish)
+{
+	str line = { 0 };
+
+	for (size_t i = 0; target && i < target->chain.count && !line.len; i++) {
+		const struct policy_instance *instance = &target->chain.at[i];
+		const struct authenticator *of = instance->policy->authenticator;
+
+		if (of && of->make)
+			line = of->make(instance->self, wish);
+	}
+	return line;
+}
+
+/* The head with a token of its claims. False after a word on why there is none. */
+static bool add_token(struct running *running, const struct test_case *of, wall_time now, struct arena *arena,
+		      struct rehearsal_request *request, FILE *to)
+{
+	struct credential_wish wish = { .claims = of->request.token,
+					.json = of->token,
+					.now = now,
+					.mint = running->mint,
+					.arena = arena };
+	str line = make_line(find_target(running, request), &wish);
+	str parts[] = { str_slice(of->head, 0, of->head.len - 2), line, STR("\r\n\r\n") };
+
+	if (!line.len) {
+		fputs("no policy of the route takes a token that can be made\n", to);
+		return false;
+	}
+	request->head = arena_join(arena, parts, 3);
+	return true;
+}
+
+/* ---- running ---- */
+
 static size_t run_once(struct running *running, struct rehearsal *rehearsal, const struct test_case *of,
-		       const struct expectation *expected, FILE *to)
+		       const struct expectation *expected, wall_time now, struct arena *arena, FILE *to)
 {
 	struct rehearsal_request request = { .head = of->head,
 					     .body = of->request.body,
@@ -84,6 +143,8 @@ static size_t run_once(struct running *running, struct rehearsal *rehearsal, con
 	result_value ran;
 	size_t differences;
 
+	if (of->request.token && !add_token(running, of, now, arena, &request, to))
+		return 1;
 	rehearsal_advance(rehearsal, of->advance);
 	ran = rehearsal_run(rehearsal, &request, &rehearsed);
 	if (failed(ran)) {
@@ -101,9 +162,15 @@ static void run_all(struct running *running, struct rehearsal *rehearsal, const 
 		    FILE *to)
 {
 	for (int64_t i = 1; i <= of->repeat; i++) {
-		bool is_last = i == of->repeat;
+		const struct expectation *expected = i == of->repeat ? &of->expect : &of->meanwhile;
+		struct arena arena;
+		size_t differences;
 
-		if (run_once(running, rehearsal, of, is_last ? &of->expect : &of->meanwhile, to) == 0)
+		arena_init(&arena, NULL, REQUEST_MAX);
+		differences = run_once(running, rehearsal, of, expected,
+				       running->cases->clock + i * of->advance, &arena, to);
+		arena_fini(&arena);
+		if (differences == 0)
 			continue;
 		if (of->repeat > 1)
 			fprintf(to, "this was request %" PRId64 " of %" PRId64 "\n", i, of->repeat);
@@ -135,6 +202,9 @@ void cases_run(const struct cases *cases, struct snapshot *snapshot, struct cove
 {
 	struct running running = { .cases = cases, .snapshot = snapshot, .coverage = coverage };
 
+	running.mint = token_mint_new();
+	for (size_t i = 0; i < cases->key_count; i++)
+		key_set_publish(cases->keys[i].of, jwk_set_ref(cases->keys[i].keys));
 	regex_scratch_init(&running.regex);
 	for (size_t i = 0; i < cases->config.cases.len; i++) {
 		const struct test_case *of = &cases->config.cases.at[i];
@@ -151,4 +221,5 @@ void cases_run(const struct cases *cases, struct snapshot *snapshot, struct cove
 		free(why);
 	}
 	regex_scratch_fini(&running.regex);
+	token_mint_free(&running.mint);
 }

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`gatehouse test` with identities: tokens that are made for the route, keys that stand in, keys of consumers.
+
+Each row says what a request bears and how it must be answered, over one configuration with two issuers.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from gatehouse import run_command
+
+ONE, TWO, FAR = "https://id.example.com", "https://two.example.com", "https://far.example.com"
+KEY_DIGEST = "sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683"  # of "key"
+CLOCK = 1767225600  # 2026-01-01T00:00:00Z
+
+
+def configuration() -> dict[str, Any]:
+    """Two issuers and keys; one route for admins, one for everybody, and one whose keys are fetched."""
+    issuers = [
+        {"issuer": ONE, "audience": "orders", "secret": "0123456789abcdef0123456789abcdef"},
+        {"issuer": TWO, "audience": ["orders", "x"], "keys": ["two.pem"], "algorithms": ["ES256", "RS256"]},
+    ]
+    token = {"issuers": issuers, "forward": {"X-User": "sub"}, "strip": True}
+    say = {"X-Plan": "${consumer.label.plan}", "X-Sub": "<${claim.sub}>", "X-Consumer": "${consumer.name}"}
+    return {
+        "listeners": {"public": {"address": "127.0.0.1:8080"}},
+        "upstreams": {"orders": {"endpoints": ["10.0.0.5:8080"]}},
+        "consumers": {"acme": {"groups": ["partners"], "labels": {"plan": "gold"}, "api_keys": [KEY_DIGEST]}},
+        "policies": {"signed-in": {"any_of": [{"api_key": {}}, {"jwt": token}]}},
+        "apis": {
+            "orders": {
+                "path": "/orders",
+                "upstream": "orders",
+                "policies": [{"use": "signed-in"}, {"headers": {"request": {"set": say}}}],
+                "routes": {
+                    "admin": {"match": {"path": "/admin"}, "policies": [{"authorize": {"scopes": ["admin"]}}]},
+                    "mine": {
+                        "match": {"path": "/of/{who}"},
+                        "policies": [{"authorize": {"when": 'claims.sub == path["who"]'}}],
+                    },
+                    "open": {"match": {"path": "/open"}, "without": ["signed-in", "headers"]},
+                },
+            },
+            "bound": {
+                "path": "/bound",
+                "upstream": "orders",
+                "policies": [{"jwt": {**issuers[0], "bound": "certificate"}}],
+            },
+        },
+    }
+
+
+@pytest.fixture(name="folder")
+def fixture_folder(tmp_path: Path) -> Path:
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "two.pem").write_bytes(pem)
+    (tmp_path / "gatehouse.yaml").write_text(json.dumps(configuration()), encoding="utf-8")
+    return tmp_path
+
+
+def run_cases(folder: Path, *cases: dict[str, Any], **more: Any) -> subprocess.CompletedProcess[str]:
+    """The command over these cases."""
+    named = [{"name": f"case {number}", **case} for number, case in enumerate(cases)]
+    (folder / "cases.yaml").write_text(json.dumps({**more, "cases": named}), encoding="utf-8")
+    return run_command("test", "cases.yaml", cwd=folder)
+
+
+def ask(path: str, token: dict[str, Any] | None = None, **headers: str) -> dict[str, Any]:
+    """A request of a case."""
+    request: dict[str, Any] = {"url": f"https://gw.test{path}", "headers": headers}
+    return request if token is None else {**request, "token": token}
+
+
+def denied(status: int, reason: str) -> dict[str, Any]:
+    return {"status": status, "reason": reason, "upstream": ""}
+
+
+ROWS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    (ask("/orders/1"), {**denied(401, "credentials_missing"), "headers": {"WWW-Authenticate": "Bearer"}}),
+    (
+        ask("/orders/1", {"sub": "alice"}, **{"X-User": "mallory", "X-Consumer": "mallory"}),
+        {
+            "status": 200,
+            "forwarded": {
+                "headers": {"X-User": "alice", "X-Sub": "<alice>"},
+                "absent": ["Authorization", "X-Plan", "X-Consumer"],
+            },
+        },
+    ),
+    (ask("/orders/1", {"iss": TWO, "sub": "bob"}), {"status": 200, "forwarded": {"headers": {"X-User": "bob"}}}),
+    (ask("/orders/1", {"iss": FAR}), denied(401, "token_issuer")),
+    (ask("/orders/1", {"iss": None}), denied(401, "token_issuer")),
+    (ask("/orders/1", {"aud": "others"}), denied(401, "token_audience")),
+    (ask("/orders/1", {"aud": None}), denied(401, "token_audience")),
+    (ask("/orders/1", {"aud": ["others", "orders"]}), {"status": 200}),
+    (ask("/orders/1", {"iss": TWO, "aud": "x"}), {"status": 200}),
+    (ask("/orders/1", {"exp": CLOCK - 31}), denied(401, "token_expired")),
+    (ask("/orders/1", {"exp": None}), denied(401, "token_expired")),
+    (ask("/orders/1", {"exp": "never"}), denied(401, "token_claims")),
+    (ask("/orders/1", {"nbf": CLOCK + 31}), denied(401, "token_not_yet_valid")),
+    (ask("/orders/1", {"sub": "a\nb"}), denied(400, "value_invalid")),
+    (ask("/orders/admin", {"scope": "read"}), denied(403, "scope_denied")),
+    (ask("/orders/admin", {"scope": "read admin"}), {"status": 200, "route": "admin"}),
+    (ask("/orders/admin", {"scp": ["admin"]}), {"status": 200}),
+    (ask("/orders/admin"), denied(401, "credentials_missing")),
+    (ask("/orders/of/alice", {"sub": "alice"}), {"status": 200}),
+    (ask("/orders/of/alice", {"sub": "bob"}), denied(403, "condition_denied")),
+    (ask("/orders/of/alice", **{"X-API-Key": "key"}), denied(403, "condition_denied")),
+    (
+        ask("/orders/1", **{"X-API-Key": "key"}),
+        {"status": 200, "forwarded": {"headers": {"X-Plan": "gold", "X-Sub": "<>", "X-Consumer": "acme"}}},
+    ),
+    (ask("/orders/1", {"sub": "alice"}, **{"X-API-Key": "kez"}), denied(401, "key_unknown")),
+    (ask("/orders/open"), {"status": 200, "upstream": "orders"}),
+]
+
+
+@pytest.mark.parametrize(("request_", "expect"), ROWS)
+def test_who_asks_decides(folder: Path, request_: dict[str, Any], expect: dict[str, Any]) -> None:
+    done = run_cases(folder, {"request": request_, "expect": expect})
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_case_can_fail(folder: Path) -> None:
+    done = run_cases(folder, {"request": ask("/orders/1", {"sub": "alice"}), "expect": {"status": 401}})
+    assert done.returncode == 1 and 'expected "401", got "200"' in done.stdout, done.stdout
+
+
+def test_a_token_is_made_anew_when_the_clock_goes_on(folder: Path) -> None:
+    case = {"request": ask("/orders/1", {"sub": "alice"}), "repeat": 3, "advance": "2h"}
+    done = run_cases(folder, {**case, "meanwhile": {"status": 200}, "expect": {"status": 200}})
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", ["/orders/open", "/bound", "/nowhere"])
+def test_a_token_that_nobody_takes_is_told(folder: Path, path: str) -> None:
+    done = run_cases(folder, {"request": ask(path, {"sub": "alice"}), "expect": {"status": 200}})
+    assert done.returncode == 1 and "no policy of the route takes a token" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("named", ["url", "issuer"])
+def test_keys_that_would_be_fetched_stand_in(folder: Path, named: str) -> None:
+    url = f"{FAR}/keys.json" if named == "url" else FAR
+    config = configuration()
+    options = {"issuer": FAR, "audience": "far", **({"jwks": url} if named == "url" else {})}
+    config["apis"]["far"] = {"path": "/far", "upstream": "orders", "policies": [{"jwt": options}]}
+    (folder / "gatehouse.yaml").write_text(json.dumps(config), encoding="utf-8")
+    private = ec.generate_private_key(ec.SECP256R1())
+    public = json.loads(jwt.get_algorithm_by_name("ES256").to_jwk(private.public_key()))
+    (folder / "far.json").write_text(json.dumps({"keys": [{**public, "kid": "k1"}]}), encoding="utf-8")
+    claims = {"iss": FAR, "aud": "far", "exp": CLOCK + 60, "sub": "alice"}
+    own = jwt.encode(claims, private, algorithm="ES256", headers={"kid": "k1"})
+    forged = jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), algorithm="ES256", headers={"kid": "k1"})
+    cases = [
+        {"request": ask("/far", Authorization=f"Bearer {own}"), "expect": {"status": 200}},
+        {"request": ask("/far", Authorization=f"Bearer {forged}"), "expect": denied(401, "token_signature")},
+        {"request": ask("/far", {"sub": "bob"}), "expect": {"status": 200}},
+        {"request": ask("/far", Authorization=f"Bearer {own}"), "expect": {"status": 200}},
+    ]
+    done = run_cases(folder, *cases, keys={url: "far.json"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = run_cases(folder, {**cases[0], "expect": denied(503, "auth_unavailable")})
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_stand_ins_of_keys_that_are_wrong_are_told(folder: Path) -> None:
+    config = configuration()
+    policy = {"jwt": {"issuer": FAR, "audience": "far"}}
+    config["apis"]["far"] = {"path": "/far", "upstream": "orders", "policies": [policy]}
+    (folder / "gatehouse.yaml").write_text(json.dumps(config), encoding="utf-8")
+    (folder / "bad.json").write_text('{"keys": 1}', encoding="utf-8")
+    case = {"request": ask("/orders/1"), "expect": {"status": 401}}
+    for keys, words in (({FAR: "none.json"}, "none.json"), ({FAR: "bad.json"}, "keys"), ({ONE: "bad.json"}, "no keys come")):
+        done = run_cases(folder, case, keys=keys)
+        assert done.returncode == 1 and words in done.stderr and not done.stdout, done.stderr
