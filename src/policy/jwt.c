@@ -184,7 +184,7 @@ static enum verdict refuse(const struct jwt *p, struct view *view, enum reason r
 static enum reason check_proof(const struct jwt *p, struct view *view, str token,
 			       const struct operand *claims)
 {
-	static const struct credential_place place = { .header = STR_INIT("DPoP"), .id = HTTP_NAME_OTHER };
+	static const struct credential_place place = { .header = STR_INIT("DPoP"), .id = HTTP_DPOP };
 	struct operand confirmation = json_find(claims, STR("cnf"));
 	struct dpop_request request = {
 		.token = token,
