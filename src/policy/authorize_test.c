@@ -8,7 +8,7 @@
 #define TOKEN(claims) "{\"method\": \"jwt\", \"claims\": {" claims "}}"
 #define BOTH(claims)                                                                                         \
 	"{\"method\": \"jwt\", \"consumer\": \"acme\", \"groups\": [\"partners\"], \"claims\": {" claims "}" \
-													 "}"
+	"}"
 
 #define PASSES REASON_NONE
 

@@ -21,6 +21,7 @@
 #include "route/route.h"
 
 struct auth_worker;
+struct body_digest;
 struct body_source;
 struct consumer;
 struct consumers;
@@ -106,8 +107,8 @@ struct authenticator {
 	/* What WWW-Authenticate says to who bears none; in the arena or the snapshot. Empty: nothing. */
 
 	str (*make)(const void *self, const struct credential_wish *wish);
-	/* For `gatehouse test`: a line of a head, "Authorization: Bearer ...", in the wish's arena. Empty: none
-	 * of these claims can be made. NULL: there are no claims in it. */
+	/* For `gatehouse test`: a line of a head, "Authorization: Bearer ...", in the wish's arena. Empty:
+	 * none of these claims can be made. NULL: there are no claims in it. */
 };
 
 struct policy {
@@ -234,6 +235,7 @@ struct view {
 
 	duration total_timeout; /* for the whole exchange; narrow it by view_limit_time(). 0: none */
 	uint64_t body_max;      /* of the request; narrow it by view_limit_body() */
+	const struct body_digest *body_digest; /* what its body must come to; NULL: no matter */
 
 	const struct route_names *names; /* NULL: not routed */
 	/* Who asks, by view_identify(); NULL, or by its certificate alone: nobody was authenticated. */
