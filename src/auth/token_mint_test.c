@@ -16,7 +16,7 @@ static void mint_open(struct mint *m)
 {
 	*m = (struct mint) { .sets = key_sets_new(), .mint = token_mint_new() };
 	arena_init(&m->arena, NULL, (size_t)1 << 20);
-	assert_false(failed(key_sets_get(m->sets, STR("issuer"), &m->set)));
+	assert_false(failed(key_sets_get(m->sets, KEYS_AT_URL, STR("https://id.test/keys"), &m->set)));
 }
 
 static void mint_close(struct mint *m)
