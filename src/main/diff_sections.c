@@ -2,6 +2,7 @@
 /*
  * Listeners say who gets in and how much they may send, so what is wider there is a risk. Upstreams are the
  * owner's own: what changes in them is told, but it opens nothing, except for whom is believed to be one.
+ * A consumer more is somebody more who gets in.
  */
 #include "main/diff_sections.h"
 
@@ -40,6 +41,12 @@ static const struct section_risk upstream_risks[] = {
 	{ 0 },
 };
 
+/* Who gets in, and as what. */
+static const struct section_risk consumer_risks[] = {
+	{ "groups", RISK_MORE },       { "api_keys", RISK_MORE }, { "basic.password", RISK_ANY },
+	{ "certificates", RISK_MORE }, { "labels", RISK_ANY },    { 0 },
+};
+
 struct section {
 	struct diff_lines *lines;
 	const char *kind; /* "listeners" */
@@ -54,10 +61,18 @@ static bool is_told_by_name(const struct section *section, str path)
 				  str_eq(path, STR("tls.minimum")) || str_eq(path, STR("tls.client_ca")));
 }
 
+/* Hashes: of no use to who reads this, and better not spread. */
+static bool is_credential(const struct section *section, str path)
+{
+	return section->risks == consumer_risks &&
+	       (str_eq(path, STR("api_keys")) || str_eq(path, STR("basic.password")));
+}
+
 static void on_option(void *self, const struct field_difference *difference)
 {
 	const struct section *section = self;
 	enum risk risk = RISK_OTHER;
+	str words = is_credential(section, difference->path) ? STR("changed") : difference->words;
 
 	if (is_told_by_name(section, difference->path))
 		return;
@@ -65,7 +80,7 @@ static void on_option(void *self, const struct field_difference *difference)
 		if (str_eq(str_of(row->option), difference->path))
 			risk = risk_of_difference(difference, row->weaker);
 	diff_add(section->lines, risk, "%s.%.*s.%.*s: %.*s", section->kind, STR_ARG(section->name),
-		 STR_ARG(difference->path), STR_ARG(difference->words));
+		 STR_ARG(difference->path), STR_ARG(words));
 }
 
 /* `tls: {}` has the defaults of no `tls` at all, and means the opposite. */
@@ -142,7 +157,8 @@ static void compare_entries(struct section *section, const struct entries *befor
 /* Told of elsewhere, by what they mean. */
 static bool is_told_elsewhere(const char *key)
 {
-	static const char *const keys[] = { "listeners", "upstreams", "policies", "defaults", "apis" };
+	static const char *const keys[] = { "listeners", "upstreams", "consumers",
+					    "policies",  "defaults",  "apis" };
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		if (str_eq(str_of(keys[i]), str_of(key)))
@@ -190,11 +206,14 @@ void diff_sections(struct diff_lines *lines, const struct snapshot *before, cons
 	const struct gateway_config *one = &before->config, *other = &after->config;
 	struct section listeners = { .lines = lines, .kind = "listeners", .risks = listener_risks };
 	struct section upstreams = { .lines = lines, .kind = "upstreams", .risks = upstream_risks };
+	struct section consumers = { .lines = lines, .kind = "consumers", .risks = consumer_risks };
 
 	compare_entries(&listeners, &ENTRIES(one->listeners), &ENTRIES(other->listeners), RISK_OPEN,
 			RISK_TIGHT);
 	compare_entries(&upstreams, &ENTRIES(one->upstreams), &ENTRIES(other->upstreams), RISK_OTHER,
 			RISK_OTHER);
+	compare_entries(&consumers, &ENTRIES(one->consumers), &ENTRIES(other->consumers), RISK_OPEN,
+			RISK_TIGHT);
 	compare_listeners(lines, before, after);
 	compare_rest(lines, before, after);
 }

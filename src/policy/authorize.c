@@ -166,6 +166,9 @@ const struct policy policy_authorize = {
 		"Scopes are those of the claims `scope` (separated by spaces) and `scp`; groups those of the "
 		"consumer, or of the claim `groups` where the token named no consumer.\n"
 		"\n"
+		"An API that shall be closed has its `authorize` among its own policies, or in `defaults`: a "
+		"route that is added has it too, and one that shall be open says `without: [authorize]`.\n"
+		"\n"
 		"`when` inside of `authorize` is a condition to be met; `when` beside it says which requests "
 		"it "
 		"looks at, and lets all others pass.\n",
