@@ -640,6 +640,75 @@ static void a_logout_ends_both(void **state)
 	assert_text(location(desk), "/");
 }
 
+/* ---- among others ---- */
+
+static void any_of_knows_whose_a_request_is(void **state)
+{
+	static const struct {
+		const char *target, *fields;
+		bool want;
+	} rows[] = {
+		{ "GET /", "Cookie: gw=1abc\n", true },
+		{ "GET /", "Cookie: a=b; gw.1=abc\n", true },
+		{ "POST /", "Cookie: gw=\n", true },
+		{ "GET /oidc/callback", "", true },
+		{ "POST /logout", "", true },
+		{ "GET /", "Accept: text/html\n", true },
+		{ "GET /", "", false },
+		{ "POST /", "Accept: text/html\n", false },
+		{ "GET /", "Cookie: gwx=1abc\n", false },
+		{ "GET /oidc/callback/", "", false },
+		{ "GET /x/logout", "", false },
+		{ "GET /logout", "Authorization: Bearer abc\n", true },
+		{ "GET /", "Authorization: Bearer abc\n", false },
+	};
+	struct desk *desk = *state;
+	const struct policy_instance *instance = &desk->bench->chain.at[0];
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		ask(desk, rows[i].target, rows[i].fields);
+		assert_row(instance->policy->authenticator->recognises(instance->self, &desk->bench->view) ==
+				   rows[i].want,
+			   i, rows[i].target);
+	}
+	assert_text(instance->policy->authenticator->challenge(instance->self, &desk->bench->view), "");
+}
+
+static void sessions_can_be_made_for_cases(void **state)
+{
+	struct desk *desk = *state;
+	const struct policy_instance *instance = &desk->bench->chain.at[0];
+	struct credential_wish wish = { .json = STR("{\"sub\":\"bob\"}"),
+					.now = (wall_time)NOW * SECOND,
+					.arena = &desk->bench->snapshot };
+	str line = instance->policy->authenticator->make(instance->self, &wish), name, value;
+
+	assert_true(str_cut(line, ' ', &name, &value));
+	assert_text(name, "Cookie:");
+	copy(desk->cookies, sizeof desk->cookies, value);
+	assert_int_equal(visit(desk), REASON_NONE);
+	assert_string_equal(bench_fields(desk->bench, &desk->bench->request.fields), "X-User: bob\n");
+}
+
+/* What is only to report sends nobody anywhere, and takes no code. */
+static void a_report_changes_nothing(void **state)
+{
+	struct desk *desk = *state;
+
+	bench_free(&desk->bench);
+	desk->bench =
+		bench_new("[ oidc: { issuer: \"https://id.test\", client_id: shop, client_secret: s, cookie: "
+			  "{ name: gw, secret: " SECRET " } }, report: true ]");
+	assert_string_equal(bench_errors(desk->bench), "");
+	ask(desk, "GET /", "Accept: text/html\n");
+	assert_int_equal(bench_request(desk->bench), POLICY_CONTINUE);
+	assert_true(str_contains(desk->bench->view.reported, STR("session_missing")));
+	ask(desk, "GET /oidc/callback?code=1&state=2", "");
+	assert_int_equal(bench_request(desk->bench), POLICY_CONTINUE);
+	assert_int_equal(desk->token_requests, 0);
+	assert_null(desk->bench->view.principal);
+}
+
 #define DESK_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -659,6 +728,9 @@ int main(void)
 		DESK_TEST(a_refresh_brings_the_same_person),
 		DESK_TEST(an_outage_ends_no_session_that_is_good),
 		DESK_TEST(a_logout_ends_both),
+		DESK_TEST(any_of_knows_whose_a_request_is),
+		DESK_TEST(sessions_can_be_made_for_cases),
+		DESK_TEST(a_report_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
