@@ -695,10 +695,10 @@ static void a_report_changes_nothing(void **state)
 {
 	struct desk *desk = *state;
 
+	session_refreshes_free(&desk->bench->auth.refreshes);
 	bench_free(&desk->bench);
-	desk->bench =
-		bench_new("[ oidc: { issuer: \"https://id.test\", client_id: shop, client_secret: s, cookie: "
-			  "{ name: gw, secret: " SECRET " } }, report: true ]");
+	desk->bench = bench_new("[ { oidc: { issuer: \"https://id.test\", client_id: shop, client_secret: s, "
+				"cookie: { name: gw, secret: " SECRET " } }, report: true } ]");
 	assert_string_equal(bench_errors(desk->bench), "");
 	ask(desk, "GET /", "Accept: text/html\n");
 	assert_int_equal(bench_request(desk->bench), POLICY_CONTINUE);
