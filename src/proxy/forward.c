@@ -9,6 +9,7 @@
  */
 #include "proxy/forward.h"
 
+#include "http/digest_source.h"
 #include "proxy/attempt.h"
 #include "proxy/handover.h"
 #include "proxy/mirror.h"
@@ -126,16 +127,32 @@ static bool may_try_again(struct forward *f)
 	return !f->replay || replay_source_rewind(f->replay);
 }
 
+/* What the client has signed, where a policy holds it against the body. */
+static struct body_source *signed_body(struct exchange *x)
+{
+	const struct http_request *request = &x->request.head;
+	const uint64_t *length = request->framing == HTTP_LENGTH ? &request->length : NULL;
+	struct digest_source *source;
+
+	if (!x->view.body_digest || request->framing == HTTP_NO_BODY)
+		return x->server->body;
+	source = ARENA_NEW(&x->arena, struct digest_source);
+	digest_source_init(source, x->server->body, x->view.body_digest, length);
+	view_hold(&x->view, digest_source_fini, source);
+	return &source->source;
+}
+
 /* What policies of the configuration keep for themselves does not come in by a trailer either. */
 static struct body_source *clients_body(struct exchange *x)
 {
 	const struct managed_names *managed = &x->generation->snapshot->managed;
+	struct body_source *from = signed_body(x);
 	struct managed_source *source;
 
 	if (x->request.head.framing != HTTP_CHUNKED || !managed->count)
-		return x->server->body;
+		return from;
 	source = ARENA_NEW(&x->arena, struct managed_source);
-	managed_source_init(source, x->server->body, managed);
+	managed_source_init(source, from, managed);
 	return &source->source;
 }
 

@@ -115,6 +115,8 @@ enum reason upload_client_failure(const struct upload *upload)
 	switch (upload->error.kind) {
 	case ERROR_MALFORMED:
 		return REASON_CHUNK_MALFORMED;
+	case ERROR_DENIED:
+		return REASON_DIGEST_MISMATCH;
 	case ERROR_LIMIT:
 		return upload->exchange->server->body->is_too_large ? REASON_BODY_TOO_LARGE
 								    : REASON_OVERLOADED;
