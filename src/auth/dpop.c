@@ -19,6 +19,8 @@ str dpop_challenge(void)
 
 /* ---- what it says it is for ---- */
 
+/* Names in any case, and a port that is the scheme's own is none (RFC 9110 section 4.2.3): what a client
+ * wrote and what its Host field says may differ in both. */
 static bool is_same_authority(str scheme, str a, str b)
 {
 	uint16_t standard = str_eq(scheme, STR("https")) ? 443 : 80;
@@ -30,6 +32,7 @@ static bool is_same_authority(str scheme, str a, str b)
 	       (left.has_port ? left.port : standard) == (right.has_port ? right.port : standard);
 }
 
+/* Brought to the form that the request's path has, so that two writings of one path are one. */
 static bool is_same_path(str said, str path, struct arena *arena)
 {
 	struct uri_path normal;
@@ -65,6 +68,7 @@ static bool is_for_url(const struct dpop_request *request, str url, struct arena
 	       is_same_path(path, request->path, arena);
 }
 
+/* RFC 9449 section 4.2: ath is the hash of the token as it was shown, not of what it decodes to. */
 static bool is_for_token(str token, str hash)
 {
 	unsigned char digest[SHA256_LEN];
@@ -91,6 +95,7 @@ static bool read_time(const struct operand *value, wall_time *ret_time)
 	return true;
 }
 
+/* Not yet too old at `now`: the replay cache forgets it no earlier than this says no. */
 static bool is_fresh(const struct dpop_request *request, wall_time issued)
 {
 	return issued <= request->now + request->skew && issued + request->max_age > request->now;
@@ -98,6 +103,8 @@ static bool is_fresh(const struct dpop_request *request, wall_time issued)
 
 /* ---- who says it ---- */
 
+/* The thumbprint goes first: whoever brings another key than the token's is told so without a signature being
+ * looked at. The key is public and stands in the proof itself; it is worth no more than its thumbprint. */
 static bool is_by_bound_key(const struct dpop_request *request, const struct jws *proof, struct arena *arena)
 {
 	struct operand json = json_find(&proof->header, STR("jwk"));
@@ -115,6 +122,8 @@ static bool is_by_bound_key(const struct dpop_request *request, const struct jws
 	return is_signed;
 }
 
+/* What can be seen without any cryptography (RFC 9449 section 4.3, items 2 to 5). A secret cannot be the key:
+ * both sides would have it. */
 static result_value split_proof(const struct dpop_request *request, struct arena *arena,
 				struct jws *ret_proof, struct operand *ret_claims)
 {

@@ -14,11 +14,13 @@ enum {
 	ENTRIES_MIN = SHARDS * PROBES,
 };
 
+/* Nothing but a hash: what was shown is a credential, and is not kept. */
 struct slot {
 	uint64_t hash;
 	int64_t until; /* seconds since 1970: free from then on */
 };
 
+/* On a line of the cache of its own: workers that take different locks do not slow each other down. */
 struct shard {
 	pthread_mutex_t lock;
 	struct slot *slots;
@@ -31,6 +33,7 @@ struct replay_cache {
 	struct shard shards[SHARDS];
 };
 
+/* The slots are one allocation of zeroes, which the system gives when they are touched. */
 struct replay_cache *replay_cache_new(size_t entries)
 {
 	struct replay_cache *cache = aligned_alloc(64, sizeof *cache);
@@ -82,6 +85,7 @@ static result_value shard_add(struct shard *shard, size_t mask, struct slot want
 	return OK;
 }
 
+/* The hash of one part is the seed of the next, so that where one ends matters. */
 result replay_cache_add(struct replay_cache *cache, const str *parts, size_t count, wall_time until,
 			wall_time now)
 {

@@ -32,6 +32,7 @@ void session_keys_init(struct session_keys *keys, const str *secrets, size_t cou
 			    keys->at[i], NULL));
 }
 
+/* For OpenSSL, which takes inputs as unsigned and writes none of them. */
 static unsigned char *bytes_of(str text)
 {
 	return (unsigned char *)(uintptr_t)text.ptr;
@@ -73,6 +74,7 @@ result session_seal(const struct session_keys *keys, str label, str plain, struc
 	return OK;
 }
 
+/* GCM tells only at the end that it was forged: until then out holds what nobody may look at. */
 static bool unseal(const unsigned char *key, str label, str sealed, unsigned char *out)
 {
 	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
@@ -89,6 +91,7 @@ static bool unseal(const unsigned char *key, str label, str sealed, unsigned cha
 	return is_good;
 }
 
+/* Each key is tried: there are four at most, and no name of a key tells strangers when it was changed. */
 result session_open(const struct session_keys *keys, str label, str sealed, struct arena *arena,
 		    str *ret_plain)
 {
@@ -170,6 +173,8 @@ result session_cookie_find(const struct http_fields *fields, str name, struct ar
 	return OK;
 }
 
+/* Lax: a link from another site finds people logged in, a form of another site does not (RFC 6265bis section
+ * 5.6.7). */
 static result put_part(const struct session_cookie *cookie, size_t part, str value, duration lasts,
 		       struct arena *arena, struct http_fields *to)
 {
@@ -192,6 +197,7 @@ static result put_part(const struct session_cookie *cookie, size_t part, str val
 	return http_fields_add(to, HTTP_SET_COOKIE, STR("Set-Cookie"), arena_close(arena, &out));
 }
 
+/* Up to the highest, also where one between is missing: an earlier, larger session may have left it. */
 size_t session_cookie_parts(const struct http_fields *fields, str name)
 {
 	str parts[SESSION_COOKIES_MAX] = { 0 };
@@ -222,6 +228,7 @@ result session_cookie_put(const struct session_cookie *cookie, str value, durati
 	return OK;
 }
 
+/* The other cookies in their order. */
 static str strip_parts(str cookies, str name, struct arena *arena)
 {
 	struct buf out = arena_open(arena, 2 * cookies.len + 2);

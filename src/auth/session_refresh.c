@@ -10,6 +10,7 @@
 
 enum { WAYS = 4, DIGEST_LEN = 32 };
 
+/* A set is looked through to its end, so a place needs no list. */
 struct place {
 	unsigned char digest[DIGEST_LEN];
 	enum session_turn state; /* WAIT, DONE or OVER, until then */
@@ -32,6 +33,7 @@ struct session_refreshes *session_refreshes_new(void)
 	return refreshes;
 }
 
+/* Also of what is only sealed: it is a session all the same to whoever sends it. */
 static void place_clear(struct place *place)
 {
 	OPENSSL_clear_free(place->session, place->len);
@@ -80,6 +82,7 @@ static struct place *make_room(struct place *set, deadline now)
 	return oldest;
 }
 
+/* Until it is ended, or time is up: whoever had the turn may be gone with its client. */
 static enum session_turn take_turn(struct place *set, const unsigned char *digest, deadline now)
 {
 	struct place *place = make_room(set, now);
@@ -109,6 +112,8 @@ enum session_turn session_refresh_begin(struct session_refreshes *refreshes, str
 	return turn;
 }
 
+/* What did not come about leaves the place to the next; an answer is there for who comes with the old token.
+ */
 static void keep(struct place *place, deadline now, enum session_turn outcome, str session)
 {
 	if (outcome == SESSION_TURN_MINE) {

@@ -69,6 +69,7 @@ static bool is_path(str path)
 	       str_eq(normal.text, path);
 }
 
+/* At the secret where there is one, else at what should have it. */
 static result check_cookie(struct policy_compile *compile, const struct oidc *p)
 {
 	const struct node *node = node_find(compile->node, STR("cookie"));
@@ -93,6 +94,8 @@ static result check_cookie(struct policy_compile *compile, const struct oidc *p)
 	return error_make(ERROR_INVALID, wrong);
 }
 
+/* Both halves are encoded as a form first (RFC 6749 section 2.3.1), or a colon in one would be the other's.
+ */
 static str credentials_of(const struct oidc *p, struct arena *arena)
 {
 	size_t len = 3 * (p->client_id.len + p->client_secret.len) + 1;
@@ -136,6 +139,7 @@ static str scope_of(const str_list *scopes, struct arena *arena)
 	return text;
 }
 
+/* Without it the answer has no ID token (OpenID Connect Core section 3.1.2.1), and nobody would be known. */
 static bool has_openid(const str_list *scopes)
 {
 	for (size_t i = 0; i < scopes->len; i++)
@@ -144,6 +148,7 @@ static bool has_openid(const str_list *scopes)
 	return false;
 }
 
+/* What a row alone cannot tell. */
 static result check_options(struct policy_compile *compile, const struct oidc *p)
 {
 	if (!is_path(p->callback))
@@ -202,6 +207,7 @@ static bool is_navigation(const struct view *view)
 	return str_contains(http_fields_value(fields, HTTP_ACCEPT), STR("text/html"));
 }
 
+/* Beneath the API's own path, which the configuration knows and no request says. */
 static bool is_at(const struct view *view, str path)
 {
 	str base = view->names ? view->names->base : (str) { 0 };
@@ -222,6 +228,7 @@ static str claim_of(void *self, str path)
 	return claims_text(about->claims, path, about->arena);
 }
 
+/* A person whom the issuer knows is not yet a consumer: where one is asked for, it must be configured. */
 static enum reason identify(const struct oidc *p, struct view *view, const struct operand *claims)
 {
 	const struct consumer *consumer = NULL;
@@ -241,12 +248,15 @@ static enum reason identify(const struct oidc *p, struct view *view, const struc
 	return REASON_NONE;
 }
 
+/* Logging in anew would help. */
 static bool is_over(enum reason reason)
 {
 	return reason == REASON_SESSION_MISSING || reason == REASON_SESSION_INVALID ||
 	       reason == REASON_SESSION_EXPIRED;
 }
 
+/* The order matters: who comes back from the issuer has no session yet, and a logout needs none that is good.
+ */
 static enum verdict oidc_request(const void *self, struct view *view)
 {
 	const struct oidc *p = self;
@@ -290,6 +300,7 @@ static bool oidc_recognises(const void *self, const struct view *view)
 	       session_cookie_parts(&view->request->fields, p->cookie.name) > 0 || is_navigation(view);
 }
 
+/* There is no scheme of HTTP's for a login with a form. */
 static str oidc_challenge(const void *self, struct view *view)
 {
 	(void)self;

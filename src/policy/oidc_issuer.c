@@ -21,6 +21,7 @@ enum {
 	FORM_MAX = 8 * 1024,
 };
 
+/* What failed is in the log of the upstream that was asked; people are told to come again. */
 static enum reason reason_of_failure(result_value why)
 {
 	return why.kind == ERROR_CANCELLED ? REASON_CLIENT_ABORTED : REASON_AUTH_UNAVAILABLE;
@@ -53,6 +54,9 @@ static bool wants_post(const struct operand *metadata)
 	return true;
 }
 
+/* Remembered by each worker: a login costs the issuer no question but for its tokens. The issuer named there
+ * must be the one that is configured, or one could speak for another (OpenID Connect Discovery section 4.3).
+ */
 enum reason oidc_find_endpoints(const struct oidc *p, struct view *view, struct oidc_endpoints *ret_endpoints)
 {
 	const struct effects *effects = view->effects;
@@ -97,6 +101,7 @@ void oidc_put_parameter(struct buf *out, const char *name, str value)
 	value_put_encoded(out, value);
 }
 
+/* For those that take it in the form only. */
 static str with_secret(const struct oidc *p, str form, struct arena *arena)
 {
 	struct buf out = arena_open(arena, form.len + 3 * (p->client_id.len + p->client_secret.len) + 64);
@@ -107,6 +112,7 @@ static str with_secret(const struct oidc *p, str form, struct arena *arena)
 	return arena_close(arena, &out);
 }
 
+/* A 5xx says nothing about the code or the session: it may be tried again. */
 static enum reason read_tokens(const struct fetch_answer *answer, struct view *view,
 			       struct oidc_tokens *ret_tokens)
 {
@@ -165,6 +171,7 @@ enum reason oidc_fetch_tokens(const struct oidc *p, struct view *view, str form,
 
 /* ---- ID tokens ---- */
 
+/* A set may have several keys that fit; how many are tried is bounded, for each costs time. */
 static enum reason try_keys(const struct oidc *p, const struct jws *jws)
 {
 	struct jwk_set *keys = key_set_take(p->keys);
@@ -207,6 +214,8 @@ static enum reason verify_signature(const struct oidc *p, struct view *view, con
 	return reason == REASON_TOKEN_KEY_UNKNOWN ? REASON_LOGIN_FAILED : reason;
 }
 
+/* OpenID Connect Core section 3.1.3.7, items 3 to 5: a token for several says for which of them it was made.
+ */
 static bool is_for_us(const struct oidc *p, const struct operand *claims)
 {
 	const str_list us = { &p->client_id, 1 };
@@ -229,6 +238,8 @@ result oidc_claims(str id_token, struct arena *arena, struct operand *ret_claims
 	return ret_claims->kind == OPERAND_MAP ? OK : error_make(ERROR_MALFORMED, "claims are an object");
 }
 
+/* Also of tokens that came straight from the issuer: what is kept in sessions was signed, whoever stood
+ * between. */
 enum reason oidc_verify(const struct oidc *p, struct view *view, str id_token, str nonce)
 {
 	wall_time now = view->effects->wall(view->effects->self);

@@ -36,6 +36,7 @@ struct login {
 
 /* ---- answers ---- */
 
+/* In a 401 stands no challenge, for there is none that a program could meet. */
 enum verdict oidc_refuse(struct view *view, enum reason reason)
 {
 	if (reason == REASON_CLIENT_ABORTED)
@@ -53,6 +54,7 @@ static void answer_begin(struct answer *answer, enum reason reason, struct view 
 	answer->fields.max = ANSWER_FIELDS;
 }
 
+/* Never stored: the next answer at this URL is another one (RFC 9700 section 4.2). */
 static enum verdict redirect(struct view *view, struct answer *answer, str to)
 {
 	result_value added = http_fields_add(&answer->fields, HTTP_LOCATION, STR("Location"), to);
@@ -93,6 +95,7 @@ static str home_of(struct view *view)
 
 /* ---- what is remembered of a login ---- */
 
+/* Which of the eight it is, the state says that comes back. Sent to the callback and nowhere else. */
 static struct session_cookie login_cookie(const struct oidc *p, struct view *view, str state)
 {
 	char slot = (char)('0' + (unsigned char)state.ptr[0] % SLOTS);
@@ -148,11 +151,14 @@ static result login_keep(const struct oidc *p, struct view *view, const struct l
 	return session_cookie_put(&cookie, sealed, LOGIN_MINUTES * MINUTE, view->arena, to);
 }
 
+/* In constant time, as for every secret that somebody could guess byte by byte. */
 static bool is_same_secret(str a, str b)
 {
 	return a.len == b.len && CRYPTO_memcmp(a.ptr, b.ptr, a.len) == 0;
 }
 
+/* The cookie says what was sent, the query what has come back: both must be of this browser and of this
+ * login. */
 static bool login_find(const struct oidc *p, struct view *view, str state, struct login *ret_login)
 {
 	struct session_cookie cookie;
@@ -170,6 +176,7 @@ static bool login_find(const struct oidc *p, struct view *view, str state, struc
 
 /* ---- to the issuer ---- */
 
+/* From the kernel: 256 bits each, also in rehearsals. */
 static str random_text(struct arena *arena)
 {
 	char bytes[SECRET_BYTES];
@@ -191,6 +198,7 @@ static str challenge_of(str verifier, struct arena *arena)
 	return arena_close(arena, &out);
 }
 
+/* Too long a one would not fit into a cookie: people land where the API begins. */
 static str page_of(struct view *view)
 {
 	str parts[] = { view->path, STR("?"), view->query };
@@ -221,6 +229,7 @@ static str login_url(const struct oidc *p, struct view *view, str endpoint, cons
 	return arena_close(view->arena, &out);
 }
 
+/* Where the issuer cannot be asked nobody is sent anywhere: an error page there would be a dead end. */
 enum verdict oidc_login(const struct oidc *p, struct view *view)
 {
 	struct oidc_endpoints endpoints;
@@ -261,6 +270,7 @@ static str parameter(struct view *view, const char *wanted)
 	return (str) { 0 };
 }
 
+/* The verifier proves that who brings the code is who began (RFC 7636 section 4.5). */
 static str code_form(const struct oidc *p, struct view *view, const struct login *login, str code)
 {
 	str back = join(view, oidc_origin(view), path_of(view, p->callback));

@@ -29,6 +29,7 @@ str oidc_cookie_path(const struct view *view)
 	return base.len ? base : STR("/");
 }
 
+/* A session of another issuer, or for another client, is none here, also where they share a secret. */
 static str label_of(const struct oidc *p, struct arena *arena)
 {
 	str parts[] = { session_label, p->label };
@@ -49,6 +50,7 @@ static void put_time(struct buf *out, wall_time time)
 	buf_put_char(out, '\n');
 }
 
+/* Lines: tokens have no line ends, and what has one does not come from an issuer that is believed. */
 static str session_print(const struct oidc_session *session, struct arena *arena)
 {
 	struct buf out =
@@ -83,6 +85,7 @@ static bool session_parse(str text, struct oidc_session *ret_session)
 
 /* ---- sealed ---- */
 
+/* By the session's own time: how long the browser keeps the cookie is the browser's word. */
 static enum reason session_read(const struct oidc *p, struct view *view, str sealed,
 				struct oidc_session *ret_session)
 {
@@ -94,6 +97,8 @@ static enum reason session_read(const struct oidc *p, struct view *view, str sea
 	return ret_session->until <= now_of(view) ? REASON_SESSION_EXPIRED : REASON_NONE;
 }
 
+/* Asked for anew when a quarter of the time is left, so that an outage of less than that ends no session. An
+ * issuer that rotates tokens gives a new one, any other leaves the old one good. */
 static void set_tokens(struct oidc_session *session, const struct oidc_tokens *tokens, wall_time now)
 {
 	if (tokens->id_token.len)
@@ -209,6 +214,7 @@ void oidc_session_answer(const struct oidc *p, struct view *view)
 
 /* ---- refreshing ---- */
 
+/* OpenID Connect Core section 12.2: the subject must be the one it was. */
 static bool is_same_person(const struct oidc_session *session, str id_token, struct arena *arena)
 {
 	struct operand before, now;
@@ -272,6 +278,8 @@ static enum reason take_renewed(const struct oidc *p, struct view *view, str sea
 	return reason;
 }
 
+/* A browser waits as long as an issuer may take, and no longer than somebody looks at a page that does not
+ * come. */
 static enum reason refresh(const struct oidc *p, struct view *view, struct oidc_session *session)
 {
 	const struct effects *effects = view->effects;
