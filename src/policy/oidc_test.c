@@ -379,6 +379,13 @@ static void nobody_comes_back_who_was_not_sent(void **state)
 		assert_row(bench_request(desk->bench) == POLICY_ANSWERED, i, targets[i]);
 		assert_row(desk->bench->view.answer.reason == REASON_LOGIN_FAILED, i, targets[i]);
 	}
+	/* One that would be in the same cookie. */
+	snprintf(target, sizeof target, "GET /oidc/callback?code=1&state=%c%.*s", desk->state[0],
+		 (int)strlen(desk->state) - 1, "______________________________________________");
+	ask(desk, target, "");
+	assert_int_equal(bench_request(desk->bench), POLICY_ANSWERED);
+	assert_int_equal(desk->bench->view.answer.reason, REASON_LOGIN_FAILED);
+	assert_int_equal(desk->token_requests, 0);
 	snprintf(target, sizeof target, "POST /oidc/callback?code=1&state=%s", desk->state);
 	ask(desk, target, "");
 	assert_int_equal(bench_request(desk->bench), POLICY_ANSWERED);
