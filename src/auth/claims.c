@@ -40,7 +40,7 @@ static bool find_date(const struct operand *claims, str name, wall_time *ret_tim
 
 enum reason claims_check_time(const struct operand *claims, wall_time now, duration skew, bool needs_expiry)
 {
-	wall_time expires, begins, issued;
+	wall_time expires = 0, begins = 0, issued = 0;
 	bool has_expiry, has_begin, has_issue;
 
 	if (!find_date(claims, STR("exp"), &expires, &has_expiry) ||

@@ -35,40 +35,50 @@ const struct field consumer_fields[] = {
 	FIELD_END
 };
 
-struct consumers {
+/* What names and credentials lead to. */
+enum { BY_NAME, BY_KEY, BY_CERTIFICATE, MAPS };
+
+struct consumer_table {
 	struct arena arena;
-	struct map by_name, by_key, by_certificate; /* to struct consumer */
+	struct map maps[MAPS]; /* to struct consumer */
 	_Atomic uint32_t references;
 };
 
-struct consumers *consumers_new(void)
-{
-	struct consumers *consumers = calloc(1, sizeof *consumers);
+struct consumers {
+	_Atomic uint32_t references;
+	size_t count;
+	struct consumer_table *tables[];
+};
 
-	ASSERT(consumers);
-	arena_init(&consumers->arena, NULL, SIZE_MAX / 2);
-	map_init(&consumers->by_name, &consumers->arena, CONSUMERS_MAX);
-	map_init(&consumers->by_key, &consumers->arena, CONSUMERS_MAX);
-	map_init(&consumers->by_certificate, &consumers->arena, CONSUMERS_MAX);
-	atomic_init(&consumers->references, 1);
-	return consumers;
+struct consumer_table *consumer_table_new(size_t expected)
+{
+	struct consumer_table *table = calloc(1, sizeof *table);
+
+	ASSERT(table);
+	arena_init(&table->arena, NULL, SIZE_MAX / 2);
+	for (size_t i = 0; i < MAPS; i++)
+		map_init(&table->maps[i], &table->arena, CONSUMERS_MAX);
+	map_reserve(&table->maps[BY_NAME], expected);
+	map_reserve(&table->maps[BY_KEY], expected);
+	atomic_init(&table->references, 1);
+	return table;
 }
 
-struct consumers *consumers_ref(struct consumers *consumers)
+struct consumer_table *consumer_table_ref(struct consumer_table *table)
 {
-	atomic_fetch_add_explicit(&consumers->references, 1, memory_order_relaxed);
-	return consumers;
+	atomic_fetch_add_explicit(&table->references, 1, memory_order_relaxed);
+	return table;
 }
 
-void consumers_unref(struct consumers **address)
+void consumer_table_unref(struct consumer_table **address)
 {
-	struct consumers *consumers = *address;
+	struct consumer_table *table = *address;
 
 	*address = NULL;
-	if (!consumers || atomic_fetch_sub_explicit(&consumers->references, 1, memory_order_acq_rel) != 1)
+	if (!table || atomic_fetch_sub_explicit(&table->references, 1, memory_order_acq_rel) != 1)
 		return;
-	arena_fini(&consumers->arena);
-	free(consumers);
+	arena_fini(&table->arena);
+	free(table);
 }
 
 /* ---- one consumer ---- */
@@ -152,7 +162,7 @@ static bool read_digest(str text, unsigned char digest[API_KEY_DIGEST_LEN])
 	return true;
 }
 
-static result add_keys(struct consumers *consumers, struct consumer *consumer, const str_list *keys,
+static result add_keys(struct consumer_table *table, struct consumer *consumer, const str_list *keys,
 		       struct consumer_mistake *ret_mistake)
 {
 	for (size_t i = 0; i < keys->len; i++) {
@@ -164,7 +174,7 @@ static result add_keys(struct consumers *consumers, struct consumer *consumer, c
 				ret_mistake, "api_keys", i,
 				"want sha256: and 64 hexadecimal digits, the hash of a key: see `gatehouse "
 				"key hash`");
-		if (!map_add(&consumers->by_key, arena_str(&consumers->arena, key), consumer))
+		if (!map_add(&table->maps[BY_KEY], arena_str(&table->arena, key), consumer))
 			return mistake(ret_mistake, "api_keys", i, "this key is somebody's already");
 	}
 	return OK;
@@ -179,7 +189,7 @@ static bool is_certificate_name(str text)
 	return str_cut(text, '=', &kind, &value) && kind.len && value.len;
 }
 
-static result add_certificates(struct consumers *consumers, struct consumer *consumer, const str_list *names,
+static result add_certificates(struct consumer_table *table, struct consumer *consumer, const str_list *names,
 			       struct consumer_mistake *ret_mistake)
 {
 	for (size_t i = 0; i < names->len; i++) {
@@ -187,39 +197,38 @@ static result add_certificates(struct consumers *consumers, struct consumer *con
 			return mistake(ret_mistake, "certificates", i,
 				       "want a subject such as CN=acme,O=Acme, or dns:NAME, uri:URI or "
 				       "email:ADDRESS");
-		if (!map_add(&consumers->by_certificate, arena_str(&consumers->arena, names->at[i]),
-			     consumer))
+		if (!map_add(&table->maps[BY_CERTIFICATE], arena_str(&table->arena, names->at[i]), consumer))
 			return mistake(ret_mistake, "certificates", i,
 				       "this certificate is somebody's already");
 	}
 	return OK;
 }
 
-static result add_password(struct consumers *consumers, struct consumer *consumer, str password,
+static result add_password(struct consumer_table *table, struct consumer *consumer, str password,
 			   struct consumer_mistake *ret_mistake)
 {
 	if (password.len && !password_hash_is_good(password))
 		return mistake(ret_mistake, "basic", 0,
 			       "want the hash of a password, $argon2id$...: see `gatehouse password hash`");
-	consumer->password = arena_str(&consumers->arena, password);
+	consumer->password = arena_str(&table->arena, password);
 	return OK;
 }
 
-result consumers_add(struct consumers *consumers, const struct consumer_config *config,
-		     struct consumer_mistake *ret_mistake)
+result consumer_table_add(struct consumer_table *table, const struct consumer_config *config,
+			  struct consumer_mistake *ret_mistake)
 {
-	struct arena *arena = &consumers->arena;
+	struct arena *arena = &table->arena;
 	struct consumer *consumer = ARENA_NEW(arena, struct consumer);
 	result_value password, keys;
 
 	*consumer = (struct consumer) { .name = arena_str(arena, config->entry.name),
 					.groups = copy_groups(arena, &config->groups),
 					.labels = copy_labels(arena, &config->labels) };
-	if (!consumer->name.len || !map_add(&consumers->by_name, consumer->name, consumer))
+	if (!consumer->name.len || !map_add(&table->maps[BY_NAME], consumer->name, consumer))
 		return mistake(ret_mistake, "", 0, "another consumer has this name");
-	password = add_password(consumers, consumer, config->basic.password, ret_mistake);
-	keys = add_keys(consumers, consumer, &config->api_keys, ret_mistake);
-	TRY(add_certificates(consumers, consumer, &config->certificates, ret_mistake));
+	password = add_password(table, consumer, config->basic.password, ret_mistake);
+	keys = add_keys(table, consumer, &config->api_keys, ret_mistake);
+	TRY(add_certificates(table, consumer, &config->certificates, ret_mistake));
 	TRY(password);
 	return keys;
 }
@@ -241,41 +250,111 @@ static void report(struct reader *reader, const struct consumer_config *config,
 			 "%s", mistake->why);
 }
 
-void consumers_compile(struct consumers *consumers, struct reader *reader,
-		       const struct consumer_config *configs, size_t count)
+void consumer_table_compile(struct consumer_table *table, struct reader *reader,
+			    const struct consumer_config *configs, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct consumer_mistake mistake;
 
-		if (failed(consumers_add(consumers, &configs[i], &mistake)))
+		if (failed(consumer_table_add(table, &configs[i], &mistake)))
 			report(reader, &configs[i], &mistake);
 	}
+}
+
+/* ---- all of them ---- */
+
+struct consumers *consumers_new(struct consumer_table *const *tables, size_t count)
+{
+	struct consumers *consumers = calloc(1, sizeof *consumers + count * sizeof *consumers->tables);
+
+	ASSERT(consumers);
+	atomic_init(&consumers->references, 1);
+	consumers->count = count;
+	for (size_t i = 0; i < count; i++)
+		consumers->tables[i] = consumer_table_ref(tables[i]);
+	return consumers;
+}
+
+/* Whatever the one leads to, the other must not. The smaller is gone through. */
+static const struct consumer *find_clash(const struct map *a, const struct map *b)
+{
+	const struct map *small = a->count < b->count ? a : b, *large = small == a ? b : a;
+
+	for (size_t i = 0; small->count && i <= small->mask; i++)
+		if (small->slots[i].value && map_get(large, small->slots[i].key))
+			return small->slots[i].value;
+	return NULL;
+}
+
+str consumers_clash(const struct consumers *consumers)
+{
+	for (size_t i = 0; i < consumers->count; i++)
+		for (size_t j = 0; j < i; j++)
+			for (size_t by = 0; by < MAPS; by++) {
+				const struct consumer *both = find_clash(&consumers->tables[i]->maps[by],
+									 &consumers->tables[j]->maps[by]);
+
+				if (both)
+					return both->name;
+			}
+	return (str) { 0 };
+}
+
+struct consumers *consumers_ref(struct consumers *consumers)
+{
+	atomic_fetch_add_explicit(&consumers->references, 1, memory_order_relaxed);
+	return consumers;
+}
+
+void consumers_unref(struct consumers **address)
+{
+	struct consumers *consumers = *address;
+
+	*address = NULL;
+	if (!consumers || atomic_fetch_sub_explicit(&consumers->references, 1, memory_order_acq_rel) != 1)
+		return;
+	for (size_t i = 0; i < consumers->count; i++)
+		consumer_table_unref(&consumers->tables[i]);
+	free(consumers);
 }
 
 /* ---- finding ---- */
 
 size_t consumers_count(const struct consumers *consumers)
 {
-	return consumers->by_name.count;
+	size_t count = 0;
+
+	for (size_t i = 0; i < consumers->count; i++)
+		count += consumers->tables[i]->maps[BY_NAME].count;
+	return count;
+}
+
+static const struct consumer *find(const struct consumers *consumers, size_t by, str key)
+{
+	const struct consumer *found = NULL;
+
+	for (size_t i = 0; i < consumers->count && !found; i++)
+		found = map_get(&consumers->tables[i]->maps[by], key);
+	return found;
 }
 
 const struct consumer *consumers_find(const struct consumers *consumers, str name)
 {
-	return map_get(&consumers->by_name, name);
+	return find(consumers, BY_NAME, name);
 }
 
 const struct consumer *consumers_find_key(const struct consumers *consumers,
 					  const unsigned char digest[API_KEY_DIGEST_LEN])
 {
-	return map_get(&consumers->by_key, (str) { (const char *)digest, API_KEY_DIGEST_LEN });
+	return find(consumers, BY_KEY, (str) { (const char *)digest, API_KEY_DIGEST_LEN });
 }
 
 const struct consumer *consumers_find_certificate(const struct consumers *consumers, str subject,
 						  const str_list *names)
 {
-	const struct consumer *found = subject.len ? map_get(&consumers->by_certificate, subject) : NULL;
+	const struct consumer *found = subject.len ? find(consumers, BY_CERTIFICATE, subject) : NULL;
 
 	for (size_t i = 0; i < names->len && !found; i++)
-		found = map_get(&consumers->by_certificate, names->at[i]);
+		found = find(consumers, BY_CERTIFICATE, names->at[i]);
 	return found;
 }

@@ -36,23 +36,39 @@ struct consumer_mistake {
 	const char *why;
 };
 
+/* ---- one source of them: the configuration, or a file ---- */
+
+struct consumer_table;
+
+struct consumer_table *consumer_table_new(size_t expected);
+/* Empty. expected: how many there will be, about. The caller has a reference. */
+
+struct consumer_table *consumer_table_ref(struct consumer_table *table);
+void consumer_table_unref(struct consumer_table **table);
+/* From any thread. Clears the address, accepts NULL. */
+
+result consumer_table_add(struct consumer_table *table, const struct consumer_config *config,
+			  struct consumer_mistake *ret_mistake);
+/* While nobody else has it. Everything is copied. ERROR_INVALID: something is wrong, or is another's already;
+ * the rest of it is added all the same. */
+
+void consumer_table_compile(struct consumer_table *table, struct reader *reader,
+			    const struct consumer_config *configs, size_t count);
+/* All of a configuration's; what is wrong is reported at its place. */
+
+/* ---- all of them ---- */
+
 struct consumers;
 
-struct consumers *consumers_new(void);
-/* Empty. The caller has a reference. */
+struct consumers *consumers_new(struct consumer_table *const *tables, size_t count);
+/* Takes references. The caller has one to what is made. */
+
+str consumers_clash(const struct consumers *consumers);
+/* The name of somebody who is, or whose credential is, in two tables. Empty: nobody. */
 
 struct consumers *consumers_ref(struct consumers *consumers);
 void consumers_unref(struct consumers **consumers);
 /* From any thread. Clears the address, accepts NULL. */
-
-result consumers_add(struct consumers *consumers, const struct consumer_config *config,
-		     struct consumer_mistake *ret_mistake);
-/* While nobody else has them. Everything is copied. ERROR_INVALID: something is wrong, or is another's
- * already; the rest of it is added all the same. */
-
-void consumers_compile(struct consumers *consumers, struct reader *reader,
-		       const struct consumer_config *configs, size_t count);
-/* All of a configuration's; what is wrong is reported at its place. */
 
 size_t consumers_count(const struct consumers *consumers);
 

@@ -18,7 +18,8 @@ struct verified_tokens;
 
 struct verified_token {
 	str token;
-	uint64_t version; /* of the key set by which it was verified */
+	uint64_t version;        /* of the key set by which it was verified */
+	uint64_t not_revoked_in; /* the version of a list that did not have it; 0: none was asked */
 	enum jose_algorithm algorithm;
 	str type;
 	struct operand claims; /* a map */

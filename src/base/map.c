@@ -29,10 +29,9 @@ void *map_get(const struct map *map, str key)
 	return slot_of(map, key, hash_bytes(key, map->seed))->value;
 }
 
-static void map_grow(struct map *map)
+static void map_grow(struct map *map, size_t slots)
 {
 	struct map old = *map;
-	size_t slots = old.slots ? (old.mask + 1) * 2 : FIRST_SLOTS;
 
 	map->slots = ARENA_ARRAY(map->arena, struct map_slot, slots);
 	map->mask = slots - 1;
@@ -41,14 +40,31 @@ static void map_grow(struct map *map)
 			*slot_of(map, old.slots[i].key, old.slots[i].hash) = old.slots[i];
 }
 
+static bool is_full(size_t count, size_t slots)
+{
+	return (count + 1) * 4 > slots * 3;
+}
+
+void map_reserve(struct map *map, size_t count)
+{
+	size_t slots = FIRST_SLOTS;
+
+	while (is_full(count, slots))
+		slots *= 2;
+	if (!map->slots)
+		map_grow(map, slots);
+}
+
 bool map_add(struct map *map, str key, void *value)
 {
 	struct map_slot *slot;
 	uint64_t hash = hash_bytes(key, map->seed);
 
 	ASSERT(value);
-	if (!map->slots || (map->count + 1) * 4 > (map->mask + 1) * 3)
-		map_grow(map);
+	if (!map->slots)
+		map_grow(map, FIRST_SLOTS);
+	else if (is_full(map->count, map->mask + 1))
+		map_grow(map, (map->mask + 1) * 2);
 	slot = slot_of(map, key, hash);
 	if (slot->value || map->count == map->max)
 		return false;

@@ -24,6 +24,9 @@ struct map {
 
 void map_init(struct map *map, struct arena *arena, size_t max);
 
+void map_reserve(struct map *map, size_t count);
+/* Room for so many at once, where it is empty yet: nothing is then left behind by growing. */
+
 void *map_get(const struct map *map, str key);
 /* NULL without one. */
 

@@ -15,6 +15,7 @@
 #include "main/certificates.h"
 #include "main/gateway.h"
 #include "main/keys.h"
+#include "main/live_files.h"
 #include "main/notify.h"
 #include "main/reload.h"
 #include "main/replacement.h"
@@ -32,6 +33,7 @@ struct service {
 	struct administration *administration;
 	struct certificates *certificates;
 	struct keys *keys;
+	struct live_files *live_files;
 	struct journal *journal;
 };
 
@@ -214,6 +216,7 @@ static result service_open(struct service *service, const struct serve_options *
 						 .gateway = service->gateway,
 						 .tickets = options->loaded->identities.tickets,
 						 .inherited = &service->inherited });
+	service->live_files = live_files_open(control, service->gateway);
 	TRY(keys_open(control, service->gateway, &options->loaded->identities, &service->keys));
 	inheritance_close(&service->inherited, service->journal);
 	return OK;
@@ -223,6 +226,7 @@ static void service_close(struct service *service, const struct serve_options *o
 {
 	administration_close(&service->administration);
 	keys_close(&service->keys);
+	live_files_close(&service->live_files);
 	certificates_close(&service->certificates);
 	discoveries_stop(options->loaded->identities.discoveries);
 	reload_close(&service->reload);

@@ -16,18 +16,12 @@
 static struct consumers *make_consumers(void)
 {
 	static str key = STR_INIT(KEY_DIGEST), subject = STR_INIT("CN=globex");
-	struct consumers *consumers = consumers_new();
-	struct consumer_mistake mistake;
+	const struct consumer_config configs[] = {
+		{ .entry = { .name = STR("acme") }, .api_keys = { &key, 1 } },
+		{ .entry = { .name = STR("globex") }, .certificates = { &subject, 1 } },
+	};
 
-	assert_false(failed(consumers_add(
-		consumers,
-		&(struct consumer_config) { .entry = { .name = STR("acme") }, .api_keys = { &key, 1 } },
-		&mistake)));
-	assert_false(failed(consumers_add(consumers,
-					  &(struct consumer_config) { .entry = { .name = STR("globex") },
-								      .certificates = { &subject, 1 } },
-					  &mistake)));
-	return consumers;
+	return bench_consumers(configs, COUNT_OF(configs));
 }
 
 static const struct {

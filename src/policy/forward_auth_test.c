@@ -159,13 +159,10 @@ static const struct {
 
 static struct consumers *one_consumer(void)
 {
-	struct consumers *consumers = consumers_new();
 	str group = STR("partners");
-	struct consumer_mistake mistake;
 	struct consumer_config config = { .entry = { .name = STR("acme") }, .groups = { &group, 1 } };
 
-	assert_false(failed(consumers_add(consumers, &config, &mistake)));
-	return consumers;
+	return bench_consumers(&config, 1);
 }
 
 static void whom_it_names_is_known(void **state)

@@ -66,6 +66,10 @@ const struct field policy_jwt_fields[] = {
 	FIELD_STR(struct jwt, consumer, "consumer", NULL,
 		  "The claim that names the consumer, such as `sub`; a token of nobody who is configured is "
 		  "refused."),
+	FIELD_STR(struct jwt, revoked, "revoked", NULL,
+		  "A file with what is good no longer, a line for each: `jti ID` or `sub NAME`; in force "
+		  "within a "
+		  "second of a change."),
 	FIELD_ENUM(struct jwt, bound, "bound", bound_words, "no",
 		   "What the sender must prove to have, so that a stolen token is of no use: the key of its "
 		   "`certificate` (RFC 8705), or that of a `dpop` proof (RFC 9449)."),
@@ -89,6 +93,9 @@ static result jwt_compile(struct policy_compile *compile, void *self)
 	result_value forward = identity_fields_compile(compile, &p->forward);
 	bool is_realm_good = !str_contains(p->realm, STR("\"")) && !str_contains(p->realm, STR("\\"));
 
+	if (p->revoked.len && compile->hooks)
+		p->revocations = compile->hooks->find_revocations(compile->hooks->owner,
+								  node_find(compile->node, STR("revoked")));
 	p->is_in_scheme = p->from.id == HTTP_AUTHORIZATION;
 	if (!p->requires_expiry)
 		warn(compile, "require_expiry",
@@ -96,6 +103,8 @@ static result jwt_compile(struct policy_compile *compile, void *self)
 	if (!is_realm_good)
 		return policy_reject(compile, "realm", "want a text without quotes");
 	TRY(jwt_issuers_compile(compile, p));
+	if (p->revoked.len && !p->revocations)
+		return error_make(ERROR_INVALID, "what is revoked cannot be known");
 	TRY(place);
 	return forward;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "auth/key_set.h"
+#include "auth/revocations.h"
 #include "auth/verified_tokens.h"
 #include "codec/jose_algorithm.h"
 #include "policy/claim_rules.h"
@@ -40,11 +41,13 @@ struct jwt {
 	struct claim_rules claims;
 	struct pair_list forward;
 	str consumer;
+	str revoked;
 	bool strip;
 	int bound;
 	str realm;
 	/* Compiled. */
-	bool is_in_scheme; /* in Authorization: behind "Bearer" */
+	struct revocations *revocations; /* NULL: none */
+	bool is_in_scheme;               /* in Authorization: behind "Bearer" */
 };
 
 result jwt_issuers_compile(struct policy_compile *compile, struct jwt *jwt);
@@ -55,7 +58,7 @@ enum reason jwt_verify(const struct jwt *jwt, struct view *view, str token,
 /* Who of the issuers has signed it; *ret_token is held until the exchange ends. Yields when keys must be
  * fetched. REASON_NONE otherwise is why not; with REASON_CLIENT_ABORTED the exchange is over. */
 
-enum reason jwt_check(const struct jwt *jwt, const struct view *view, const struct verified_token *token);
+enum reason jwt_check(const struct jwt *jwt, const struct view *view, struct verified_token *token);
 /* Whether what it says holds, here and now. */
 
 str jwt_make(const void *self, const struct credential_wish *wish);

@@ -181,7 +181,20 @@ static bool is_bound_to_certificate(const struct operand *claims, const struct v
 	return str_eq(buf_str(&out), wanted);
 }
 
-enum reason jwt_check(const struct jwt *jwt, const struct view *view, const struct verified_token *token)
+/* Looked up once for each change of the list. */
+static bool is_revoked(struct revocations *revocations, struct verified_token *token)
+{
+	uint64_t version = revocations_version(revocations);
+
+	if (token->not_revoked_in == version)
+		return false;
+	if (revocations_have(revocations, &token->claims))
+		return true;
+	token->not_revoked_in = version;
+	return false;
+}
+
+enum reason jwt_check(const struct jwt *jwt, const struct view *view, struct verified_token *token)
 {
 	const struct operand *claims = &token->claims;
 	const struct jwt_issuer *issuer = find_issuer(jwt, claims);
@@ -198,6 +211,8 @@ enum reason jwt_check(const struct jwt *jwt, const struct view *view, const stru
 		return REASON_TOKEN_TYPE;
 	if (!has_required(jwt, claims))
 		return REASON_TOKEN_CLAIMS;
+	if (jwt->revocations && is_revoked(jwt->revocations, token))
+		return REASON_TOKEN_REVOKED;
 	if (jwt->bound == BOUND_CERTIFICATE && !is_bound_to_certificate(claims, view))
 		return REASON_TOKEN_BINDING;
 	return REASON_NONE;

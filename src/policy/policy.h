@@ -33,6 +33,7 @@ struct policy_instance;
 struct policy_names;
 struct regex_scratch;
 struct regex_table;
+struct revocations;
 struct token_mint;
 struct view;
 
@@ -65,6 +66,9 @@ struct policy_hooks {
 	struct key_set *(*find_keys)(void *owner, const struct node *at, const struct node *keys, str issuer);
 	/* keys: a URL or "file:PATH"; NULL: where the issuer says that they are. As long as the snapshot.
 	 * NULL after a report, at keys, else at `at`. */
+
+	struct revocations *(*find_revocations)(void *owner, const struct node *path);
+	/* As long as the snapshot. NULL after a report. */
 
 	struct key_set *(*keep_keys)(void *owner, const struct node *at, struct jwk_set *keys, str content);
 	/* Keys that do not change, and what they were made of. Takes them. NULL after a report. */
@@ -268,7 +272,8 @@ enum verdict view_refuse(struct view *view, enum reason reason);
 
 enum verdict view_unauthorized(struct view *view, enum reason reason, const str *challenges, size_t count);
 /* The same with a WWW-Authenticate for each of the challenges (RFC 9110 section 11.6.1); empty ones are left
- * out. They must live in the snapshot or the arena. POLICY_ANSWERED. */
+ * out, and where none is left stands one of no scheme, as in every 401 of view_refuse(). They must live in
+ * the snapshot or the arena. POLICY_ANSWERED. */
 
 struct principal *view_identify(struct view *view, str method);
 /* Who asks is known now, by a policy of this kind: what was known before, for the caller to fill. To report

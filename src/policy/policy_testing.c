@@ -241,6 +241,19 @@ void bench_identify(struct bench *bench, const char *text)
 	bench->view.principal = principal;
 }
 
+struct consumers *bench_consumers(const struct consumer_config *configs, size_t count)
+{
+	struct consumer_table *table = consumer_table_new(count);
+	struct consumers *consumers;
+	struct consumer_mistake mistake;
+
+	for (size_t i = 0; i < count; i++)
+		assert_false(failed(consumer_table_add(table, &configs[i], &mistake)));
+	consumers = consumers_new(&table, 1);
+	consumer_table_unref(&table);
+	return consumers;
+}
+
 enum verdict bench_request(struct bench *bench)
 {
 	return policy_chain_request(&bench->chain, &bench->view);

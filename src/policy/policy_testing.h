@@ -8,6 +8,7 @@
 #pragma once
 
 #include "auth/auth_worker.h"
+#include "auth/consumers.h"
 #include "policy/chain.h"
 #include "route/regex.h"
 
@@ -60,6 +61,9 @@ void bench_ask(struct bench *bench, const char *target, const char *fields);
 void bench_identify(struct bench *bench, const char *principal);
 /* After bench_ask(): who asks, as JSON: {"method": "jwt", "consumer": "acme", "groups": [...], "labels":
  * {...}, "claims": {...}, "subject": "CN=..."}, of which all may be left out. */
+
+struct consumers *bench_consumers(const struct consumer_config *configs, size_t count);
+/* The caller's, until consumers_unref(). */
 
 enum verdict bench_request(struct bench *bench);
 void bench_answer(struct bench *bench, const char *fields);

@@ -144,6 +144,11 @@ static struct key_set *find_keys(void *owner, const struct node *at, const struc
 	return key_source_find(&((struct destinations *)owner)->keys, at, keys, issuer);
 }
 
+static struct revocations *find_revocations(void *owner, const struct node *path)
+{
+	return key_source_revocations(&((struct destinations *)owner)->keys, path);
+}
+
 static struct key_set *keep_keys(void *owner, const struct node *at, struct jwk_set *keys, str content)
 {
 	return key_source_keep(&((struct destinations *)owner)->keys, at, keys, content);
@@ -154,6 +159,7 @@ struct policy_hooks destinations_hooks(struct destinations *destinations)
 	return (struct policy_hooks) { .find_url = find_url,
 				       .find_upstream = find_upstream,
 				       .find_keys = find_keys,
+				       .find_revocations = find_revocations,
 				       .keep_keys = keep_keys,
 				       .manage = manage,
 				       .owner = destinations };

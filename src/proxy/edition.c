@@ -31,6 +31,7 @@ struct edition *edition_new(struct snapshot *snapshot, edition_unused_fn on_unus
 	ASSERT(edition);
 	edition->snapshot = snapshot_ref(snapshot);
 	edition->rosters = rosters_now(snapshot);
+	edition->consumers = consumers_ref(snapshot->roll.consumers);
 	edition->discovered = counting_rosters_new(edition);
 	atomic_init(&edition->references, 1);
 	edition->on_unused = on_unused;
@@ -75,6 +76,7 @@ void edition_free(struct edition **address)
 		return;
 	counting_rosters_free(&edition->discovered, edition);
 	rosters_release(edition);
+	consumers_unref(&edition->consumers);
 	snapshot_unref(&edition->snapshot);
 	free(edition);
 	*address = NULL;

@@ -24,6 +24,7 @@ struct edition {
 	/* By the upstream's index. The snapshot's own where they are fixed, and a reference otherwise. */
 	struct roster **rosters;
 	struct metric_series ***discovered; /* see counting_rosters_new() */
+	struct consumers *consumers;        /* as they were when it was made */
 	_Atomic uint32_t references;
 	edition_unused_fn on_unused;
 	void *owner;

@@ -59,7 +59,7 @@ static void view_begin(struct exchange *x)
 	view->client_ip = (str) { connection->ip, connection->ip_len };
 	view->client = &connection->peer;
 	view->principal = connection->secure ? connection->secure->client : NULL;
-	view->consumers = x->generation->snapshot->consumers;
+	view->consumers = x->generation->edition->consumers;
 	view->auth = &x->worker->auth;
 	view->request_id = exchange_token(x);
 	view->request_id_header = STR("X-Request-ID");

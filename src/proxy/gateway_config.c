@@ -108,6 +108,10 @@ const struct field gateway_fields[] = {
 		  100000, "The services behind the gateway."),
 	FIELD_MAP(struct gateway_config, consumers, "consumers", struct consumer_config, consumer_fields,
 		  100000, "Who may knock, each by its name."),
+	FIELD_STRS(struct gateway_config, consumers_from, "consumers_from", 0, 99,
+		   "Files with more of them, one JSON object a line with the same keys and `name`; read "
+		   "again, alone, "
+		   "when they change."),
 	FIELD_CUSTOM(struct gateway_config, policies, "policies", const struct node *, &policy_named_form,
 		     "Policies with a name, to be reused with `use`."),
 	FIELD_OBJECT(struct gateway_config, defaults, "defaults", struct defaults_config, defaults_fields,

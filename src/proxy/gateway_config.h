@@ -67,6 +67,7 @@ struct gateway_config {
 		struct consumer_config *at;
 		size_t len;
 	} consumers;
+	str_list consumers_from;
 	const struct node *policies;
 	struct defaults_config defaults;
 	struct {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/identities.h"
 
+#include "auth/consumer_file.h"
 #include "auth/key_set.h"
+#include "auth/revocations.h"
 #include "auth/replay_cache.h"
 #include "auth/session_refresh.h"
 #include "tls/client_identity.h"
@@ -15,6 +17,8 @@ void identities_init(struct identities *identities)
 		.tls = tls_client_identities_new(),
 		.tickets = ticket_keys_new(),
 		.key_sets = key_sets_new(),
+		.consumer_files = consumer_files_new(),
+		.revocations = revocation_lists_new(),
 		.replays = replay_cache_new(REPLAY_ENTRIES),
 		.refreshes = session_refreshes_new(),
 	};
@@ -26,6 +30,8 @@ void identities_fini(struct identities *identities)
 	metrics_free(&identities->metrics);
 	session_refreshes_free(&identities->refreshes);
 	replay_cache_free(&identities->replays);
+	consumer_files_free(&identities->consumer_files);
+	revocation_lists_free(&identities->revocations);
 	key_sets_free(&identities->key_sets);
 	ticket_keys_free(&identities->tickets);
 	upstream_states_free(&identities->upstream_states);

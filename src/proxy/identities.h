@@ -19,7 +19,9 @@ struct identities {
 	struct upstream_states *upstream_states;
 	struct discoveries *discoveries;
 	struct tls_client_identities *tls;
-	struct ticket_keys *tickets;  /* of TLS sessions */
+	struct ticket_keys *tickets; /* of TLS sessions */
+	struct consumer_files *consumer_files;
+	struct revocation_lists *revocations;
 	struct key_sets *key_sets;    /* of issuers */
 	struct replay_cache *replays; /* proofs that were shown */
 	struct session_refreshes *refreshes;

@@ -8,20 +8,27 @@ enum { FILE_MAX = 1024 * 1024, FIRST_ROOM = 8 };
 
 static const str file_scheme = STR_INIT("file:");
 
-/* The snapshot lets go of it at its end. The arena keeps the old lists. */
+/* Room for one more; the arena keeps the old list. */
+static void *with_room(struct arena *arena, const void *old, size_t count, size_t *max)
+{
+	void **wider;
+
+	if (count < *max)
+		return (void *)(uintptr_t)old;
+	*max = *max ? 2 * *max : FIRST_ROOM;
+	wider = ARENA_ARRAY(arena, void *, *max);
+	if (count)
+		memcpy(wider, old, count * sizeof *wider);
+	return wider;
+}
+
+/* The snapshot lets go of it at its end. */
 static struct key_set *list(struct key_sources *sources, struct key_set *set)
 {
 	struct snapshot *snapshot = sources->snapshot;
 
-	if (snapshot->key_set_count == sources->max) {
-		size_t max = sources->max ? 2 * sources->max : FIRST_ROOM;
-		struct key_set **wider = ARENA_ARRAY(sources->reader->arena, struct key_set *, max);
-
-		for (size_t i = 0; i < snapshot->key_set_count; i++)
-			wider[i] = snapshot->key_sets[i];
-		snapshot->key_sets = wider;
-		sources->max = max;
-	}
+	snapshot->key_sets =
+		with_room(sources->reader->arena, snapshot->key_sets, snapshot->key_set_count, &sources->max);
 	snapshot->key_sets[snapshot->key_set_count++] = set;
 	return set;
 }
@@ -119,8 +126,32 @@ struct key_set *key_source_keep(struct key_sources *sources, const struct node *
 	return failed(kept) ? report(sources, at, kept) : list(sources, set);
 }
 
+struct revocations *key_source_revocations(struct key_sources *sources, const struct node *path)
+{
+	struct snapshot *snapshot = sources->snapshot;
+	struct arena *arena = sources->reader->arena;
+	str full = node_resolve_path(sources->reader->document, path, path->text, arena);
+	const char *terminated = arena_join(arena, (str[]) { full, { "", 1 } }, 2).ptr;
+	struct revocation_mistake mistake = { 0, "there are too many such files" };
+	struct revocations *revocations;
+	result_value got = revocations_get(sources->revocations, terminated, &revocations, &mistake);
+
+	if (failed(got)) {
+		diagnostic_error(sources->reader->diagnostics, path, "%s:%zu: %s", terminated, mistake.line,
+				 mistake.why);
+		return NULL;
+	}
+	snapshot->revocations = with_room(arena, snapshot->revocations, snapshot->revocation_count,
+					  &sources->revocations_max);
+	snapshot->revocations[snapshot->revocation_count++] = revocations;
+	return revocations;
+}
+
 void key_sources_release(struct snapshot *snapshot)
 {
+	for (size_t i = 0; i < snapshot->revocation_count; i++)
+		revocations_unref(&snapshot->revocations[i]);
+	snapshot->revocation_count = 0;
 	for (size_t i = 0; i < snapshot->key_set_count; i++)
 		key_set_unref(&snapshot->key_sets[i]);
 	snapshot->key_set_count = 0;

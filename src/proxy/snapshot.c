@@ -300,11 +300,12 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	listeners_compile(&c.reader, &snapshot->config, identities->tickets, &snapshot->listeners);
 	snapshot->listener_count = snapshot->config.listeners.len;
 	compile_upstreams(&c);
-	consumers_compile(snapshot->consumers, &c.reader, snapshot->config.consumers.at,
-			  snapshot->config.consumers.len);
+	roll_compile(&snapshot->roll, &c.reader, &snapshot->config, snapshot->root,
+		     identities->consumer_files);
 	destinations_init(&c.destinations, &c.reader, snapshot, &c.upstream_identities, &c.upstreams);
 	c.destinations.keys.sets = identities->key_sets;
 	c.destinations.keys.authorities = identities->tls;
+	c.destinations.keys.revocations = identities->revocations;
 	c.policy_hooks = destinations_hooks(&c.destinations);
 	policy_names_compile(&c.names,
 			     &(struct policy_compile) { .reader = &c.reader,
@@ -332,7 +333,6 @@ static struct snapshot *snapshot_new(struct diagnostics **ret_diagnostics)
 	atomic_init(&snapshot->references, 1);
 	arena_init(&snapshot->arena, NULL, SIZE_MAX / 2);
 	file_list_init(&snapshot->files, &snapshot->arena);
-	snapshot->consumers = consumers_new();
 	snapshot->regexes = ARENA_NEW(&snapshot->arena, struct regex_table);
 	regex_table_init(snapshot->regexes, &snapshot->arena);
 	*ret_diagnostics = diagnostics_new(&snapshot->arena);
@@ -382,7 +382,7 @@ static void snapshot_free(struct snapshot *snapshot)
 	counting_end(snapshot);
 	key_sources_release(snapshot);
 	courier_distrust(&snapshot->web);
-	consumers_unref(&snapshot->consumers);
+	roll_fini(&snapshot->roll);
 	listeners_fini(snapshot->listeners, snapshot->listener_count);
 	for (size_t i = 0; i < snapshot->upstream_count; i++)
 		upstream_fini(snapshot->upstreams[i]);

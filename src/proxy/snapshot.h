@@ -14,6 +14,7 @@
 #include "proxy/identities.h"
 #include "proxy/listener_snapshot.h"
 #include "proxy/managed.h"
+#include "proxy/roll.h"
 
 /* What a matched request gets: an API's own rule, or one of its routes. */
 struct target {
@@ -43,7 +44,9 @@ struct snapshot {
 	struct upstream **upstreams; /* by their index, which workers' turns share */
 	size_t upstream_count;       /* also those that were made for URLs that policies ask */
 	struct managed_names managed;
-	struct consumers *consumers;
+	struct roll roll;                 /* its consumers */
+	struct revocations **revocations; /* lists of what is good no longer */
+	size_t revocation_count;
 	struct key_set **key_sets; /* that policies verify by */
 	size_t key_set_count;
 	struct router *router;

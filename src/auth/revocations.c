@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "auth/revocations.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/container.h"
+#include "base/map.h"
+#include "codec/json.h"
+#include "config/file_list.h"
+
+enum { LISTS_MAX = 1000 };
+
+struct revocation_lists {
+	struct registry registry;
+	_Atomic uint64_t version; /* the last one that was given */
+};
+
+/* What a file holds. Names begin with what they are of: "jti X", "sub X". */
+struct content {
+	struct arena arena;
+	struct map entries;
+};
+
+struct revocations {
+	struct registered registered;
+	struct revocation_lists *lists;
+	pthread_mutex_t lock; /* of content */
+	struct content *content;
+	_Atomic uint64_t version;
+	uint64_t seen, read; /* stamps of the file */
+	char path[];
+};
+
+/* ---- reading ---- */
+
+static void content_free(struct content *content)
+{
+	if (content)
+		arena_fini(&content->arena);
+	free(content);
+}
+
+static struct content *content_new(void)
+{
+	struct content *content = calloc(1, sizeof *content);
+
+	ASSERT(content);
+	arena_init(&content->arena, NULL, SIZE_MAX / 2);
+	map_init(&content->entries, &content->arena, REVOCATIONS_MAX);
+	return content;
+}
+
+/* NULL: it is good, or says nothing. */
+static const char *add_line(struct content *content, str line)
+{
+	str kind, value, key;
+
+	line = str_trim(line);
+	if (!line.len || line.ptr[0] == '#')
+		return NULL;
+	if (!str_cut(line, ' ', &kind, &value) || !str_trim(value).len ||
+	    (!str_eq(kind, STR("jti")) && !str_eq(kind, STR("sub"))))
+		return "want `jti ID` or `sub NAME`";
+	key = arena_join(&content->arena, (str[]) { kind, STR(" "), str_trim(value) }, 3);
+	(void)map_add(&content->entries, key, content); /* twice is once */
+	return content->entries.count < REVOCATIONS_MAX ? NULL : "there are too many lines";
+}
+
+static result mistake(struct revocation_mistake *ret_mistake, size_t line, const char *why)
+{
+	*ret_mistake = (struct revocation_mistake) { line, why };
+	return error_make(ERROR_INVALID, why);
+}
+
+static result read_lines(FILE *from, struct content *content, struct revocation_mistake *ret_mistake)
+{
+	char *text = NULL;
+	size_t room = 0, number = 0;
+	ssize_t len;
+	const char *why = NULL;
+
+	while (!why && (len = getline(&text, &room, from)) >= 0) {
+		number++;
+		why = add_line(content, (str) { text, strcspn(text, "\r\n") });
+	}
+	free(text);
+	if (!why && ferror(from))
+		return mistake(ret_mistake, 0, "it cannot be read to its end");
+	return why ? mistake(ret_mistake, number, why) : OK;
+}
+
+static void publish(struct revocations *revocations, struct content *content)
+{
+	struct content *before;
+
+	pthread_mutex_lock(&revocations->lock);
+	before = revocations->content;
+	revocations->content = content;
+	atomic_store_explicit(&revocations->version, atomic_fetch_add(&revocations->lists->version, 1) + 1,
+			      memory_order_release);
+	pthread_mutex_unlock(&revocations->lock);
+	content_free(before);
+}
+
+result revocations_read(struct revocations *revocations, struct revocation_mistake *ret_mistake)
+{
+	FILE *from = fopen(revocations->path, "re");
+	struct content *content;
+	result_value read;
+
+	if (!from)
+		return mistake(ret_mistake, 0, strerror(errno));
+	content = content_new();
+	read = read_lines(from, content, ret_mistake);
+	fclose(from);
+	if (failed(read))
+		content_free(content);
+	else
+		publish(revocations, content);
+	return read;
+}
+
+bool revocations_look(struct revocations *revocations)
+{
+	uint64_t now = file_stamp(revocations->path);
+	bool is_quiet = now == revocations->seen;
+
+	revocations->seen = now;
+	if (!is_quiet || now == revocations->read)
+		return false;
+	revocations->read = now;
+	return true;
+}
+
+/* ---- all of a process ---- */
+
+static result make(void *owner, str name, struct registered **ret_made)
+{
+	struct revocations *revocations = calloc(1, sizeof *revocations + name.len + 1);
+
+	ASSERT(revocations);
+	revocations->lists = owner;
+	pthread_mutex_init(&revocations->lock, NULL);
+	memcpy(revocations->path, name.ptr, name.len);
+	revocations->registered.name = (str) { revocations->path, name.len };
+	*ret_made = &revocations->registered;
+	return OK;
+}
+
+static void unmake(struct registered *registered)
+{
+	struct revocations *revocations = CONTAINER_OF(registered, struct revocations, registered);
+
+	content_free(revocations->content);
+	pthread_mutex_destroy(&revocations->lock);
+	free(revocations);
+}
+
+struct revocation_lists *revocation_lists_new(void)
+{
+	struct revocation_lists *lists = calloc(1, sizeof *lists);
+
+	ASSERT(lists);
+	registry_init(&lists->registry, LISTS_MAX, make, unmake, lists);
+	return lists;
+}
+
+void revocation_lists_free(struct revocation_lists **address)
+{
+	if (*address)
+		registry_fini(&(*address)->registry);
+	free(*address);
+	*address = NULL;
+}
+
+result revocations_get(struct revocation_lists *lists, const char *path, struct revocations **ret_revocations,
+		       struct revocation_mistake *ret_mistake)
+{
+	struct registered *registered;
+	struct revocations *revocations;
+	uint64_t stamp = file_stamp(path);
+	result_value read = OK;
+
+	TRY(registry_get(&lists->registry, str_of(path), &registered));
+	revocations = CONTAINER_OF(registered, struct revocations, registered);
+	if (!revocations_version(revocations)) {
+		revocations->seen = revocations->read = stamp;
+		read = revocations_read(revocations, ret_mistake);
+	}
+	if (failed(read))
+		registered_unref(registered);
+	else
+		*ret_revocations = revocations;
+	return read;
+}
+
+void revocations_unref(struct revocations **address)
+{
+	if (*address)
+		registered_unref(&(*address)->registered);
+	*address = NULL;
+}
+
+const char *revocations_path(const struct revocations *revocations)
+{
+	return revocations->path;
+}
+
+/* ---- asking ---- */
+
+uint64_t revocations_version(const struct revocations *revocations)
+{
+	return atomic_load_explicit(&revocations->version, memory_order_acquire);
+}
+
+static bool has(const struct content *content, const struct operand *claims, const char *kind)
+{
+	str value = json_find_text(claims, str_of(kind));
+	char room[1024];
+	struct buf key = buf_over(room, sizeof room);
+
+	buf_put(&key, str_of(kind));
+	buf_put_char(&key, ' ');
+	buf_put(&key, value);
+	return value.len && !buf_overflowed(&key) && map_get(&content->entries, buf_str(&key));
+}
+
+bool revocations_have(struct revocations *revocations, const struct operand *claims)
+{
+	bool is_revoked;
+
+	pthread_mutex_lock(&revocations->lock);
+	is_revoked = has(revocations->content, claims, "jti") || has(revocations->content, claims, "sub");
+	pthread_mutex_unlock(&revocations->lock);
+	return is_revoked;
+}

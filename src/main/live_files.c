@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * live_files: two looks at which a file is the same, and another one than was read, are a change that has
+ * come to its end: so within two looks and the time of reading it is in force.
+ */
+#include "main/live_files.h"
+
+#include <stdlib.h>
+
+#include "auth/revocations.h"
+#include "base/assert.h"
+#include "fiber/errand.h"
+
+static const duration every = 250 * MILLISECOND;
+
+struct live_files {
+	struct control *control;
+	struct gateway *gateway;
+	struct fiber *fiber; /* NULL: it has ended */
+};
+
+/* ---- what was revoked ---- */
+
+struct rereading {
+	struct revocations *revocations;
+	struct revocation_mistake mistake;
+	result_value read;
+};
+
+static void reread(void *argument)
+{
+	struct rereading *rereading = argument;
+
+	rereading->read = revocations_read(rereading->revocations, &rereading->mistake);
+}
+
+static void look_at_revocations(struct live_files *files, struct revocations *revocations)
+{
+	struct journal *journal = files->control->journal;
+	struct rereading rereading = { .revocations = revocations };
+	result_value run;
+
+	if (!revocations_look(revocations))
+		return;
+	run = errand_run(files->control->loop, files->fiber, reread, &rereading);
+	if (failed(run))
+		journal_warn(journal, "%s is not read again: %s", revocations_path(revocations), run.why);
+	else if (failed(rereading.read))
+		journal_warn(journal, "%s:%zu: %s: what was revoked before stays so, and nothing else",
+			     revocations_path(revocations), rereading.mistake.line, rereading.mistake.why);
+	else
+		journal_info(journal, "%s was read again", revocations_path(revocations));
+}
+
+/* ---- consumers ---- */
+
+static void read_roll(void *argument)
+{
+	roll_read(argument);
+}
+
+static void look_at_roll(struct live_files *files, struct snapshot *snapshot)
+{
+	struct journal *journal = files->control->journal;
+	struct roll_reading reading = { .roll = &snapshot->roll };
+	result_value run;
+
+	if (!roll_look(&snapshot->roll))
+		return;
+	run = errand_run(files->control->loop, files->fiber, read_roll, &reading);
+	if (failed(run)) {
+		journal_warn(journal, "consumers are not read again: %s", run.why);
+	} else if (!reading.consumers) {
+		journal_warn(journal, "%.*s: the consumers from before stay", STR_ARG(reading.wrong));
+	} else {
+		journal_info(journal, "%zu consumers were read again", consumers_count(reading.consumers));
+		roll_replace(&snapshot->roll, &reading.consumers);
+		gateway_refresh(files->gateway);
+	}
+}
+
+/* Of the configuration in force at this moment; it may be replaced meanwhile. */
+static void look(struct live_files *files)
+{
+	struct snapshot *snapshot = snapshot_ref(gateway_edition(files->gateway)->snapshot);
+
+	for (size_t i = 0; i < snapshot->revocation_count; i++)
+		look_at_revocations(files, snapshot->revocations[i]);
+	look_at_roll(files, snapshot);
+	snapshot_unref(&snapshot);
+}
+
+static void run(struct fiber *self, void *argument)
+{
+	struct live_files *files = argument;
+	struct loop *loop = files->control->loop;
+
+	files->fiber = self;
+	while (!failed(fiber_sleep(self, deadline_after(loop_now(loop), every))))
+		look(files);
+	files->fiber = NULL;
+}
+
+struct live_files *live_files_open(struct control *control, struct gateway *gateway)
+{
+	struct live_files *files = calloc(1, sizeof *files);
+	result_value started;
+
+	ASSERT(files);
+	*files = (struct live_files) { .control = control, .gateway = gateway };
+	started = fiber_start(control->fibers, run, files);
+	if (failed(started))
+		journal_error(control->journal, "consumers and revocations will not be read again: %s",
+			      started.why);
+	return files;
+}
+
+void live_files_close(struct live_files **address)
+{
+	struct live_files *files = *address;
+
+	if (!files)
+		return;
+	if (files->fiber)
+		fiber_cancel(files->fiber);
+	while (files->fiber)
+		loop_turn(files->control->loop, deadline_after(time_monotonic(), 10 * MILLISECOND));
+	free(files);
+	*address = NULL;
+}

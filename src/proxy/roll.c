@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/roll.h"
+
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "config/file_list.h"
+#include "proxy/gateway_config.h"
+
+enum { FILES_MAX = 99 };
+
+static uint64_t stamps(const struct roll *roll)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < roll->path_count; i++)
+		all = hash_mix(all, file_stamp(roll->paths[i]));
+	return all;
+}
+
+/* ---- reading ---- */
+
+static bool tell(struct roll_reading *reading, const char *path, const struct consumer_file_mistake *mistake)
+{
+	int len = mistake->line ? snprintf(reading->why, sizeof reading->why, "%s:%zu: %s", path,
+					   mistake->line, mistake->why)
+				: snprintf(reading->why, sizeof reading->why, "%s: %s", path, mistake->why);
+
+	reading->wrong = (str) { reading->why,
+				 (size_t)len < sizeof reading->why ? (size_t)len : sizeof reading->why - 1 };
+	return false;
+}
+
+static bool read_tables(struct roll_reading *reading, struct consumer_table **tables, size_t *ret_failed)
+{
+	const struct roll *roll = reading->roll;
+	struct consumer_file_mistake mistake;
+
+	for (size_t i = 0; i < roll->path_count; i++) {
+		*ret_failed = i;
+		if (failed(consumer_files_get(roll->files, roll->paths[i], &tables[i + 1], &mistake)))
+			return tell(reading, roll->paths[i], &mistake);
+	}
+	return true;
+}
+
+static void join(struct roll_reading *reading, struct consumer_table **tables)
+{
+	struct consumers *joined = consumers_new(tables, reading->roll->path_count + 1);
+	str both = consumers_clash(joined);
+	int len;
+
+	if (!both.len) {
+		reading->consumers = joined;
+		return;
+	}
+	len = snprintf(reading->why, sizeof reading->why,
+		       "consumer \"%.*s\": its name or a credential of it is in another place, too",
+		       (int)(both.len < 200 ? both.len : 200), both.ptr);
+	reading->wrong = (str) { reading->why, (size_t)len };
+	consumers_unref(&joined);
+}
+
+static void read_all(struct roll_reading *reading, size_t *ret_failed)
+{
+	const struct roll *roll = reading->roll;
+	struct consumer_table *tables[FILES_MAX + 1] = { roll->own };
+
+	*ret_failed = 0;
+	if (read_tables(reading, tables, ret_failed))
+		join(reading, tables);
+	for (size_t i = 1; i <= roll->path_count; i++)
+		consumer_table_unref(&tables[i]);
+}
+
+void roll_read(struct roll_reading *reading)
+{
+	size_t which;
+
+	read_all(reading, &which);
+}
+
+/* ---- of a configuration ---- */
+
+static void find_paths(struct roll *roll, struct reader *reader, const struct node *list)
+{
+	roll->paths = ARENA_ARRAY(reader->arena, const char *, list ? list->count : 0);
+	for (const struct node *item = list ? list->first : NULL; item && roll->path_count < FILES_MAX;
+	     item = item->next) {
+		str full = node_resolve_path(reader->document, item, item->text, reader->arena);
+
+		roll->paths[roll->path_count++] =
+			arena_join(reader->arena, (str[]) { full, { "", 1 } }, 2).ptr;
+	}
+}
+
+static const struct node *item_at(const struct node *list, size_t index)
+{
+	const struct node *item = list->first;
+
+	while (item && index--)
+		item = item->next;
+	return item ? item : list;
+}
+
+void roll_compile(struct roll *roll, struct reader *reader, const struct gateway_config *config,
+		  const struct node *root, struct consumer_files *files)
+{
+	const struct node *list = config->consumers_from.len ? node_find(root, STR("consumers_from")) : NULL;
+	struct roll_reading reading = { .roll = roll };
+	size_t which;
+
+	*roll = (struct roll) { .own = consumer_table_new(config->consumers.len), .files = files };
+	consumer_table_compile(roll->own, reader, config->consumers.at, config->consumers.len);
+	find_paths(roll, reader, list);
+	roll->seen = roll->read = stamps(roll);
+	read_all(&reading, &which);
+	if (!reading.consumers)
+		diagnostic_error(reader->diagnostics, item_at(list, which), "%.*s", STR_ARG(reading.wrong));
+	roll->consumers = reading.consumers ? reading.consumers : consumers_new(&roll->own, 1);
+}
+
+void roll_fini(struct roll *roll)
+{
+	consumers_unref(&roll->consumers);
+	consumer_table_unref(&roll->own);
+}
+
+/* ---- changes ---- */
+
+bool roll_look(struct roll *roll)
+{
+	uint64_t now;
+	bool is_quiet;
+
+	if (!roll->path_count)
+		return false;
+	now = stamps(roll);
+	is_quiet = now == roll->seen;
+	roll->seen = now;
+	if (!is_quiet || now == roll->read)
+		return false;
+	roll->read = now;
+	return true;
+}
+
+void roll_replace(struct roll *roll, struct consumers **consumers)
+{
+	consumers_unref(&roll->consumers);
+	roll->consumers = *consumers;
+	*consumers = NULL;
+}

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Consumers: in the configuration and in files beside it, which are read again when they change; and what was revoked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatehouse import Gateway, run_command
+from issuer import Issuer
+from wire import Answer, wait_until
+
+
+def digest(key: str) -> str:
+    """As `gatehouse key hash` prints it."""
+    return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
+
+
+def consumer(name: str, key: str, **more: Any) -> dict[str, Any]:
+    """A line of a file."""
+    return {"name": name, "api_keys": [digest(key)], **more}
+
+
+def write(path: Path, *lines: Any) -> None:
+    """All at once, as a program that is careful does it."""
+    new = path.with_suffix(".new")
+    new.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+    os.replace(new, path)
+
+
+def config(**more: Any) -> dict[str, Any]:
+    """A gateway that says who asks."""
+    return {"listeners": {"main": {"address": "127.0.0.1:0"}}, "consumers": {"own": {"api_keys": [digest("own-key")]}},
+            "consumers_from": ["consumers.jsonl"],
+            "apis": {"all": {"policies": [{"api_key": {}}, {"respond": {"body": "${consumer.name} ${consumer.label.plan}"}}]}},
+            **more}
+
+
+def ask(gateway: Gateway, field: str) -> Answer:
+    """One request with a field."""
+    with gateway.connect() as client:
+        client.send(f"GET / HTTP/1.1\r\nHost: gw.test\r\n{field}\r\nConnection: close\r\n\r\n".encode())
+        return client.read_answer("GET")
+
+
+def who(gateway: Gateway, key: str) -> str:
+    """Whose key it is."""
+    answer = ask(gateway, f"X-API-Key: {key}")
+    return answer.body.decode().strip() if answer.status == 200 else str(answer.status)
+
+
+def test_consumers_of_a_file_are_known_beside_those_of_the_configuration(tmp_path: Path) -> None:
+    write(tmp_path / "consumers.jsonl", consumer("acme", "acme-key", labels={"plan": "gold"}), "",
+          consumer("globex", "globex-key"))
+    with Gateway(config(), tmp_path, workers=2) as gateway:
+        assert who(gateway, "own-key") == "own"
+        assert who(gateway, "acme-key") == "acme gold"
+        assert who(gateway, "globex-key") == "globex"
+        assert who(gateway, "other-key") == "401"
+        assert [line.get("consumer") for line in gateway.wait_for_log(4)].count("acme") == 1
+
+
+def test_a_file_that_changes_is_read_again_alone(tmp_path: Path) -> None:
+    path = tmp_path / "consumers.jsonl"
+    write(path, consumer("acme", "acme-key"))
+    with Gateway(config(), tmp_path, workers=2) as gateway:
+        assert who(gateway, "acme-key") == "acme"
+        write(path, consumer("globex", "globex-key"))
+        wait_until(lambda: who(gateway, "globex-key") == "globex", "the new consumer")
+        assert who(gateway, "acme-key") == "401"
+        assert who(gateway, "own-key") == "own"
+        gateway.wait_for_message("2 consumers were read again")
+        assert {line["generation"] for line in gateway.log} == {1}  # the configuration is the same
+
+
+@pytest.mark.parametrize("lines, words", [
+    (['{"name": "acme"'], "consumers.jsonl:1: want a JSON object"),
+    (["", "[]"], "consumers.jsonl:2: want a JSON object"),
+    (['{"groups": ["a"]}'], "consumers.jsonl:1: want a name"),
+    (['{"name": ""}'], "want a name"),
+    (['{"name": "a", "name": "b"}'], "want a JSON object"),
+    (['{"name": "a", "key": "x"}'], "want name, groups, api_keys, basic, certificates and labels"),
+    (['{"name": "a", "groups": "x"}'], "want a list of texts"),
+    (['{"name": "a", "groups": [1]}'], "want a list of texts"),
+    (['{"name": "a", "labels": {"plan": 1}}'], "want a map of texts"),
+    (['{"name": "a", "basic": {}}'], "basic: want"),
+    (['{"name": "a", "basic": {"password": "secret"}}'], "want the hash of a password"),
+    (['{"name": "a", "api_keys": ["secret"]}'], "want sha256: and 64 hexadecimal digits"),
+    (['{"name": "a", "certificates": ["acme"]}'], "want a subject such as CN=acme"),
+    (['{"name": "a"}', '{"name": "a"}'], "consumers.jsonl:2: another consumer has this name"),
+    ([consumer("a", "k"), consumer("b", "k")], "consumers.jsonl:2: this key is somebody's already"),
+    (['{"name": "own"}'], 'consumer "own": its name or a credential of it is in another place, too'),
+    ([consumer("a", "own-key")], "is in another place, too"),
+    (['{"name": "' + "a" * 70000 + '"}'], "the line is too long"),
+])
+def test_what_is_wrong_in_a_file_is_told_with_its_line(lines: list[Any], words: str, tmp_path: Path) -> None:
+    write(tmp_path / "consumers.jsonl", *lines)
+    (tmp_path / "gatehouse.yaml").write_text(json.dumps(config()))
+    done = run_command("check", "-c", tmp_path / "gatehouse.yaml")
+    assert done.returncode == 1 and words in done.stdout + done.stderr
+    assert "secret" not in done.stdout + done.stderr
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    (tmp_path / "gatehouse.yaml").write_text(json.dumps(config()))
+    done = run_command("check", "-c", tmp_path / "gatehouse.yaml")
+    assert done.returncode == 1 and "consumers.jsonl: No such file" in done.stdout + done.stderr
+
+
+def test_a_file_that_becomes_wrong_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "consumers.jsonl"
+    write(path, consumer("acme", "acme-key"))
+    with Gateway(config(), tmp_path) as gateway:
+        write(path, consumer("globex", "globex-key"), "oops")
+        gateway.wait_for_message("consumers.jsonl:2: want a JSON object: the consumers from before stay")
+        assert who(gateway, "acme-key") == "acme" and who(gateway, "globex-key") == "401"
+        path.unlink()
+        gateway.wait_for_message("No such file or directory: the consumers from before stay")
+        write(path, consumer("globex", "globex-key"))
+        wait_until(lambda: who(gateway, "globex-key") == "globex", "the new consumer")
+
+
+def test_a_reload_takes_the_files_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "consumers.jsonl"
+    write(path, consumer("acme", "acme-key"))
+    with Gateway(config(), tmp_path) as gateway:
+        write(path, consumer("globex", "globex-key"))
+        gateway.reload(config(consumers={}))
+        assert who(gateway, "globex-key") == "globex"
+        assert who(gateway, "own-key") == "401" and who(gateway, "acme-key") == "401"
+
+
+# What was revoked.
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    """Whose tokens are revoked."""
+    served = Issuer()
+    yield served
+    served.close()
+
+
+def revoking(issuer: Issuer) -> dict[str, Any]:
+    """A gateway that looks at a list."""
+    policy = {"issuer": issuer.url, "audience": "orders", "jwks": issuer.url + "/jwks.json", "revoked": "revoked.txt"}
+    return {"listeners": {"main": {"address": "127.0.0.1:0"}},
+            "apis": {"all": {"policies": [{"jwt": policy}, {"respond": {"body": "in"}}]}}}
+
+
+def test_a_revoked_token_is_refused_within_a_second(issuer: Issuer, tmp_path: Path) -> None:
+    (tmp_path / "revoked.txt").write_text("# nobody yet\n\n")
+    with Gateway(revoking(issuer), tmp_path, workers=2) as gateway:
+        first, second = (issuer.token({"jti": name, "sub": name}) for name in ("first", "second"))
+
+        def status(token: str) -> int:
+            return ask(gateway, f"Authorization: Bearer {token}").status
+
+        for _ in range(4):
+            assert status(first) == status(second) == 200
+        write(tmp_path / "revoked.txt", "jti first")
+        begin = time.monotonic()
+        wait_until(lambda: status(first) == 401, "the revocation")
+        took = time.monotonic() - begin
+        assert status(second) == 200
+        write(tmp_path / "revoked.txt", "sub second")
+        wait_until(lambda: status(second) == 401, "the revocation")
+        assert status(first) == 200
+        assert "token_revoked" in [line["reason"] for line in gateway.log]
+        assert took < 10  # a second, on a machine that has time
+
+
+def test_a_list_that_becomes_wrong_changes_nothing(issuer: Issuer, tmp_path: Path) -> None:
+    write(tmp_path / "revoked.txt", "jti first")
+    with Gateway(revoking(issuer), tmp_path) as gateway:
+        write(tmp_path / "revoked.txt", "jti second", "third")
+        gateway.wait_for_message("revoked.txt:2: want `jti ID` or `sub NAME`")
+        for name, status in ("first", 401), ("second", 200):
+            assert ask(gateway, f"Authorization: Bearer {issuer.token({'jti': name})}").status == status
+
+
+@pytest.mark.parametrize("text, words", [(None, "revoked.txt:0: No such file"), ("first\n", "revoked.txt:1: want `jti ID`")])
+def test_check_reads_the_list(issuer: Issuer, text: str | None, words: str, tmp_path: Path) -> None:
+    if text is not None:
+        (tmp_path / "revoked.txt").write_text(text)
+    (tmp_path / "gatehouse.yaml").write_text(json.dumps(revoking(issuer)))
+    done = run_command("check", "-c", tmp_path / "gatehouse.yaml")
+    assert done.returncode == 1 and words in done.stdout + done.stderr
