@@ -51,7 +51,7 @@ static const enum jose_algorithm algorithms[] = { JOSE_EDDSA, JOSE_ES256, JOSE_E
 static const struct field key_fields[] = {
 	FIELD_STR_REQUIRED(struct signature_key, id, "id", "What signatures call the key: their `keyid`."),
 	FIELD_ENUM(struct signature_key, algorithm, "algorithm", algorithm_words, NULL,
-		   "The one algorithm that it is used with."),
+		   "The one algorithm that it is used with; it must be given."),
 	FIELD_STR_REQUIRED(struct signature_key, key, "key",
 			   "`file:PATH` with the public key or a certificate, in PEM; for `hmac-sha256` the "
 			   "secret, of at least 32 bytes, better from `${file:PATH}`."),
@@ -124,6 +124,8 @@ static result compile_key(struct policy_compile *compile, struct signature_key *
 
 	if (!hooks)
 		return error_make(ERROR_INVALID, "no keys can be found here");
+	if (!node_find(key->entry.node, STR("algorithm")))
+		return reject(compile, key, "algorithm", "want the algorithm that the key is used with");
 	if (algorithms[key->algorithm] == JOSE_HS256)
 		TRY(compile_secret(compile, key, &keys));
 	else
@@ -153,6 +155,8 @@ static result signature_compile(struct policy_compile *compile, void *self)
 	struct signature *p = self;
 	result_value compiled = compile_components(compile, p), one;
 
+	if (!p->keys.len)
+		return policy_reject(compile, "keys", "want the keys that may sign");
 	for (size_t i = 0; i < p->keys.len; i++) {
 		one = compile_key(compile, &p->keys.at[i]);
 		for (size_t j = 0; j < i && !failed(one); j++)
