@@ -94,8 +94,8 @@ static const struct {
 	  LISTENER UPSTREAMS "apis: { x: { upstream: orders, policies: [use: auth] } }\n",
 	  "t.yaml:3:48: error: apis.x.policies[0].use: no policy is named \"auth\"\n" },
 	{ "a policy of a kind that is not there",
-	  LISTENER UPSTREAMS "apis: { x: { upstream: orders, policies: [jwd: {}] } }\n",
-	  "t.yaml:3:43: error: apis.x.policies[0].jwd: no kind of policy is named \"jwd\"\n" },
+	  LISTENER UPSTREAMS "apis: { x: { upstream: orders, policies: [zzzz: {}] } }\n",
+	  "t.yaml:3:43: error: apis.x.policies[0].zzzz: no kind of policy is named \"zzzz\"\n" },
 	{ "without what is not inherited",
 	  LISTENER UPSTREAMS
 	  "apis: { x: { upstream: orders, routes: { r: { match: { path: /r }, without: [headers] } } } }\n",
