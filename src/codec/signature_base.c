@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Each component is printed as it was asked for, and its value behind it. Whatever could be read in two ways,
+ * a parameter that stands twice, a value with a line end, ends it.
+ */
 #include "codec/signature_base.h"
 
 #include "codec/uri.h"
@@ -123,6 +127,7 @@ static result print_parameter(const struct signature_message *message, str wante
 
 /* ---- components ---- */
 
+/* All lines of the name in one (section 2.1). An empty one is there. */
 static result print_field(const struct http_fields *fields, str name, struct buf *out)
 {
 	size_t count = 0;
@@ -139,6 +144,7 @@ static result print_field(const struct http_fields *fields, str name, struct buf
 	return count ? OK : error_make(ERROR_MISSING, "the request has no such field");
 }
 
+/* Section 2.2, but for what answers have (@status). */
 static result print_derived(const struct signature_message *message, str name, struct buf *out)
 {
 	if (str_eq(name, STR("@method"))) {
@@ -170,6 +176,7 @@ static bool is_small(str name)
 	return name.len;
 }
 
+/* Parameters ask for another reading, of which none is known but that one. */
 static result print_value(const struct signature_message *message, const struct structured_item *component,
 			  struct arena *arena, struct buf *out)
 {
@@ -187,6 +194,7 @@ static result print_value(const struct signature_message *message, const struct 
 				  : print_field(message->fields, name, out);
 }
 
+/* The name of a parameter of the query is a part of its component's. */
 static bool is_same(const struct structured_item *a, const struct structured_item *b)
 {
 	const struct structured_bare *x = structured_parameter(&a->parameters, STR("name"));

@@ -97,6 +97,7 @@ static int64_t number_of(str digits)
 	return number;
 }
 
+/* Behind the point: one to three digits (section 3.3.2). */
 static result parse_fraction(struct parser *parser, size_t whole_digits, int64_t *number)
 {
 	size_t count = digits_of(parser->rest);
@@ -256,6 +257,7 @@ static result parse_parameter(struct parser *parser, struct structured_parameter
 	return OK;
 }
 
+/* Found one by one on the stack, and kept when it is known how many there are. */
 static result parse_parameters(struct parser *parser, struct structured_parameters *ret_parameters)
 {
 	struct structured_parameter at[STRUCTURED_PARAMETERS_MAX], *kept;
@@ -302,6 +304,7 @@ static result parse_inner_list(struct parser *parser, struct structured_item *re
 	return parse_parameters(parser, &ret_item->parameters);
 }
 
+/* A key alone is true (section 4.2.2). */
 static result parse_value(struct parser *parser, struct structured_item *ret_item)
 {
 	if (take(parser, '='))
@@ -385,10 +388,11 @@ static void print_decimal(int64_t thousandths, struct buf *out)
 		buf_put_char(out, '-');
 	buf_put_u64(out, (uint64_t)(size / THOUSAND));
 	buf_put_char(out, '.');
-	for (int64_t unit = THOUSAND / 10; unit == THOUSAND / 10 || (fraction && unit); unit /= 10) {
-		buf_put_char(out, (char)('0' + fraction / unit));
-		fraction %= unit;
-	}
+	do { /* three times at most */
+		fraction *= 10;
+		buf_put_char(out, (char)('0' + fraction / THOUSAND));
+		fraction %= THOUSAND;
+	} while (fraction);
 }
 
 static void print_string(str text, struct buf *out)
@@ -435,6 +439,7 @@ static void print_bare(const struct structured_bare *bare, struct buf *out)
 	}
 }
 
+/* What is true is said by its name alone. */
 static void print_parameters(const struct structured_parameters *parameters, struct buf *out)
 {
 	for (size_t i = 0; i < parameters->count; i++) {

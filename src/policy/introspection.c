@@ -188,6 +188,7 @@ static enum verdict refuse(struct view *view, enum reason reason)
 
 /* ---- asking ---- */
 
+/* Section 2.1 of RFC 7662. */
 static str print_question(str token, struct arena *arena)
 {
 	struct buf out =
@@ -261,6 +262,7 @@ static enum reason check_claims(const struct introspection *p, const struct view
 	return check_expiry(claims, view->effects->wall(view->effects->self));
 }
 
+/* Only a whole answer is one; what broke off might have said anything. */
 static enum reason introspect(const struct introspection *p, struct view *view, str token,
 			      struct operand *ret_claims)
 {
@@ -278,6 +280,7 @@ static enum reason introspect(const struct introspection *p, struct view *view, 
 
 /* ---- what comes of it ---- */
 
+/* The issuer's word is who it is; of consumers those alone that the configuration has. */
 static enum reason identify(const struct introspection *p, struct view *view, const struct operand *claims)
 {
 	struct principal *principal;

@@ -83,6 +83,7 @@ static result reject(const struct policy_compile *compile, const struct signatur
 	return error_make(ERROR_INVALID, why);
 }
 
+/* A secret is never read by the file's name: `key: file:...` would make the name the secret. */
 static result compile_secret(struct policy_compile *compile, const struct signature_key *key,
 			     struct jwk_set **ret_keys)
 {
@@ -95,6 +96,7 @@ static result compile_secret(struct policy_compile *compile, const struct signat
 	return reject(compile, key, "key", "want at least 32 bytes: a shorter secret can be guessed");
 }
 
+/* One public key, of the algorithm's kind. */
 static result compile_file(struct policy_compile *compile, const struct signature_key *key,
 			   struct jwk_set **ret_keys, str *ret_text)
 {
@@ -195,6 +197,7 @@ static bool is_in_force(const struct signature *p, const struct structured_item 
 	return !expires || (expires->kind == STRUCTURED_INTEGER && expires->number > at);
 }
 
+/* What the configuration asks for; more is the signer's business. */
 static bool covers_all(const struct signature *p, const struct structured_item *input)
 {
 	for (size_t i = 0; i < p->components.len; i++)
@@ -222,6 +225,7 @@ static bool is_its_algorithm(const struct signature_key *key, const struct struc
 			 str_eq(said->text, str_of(algorithm_words[key->algorithm])));
 }
 
+/* A base is signed as a token's first two parts are. */
 static bool verifies(const struct signature_key *key, str base, str bytes)
 {
 	struct jws signed_base = { .algorithm = algorithms[key->algorithm],
@@ -234,6 +238,7 @@ static bool verifies(const struct signature_key *key, str base, str bytes)
 	return is_good;
 }
 
+/* What the request says, said again, must be what was signed. */
 static enum reason check_signature(const struct signature_key *key, struct view *view,
 				   const struct structured_item *input, const struct structured_item *given)
 {
@@ -353,6 +358,7 @@ static enum reason check_replay(const struct signature *p, struct view *view,
 	return failed(added) ? REASON_AUTH_UNAVAILABLE : REASON_NONE;
 }
 
+/* A key of a consumer who is gone is nobody's key. */
 static enum reason identify(struct view *view, const struct signature_key *key)
 {
 	const struct consumer *consumer = NULL;
