@@ -56,7 +56,7 @@ SCOPE = 'Bearer error="insufficient_scope", scope="admin write"'
 ROWS: list[tuple[str, str, int, str, list[str], str]] = [
     ("/", "", 401, "credentials_missing", ['Bearer realm="orders"'], ""),
     ("/", "Authorization: Basic YTpi\r\n", 401, "credentials_missing", ['Bearer realm="orders"'], ""),
-    ("/", "X-API-Key: kez\r\n", 401, "key_unknown", [], ""),
+    ("/", "X-API-Key: kez\r\n", 401, "key_unknown", ["Gatehouse"], ""),
     ("/", "Authorization: Bearer x\r\n", 401, "token_malformed", ['Bearer realm="orders", error="invalid_token"'], ""),
     ("/", KEY, 200, "", [], "acme"),
     ("/", bearer(sub="alice"), 200, "", [], ""),

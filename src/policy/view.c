@@ -10,24 +10,35 @@ enum verdict view_answer(struct view *view, const struct answer *answer)
 	return POLICY_ANSWERED;
 }
 
+/* Of what no scheme is registered for (keys, certificates, sessions): a 401 must bear a challenge. */
+static const str no_scheme = STR_INIT("Gatehouse");
+
 enum verdict view_refuse(struct view *view, enum reason reason)
 {
+	if (reason_status(reason) == 401)
+		return view_unauthorized(view, reason, NULL, 0);
 	return view_answer(view, &(struct answer) { .reason = reason });
+}
+
+static void add_challenge(struct http_fields *fields, str challenge)
+{
+	if (challenge.len)
+		fields->at[fields->count++] = (struct http_field) { .id = HTTP_WWW_AUTHENTICATE,
+								    .name = STR("WWW-Authenticate"),
+								    .value = challenge };
 }
 
 enum verdict view_unauthorized(struct view *view, enum reason reason, const str *challenges, size_t count)
 {
 	struct answer answer = { .reason = reason };
+	size_t max = count + 1;
 
-	answer.fields = (struct http_fields) { .at = ARENA_ARRAY(view->arena, struct http_field, count),
-					       .max = count };
-	for (size_t i = 0; i < count; i++) {
-		if (challenges[i].len)
-			answer.fields.at[answer.fields.count++] =
-				(struct http_field) { .id = HTTP_WWW_AUTHENTICATE,
-						      .name = STR("WWW-Authenticate"),
-						      .value = challenges[i] };
-	}
+	answer.fields =
+		(struct http_fields) { .at = ARENA_ARRAY(view->arena, struct http_field, max), .max = max };
+	for (size_t i = 0; i < count; i++)
+		add_challenge(&answer.fields, challenges[i]);
+	if (!answer.fields.count)
+		add_challenge(&answer.fields, no_scheme);
 	return view_answer(view, &answer);
 }
 

@@ -148,6 +148,14 @@ static void a_challenge_that_is_empty_is_none(void **state)
 		assert_int_equal(fields->at[i].id, HTTP_WWW_AUTHENTICATE);
 	assert_true(str_eq(fields->at[0].value, challenges[0]));
 	assert_true(str_eq(fields->at[1].value, challenges[2]));
+	/* A 401 has a challenge in any case (RFC 9110 section 15.5.2), another status none. */
+	view_unauthorized(&view, REASON_KEY_UNKNOWN, challenges + 1, 1);
+	assert_int_equal(fields->count, 1);
+	assert_true(str_eq(fields->at[0].value, STR("Gatehouse")));
+	view_refuse(&view, REASON_NOT_AUTHENTICATED);
+	assert_int_equal(fields->count, 1);
+	view_refuse(&view, REASON_GROUP_DENIED);
+	assert_int_equal(fields->count, 0);
 	arena_fini(&arena);
 }
 
