@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
 from gatehouse import Gateway, run_command
+from peers import curl
 from simple import chunk, config, get
 from upstream import Upstream
 from wire import Answer
@@ -226,6 +227,25 @@ def test_a_digest_that_is_none_or_anothers_is_refused(door: Door, digest: str) -
     running, service = door()
     assert ask(running, Signed(covered=DIGEST, fields={"Content-Digest": digest}).head()).status == 401
     assert not service.requests and running.wait_for_log(1)[0]["reason"] == "digest_mismatch"
+
+
+@pytest.mark.parametrize("wire", ["--http1.1", "--http2-prior-knowledge"])
+def test_curl_signs_over_both_wires(upstream: StartUpstream, gateway: StartGateway, tmp_path: Path, wire: str) -> None:
+    service = upstream()
+    document = guarded(service.address, tmp_path, components=["@method", "@path", "@authority", "content-digest"])
+    document["listeners"]["main"]["protocols"] = ["h1", "h2"]
+    running = gateway(document)
+
+    def send(body: bytes, method: str = "POST") -> bytes:
+        signed = Signed(method=method, covered=DIGEST, fields={"Content-Digest": digest_of(b"signed")})
+        fields = [part for name, value in signed.fields.items() for part in ("-H", f"{name}: {value}")]
+        return curl(wire, "-w", "%{http_code}", "-o", tmp_path / "answer", "-H", "Host: gw.test", *fields, "-X", "POST",
+                    "-H", "Expect:", "--data-binary", body.decode(), running.url("/orders")).stdout
+
+    assert send(b"signed") == b"200"
+    assert [send(b"singed"), send(b"signed", "PUT")] == [b"401", b"401"]
+    assert sorted(line.get("reason", "") for line in running.wait_for_log(3)) == ["", "digest_mismatch", "signature_wrong"], running.log
+    assert [request.body for request in service.requests] == [b"signed"]
 
 
 def test_check_tells_of_keys_that_do_not_fit(tmp_path: Path) -> None:

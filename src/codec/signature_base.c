@@ -19,7 +19,7 @@ static result malformed(const char *why)
 /* The path and what follows it; of an absolute target behind its authority. */
 static str origin_form(str target)
 {
-	str rest = target;
+	str rest;
 	size_t at;
 
 	if (!target.len || target.ptr[0] == '/' || !str_find(target, ':', &at) ||
