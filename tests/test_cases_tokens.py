@@ -25,11 +25,11 @@ CLOCK = 1767225600  # 2026-01-01T00:00:00Z
 
 def configuration() -> dict[str, Any]:
     """Two issuers and keys; one route for admins, one for everybody, and one whose keys are fetched."""
-    issuers = [
+    issuers: list[dict[str, Any]] = [
         {"issuer": ONE, "audience": "orders", "secret": "0123456789abcdef0123456789abcdef"},
         {"issuer": TWO, "audience": ["orders", "x"], "keys": ["two.pem"], "algorithms": ["ES256", "RS256"]},
     ]
-    token = {"issuers": issuers, "forward": {"X-User": "sub"}, "strip": True}
+    token: dict[str, Any] = {"issuers": issuers, "forward": {"X-User": "sub"}, "strip": True}
     say = {"X-Plan": "${consumer.label.plan}", "X-Sub": "<${claim.sub}>", "X-Consumer": "${consumer.name}"}
     return {
         "listeners": {"public": {"address": "127.0.0.1:8080"}},
@@ -75,7 +75,7 @@ def run_cases(folder: Path, *cases: dict[str, Any], **more: Any) -> subprocess.C
     return run_command("test", "cases.yaml", cwd=folder)
 
 
-def ask(path: str, token: dict[str, Any] | None = None, **headers: str) -> dict[str, Any]:
+def ask(path: str, token: dict[str, Any] | None = None, **headers: Any) -> dict[str, Any]:
     """A request of a case."""
     request: dict[str, Any] = {"url": f"https://gw.test{path}", "headers": headers}
     return request if token is None else {**request, "token": token}
