@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
+import httpx
 import pytest
 
 from gatehouse import Gateway
+from node_peers import NodeServer
 from peers import free_port
 from simple import config, get
 from upstream import Upstream
@@ -188,3 +190,26 @@ def test_an_issuer_that_is_down_is_not_remembered(upstream: StartUpstream, gatew
     while ask(running, "alice").status != 200:
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+def test_a_real_provider_knows_its_tokens(node_server: Callable[..., NodeServer], upstream: StartUpstream, gateway: StartGateway) -> None:
+    """npm's oidc-provider: a token of the client credentials grant, revoked, and one of nobody's."""
+    secret = "s+cret/of:the shop"
+    machine = {"client_id": "machine", "client_secret": secret, "redirect_uris": [], "response_types": [],
+               "grant_types": ["client_credentials"]}
+    provider = node_server("oidc_provider.js", clients=[machine])
+    base = provider.events("listening")[0]["issuer"]
+    service = upstream()
+    document = guarded(service.address, base.removeprefix("http://"), url=f"{base}/token/introspection", client_id="machine",
+                       client_secret=secret, cache="0s", forward={"X-Client": "client_id"}, require=["exp", "client_id"])
+    running = gateway(document)
+    me = httpx.BasicAuth("machine", quote(secret, safe=""))
+    with httpx.Client(auth=me, trust_env=False, timeout=DEADLINE) as client:
+        token = client.post(f"{base}/token", data={"grant_type": "client_credentials", "scope": "read"}).json()["access_token"]
+        assert ask(running, token).status == 200
+        assert service.requests[0].all("x-client") == ["machine"]
+        assert client.post(f"{base}/token/revocation", data={"token": token}).status_code == 200
+    assert [ask(running, text).status for text in (token, "nobodys")] == [401, 401]
+    provider.stop()
+    assert ask(running, token).status == 503
+    assert [line.get("reason") for line in running.wait_for_log(4)] == [None, "token_inactive", "token_inactive", "auth_unavailable"]
