@@ -15,9 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import tokens
 from lab import (CONNECTIONS, OUTPUT, BenchError, Generator, H2Load, Handshakes, Lab, Load, Pair, Plan, Side, Upstream,
                  allow_files, measure, tell)
-from proxies import PEERS, STARTERS, program, start_gatehouse, start_nginx, start_relay
+from proxies import PEERS, STARTERS, program, start_gatehouse, start_haproxy, start_nginx, start_relay
 
 KIB_PATH, MIB_PATH, UPLOAD_PATH = "/bytes/1024", "/bytes/1048576", "/bytes/16"
 MIB_CONNECTIONS = 16
@@ -123,6 +124,37 @@ def job_h2(plan: Plan) -> list[Row]:
         pairs = against_peers(plan, KIB_PATH, connections=H2_CONNECTIONS, generator=H2Load.on, wire=wire)
         rows.append(compare(f"{words}, 1 KiB answers: CPU per request", pairs, 0.90))
     return rows
+
+
+def beside_haproxy(plan: Plan, algorithm: str, target: float) -> Row:
+    """The whole job of a gateway, with tokens: both over TLS, with routes and a log."""
+    with Lab() as lab:
+        made = tokens.make(lab.directory, algorithm)
+        routes = made.gatehouse() + gatehouse_routes(route_paths("prefix", tokens.ROUTES))
+        first = start_gatehouse(lab, 0, is_logging=True, wire="tls", routes=routes)
+        second = start_haproxy(lab, 1, is_logging=True, wire="tls", rules=made.haproxy())
+        script = ["tokens.lua", str(made.tokens), str(tokens.ROUTES)]
+        pair = measure(plan, first, second, "/", (script, script))
+    return compare(f"TLS, {tokens.ROUTES} routes, {algorithm} tokens, JSON log: CPU per request", {"haproxy": pair}, target)
+
+
+def beside_no_tokens(plan: Plan) -> Row:
+    """The same beside itself without looking at the tokens."""
+    with Lab() as lab:
+        made = tokens.make(lab.directory, "RS256")
+        routes = gatehouse_routes(route_paths("prefix", tokens.ROUTES))
+        first = start_gatehouse(lab, 0, is_logging=True, wire="tls", routes=made.gatehouse() + routes)
+        second = start_gatehouse(lab, 1, is_logging=True, wire="tls", routes=routes)
+        script = ["tokens.lua", str(made.tokens), str(tokens.ROUTES)]
+        pair = measure(plan, first, second, "/", (script, script))
+    return Row("the same with RS256: CPU per request", microseconds(pair.first.cost),
+               figure=f"{pair.ratio:.3f} of that without tokens", target="at most 1.15", is_met=pair.ratio <= 1.15,
+               details=[f"with tokens beside without: {windows(pair)}"])
+
+
+def job_tokens(plan: Plan) -> list[Row]:
+    """The whole job: TLS, 100 routes, a thousand tokens, a JSON log; against HAProxy with jwt_verify, and itself without."""
+    return [beside_haproxy(plan, "RS256", 0.40), beside_haproxy(plan, "HS256", 0.50), beside_no_tokens(plan)]
 
 
 def job_floor(plan: Plan) -> list[Row]:
@@ -403,6 +435,7 @@ JOBS: dict[str, Callable[[Plan], list[Row]]] = {
     "load": job_load,
     "idle": job_idle,
     "idle_tls": job_idle_tls,
+    "tokens": job_tokens,
     "callgrind": job_callgrind,
     "floor": job_floor,
     "self": job_self,

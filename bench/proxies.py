@@ -123,9 +123,9 @@ def start_nginx(lab: Lab, slot: int, *, is_logging: bool = False, bodies: str = 
     return start(lab, "nginx", slot, configure, command, prefix, wire)
 
 
-def start_haproxy(lab: Lab, slot: int, *, is_logging: bool = False, bodies: str = "small",
+def start_haproxy(lab: Lab, slot: int, *, is_logging: bool = False, bodies: str = "small", rules: str = "",
                   prefix: Sequence[str | Path] = (), wire: str = "h1") -> Side:
-    """HAProxy."""
+    """HAProxy; `rules` come before all others of its frontend."""
 
     def configure(directory: Path, port: int, upstream_port: int) -> tuple[Path, Path | None]:
         log = directory / "access.log" if is_logging else None
@@ -133,7 +133,7 @@ def start_haproxy(lab: Lab, slot: int, *, is_logging: bool = False, bodies: str 
         config = fill("haproxy.cfg", directory / "haproxy.cfg", PORT=port, UPSTREAM_PORT=upstream_port,
                       BUFFERS=HAPROXY_BUFFERS[bodies], LOG_TARGET="log stdout format raw local0 info" if log else "",
                       BIND=haproxy_bind(lab, wire), SCHEME="https" if is_tls(wire) else "http",
-                      LOG_LINES=lines, CAPTURES=HAPROXY_CAPTURES if log else "")
+                      RULES=rules, LOG_LINES=lines, CAPTURES=HAPROXY_CAPTURES if log else "")
         return config, log
 
     return start(lab, "haproxy", slot, configure, lambda config: [program("haproxy"), "-db", "-f", config], prefix, wire)

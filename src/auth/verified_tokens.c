@@ -69,17 +69,25 @@ void verified_tokens_free(struct verified_tokens **address)
 	*address = NULL;
 }
 
-/* Where it is, or else where it may be put. */
+/* NULL: it is not known. */
 static struct place *find(struct verified_tokens *tokens, str token, uint64_t hash)
+{
+	struct place *at = &tokens->places[(hash & tokens->mask) * WAYS];
+
+	for (size_t i = 0; i < WAYS; i++)
+		if (at[i].hash == hash && at[i].token && str_eq(at[i].token->token, token))
+			return &at[i];
+	return NULL;
+}
+
+/* Where another one may be put: a free place, or that of the one that was asked for longest ago. */
+static struct place *find_room(struct verified_tokens *tokens, uint64_t hash)
 {
 	struct place *at = &tokens->places[(hash & tokens->mask) * WAYS], *oldest = at;
 
-	for (size_t i = 0; i < WAYS; i++) {
-		if (at[i].token && at[i].hash == hash && str_eq(at[i].token->token, token))
-			return &at[i];
-		if (!at[i].token || (oldest->token && at[i].token->asked < oldest->token->asked))
+	for (size_t i = 0; i < WAYS; i++)
+		if (oldest->token && (!at[i].token || at[i].token->asked < oldest->token->asked))
 			oldest = &at[i];
-	}
 	return oldest;
 }
 
@@ -95,9 +103,7 @@ struct verified_token *verified_tokens_find(struct verified_tokens *tokens, str 
 	uint64_t hash = hash_bytes(token, tokens->seed);
 	struct place *place = find(tokens, token, hash);
 
-	if (!place->token || place->hash != hash || !str_eq(place->token->token, token))
-		return NULL;
-	return give(tokens, place->token);
+	return place ? give(tokens, place->token) : NULL;
 }
 
 struct verified_token *verified_tokens_add(struct verified_tokens *tokens, str text, const struct jws *jws,
@@ -121,6 +127,8 @@ struct verified_token *verified_tokens_add(struct verified_tokens *tokens, str t
 		return NULL;
 	}
 	place = find(tokens, text, hash);
+	if (!place)
+		place = find_room(tokens, hash);
 	clear(place);
 	*place = (struct place) { hash, token };
 	return give(tokens, token);

@@ -111,19 +111,6 @@ static result jwt_compile(struct policy_compile *compile, void *self)
 
 /* ---- the token ---- */
 
-/* Characters of RFC 6750 section 2.1, but for what no JWT has. */
-static bool is_token_text(str text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.ptr[i];
-
-		if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-		      c == '-' || c == '_' || c == '.'))
-			return false;
-	}
-	return text.len;
-}
-
 /* Another scheme is another's credential: then there is no token here. */
 static enum reason find_token(const struct jwt *p, const struct view *view, str *ret_token)
 {
@@ -136,7 +123,7 @@ static enum reason find_token(const struct jwt *p, const struct view *view, str 
 	if (p->is_in_scheme &&
 	    !credential_in_scheme(*ret_token, p->bound == BOUND_DPOP ? dpop : bearer, ret_token))
 		return REASON_TOKEN_MISSING;
-	return is_token_text(*ret_token) ? REASON_NONE : REASON_TOKEN_MALFORMED;
+	return REASON_NONE;
 }
 
 static bool jwt_recognises(const void *self, const struct view *view)
@@ -250,24 +237,25 @@ static str claim_of(void *self, str path)
 static enum verdict jwt_request(const void *self, struct view *view)
 {
 	const struct jwt *p = self;
-	struct verified_token *token;
+	struct jwt_found found;
+	const struct operand *claims;
 	str text;
 	enum reason reason = find_token(p, view, &text);
 
 	if (reason == REASON_NONE)
-		reason = jwt_verify(p, view, text, &token);
+		reason = jwt_verify(p, view, text, &found);
 	if (reason == REASON_NONE)
-		reason = jwt_check(p, view, token);
-	if (reason == REASON_NONE && p->bound == BOUND_DPOP)
-		reason = check_proof(p, view, text, &token->claims);
+		reason = jwt_check(p, view, &found);
+	claims = reason == REASON_NONE ? &found.token->claims : NULL;
+	if (claims && p->bound == BOUND_DPOP)
+		reason = check_proof(p, view, text, claims);
 	if (reason == REASON_NONE)
-		reason = identify(p, view, &token->claims);
+		reason = identify(p, view, claims);
 	if (reason != REASON_NONE)
 		return refuse(p, view, reason);
 	if (p->strip)
 		credential_strip(&p->from, view);
-	return identity_fields_set(&p->forward, view, claim_of,
-				   &(struct about) { &token->claims, view->arena });
+	return identity_fields_set(&p->forward, view, claim_of, &(struct about) { claims, view->arena });
 }
 
 static const struct authenticator authenticator = { .recognises = jwt_recognises,

@@ -53,12 +53,17 @@ struct jwt {
 result jwt_issuers_compile(struct policy_compile *compile, struct jwt *jwt);
 /* ERROR_INVALID after a report. */
 
-enum reason jwt_verify(const struct jwt *jwt, struct view *view, str token,
-		       struct verified_token **ret_token);
-/* Who of the issuers has signed it; *ret_token is held until the exchange ends. Yields when keys must be
- * fetched. REASON_NONE otherwise is why not; with REASON_CLIENT_ABORTED the exchange is over. */
+/* A token, and which of the issuers has signed it. */
+struct jwt_found {
+	const struct jwt_issuer *issuer;
+	struct verified_token *token; /* held until the exchange ends */
+};
 
-enum reason jwt_check(const struct jwt *jwt, const struct view *view, struct verified_token *token);
+enum reason jwt_verify(const struct jwt *jwt, struct view *view, str token, struct jwt_found *ret_found);
+/* Yields when keys must be fetched. REASON_NONE, or why not; with REASON_CLIENT_ABORTED the exchange is over.
+ */
+
+enum reason jwt_check(const struct jwt *jwt, const struct view *view, const struct jwt_found *found);
 /* Whether what it says holds, here and now. */
 
 str jwt_make(const void *self, const struct credential_wish *wish);

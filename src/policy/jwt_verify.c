@@ -81,8 +81,7 @@ static enum reason verify(const struct jwt_issuer *issuer, const struct jws *jws
 	return verify_now(issuer, jws, ret_version);
 }
 
-static enum reason verify_new(const struct jwt *jwt, struct view *view, str text,
-			      struct verified_token **ret_token)
+static enum reason verify_new(const struct jwt *jwt, struct view *view, str text, struct jwt_found *ret_found)
 {
 	const struct jwt_issuer *issuer;
 	struct jws jws;
@@ -102,33 +101,36 @@ static enum reason verify_new(const struct jwt *jwt, struct view *view, str text
 		return REASON_TOKEN_ALGORITHM;
 	reason = verify(issuer, &jws, view, &version);
 	if (reason == REASON_NONE)
-		*ret_token = verified_tokens_add(view->auth->tokens, text, &jws, version);
-	return reason == REASON_NONE && !*ret_token ? REASON_TOKEN_MALFORMED : reason;
+		*ret_found = (struct jwt_found) { issuer, verified_tokens_add(view->auth->tokens, text, &jws,
+									      version) };
+	return reason == REASON_NONE && !ret_found->token ? REASON_TOKEN_MALFORMED : reason;
 }
 
-static bool is_still_verified(const struct jwt *jwt, const struct verified_token *token)
+/* By another policy, perhaps, which trusts others. */
+static bool is_still_verified(const struct jwt_found *known)
 {
-	const struct jwt_issuer *issuer = find_issuer(jwt, &token->claims);
+	const struct jwt_issuer *issuer = known->issuer;
 
-	return issuer && token->version == key_set_version(issuer->keys) &&
-	       (issuer->allowed & JOSE_BIT(token->algorithm));
+	return issuer && known->token->version == key_set_version(issuer->keys) &&
+	       (issuer->allowed & JOSE_BIT(known->token->algorithm));
 }
 
-enum reason jwt_verify(const struct jwt *jwt, struct view *view, str text, struct verified_token **ret_token)
+enum reason jwt_verify(const struct jwt *jwt, struct view *view, str text, struct jwt_found *ret_found)
 {
-	struct verified_token *known = verified_tokens_find(view->auth->tokens, text);
-	enum reason reason;
+	struct jwt_found known = { .token = verified_tokens_find(view->auth->tokens, text) };
+	enum reason reason = REASON_NONE;
 
-	if (known && is_still_verified(jwt, known)) {
-		view_hold(view, verified_token_release, known);
-		*ret_token = known;
-		return REASON_NONE;
+	if (known.token)
+		known.issuer = find_issuer(jwt, &known.token->claims);
+	if (known.token && is_still_verified(&known)) {
+		*ret_found = known;
+	} else {
+		if (known.token)
+			verified_token_release(known.token);
+		reason = verify_new(jwt, view, text, ret_found);
 	}
-	if (known)
-		verified_token_release(known);
-	reason = verify_new(jwt, view, text, ret_token);
 	if (reason == REASON_NONE)
-		view_hold(view, verified_token_release, *ret_token);
+		view_hold(view, verified_token_release, ret_found->token);
 	return reason;
 }
 
@@ -194,24 +196,22 @@ static bool is_revoked(struct revocations *revocations, struct verified_token *t
 	return false;
 }
 
-enum reason jwt_check(const struct jwt *jwt, const struct view *view, struct verified_token *token)
+enum reason jwt_check(const struct jwt *jwt, const struct view *view, const struct jwt_found *found)
 {
-	const struct operand *claims = &token->claims;
-	const struct jwt_issuer *issuer = find_issuer(jwt, claims);
+	const struct operand *claims = &found->token->claims;
+	const struct jwt_issuer *issuer = found->issuer;
 	enum reason reason = claims_check_time(claims, view->effects->wall(view->effects->self), jwt->skew,
 					       jwt->requires_expiry);
 
 	if (reason != REASON_NONE)
 		return reason;
-	if (!issuer)
-		return REASON_TOKEN_ISSUER;
 	if (!issuer->takes_any_audience && !claims_is_for(claims, &issuer->audiences))
 		return REASON_TOKEN_AUDIENCE;
-	if (!is_of_type(jwt, token->type))
+	if (!is_of_type(jwt, found->token->type))
 		return REASON_TOKEN_TYPE;
 	if (!has_required(jwt, claims))
 		return REASON_TOKEN_CLAIMS;
-	if (jwt->revocations && is_revoked(jwt->revocations, token))
+	if (jwt->revocations && is_revoked(jwt->revocations, found->token))
 		return REASON_TOKEN_REVOKED;
 	if (jwt->bound == BOUND_CERTIFICATE && !is_bound_to_certificate(claims, view))
 		return REASON_TOKEN_BINDING;
