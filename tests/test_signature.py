@@ -82,10 +82,11 @@ def ask(running: Gateway, data: bytes) -> Answer:
 def guarded(address: str, directory: Path, **options: Any) -> dict[str, Any]:
     """One API for those whose keys are written to the directory."""
     keys = []
-    for name, private in (("ed25519", ED), ("ecdsa-p256-sha256", P256), ("rsa-pss-sha512", RSA)):
+    publics: dict[str, ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey] = {
+        "ed25519": ED.public_key(), "ecdsa-p256-sha256": P256.public_key(), "rsa-pss-sha512": RSA.public_key()}
+    for name, public in publics.items():
         path = directory / f"{name}.pem"
-        path.write_bytes(private.public_key().public_bytes(serialization.Encoding.PEM,
-                                                           serialization.PublicFormat.SubjectPublicKeyInfo))
+        path.write_bytes(public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
         keys.append({"id": name, "algorithm": name, "key": f"file:{path}", "consumer": "acme"})
     keys.append({"id": "hmac-sha256", "algorithm": "hmac-sha256", "key": SECRET})
     document = config(address, api={"policies": [
@@ -145,7 +146,8 @@ def touched(change: str) -> bytes:
     return signed.head()
 
 
-@pytest.mark.parametrize("change", ["method", "path", "field", "field gone", "field added", "host", "created", "key", "signature", "cut", "alg"])
+@pytest.mark.parametrize("change", ["method", "path", "field", "field gone", "field added", "host", "created", "key", "signature",
+                                    "cut", "alg"])
 def test_who_touches_it_does_not(door: Door, change: str) -> None:
     running, service = door()
     assert ask(running, touched(change)).status == 401
@@ -236,14 +238,15 @@ def test_curl_signs_over_both_wires(upstream: StartUpstream, gateway: StartGatew
     document["listeners"]["main"]["protocols"] = ["h1", "h2"]
     running = gateway(document)
 
-    def send(body: bytes, method: str = "POST") -> bytes:
+    def send(method: str, *body: str) -> bytes:
         signed = Signed(method=method, covered=DIGEST, fields={"Content-Digest": digest_of(b"signed")})
         fields = [part for name, value in signed.fields.items() for part in ("-H", f"{name}: {value}")]
         return curl(wire, "-w", "%{http_code}", "-o", tmp_path / "answer", "-H", "Host: gw.test", *fields, "-X", "POST",
-                    "-H", "Expect:", "--data-binary", body.decode(), running.url("/orders")).stdout
+                    "-H", "Expect:", *body, running.url("/orders")).stdout
 
-    assert send(b"signed") == b"200"
-    assert [send(b"singed"), send(b"signed", "PUT")] == [b"401", b"401"]
+    assert send("POST", "--data-binary", "signed") == b"200"
+    # Without a body: curl 7.88 takes an answer that comes before it has sent one over HTTP/2 for an error.
+    assert [send("POST", "--data-binary", "singed"), send("PUT")] == [b"401", b"401"]
     assert sorted(line.get("reason", "") for line in running.wait_for_log(3)) == ["", "digest_mismatch", "signature_wrong"], running.log
     assert [request.body for request in service.requests] == [b"signed"]
 
