@@ -195,11 +195,41 @@ static bool may_verify(const struct operand *json)
 	return false;
 }
 
+static bool is_power_of_65537(unsigned long residue, unsigned long prime)
+{
+	unsigned long power = 1;
+
+	do {
+		if (power == residue)
+			return true;
+		power = power * (65537 % prime) % prime;
+	} while (power != 1);
+	return false;
+}
+
+/* Made by a chip whose primes can be guessed (CVE-2017-15361): by each small prime, what is left of the
+ * modulus is a power of 65537. Of other keys one in a hundred million looks so. */
+static bool is_guessable(const EVP_PKEY *key)
+{
+	static const unsigned char primes[] = { 3,   5,   7,   11,  13,  17,  19,  23,  29,  31,
+						37,  41,  43,  47,  53,  59,  61,  67,  71,  73,
+						79,  83,  89,  97,  101, 103, 107, 109, 113, 127,
+						131, 137, 139, 149, 151, 157, 163, 167 };
+	BIGNUM *modulus = NULL;
+	bool is_so = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &modulus) == 1;
+
+	for (size_t i = 0; is_so && i < sizeof primes; i++)
+		is_so = is_power_of_65537(BN_mod_word(modulus, primes[i]), primes[i]);
+	BN_free(modulus);
+	return is_so;
+}
+
 static bool is_strong(const EVP_PKEY *key)
 {
 	int bits = EVP_PKEY_get_bits(key);
 
-	return EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA || (bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX);
+	return EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA ||
+	       (bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX && !is_guessable(key));
 }
 
 static result read_kind(const struct operand *json, struct jwk *jwk)
