@@ -81,6 +81,15 @@ def test_what_is_not_there(gateway: StartGateway, method: str, path: str, status
         assert said.fields["allow"] == allow
 
 
+def test_consumers_are_listed_without_their_credentials(gateway: StartGateway) -> None:
+    secret = "sha256:" + "ab" * 32
+    document = config(consumers={"acme": {"groups": ["partners", "x"], "api_keys": [secret]}, "globex": {}})
+    said = Admin(gateway(document)).get("/v1/consumers")
+    assert sorted(said.json["consumers"], key=lambda consumer: consumer["name"]) == [
+        {"name": "acme", "groups": ["partners", "x"], "password": False}, {"name": "globex", "groups": [], "password": False}]
+    assert said.json["total"] == 2 and "abab" not in said.body.decode()
+
+
 def test_apis(gateway: StartGateway) -> None:
     document = config(apis={"orders": {
         "hosts": ["a.test", "*.b.test"], "path": "/o", "methods": ["GET", "DELETE"], "upstream": "app",

@@ -68,6 +68,7 @@ static const struct resource resources[] = {
 	{ "/metrics", HTTP_GET, false, metrics_resource },
 	{ "/v1/config", HTTP_GET, false, config_resource },
 	{ "/v1/apis", HTTP_GET, false, apis_resource },
+	{ "/v1/consumers", HTTP_GET, false, consumers_resource },
 	{ "/v1/upstreams", HTTP_GET, false, upstreams_resource },
 	{ "/v1/certificates", HTTP_GET, false, certificates_resource },
 	{ "/v1/reload", HTTP_POST, false, reload_resource },

@@ -7,6 +7,7 @@
  *     GET  /metrics                                      for Prometheus
  *     GET  /v1/config                                    the configuration in force, secrets masked
  *     GET  /v1/apis                                      APIs and routes with their policies
+ *     GET  /v1/consumers                                 who may knock, without credentials; up to 10,000
  *     GET  /v1/upstreams                                 endpoints with their load and latency
  *     GET  /v1/certificates                              of listeners, and until when they are good
  *     POST /v1/reload                                    reads the configuration again

@@ -154,6 +154,7 @@ static void test_resources(void **state)
 		{ "HEAD", "/metrics", "200", "text/plain; version=0.0.4" },
 		{ "GET", "/v1/config", "200", "\"endpoints\":[\"10.0.0.1:80\",\"unix:/a/b\"]" },
 		{ "GET", "/v1/apis", "200", "{\"name\":\"all\"" },
+		{ "GET", "/v1/consumers", "200", "\"total\":0,\"consumers\":[]" },
 		{ "GET", "/v1/upstreams", "200", "\"address\":\"unix:/a/b\"" },
 		{ "HEAD", "/v1/upstreams", "200", "application/json" },
 		{ "POST", "/v1/upstreams/app/endpoints/10.0.0.1:80/drain", "200", "\"drained\":true" },

@@ -31,6 +31,7 @@ result admin_answer_text(struct admin_request *request, int status, str text);
 result metrics_resource(struct admin_request *request);
 result config_resource(struct admin_request *request);
 result apis_resource(struct admin_request *request);
+result consumers_resource(struct admin_request *request);
 result upstreams_resource(struct admin_request *request);
 result certificates_resource(struct admin_request *request);
 result reload_resource(struct admin_request *request);

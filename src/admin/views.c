@@ -9,6 +9,9 @@
 #include "admin/request.h"
 #include "proxy/listener_tls.h"
 
+/* Of many, a part is enough to look at: whoever wants one asks the file that it came from. */
+enum { CONSUMERS_SHOWN = 10000 };
+
 static void begin(struct admin_request *request, struct json_stream *json)
 {
 	admin_begin(request, 200, STR("application/json"));
@@ -108,6 +111,40 @@ static void put_api(struct json_stream *json, const struct snapshot *snapshot, s
 		put_route(json, &snapshot->rules[(*at)++]);
 	json_close(json, ']');
 	json_close(json, '}');
+}
+
+/* ---- consumers ---- */
+
+/* Never a hash of a credential: who may read here need not be who may guess. */
+static void put_consumer(struct json_stream *json, const struct consumer *consumer)
+{
+	const struct operand *groups = &consumer->groups;
+
+	json_open(json, '{');
+	json_pair(json, "name", consumer->name);
+	json_open_at(json, "groups", '[');
+	for (size_t i = 0; groups->kind == OPERAND_LIST && i < groups->list.count; i++)
+		json_text(json, groups->list.at[i].text);
+	json_close(json, ']');
+	json_pair_bool(json, "password", consumer->password.len);
+	json_close(json, '}');
+}
+
+result consumers_resource(struct admin_request *request)
+{
+	const struct consumers *consumers = request->edition->consumers;
+	const struct consumer *consumer;
+	struct json_stream json;
+	size_t cursor = 0, count = 0;
+
+	begin(request, &json);
+	json_pair_number(&json, "total", consumers_count(consumers));
+	json_open_at(&json, "consumers", '[');
+	while (count++ < CONSUMERS_SHOWN && !failed(json.sent) &&
+	       (consumer = consumers_next(consumers, &cursor)))
+		put_consumer(&json, consumer);
+	json_close(&json, ']');
+	return end(&json);
 }
 
 result apis_resource(struct admin_request *request)

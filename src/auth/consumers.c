@@ -329,6 +329,26 @@ size_t consumers_count(const struct consumers *consumers)
 	return count;
 }
 
+/* The cursor counts the slots of all tables, one after the other. */
+const struct consumer *consumers_next(const struct consumers *consumers, size_t *cursor)
+{
+	size_t first = 0;
+
+	for (size_t i = 0; i < consumers->count; i++) {
+		const struct map *map = &consumers->tables[i]->maps[BY_NAME];
+		size_t slots = map->slots ? map->mask + 1 : 0;
+
+		while (*cursor - first < slots) {
+			const struct consumer *consumer = map->slots[(*cursor)++ - first].value;
+
+			if (consumer)
+				return consumer;
+		}
+		first += slots;
+	}
+	return NULL;
+}
+
 static const struct consumer *find(const struct consumers *consumers, size_t by, str key)
 {
 	const struct consumer *found = NULL;

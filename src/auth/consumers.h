@@ -72,6 +72,9 @@ void consumers_unref(struct consumers **consumers);
 
 size_t consumers_count(const struct consumers *consumers);
 
+const struct consumer *consumers_next(const struct consumers *consumers, size_t *cursor);
+/* All of them, in no order, from a cursor of 0 on. NULL at the end. */
+
 const struct consumer *consumers_find(const struct consumers *consumers, str name);
 const struct consumer *consumers_find_key(const struct consumers *consumers,
 					  const unsigned char digest[API_KEY_DIGEST_LEN]);

@@ -39,7 +39,7 @@ static const char *const meanings[LOG_FIELDS] = {
 		"Policies that would have refused but for `report: true`, and why: `ip=ip_denied`.",
 	[LOG_FIELD_API] = "The API's name.",
 	[LOG_FIELD_ROUTE] = "The route's name; none for the API's own rule.",
-	[LOG_FIELD_CONSUMER] = "Nothing yet: nobody is authenticated.",
+	[LOG_FIELD_CONSUMER] = "Who asked, as an authentication found out.",
 	[LOG_FIELD_UPSTREAM] = "The upstream's name; of several `weighted` the one that was chosen.",
 	[LOG_FIELD_ENDPOINT] = "The endpoint that was asked last.",
 	[LOG_FIELD_ATTEMPTS] = "How often the upstream was tried.",
@@ -78,6 +78,7 @@ static const char admin_words[] =
 	"| `GET /v1/config` | The configuration in force, as JSON; secrets and what came from the "
 	"environment or files read as `***`. |\n"
 	"| `GET /v1/apis` | The APIs and their routes. |\n"
+	"| `GET /v1/consumers` | Who may knock, with groups and without credentials; up to 10,000 of them. |\n"
 	"| `GET /v1/upstreams` | The upstreams and each endpoint: weight, whether it is drained, requests "
 	"under way and done, latency. |\n"
 	"| `POST /v1/reload` | Reads the files again, as SIGHUP does: 200 when they are in force or the "
