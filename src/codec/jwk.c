@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "codec/base64url.h"
 #include "codec/json.h"
+#include "codec/jwk_context.h"
 
 enum {
 	RSA_BITS_MIN = 2048,
@@ -276,6 +277,7 @@ result jwk_read(const struct operand *json, struct arena *arena, struct jwk *ret
 
 void jwk_drop(struct jwk *jwk)
 {
+	jwk_context_drop(jwk);
 	EVP_PKEY_free(jwk->key);
 	jwk->key = NULL;
 }
@@ -306,7 +308,8 @@ static result fill(const struct operand *json, struct jwk_set **ret_set)
 	for (size_t i = 0; i < keys.list.count; i++) {
 		result_value read = read_public(&keys.list.at[i], &set->arena, &set->at[set->count]);
 
-		set->count += !failed(read);
+		if (!failed(read))
+			jwk_context_prepare(&set->at[set->count++]);
 	}
 	*ret_set = set;
 	return OK;
@@ -379,6 +382,7 @@ static result add_key(struct jwk_set *set, str kid, EVP_PKEY *key)
 
 	*jwk = (struct jwk) { .kid = arena_str(&set->arena, kid), .fits = fits_of(key), .key = key };
 	if (jwk->fits && is_strong(key)) {
+		jwk_context_prepare(jwk);
 		set->count++;
 		return OK;
 	}
@@ -460,8 +464,10 @@ struct jwk_set *jwk_set_join(struct jwk_set *const *sets, size_t count)
 			*jwk = sets[i]->at[j];
 			jwk->kid = arena_str(&joined->arena, jwk->kid);
 			jwk->secret = arena_str(&joined->arena, jwk->secret);
+			memset(jwk->ready, 0, sizeof jwk->ready); /* those are the other's */
 			if (jwk->key)
 				EVP_PKEY_up_ref(jwk->key);
+			jwk_context_prepare(jwk);
 		}
 	return joined;
 }

@@ -14,6 +14,7 @@
 #include "codec/jose_algorithm.h"
 #include "codec/operand.h"
 
+struct evp_md_ctx_st;
 struct evp_pkey_st;
 
 enum {
@@ -27,6 +28,8 @@ struct jwk {
 	unsigned fits;           /* JOSE_BIT() of each algorithm that it may be used with */
 	struct evp_pkey_st *key; /* NULL: a secret */
 	str secret;
+	/* By algorithm; see jwk_context.h. NULL: it is made when it is needed. */
+	struct evp_md_ctx_st *ready[JOSE_HS256];
 };
 
 struct jwk_set;

@@ -6,11 +6,11 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rsa.h>
 
 #include "base/assert.h"
 #include "codec/base64url.h"
 #include "codec/json.h"
+#include "codec/jwk_context.h"
 
 enum { COORDINATE_MAX = 66, DER_MAX = 2 * COORDINATE_MAX + 16 };
 
@@ -101,21 +101,11 @@ static int ecdsa_der(const struct jws *jws, size_t half, unsigned char *der)
 	return len;
 }
 
-static bool set_padding(EVP_PKEY_CTX *context, enum jose_family family)
-{
-	if (family != JOSE_RSA_PSS)
-		return true;
-	/* The salt is as long as the digest (RFC 7518 section 3.5); the digest of the mask is the same. */
-	return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) > 0 &&
-	       EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) > 0;
-}
-
-static bool verify_by_key(const struct jws *jws, const struct jose_algorithm_row *row, EVP_PKEY *key)
+static bool verify_by_key(const struct jws *jws, const struct jose_algorithm_row *row, const struct jwk *jwk)
 {
 	unsigned char der[DER_MAX];
 	const unsigned char *signature = (const unsigned char *)jws->signature.ptr;
 	size_t len = jws->signature.len;
-	EVP_PKEY_CTX *padding;
 	EVP_MD_CTX *context;
 	bool is_good;
 
@@ -125,10 +115,8 @@ static bool verify_by_key(const struct jws *jws, const struct jose_algorithm_row
 	}
 	if (!len)
 		return false;
-	context = EVP_MD_CTX_new();
+	context = jwk_context_new(jwk, jws->algorithm);
 	is_good = context &&
-		  EVP_DigestVerifyInit_ex(context, &padding, row->digest, NULL, NULL, key, NULL) == 1 &&
-		  set_padding(padding, row->family) &&
 		  EVP_DigestVerify(context, signature, len, (const unsigned char *)jws->signed_text.ptr,
 				   jws->signed_text.len) == 1;
 	EVP_MD_CTX_free(context);
@@ -156,5 +144,5 @@ bool jws_verify(const struct jws *jws, const struct jwk *jwk)
 	row = jose_algorithm_row(jws->algorithm);
 	if (row->family == JOSE_HMAC)
 		return verify_by_secret(jws, row, jwk->secret);
-	return verify_by_key(jws, row, jwk->key);
+	return verify_by_key(jws, row, jwk);
 }
