@@ -106,12 +106,9 @@ struct verified_token *verified_tokens_find(struct verified_tokens *tokens, str 
 	return place ? give(tokens, place->token) : NULL;
 }
 
-struct verified_token *verified_tokens_add(struct verified_tokens *tokens, str text, const struct jws *jws,
-					   uint64_t version)
+struct verified_token *verified_token_new(str text, const struct jws *jws)
 {
-	uint64_t hash = hash_bytes(text, tokens->seed);
 	struct verified_token *token = calloc(1, sizeof *token);
-	struct place *place;
 	result_value parsed;
 
 	ASSERT(token);
@@ -120,16 +117,21 @@ struct verified_token *verified_tokens_add(struct verified_tokens *tokens, str t
 	token->token = arena_str(&token->arena, text);
 	token->type = arena_str(&token->arena, jws->type);
 	token->algorithm = jws->algorithm;
-	token->version = version;
 	parsed = json_parse(&token->arena, jws->payload, &token->claims);
-	if (failed(parsed) || token->claims.kind != OPERAND_MAP) {
-		verified_token_release(token);
-		return NULL;
-	}
-	place = find(tokens, text, hash);
+	if (!failed(parsed) && token->claims.kind == OPERAND_MAP)
+		return token;
+	verified_token_release(token);
+	return NULL;
+}
+
+void verified_tokens_add(struct verified_tokens *tokens, struct verified_token *token, uint64_t version)
+{
+	uint64_t hash = hash_bytes(token->token, tokens->seed);
+	struct place *place = find(tokens, token->token, hash);
+
 	if (!place)
 		place = find_room(tokens, hash);
 	clear(place);
-	*place = (struct place) { hash, token };
-	return give(tokens, token);
+	token->version = version;
+	*place = (struct place) { hash, give(tokens, token) };
 }

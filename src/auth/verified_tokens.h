@@ -35,10 +35,12 @@ void verified_tokens_free(struct verified_tokens **tokens);
 struct verified_token *verified_tokens_find(struct verified_tokens *tokens, str token);
 /* NULL: it is not known. The caller has it until verified_token_release(). */
 
-struct verified_token *verified_tokens_add(struct verified_tokens *tokens, str token, const struct jws *jws,
-					   uint64_t version);
-/* A token whose payload is an object, in the place of what was known of it. The caller has it likewise. NULL:
- * it is no object. */
+struct verified_token *verified_token_new(str token, const struct jws *jws);
+/* What a token says, before anybody knows whether that is so. The caller has it likewise. NULL: its payload
+ * is no object. */
+
+void verified_tokens_add(struct verified_tokens *tokens, struct verified_token *token, uint64_t version);
+/* It was found good, by the keys of that version: it takes the place of what was known of it. */
 
 void verified_token_release(void *token);
 /* For view_hold(). */

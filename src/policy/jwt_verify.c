@@ -81,29 +81,40 @@ static enum reason verify(const struct jwt_issuer *issuer, const struct jws *jws
 	return verify_now(issuer, jws, ret_version);
 }
 
-static enum reason verify_new(const struct jwt *jwt, struct view *view, str text, struct jwt_found *ret_found)
+/* By whom it says that it is, if he is trusted with such a signature. */
+static enum reason verify_by_issuer(const struct jwt *jwt, struct view *view, const struct jws *jws,
+				    struct jwt_found *found)
 {
-	const struct jwt_issuer *issuer;
-	struct jws jws;
-	struct operand claims;
+	const struct jwt_issuer *issuer = find_issuer(jwt, &found->token->claims);
 	uint64_t version;
 	enum reason reason;
+
+	found->issuer = issuer;
+	if (!issuer)
+		return REASON_TOKEN_ISSUER;
+	if (jws->algorithm == JOSE_UNKNOWN || !(issuer->allowed & JOSE_BIT(jws->algorithm)))
+		return REASON_TOKEN_ALGORITHM;
+	reason = verify(issuer, jws, view, &version);
+	if (reason == REASON_NONE)
+		verified_tokens_add(view->auth->tokens, found->token, version);
+	return reason;
+}
+
+static enum reason verify_new(const struct jwt *jwt, struct view *view, str text, struct jwt_found *ret_found)
+{
+	struct jws jws;
 	result_value split = jws_split(text, view->arena, &jws);
+	enum reason reason;
 
 	if (failed(split))
 		return split.kind == ERROR_LIMIT ? REASON_TOKEN_TOO_LARGE : REASON_TOKEN_MALFORMED;
-	if (failed(json_parse(view->arena, jws.payload, &claims)) || claims.kind != OPERAND_MAP)
+	ret_found->token = verified_token_new(text, &jws);
+	if (!ret_found->token)
 		return REASON_TOKEN_MALFORMED;
-	issuer = find_issuer(jwt, &claims);
-	if (!issuer)
-		return REASON_TOKEN_ISSUER;
-	if (jws.algorithm == JOSE_UNKNOWN || !(issuer->allowed & JOSE_BIT(jws.algorithm)))
-		return REASON_TOKEN_ALGORITHM;
-	reason = verify(issuer, &jws, view, &version);
-	if (reason == REASON_NONE)
-		*ret_found = (struct jwt_found) { issuer, verified_tokens_add(view->auth->tokens, text, &jws,
-									      version) };
-	return reason == REASON_NONE && !ret_found->token ? REASON_TOKEN_MALFORMED : reason;
+	reason = verify_by_issuer(jwt, view, &jws, ret_found);
+	if (reason != REASON_NONE)
+		verified_token_release(ret_found->token);
+	return reason;
 }
 
 /* By another policy, perhaps, which trusts others. */
