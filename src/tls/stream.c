@@ -332,6 +332,7 @@ static const struct stream_ops tls_ops = {
 static void set_modes(SSL *ssl)
 {
 	SSL_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_set_read_ahead(ssl, 1); /* header and content by one call of the BIO, which gives one record */
 	SSL_clear_mode(ssl, SSL_MODE_AUTO_RETRY);
 	SSL_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 }
