@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/base64url.h"
 
-enum { BITS = 6 };
+enum { BITS = 6, DIGITS = 4 };
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -17,27 +17,60 @@ static const unsigned char values[256] = {
 	['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64,
 };
 
-result base64url_decode(str in, struct buf *out)
+/* Up to four digits, of which the first is the highest. False: one is none. */
+static inline bool read_digits(const char *at, size_t count, uint32_t *ret_bits)
 {
 	uint32_t bits = 0;
-	unsigned held = 0;
 
-	if (in.len % 4 == 1)
-		return error_make(ERROR_MALFORMED, "a length that base64url never has");
-	for (size_t i = 0; i < in.len; i++) {
-		unsigned char value = values[(unsigned char)in.ptr[i]];
+	for (size_t i = 0; i < count; i++) {
+		unsigned char value = values[(unsigned char)at[i]];
 
 		if (!value)
-			return error_make(ERROR_MALFORMED, "a character that base64url does not have");
+			return false;
 		bits = bits << BITS | (value - 1u);
-		held += BITS;
-		if (held >= 8) {
-			held -= 8;
-			buf_put_char(out, (char)(bits >> held & 0xff));
-		}
 	}
-	if (bits & ((1u << held) - 1))
+	*ret_bits = bits;
+	return true;
+}
+
+/* Two or three digits, and one byte less. */
+static result decode_rest(const char *at, size_t count, char *to)
+{
+	uint32_t bits;
+	unsigned unused = (unsigned)(count * BITS % 8);
+
+	if (!read_digits(at, count, &bits))
+		return error_make(ERROR_MALFORMED, "a character that base64url does not have");
+	if (bits & ((1u << unused) - 1))
 		return error_make(ERROR_MALFORMED, "bits of base64url that say nothing are set");
+	bits >>= unused;
+	for (size_t i = count - 1; i-- > 0; bits >>= 8)
+		to[i] = (char)(bits & 0xff);
+	return OK;
+}
+
+result base64url_decode(str in, struct buf *out)
+{
+	size_t len = base64url_decoded_len(in.len), at = 0;
+	char *to = out->bytes + out->len;
+	uint32_t bits;
+
+	if (in.len % DIGITS == 1)
+		return error_make(ERROR_MALFORMED, "a length that base64url never has");
+	if (len > out->max - out->len) {
+		out->overflow = true;
+		return error_make(ERROR_LIMIT, "no room for what base64url stands for");
+	}
+	for (; in.len - at >= DIGITS; at += DIGITS, to += DIGITS - 1) {
+		if (!read_digits(in.ptr + at, DIGITS, &bits))
+			return error_make(ERROR_MALFORMED, "a character that base64url does not have");
+		to[0] = (char)(bits >> 16);
+		to[1] = (char)(bits >> 8 & 0xff);
+		to[2] = (char)(bits & 0xff);
+	}
+	if (at < in.len)
+		TRY(decode_rest(in.ptr + at, in.len - at, to));
+	out->len += len;
 	return OK;
 }
 

@@ -23,6 +23,7 @@ static inline size_t base64url_encoded_len(size_t len)
 
 result base64url_decode(str in, struct buf *out);
 /* All of it, for which out must have base64url_decoded_len(). ERROR_MALFORMED: another character, also '=' or
- * white space; a length that no bytes have; bits that are set and say nothing. */
+ * white space; a length that no bytes have; bits that are set and say nothing. ERROR_LIMIT: no room for it.
+ * Nothing is written then. */
 
 void base64url_encode(str in, struct buf *out);
