@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hashes of passwords, which of them are taken, and what is remembered of those that were checked. */
+#include "auth/password.h"
+
+#include "auth/verified_passwords.h"
+#include "base/testing.h"
+
+/* Of "secret", as cheap as can be. */
+#define HASH \
+	"$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh/PgxMRCku8o"
+
+static void a_hash_is_of_its_password_alone(void **state)
+{
+	char first[PASSWORD_HASH_MAX], second[PASSWORD_HASH_MAX];
+	struct buf out = buf_over(first, sizeof first), again = buf_over(second, sizeof second);
+
+	(void)state;
+	assert_false(failed(password_hash(STR("correct horse"), &out)));
+	assert_false(failed(password_hash(STR("correct horse"), &again)));
+	assert_false(str_eq(buf_str(&out), buf_str(&again))); /* each has a salt of its own */
+	assert_true(password_hash_is_good(buf_str(&out)));
+	assert_true(password_is(STR("correct horse"), buf_str(&out)));
+	assert_false(password_is(STR("correct hors"), buf_str(&out)));
+	assert_false(password_is(STR("correct horse "), buf_str(&out)));
+	assert_false(password_is(STR(""), buf_str(&out)));
+	assert_true(password_is(STR("secret"), STR(HASH)));
+}
+
+static void nobodys_hash_is_of_no_password(void **state)
+{
+	static char long_one[PASSWORD_MAX + 1];
+	char room[PASSWORD_HASH_MAX];
+	struct buf out = buf_over(room, sizeof room);
+
+	(void)state;
+	assert_false(password_is(STR("secret"), (str) { 0 }));
+	assert_false(password_is(STR(""), (str) { 0 }));
+	assert_false(password_is((str) { long_one, sizeof long_one }, STR(HASH)));
+	assert_int_equal(password_hash((str) { long_one, sizeof long_one }, &out).kind, ERROR_LIMIT);
+}
+
+static const struct {
+	const char *hash;
+	bool want;
+} hashes[] = {
+	{ HASH, true },
+	{ "", false },
+	{ "secret", false },
+	{ "$argon2i$v=19$m=1024,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh", false },
+	{ "$argon2id$m=1024,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh", false },
+	{ "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73L", false },
+	{ "$argon2id$v=19$m=1024,t=4294967295,p=1$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ", false },
+	{ "$argon2id$v=19$m=0,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh", false },
+	{ "$argon2id$v=19$t=1,m=1024,p=1$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6", false },
+	{ "$argon2id$v=19$m=1024,t=1,p=1$$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh", false },
+	{ "$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$", false },
+	{ "$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHRzb21lc2FsdA", false },
+	{ "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW", false },
+};
+
+static void hashes_are_checked(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(hashes); i++)
+		if (password_hash_is_good(str_of(hashes[i].hash)) != hashes[i].want)
+			fail_msg("%s", hashes[i].hash);
+}
+
+static void each_question_is_another(void **state)
+{
+	static const struct {
+		const char *name, *password, *hash;
+	} questions[] = {
+		{ "alice", "secret", "h" }, { "alic", "esecret", "h" }, { "alice", "secreth", "" },
+		{ "alice", "secret", "i" }, { "bob", "secret", "h" },   { "alice", "Secret", "h" },
+	};
+	struct verified_passwords *passwords = verified_passwords_new(), *others = verified_passwords_new();
+	unsigned char digests[COUNT_OF(questions)][PASSWORD_DIGEST_LEN], other[PASSWORD_DIGEST_LEN];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(questions); i++) {
+		verified_passwords_digest(passwords, str_of(questions[i].name), str_of(questions[i].password),
+					  str_of(questions[i].hash), digests[i]);
+		for (size_t j = 0; j < i; j++)
+			assert_memory_not_equal(digests[i], digests[j], PASSWORD_DIGEST_LEN);
+	}
+	verified_passwords_digest(others, STR("alice"), STR("secret"), STR("h"), other);
+	assert_memory_not_equal(other, digests[0], PASSWORD_DIGEST_LEN); /* by another process's key */
+	assert_int_equal(verified_passwords_find(passwords, digests[0]), PASSWORD_UNKNOWN);
+	verified_passwords_add(passwords, digests[0], PASSWORD_RIGHT);
+	verified_passwords_add(passwords, digests[1], PASSWORD_WRONG);
+	assert_int_equal(verified_passwords_find(passwords, digests[0]), PASSWORD_RIGHT);
+	assert_int_equal(verified_passwords_find(passwords, digests[1]), PASSWORD_WRONG);
+	assert_int_equal(verified_passwords_find(passwords, digests[2]), PASSWORD_UNKNOWN);
+	verified_passwords_free(&passwords);
+	verified_passwords_free(&others);
+	verified_passwords_free(&others);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_hash_is_of_its_password_alone),
+		cmocka_unit_test(nobodys_hash_is_of_no_password),
+		cmocka_unit_test(hashes_are_checked),
+		cmocka_unit_test(each_question_is_another),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
