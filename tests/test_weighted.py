@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -156,6 +157,16 @@ def test_what_makes_no_sense_is_told(tmp_path: Path, api: dict[str, Any], words:
     checked = run_command("check", "-c", path)
     assert checked.returncode == 1 and words in checked.stderr, checked.stderr
     assert checked.stderr.count("error:") == 1, checked.stderr
+
+
+def test_a_consumer_stays_where_it_was(gateway: StartGateway, pair: dict[str, str]) -> None:
+    keys = {f"consumer-{i}": f"key-{i}" for i in range(20)}
+    consumers = {name: {"api_keys": ["sha256:" + hashlib.sha256(key.encode()).hexdigest()]} for name, key in keys.items()}
+    api = {"weighted": {"orders": 50, "next": 50}, "sticky": "consumer", "policies": [{"api_key": {}}]}
+    running = gateway(config(pair, api, consumers=consumers))
+    chosen = [{who(ask(running, f"X-API-Key: {key}\r\n")) for _ in range(4)} for key in keys.values()]
+    assert all(len(one) == 1 for one in chosen)
+    assert len(set.union(*chosen)) == 2
 
 
 def test_a_consumer_that_nobody_tells_is_a_warning(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@
  */
 #include "proxy/choice.h"
 
+#include "policy/principal.h"
+
 /* A cookie without '=' has no name (RFC 6265 section 5.2); some clients split theirs over several fields. */
 static str find_cookie(const struct http_fields *fields, str name)
 {
@@ -35,7 +37,8 @@ static str sticky_text(struct exchange *x, const struct sticky_config *sticky)
 		if (!value.len)
 			value = x->sticky_cookie = exchange_token(x);
 		return value;
-	case STICKY_CONSUMER: /* nobody is known as one yet */
+	case STICKY_CONSUMER:
+		return x->view.principal ? x->view.principal->consumer : (str) { 0 };
 	case STICKY_NONE:
 		break;
 	}

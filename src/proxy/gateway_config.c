@@ -74,8 +74,9 @@ static const struct field api_fields[] = {
 	FIELD_CUSTOM(
 		struct api_config, sticky, "sticky", struct sticky_config, &sticky_form,
 		"What keeps a client with the same one of the `weighted` upstreams: its address, a cookie, "
-		"which the gateway sets where there is none, or who it is (nobody, until there are policies "
-		"that authenticate: then it is at random)."),
+		"which the gateway sets where there is none, or which consumer it is; of nobody known it is "
+		"at "
+		"random."),
 	FIELD_ENUM(struct api_config, encoded_slashes, "encoded_slashes", encoded_slashes_words, "refuse",
 		   "Whether `%2F` and `%5C` in a path are 400 or stay as they are."),
 	FIELD_CUSTOM(struct api_config, timeouts, "timeouts", const struct node *, &timeouts_form,
