@@ -120,7 +120,7 @@ static size_t plain_ecdsa(const unsigned char *der, size_t len, unsigned half, u
 static size_t sign_by_key(EVP_PKEY *key, enum jose_algorithm algorithm, str text, unsigned char *out)
 {
 	const struct jose_algorithm_row *row = jose_algorithm_row(algorithm);
-	unsigned char der[SIGNATURE_MAX];
+	unsigned char der[SIGNATURE_MAX] = { 0 };
 	size_t len = SIGNATURE_MAX;
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	EVP_PKEY_CTX *options;

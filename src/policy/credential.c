@@ -79,8 +79,9 @@ static enum credential_found find_cookie(const struct credential_place *place, c
 	str rest, pair, value;
 
 	for (size_t i = 0; i < fields->count; i++) {
-		rest = fields->at[i].removed || fields->at[i].id != HTTP_COOKIE ? (str) { 0 }
-										: fields->at[i].value;
+		if (fields->at[i].removed || fields->at[i].id != HTTP_COOKIE)
+			continue;
+		rest = fields->at[i].value;
 		while (str_next(&rest, ';', &pair))
 			if (is_cookie(pair, place->cookie, &value))
 				found(value, &count, ret_text);

@@ -46,7 +46,8 @@ static void put_time(const struct credential_wish *wish, str name, int64_t secon
 
 static str payload_for(const struct jwt_issuer *issuer, const struct credential_wish *wish)
 {
-	str audience = issuer->takes_any_audience ? (str) { 0 } : issuer->audiences.at[0];
+	str audience = issuer->takes_any_audience ? STR("") : issuer->audiences.at[0];
+	/* A character of JSON takes six at most. */
 	size_t room = wish->json.len + 6 * (issuer->issuer.len + audience.len) + STANDARD_CLAIMS_MAX;
 	struct buf out = arena_open(wish->arena, room);
 

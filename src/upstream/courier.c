@@ -22,15 +22,14 @@ static str print_head(struct arena *arena, const struct courier_request *request
 	struct http_request head = { .method = request->method,
 				     .method_text = http_method_text(request->method),
 				     .version = HTTP_1_1 };
+	/* A URL without a path asks for "/" (RFC 9110 section 4.2.3). */
 	str target[] = { str_starts(url->target, STR("/")) ? STR("") : STR("/"), url->target };
-	size_t room = HEAD_MAX;
-	struct buf out;
+	str path = arena_join(arena, target, 2);
+	struct buf out = arena_open(arena, HEAD_MAX);
 
 	if (request->fields)
 		head.fields = *request->fields;
-	target[0] = arena_join(arena, target, 2);
-	out = arena_open(arena, room);
-	h1_begin_request(&out, &head, target[0]);
+	h1_begin_request(&out, &head, path);
 	h1_line_print(&out, STR("Host"), url->authority);
 	h1_line_print(&out, STR("Via"), STR("1.1 gatehouse"));
 	if (request->body.len) {
@@ -39,7 +38,7 @@ static str print_head(struct arena *arena, const struct courier_request *request
 		buf_put(&out, STR("\r\n"));
 	}
 	buf_put(&out, STR("Connection: close\r\n\r\n"));
-	return buf_overflowed(&out) ? (str) { 0 } : arena_close(arena, &out);
+	return buf_overflowed(&out) ? STR("") : arena_close(arena, &out);
 }
 
 static result send_request(struct client *client, struct arena *arena, const struct courier_request *request,
