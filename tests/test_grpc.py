@@ -366,7 +366,12 @@ def test_web_text_that_is_none(house: Callable[..., House]) -> None:
         assert (answer.status, answer.get("content-type")) == (200, "application/grpc-web-text"), body
         ((flag, trailers),) = frames(decoded(answer.body))
         assert flag == 0x80 and b"grpc-status: 13\r\n" in trailers
-    assert {entry["reason"] for entry in running.wait_for_log(4)} == {"chunk_malformed"}
+    assert {entry["reason"] for entry in running.wait_for_log(4)} == {"base64_malformed"}
+    with running.connect() as client:  # base64 that is none because its chunks are none
+        client.send(f"POST {METHOD} HTTP/1.1\r\nHost: gw.test\r\nContent-Type: application/grpc-web-text\r\n"
+                    "Transfer-Encoding: chunked\r\n\r\n4\r\nAAAA\r\nxx\r\n".encode())
+        assert client.read_answer("POST").status == 200
+    assert running.wait_for_log(5)[4]["reason"] == "chunk_malformed"
 
 
 def test_web_to_a_service_that_has_it_itself(upstream: Callable[..., Upstream], gateway: StartGateway) -> None:

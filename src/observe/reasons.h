@@ -19,6 +19,8 @@ X(PATH_INVALID, "path_invalid", 400, "http_request_error", "", "The path has no 
 X(FRAMING_AMBIGUOUS, "framing_ambiguous", 400, "http_request_error", "",
   "The end of the request cannot be told.")
 X(CHUNK_MALFORMED, "chunk_malformed", 400, "http_request_error", "", "The chunked coding is malformed.")
+X(BASE64_MALFORMED, "base64_malformed", 400, "http_request_error", "",
+  "The body is not the base64 that it should be.")
 X(STATUS_LINE_MALFORMED, "status_line_malformed", 502, "http_protocol_error", "",
   "The service gave an answer that cannot be understood.")
 X(EXPECTATION_FAILED, "expectation_failed", 417, "http_request_error", "",

@@ -170,8 +170,9 @@ static bool may_keep(const struct exchange *x, enum reason reason)
 	bool is_framing_sound = x->view.answer.status == 0 || x->request.error == H1_ERROR_NONE;
 
 	return x->keep_alive && is_framing_sound && reason != REASON_CHUNK_MALFORMED &&
-	       reason != REASON_BODY_TIMEOUT && reason != REASON_TOTAL_TIMEOUT &&
-	       !x->session->connection->door->is_closing && is_rest_small(x);
+	       reason != REASON_BASE64_MALFORMED && reason != REASON_BODY_TIMEOUT &&
+	       reason != REASON_TOTAL_TIMEOUT && !x->session->connection->door->is_closing &&
+	       is_rest_small(x);
 }
 
 static result send_text(struct exchange *x, struct body_sink *sink, str body)

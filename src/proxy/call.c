@@ -114,19 +114,25 @@ void call_prepare_request(struct exchange *x)
 		translate(x);
 }
 
-static struct body_source *in_base64(struct exchange *x, struct body_source *body, bool is_encoding)
+static struct base64_source *in_base64(struct exchange *x, struct body_source *body, bool is_encoding)
 {
 	struct base64_source *base64 = ARENA_NEW(&x->arena, struct base64_source);
 
 	base64_source_init(base64, body, is_encoding, &x->arena);
-	return &base64->source;
+	return base64;
 }
 
 struct body_source *call_request_body(struct exchange *x, struct body_source *body)
 {
 	if (!x->call.is_translated || x->call.kind != GRPC_WEB_TEXT)
 		return body;
-	return in_base64(x, body, false);
+	x->call.text = in_base64(x, body, false);
+	return &x->call.text->source;
+}
+
+bool call_text_is_malformed(const struct exchange *x)
+{
+	return x->call.text && x->call.text->is_malformed;
 }
 
 /* Hop-by-hop fields have been removed, and so are looked for among what was (RFC 9113 section 8.2.2). */
@@ -155,7 +161,8 @@ static enum grpc_kind kind_of_answer(const struct exchange *x)
 
 static struct body_source *in_format(struct exchange *x, struct grpc_source *grpc)
 {
-	return kind_of_answer(x) == GRPC_WEB_TEXT ? in_base64(x, &grpc->source, true) : &grpc->source;
+	return kind_of_answer(x) == GRPC_WEB_TEXT ? &in_base64(x, &grpc->source, true)->source
+						  : &grpc->source;
 }
 
 /* The head of an answer whose body is made here. */

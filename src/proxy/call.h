@@ -13,14 +13,17 @@
 #include "http/grpc_source.h"
 #include "observe/reason.h"
 
+struct base64_source;
 struct exchange;
 
 struct call {
-	enum grpc_kind kind;        /* GRPC_NONE: it is no call */
-	str format;                 /* of its messages: "+proto" */
-	bool wants_text;            /* of gRPC-Web: the answer in base64 */
-	bool is_translated;         /* gRPC-Web to an upstream that has gRPC */
-	deadline until;             /* by grpc-timeout; 0: the client gave none */
+	enum grpc_kind kind; /* GRPC_NONE: it is no call */
+	str format;          /* of its messages: "+proto" */
+	bool wants_text;     /* of gRPC-Web: the answer in base64 */
+	bool is_translated;  /* gRPC-Web to an upstream that has gRPC */
+	deadline until;      /* by grpc-timeout; 0: the client gave none */
+	struct base64_source
+		*text; /* the request's body, of which the base64 is taken; NULL: it is not text */
 	struct grpc_source *answer; /* the upstream's, on its way; NULL: none that is looked after */
 };
 
@@ -44,6 +47,9 @@ void call_prepare_request(struct exchange *x);
 
 struct body_source *call_request_body(struct exchange *x, struct body_source *body);
 /* As the upstream gets it. */
+
+bool call_text_is_malformed(const struct exchange *x);
+/* The request's body failed by its base64, not by how it is framed. */
 
 bool call_wants_trailers(const struct exchange *x);
 /* "TE: trailers" goes to an upstream that may speak HTTP/2: for each call, and where the client said so. */

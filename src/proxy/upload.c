@@ -114,7 +114,8 @@ enum reason upload_client_failure(const struct upload *upload)
 		return REASON_NONE;
 	switch (upload->error.kind) {
 	case ERROR_MALFORMED:
-		return REASON_CHUNK_MALFORMED;
+		return call_text_is_malformed(upload->exchange) ? REASON_BASE64_MALFORMED
+								: REASON_CHUNK_MALFORMED;
 	case ERROR_DENIED:
 		return REASON_DIGEST_MISMATCH;
 	case ERROR_LIMIT:
