@@ -14,6 +14,7 @@ import re
 import ssl
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -82,15 +83,20 @@ def load(name: str, part: str | None = None) -> list[Case]:
                  {key: value for key, value in c.items() if key not in known}) for c in cases]
 
 
-def gateway_config(endpoint: str, seconds: float | None = None) -> dict[str, Any]:
-    """gateway.yaml for that upstream. /admin answers 401 by itself until there are tokens.
+def gateway_config(endpoint: str, seconds: float | None = None, jwks: Path | None = None) -> dict[str, Any]:
+    """gateway.yaml for that upstream.
 
-    `seconds` takes the place of every timeout, for cases that are not about time.
+    `seconds` takes the place of every timeout, for cases that are not about time. `jwks` has the keys of those that
+    /admin lets in: the issuer and the audience are those of the cases' tokens, so that nothing but what a case is
+    about is wrong with it; /guarded is such another place, for good tokens. Without it nobody gets in there.
     """
     config = yaml.safe_load((DATA / "gateway.yaml").read_text(encoding="utf-8"))
     config["listeners"]["main"]["address"] = "127.0.0.1:0"
     config["upstreams"]["app"]["endpoints"] = [endpoint]
-    config["apis"]["admin"]["policies"] = [{"respond": {"status": 401}}]
+    token = {"issuer": "https://idp.test", "audience": "gw", "jwks": f"file:{jwks}", "algorithms": ["RS256"],
+             "forward": {"X-User-Id": "sub"}}
+    config["apis"]["admin"]["policies"] = [{"jwt": token} if jwks else {"respond": {"status": 401}}]
+    config["apis"]["guarded"] = config["apis"]["admin"] | {"path": "/guarded"}
     config["log"] = {"access": {"to": "stdout", "format": "json"}}
     if seconds:
         limits, timeouts = config["listeners"]["main"]["limits"], config["upstreams"]["app"]["timeouts"]

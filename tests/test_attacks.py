@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
 from attacks import (Case, GOOD_IN_H2, PATIENCE, LAST, NO_TRAILERS, HOP_BY_HOP, WATCHED, Probe, Translation,
@@ -24,9 +25,10 @@ from attacks import (Case, GOOD_IN_H2, PATIENCE, LAST, NO_TRAILERS, HOP_BY_HOP, 
                      send_all, splits, translate)
 from gatehouse import Gateway
 from h2_frames import END_HEADERS, END_STREAM, Client, block, continuation, headers
+from issuer import jwk_of, make_key
 from tls import secure
 from upstream import Upstream, UpstreamConnection
-from wire import Answer, Reader, Request, Truncated, wait_until
+from wire import Answer, Connection, Reader, Request, Truncated, wait_until
 
 CLIENT_CASES = [*load("attacks.json"), *load("more-attacks.json", "client")]
 UPSTREAM_CASES = [*load("upstream-attacks.json"), *load("more-attacks.json", "upstream")]
@@ -41,6 +43,15 @@ SEVERAL = {
     "hop-011": [200, 401],
     "hop-012": [200, 401],
     "lim-015": [200] * 50,
+}
+
+# What is wrong with the tokens, each of which would be good but for that.
+TOKEN_REASONS = {
+    **dict.fromkeys(("jwt-001", "jwt-002", "jwt-003", "jwt-012"), "token_algorithm"),
+    **dict.fromkeys(("jwt-006", "jwt-009", "jwt-010", "jwt-011", "jwt-024"), "token_signature"),
+    **dict.fromkeys(("jwt-007", "jwt-016", "jwt-018", "jwt-019", "jwt-020", "jwt-025", "spoof-018"), "token_malformed"),
+    "jwt-014": "token_key_unknown",
+    "jwt-023": "token_missing",
 }
 
 # After a 400 of these nothing that follows may be parsed.
@@ -117,7 +128,10 @@ class House:
     def __init__(self, stack: contextlib.ExitStack, directory: Path, seconds: float | None, wire: str = "h1"):
         self.service = Service()
         stack.callback(self.service.upstream.stop)
-        config = gateway_config(self.service.upstream.address, seconds)
+        self.key = make_key()
+        jwks = directory / "jwks.json"
+        jwks.write_text(json.dumps({"keys": [jwk_of(self.key, "k1")]}), encoding="utf-8")
+        config = gateway_config(self.service.upstream.address, seconds, jwks)
         self.wire = wire
         self.tls: ssl.SSLContext | None = None
         if wire == "tls":
@@ -215,7 +229,9 @@ def check_refusal(case: Case, answer: Answer, wanted: int | None) -> None:
     assert wanted is None or answer.status == wanted, f"{answer.status} instead of {wanted}"
     if answer.status == 400 and case.category in CLOSING:
         assert answer.get("connection") == "close"
-    if answer.status != 401 and answer.body:
+    if answer.status == 401:
+        assert (answer.get("www-authenticate") or "").startswith("Bearer")
+    if answer.body:
         assert answer.get("content-type") == "application/problem+json"
         assert f'"status":{answer.status}'.encode() in answer.body
 
@@ -251,6 +267,7 @@ def check_log(case: Case, probe: Probe, entries: list[dict[str, Any]]) -> None:
         reason = entry.get("reason", "")
         assert reason != "unknown"
         assert bool(reason) == (entry["status"] >= 400), entry
+        assert case.id not in TOKEN_REASONS or reason in ("", TOKEN_REASONS[case.id]), entry
 
 
 def run_case(house: House, case: Case, batch: list[Probe]) -> None:
@@ -285,6 +302,8 @@ def test_client_attack_over_tls(tls_house: House, case: Case) -> None:
     run_case(tls_house, case, few_probes(case.raw))
 
 
+SPOOF_CASES = [case for case in QUICK_CASES if case.category == "header-spoof" and case.is_legal
+               and case.raw.startswith(b"GET /public/")]
 H2_CASES = [(case, translation) for case in QUICK_CASES if (translation := translate(case))]
 
 
@@ -318,6 +337,55 @@ def test_client_attack_as_http2(h2_house: House, case: Case, sent: Translation) 
         lines = house.log_by_port((2 if status else 1) if not client.goaway else 0)
         assert not lines or [entry["status"] for entry in lines[port]][-1] == 404
     assert len(house.service.requests) == house.service.accounted, "it reached the upstream"
+
+
+def of_alice(house: House) -> str:
+    """A token that lets in."""
+    claims = {"iss": "https://idp.test", "aud": "gw", "sub": "alice", "exp": 4102444800}
+    return jwt.encode(claims, house.key, "RS256", headers={"kid": "k1"})
+
+
+def check_identified(house: House, sent: Request, number: int) -> None:
+    """The upstream is told who that is by the gateway, and what a client may say besides."""
+    got = house.service.requests[number]
+    assert [value for name, value in got.fields if folded(name) == "x-user-id"] == ["alice"]
+    got.fields = [field for field in got.fields if field[0] != "X-User-Id"]
+    check_forwarded(sent, got, house.gateway.port(), "https" if house.tls else "http")
+
+
+@pytest.mark.parametrize("wire", ["house", "tls_house"])
+@pytest.mark.parametrize("case", SPOOF_CASES, ids=lambda case: case.id)
+def test_spoofed_names_on_a_protected_route(request: pytest.FixtureRequest, wire: str, case: Case) -> None:
+    house: House = request.getfixturevalue(wire)
+    bearer = f"Authorization: Bearer {of_alice(house)}\r\nConnection: close\r\n\r\n".encode()
+    raw = case.raw.replace(b"/public/", b"/guarded/").removesuffix(b"\r\n") + bearer
+    assert b"/guarded/" in raw
+    with house.settled(), Connection(house.gateway.address(), PATIENCE, house.tls) as client:
+        client.send(raw)
+        answer = client.read_answer()
+        assert answer.status == 200
+        check_identified(house, messages(raw)[0], int(answer.get("x-seen") or ""))
+        house.service.accounted += 1
+        house.log_by_port(1)
+
+
+@pytest.mark.parametrize("case", SPOOF_CASES, ids=lambda case: case.id)
+def test_spoofed_names_on_a_protected_route_of_http2(h2_house: House, case: Case) -> None:
+    house, sent = h2_house, translate(case)
+    assert sent
+    sent.fields = [(name, value.replace("/public/", "/guarded/") if name == ":path" else value)
+                   for name, value in sent.fields] + [("authorization", f"Bearer {of_alice(house)}")]
+    meant = sent.as_request(case)
+    meant.target = dict(sent.fields[:4])[":path"]
+    with house.settled(), Client(house.gateway.address()) as client:
+        client.start()
+        client.send(*head_frames(1, block(sent.fields), END_HEADERS | END_STREAM))
+        stream, = client.wait(1)
+        assert stream.status == 200, client.story()
+        number = Answer("HTTP/2", fields=stream.fields, status=200).get("x-seen")
+        check_identified(house, meant, int(number or ""))
+        house.service.accounted += 1
+        house.log_by_port(1)
 
 
 def head_frames(stream: int, fields: bytes, flags: int) -> list[bytes]:
