@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,28 @@ def test_without_a_proper_introduction_nobody_is_served(gateway: StartGateway, d
         client.send(data)
         assert client.read_until_closed() == b""
     assert running.wait_for_message("PROXY protocol")
+
+
+def test_a_flood_without_introductions_is_told_in_few_lines(gateway: StartGateway) -> None:
+    """At most one in a second, and none is forgotten: the next line says how many were not written."""
+    running, sent = gateway(config("127.0.0.1:1", listener={"proxy_protocol": True})), 20
+
+    def flood(count: int) -> None:
+        for _ in range(count):
+            with running.connect() as client:
+                client.send(get())
+                assert client.read_until_closed() == b""
+
+    def told(lines: Sequence[str]) -> tuple[int, int]:
+        text = "\n".join(lines)
+        return (text.count("a connection from 127.0.0.1 is closed"),
+                sum(map(int, re.findall(r"(\d+) more connections were closed", text))))
+
+    flood(sent - 1)
+    time.sleep(1.1)
+    flood(1)
+    assert running.messages.wait_for(lambda lines: sum(told(lines)) == sent), running.errors
+    assert told(running.messages.snapshot())[1] > 0
 
 
 def test_unix_sockets(upstream: StartUpstream, gateway: StartGateway, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ struct door {
 	struct metric_series *handshakes;
 	struct tls_server_context *tls; /* of which handshakes are made; NULL: there was none yet */
 	uint64_t tls_digest;            /* of what it was made of */
-	struct line_limit failed_handshakes;
+	struct line_limit failed_handshakes, failed_introductions;
 	size_t max_connections; /* this worker's share of the listener's bound */
 	bool is_closing;        /* no more accepts; each connection closes after the answer under way */
 	bool is_patient;        /* and one that was not told so yet may ask once more */

@@ -9,6 +9,7 @@
 #include "proxy/introduction.h"
 
 #include "codec/proxy_protocol.h"
+#include "proxy/door.h"
 
 static result read_header(struct session *session, struct intake *in, struct proxy_header *ret_header)
 {
@@ -35,6 +36,23 @@ static void take_over(struct connection *connection, const struct proxy_header *
 	address_of_ip(buf_str(&ip), header->source_port, &connection->peer);
 }
 
+/* Whoever can reach the port can make many. */
+static void tell(const struct connection *connection, result_value why)
+{
+	struct door *door = connection->door;
+	struct journal *journal = door->worker->journal;
+	uint64_t unsaid;
+
+	if (!line_limit_pass(&door->failed_introductions, loop_now(door->worker->loop), &unsaid))
+		return;
+	if (unsaid)
+		journal_warn(journal,
+			     "listener %.*s: %llu more connections were closed without an introduction",
+			     STR_ARG(door->snapshot->name), (unsigned long long)unsaid);
+	journal_warn(journal, "listener %.*s: a connection from %.*s is closed: %s",
+		     STR_ARG(door->snapshot->name), connection->ip_len, connection->ip, why.why);
+}
+
 result introduction_read(struct session *session, struct intake *in)
 {
 	struct connection *connection = session->connection;
@@ -45,9 +63,7 @@ result introduction_read(struct session *session, struct intake *in)
 		return OK;
 	read = read_header(session, in, &header);
 	if (failed(read)) {
-		journal_warn(session->worker->journal, "listener %.*s: a connection from %.*s is closed: %s",
-			     STR_ARG(connection->door->snapshot->name), connection->ip_len, connection->ip,
-			     read.why);
+		tell(connection, read);
 		return read;
 	}
 	take_over(connection, &header);
