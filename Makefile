@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 CONFIG ?=
 STEPS ?=
 
-.PHONY: help build release run demo test fuzz bench soak torture testssl install clean
+.PHONY: help build release run demo test fuzz bench soak torture streams testssl install clean
 .DEFAULT_GOAL := build
 
 help: ## this list
@@ -52,6 +52,11 @@ torture: build ## six minutes of reloads, replacements and floods under load, of
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py replace
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py large
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py resets
+
+streams: release ## what 10,000 open WebSockets cost, and how long an event is under way
+	@tools/deps test
+	@GATEHOUSE=$(RELEASE)/gatehouse /usr/bin/python3 tests/streams.py tunnels
+	@GATEHOUSE=$(RELEASE)/gatehouse /usr/bin/python3 tests/streams.py events
 
 testssl: build ## what testssl.sh says of TLS by default; nothing of severity MEDIUM or above
 	@tools/deps test
