@@ -228,9 +228,9 @@ static void tell(struct key_sets *sets)
 	pthread_mutex_unlock(&sets->lock);
 }
 
-static void waiter_release(struct waiter *waiter)
+static void waiter_release(struct waiter *waiter, unsigned references)
 {
-	if (atomic_fetch_sub(&waiter->references, 1) == 1)
+	if (atomic_fetch_sub(&waiter->references, references) == references)
 		free(waiter);
 }
 
@@ -245,7 +245,7 @@ static void on_over(void *argument)
 		waiter->is_over = true;
 		if (waiter->fiber)
 			fiber_wake(waiter->fiber);
-		waiter_release(waiter);
+		waiter_release(waiter, 1);
 		waiter = next;
 	}
 }
@@ -255,7 +255,7 @@ static void forget(struct waiter *waiter)
 	while (waiter) {
 		struct waiter *next = waiter->next;
 
-		waiter_release(waiter);
+		waiter_release(waiter, 1);
 		waiter = next;
 	}
 }
@@ -350,9 +350,8 @@ result key_set_wait(struct key_set *set, struct loop *loop, struct fiber *self, 
 	while (!waiter->is_over && !failed(parked))
 		parked = fiber_park(self, until);
 	waiter->fiber = NULL;
-	if (!waiter->is_over && leave(set, waiter))
-		waiter_release(waiter);
-	waiter_release(waiter);
+	/* Its own reference, and the list's where no post has taken that one along. */
+	waiter_release(waiter, !waiter->is_over && leave(set, waiter) ? 2 : 1);
 	return parked;
 }
 

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * base64url of RFC 4648 section 5, without padding (RFC 7515 section 2), and in one way only: what has
+ * padding, blanks, or bits that say nothing is refused, or one token could be written in several ways and a
+ * list of revoked ones be passed by.
+ *
+ * It is done for each token that is not remembered, so whole groups of four digits are decoded by a table;
+ * the rest of two or three digits is told apart at the end.
+ */
 #include "codec/base64url.h"
 
 enum { BITS = 6, DIGITS = 4 };
@@ -49,6 +57,7 @@ static result decode_rest(const char *at, size_t count, char *to)
 	return OK;
 }
 
+/* Written straight into the buffer, whose length grows only when all was good. */
 result base64url_decode(str in, struct buf *out)
 {
 	size_t len = base64url_decoded_len(in.len), at = 0;
@@ -74,6 +83,7 @@ result base64url_decode(str in, struct buf *out)
 	return OK;
 }
 
+/* Bits wait in `bits` until there are six of them; what stands above those is cut off by the mask. */
 void base64url_encode(str in, struct buf *out)
 {
 	uint32_t bits = 0;

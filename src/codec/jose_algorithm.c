@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * jose_algorithm: one row for each of RFC 7518 section 3.1, and EdDSA (RFC 8037). `none` has no row: a token
+ * that says so has an algorithm that is not known, and there is nothing to switch on that would take it.
+ *
+ * The size is that of the digest, but for ECDSA: there it is that of each half of the signature.
+ */
 #include "codec/jose_algorithm.h"
 
 #include "base/assert.h"

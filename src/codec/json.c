@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * json: jansson parses, and what it made is copied into the arena as operands, so that claims look to the
+ * rest of the gateway as any other value does, and go when the arena goes.
+ *
+ * What a token says must be said in one way: a name that stands twice is refused (RFC 8725 section 2.4: two
+ * readers, two meanings), and so is text that is no UTF-8. Depth is counted before, because jansson calls
+ * itself for each level, on a fiber's stack, which is small.
+ */
 #include "codec/json.h"
 
 #include <jansson.h>
@@ -37,6 +45,8 @@ static bool is_too_deep(str text)
 
 /* ---- values ---- */
 
+/* One by one: objects of tokens have a dozen members. The find function also tells maps that JSON made
+ * from others (json_object_of). */
 static bool find_member(const void *self, str name, struct operand *ret_value)
 {
 	const struct json_object *object = self;
@@ -51,6 +61,8 @@ static bool find_member(const void *self, str name, struct operand *ret_value)
 
 static struct operand convert(struct arena *arena, const json_t *json);
 
+/* Members in the order written. Names and texts may have a NUL in them only where jansson allowed it,
+ * which by its defaults is never. */
 static struct operand convert_object(struct arena *arena, json_t *json)
 {
 	struct json_object *object = ARENA_NEW(arena, struct json_object);
@@ -85,6 +97,8 @@ static struct operand convert_text(struct arena *arena, const json_t *json)
 	return (struct operand) { .kind = OPERAND_STRING, .text = arena_str(arena, text) };
 }
 
+/* Calls itself no deeper than JSON_DEPTH_MAX. null is as good as missing, for who asks for a value; that
+ * it is there at all, map.find tells. */
 static struct operand convert(struct arena *arena, const json_t *json)
 {
 	switch (json_typeof(json)) {
@@ -107,6 +121,8 @@ static struct operand convert(struct arena *arena, const json_t *json)
 	}
 }
 
+/* The arena must have room for the worst text of this length before jansson begins: an arena that is full
+ * ends the process. A number that does not fit is an error of jansson's. */
 result json_parse(struct arena *arena, str text, struct operand *ret_value)
 {
 	json_error_t error;

@@ -35,6 +35,8 @@ enum {
 	(JOSE_BIT(JOSE_RS256) | JOSE_BIT(JOSE_RS384) | JOSE_BIT(JOSE_RS512) | JOSE_BIT(JOSE_PS256) | \
 	 JOSE_BIT(JOSE_PS384) | JOSE_BIT(JOSE_PS512))
 
+/* The curves of RFC 7518 section 6.2.1.1, and what OpenSSL calls them. Each has one algorithm (section
+ * 3.4), so a key cannot be talked into a shorter digest. */
 struct curve {
 	const char *name, *group;
 	size_t coordinate;
@@ -47,6 +49,7 @@ static const struct curve curves[] = {
 	{ "P-521", "secp521r1", 66, JOSE_BIT(JOSE_ES512) },
 };
 
+/* The curves of RFC 8037 that sign; X25519 and X448 are for key agreement, and so are none here. */
 struct edwards {
 	const char *name;
 	int type;
@@ -58,6 +61,7 @@ static const struct edwards edwards_curves[] = {
 	{ "Ed448", EVP_PKEY_ED448, 57 },
 };
 
+/* Whatever its keys point to is the arena's, but for OpenSSL's keys, which are counted by themselves. */
 struct jwk_set {
 	struct arena arena;
 	struct jwk *at;
@@ -65,6 +69,8 @@ struct jwk_set {
 	_Atomic uint32_t references;
 };
 
+/* OpenSSL leaves a list of errors behind for each key that it does not like; TLS, which looks at the same
+ * list of the thread, would take them for its own. */
 static result_value wrong(const char *why)
 {
 	ERR_clear_error();
@@ -89,6 +95,8 @@ static result read_bytes(const struct operand *json, str name, unsigned char *by
 
 /* ---- kinds of keys ---- */
 
+/* Lets OpenSSL make a public key of what was read; it refuses a point that is not on its curve. The
+ * members stay the caller's. */
 static result key_from(const char *type, OSSL_PARAM_BLD *members, EVP_PKEY **ret_key)
 {
 	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
@@ -102,6 +110,8 @@ static result key_from(const char *type, OSSL_PARAM_BLD *members, EVP_PKEY **ret
 	return made == 1 ? OK : wrong("the key's numbers are none of such a key");
 }
 
+/* With an exponent of 1 any text is its own signature, and an even modulus is no product of two primes. What
+ * is left, is_strong() measures. */
 static result read_rsa(const struct operand *json, struct jwk *jwk)
 {
 	unsigned char modulus[NUMBER_MAX], exponent[EXPONENT_MAX];
@@ -160,6 +170,7 @@ static result read_ec(const struct operand *json, struct jwk *jwk)
 	return made;
 }
 
+/* RFC 8037 section 2: the curve's name and the bytes of the key, of exactly its length. */
 static result read_okp(const struct operand *json, struct jwk *jwk)
 {
 	str name = json_find_text(json, STR("crv"));
@@ -179,6 +190,8 @@ static result read_okp(const struct operand *json, struct jwk *jwk)
 
 /* ---- one key ---- */
 
+/* RFC 7517 sections 4.2 and 4.3. What is there and says something else is no key for signatures, also
+ * where it is of a wrong type: it was not meant for this. */
 static bool may_verify(const struct operand *json)
 {
 	struct operand use = json_find(json, STR("use")), operations = json_find(json, STR("key_ops"));
@@ -196,6 +209,7 @@ static bool may_verify(const struct operand *json)
 	return false;
 }
 
+/* Whether it is met on the way of the powers round the prime, which ends where it began, at 1. */
 static bool is_power_of_65537(unsigned long residue, unsigned long prime)
 {
 	unsigned long power = 1;
@@ -225,6 +239,7 @@ static bool is_guessable(const EVP_PKEY *key)
 	return is_so;
 }
 
+/* Curves are as strong as their names say; RSA keys come in all sizes (RFC 7518 section 3.3). */
 static bool is_strong(const EVP_PKEY *key)
 {
 	int bits = EVP_PKEY_get_bits(key);
@@ -256,6 +271,8 @@ static void pin(const struct operand *json, struct jwk *jwk)
 			algorithm.kind == OPERAND_STRING ? JOSE_BIT(jose_algorithm_find(algorithm.text)) : 0;
 }
 
+/* On failure nothing is held. The private members of a JWK (`d` and others) are not looked at: in a set of
+ * public keys they are the issuer's mistake, and make nobody stronger. */
 static result read_public(const struct operand *json, struct arena *arena, struct jwk *jwk)
 {
 	*jwk = (struct jwk) { .kid = arena_str(arena, json_find_text(json, STR("kid"))) };
@@ -284,6 +301,7 @@ void jwk_drop(struct jwk *jwk)
 
 /* ---- sets ---- */
 
+/* The array is made for all, for keys are given out by address and must not move. */
 static struct jwk_set *set_new(size_t max)
 {
 	struct jwk_set *set = calloc(1, sizeof *set);
@@ -295,6 +313,8 @@ static struct jwk_set *set_new(size_t max)
 	return set;
 }
 
+/* A key that cannot be used is passed over and not an error (RFC 7517 section 5): an issuer may publish a
+ * kind of key that is newer than the gateway, and tokens by its other keys stay good. */
 static result fill(const struct operand *json, struct jwk_set **ret_set)
 {
 	struct operand keys = json_find(json, STR("keys"));
@@ -333,6 +353,7 @@ result jwk_set_parse(str json, struct jwk_set **ret_set)
 
 /* ---- PEM ---- */
 
+/* PEM says nothing of what a key is for, so it fits whatever its kind does. 0: no algorithm of JOSE. */
 static unsigned fits_of(const EVP_PKEY *key)
 {
 	char group[32];
@@ -356,6 +377,8 @@ static unsigned fits_of(const EVP_PKEY *key)
 	}
 }
 
+/* A certificate stands for its key alone: who signed it, and how long it lasts, was weighed by whoever put
+ * it into the configuration. NULL: no public key. */
 static EVP_PKEY *key_of_block(const char *name, const unsigned char *der, long len)
 {
 	const unsigned char *at = der;
@@ -449,6 +472,8 @@ struct jwk_set *jwk_set_from_secret(str kid, str secret)
 	return set;
 }
 
+/* Keys are shared by reference; names, secrets and contexts are made anew, so that either set may end
+ * first. */
 struct jwk_set *jwk_set_join(struct jwk_set *const *sets, size_t count)
 {
 	struct jwk_set *joined;
@@ -524,6 +549,8 @@ static const struct {
 	{ STR_INIT("OKP"), { STR_INIT("crv"), STR_INIT("kty"), STR_INIT("x") } },
 };
 
+/* What JSON would have to escape has no one way to be written, and so no thumbprint; members that a key
+ * needs are never so. */
 static bool is_plain(str text)
 {
 	for (size_t i = 0; i < text.len; i++)
@@ -532,6 +559,7 @@ static bool is_plain(str text)
 	return text.len;
 }
 
+/* Without blanks, in the order that the caller keeps (RFC 7638 section 3.3). */
 static result put_member(struct buf *out, const struct operand *json, str name)
 {
 	str value = json_find_text(json, name);

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * jwk_context: what verifying by a public key begins with, made once for each key and algorithm and then
+ * copied.
+ *
+ * A context that is ready is only read: several threads copy it at once. Where one could not be made ahead it
+ * is made for each token, which is slower and as right.
+ */
 #include "codec/jwk_context.h"
 
 #include <openssl/err.h>
@@ -14,6 +21,7 @@ static bool set_padding(EVP_PKEY_CTX *context, enum jose_family family)
 	       EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) > 0;
 }
 
+/* NULL: OpenSSL has no such digest, or the key is of another kind than the algorithm. */
 static EVP_MD_CTX *make(const struct jwk *jwk, enum jose_algorithm algorithm)
 {
 	const struct jose_algorithm_row *row = jose_algorithm_row(algorithm);
@@ -43,6 +51,7 @@ EVP_MD_CTX *jwk_context_new(const struct jwk *jwk, enum jose_algorithm algorithm
 	return NULL;
 }
 
+/* Secrets have none: HMAC is computed in one call. */
 void jwk_context_prepare(struct jwk *jwk)
 {
 	for (enum jose_algorithm i = JOSE_RS256; jwk->key && i < JOSE_HS256; i++)

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * jws: the compact serialization of RFC 7515, taken apart and verified.
+ *
+ * Taking apart believes nothing: it says what the header says. Verifying asks the key whether it may be used
+ * with that algorithm (RFC 8725 section 3.1), and only then looks at the signature; so `alg` picks among
+ * what a key fits, and never makes a public key a secret. The signed text is that of the token, never one
+ * that was printed again.
+ */
 #include "codec/jws.h"
 
 #include <openssl/crypto.h>
@@ -26,17 +34,7 @@ static result decode(str text, struct arena *arena, str *ret_bytes)
 	return OK;
 }
 
-/* Empty where it is missing, and also where it is empty: nobody is called so. */
-static result read_text(const struct operand *header, str name, str *ret_text)
-{
-	struct operand value = json_find(header, name);
-
-	if (value.kind != OPERAND_STRING && value.kind != OPERAND_MISSING)
-		return error_make(ERROR_MALFORMED, "a member of the token's header is no text");
-	*ret_text = value.kind == OPERAND_STRING ? value.text : (str) { 0 };
-	return OK;
-}
-
+/* Also one that is null, which json_find() takes for missing. */
 static bool has_member(const struct operand *header, str name)
 {
 	const struct json_object *object = json_object_of(header);
@@ -47,6 +45,20 @@ static bool has_member(const struct operand *header, str name)
 	return false;
 }
 
+/* Empty where it is missing, and also where it is empty: nobody is called so. */
+static result read_text(const struct operand *header, str name, str *ret_text)
+{
+	struct operand value = json_find(header, name);
+
+	*ret_text = value.kind == OPERAND_STRING ? value.text : (str) { 0 };
+	if (value.kind == OPERAND_STRING || !has_member(header, name))
+		return OK;
+	return error_make(ERROR_MALFORMED, "a member of the token's header is no text");
+}
+
+/* `crit` lists what must be understood (RFC 7515 section 4.1.11); nothing beyond the RFC is, so its being
+ * there is enough. Keys and addresses of keys in the header (`jwk`, `jku`, `x5c`, `x5u`) are not looked
+ * at: whoever made the token would bring along the key to believe. */
 static result read_header(str text, struct arena *arena, struct jws *jws)
 {
 	str json, algorithm;
@@ -101,6 +113,7 @@ static int ecdsa_der(const struct jws *jws, size_t half, unsigned char *der)
 	return len;
 }
 
+/* An empty signature is none by any algorithm; OpenSSL is not asked about it. */
 static bool verify_by_key(const struct jws *jws, const struct jose_algorithm_row *row, const struct jwk *jwk)
 {
 	unsigned char der[DER_MAX];
@@ -124,6 +137,7 @@ static bool verify_by_key(const struct jws *jws, const struct jose_algorithm_row
 	return is_good;
 }
 
+/* Compared in constant time, or the code could be guessed byte by byte. A shortened one is not taken. */
 static bool verify_by_secret(const struct jws *jws, const struct jose_algorithm_row *row, str secret)
 {
 	unsigned char code[EVP_MAX_MD_SIZE];
@@ -135,6 +149,7 @@ static bool verify_by_secret(const struct jws *jws, const struct jose_algorithm_
 	return len == jws->signature.len && CRYPTO_memcmp(code, jws->signature.ptr, len) == 0;
 }
 
+/* No reason is given: wrong is wrong, and the difference would be of use to one side only. */
 bool jws_verify(const struct jws *jws, const struct jwk *jwk)
 {
 	const struct jose_algorithm_row *row;

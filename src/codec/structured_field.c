@@ -15,6 +15,8 @@ enum {
 	ROOM_LEAST = 2 * STRUCTURED_MAX, /* of the arena, for each member and item */
 };
 
+/* Lives on the stack of who parses; what is found points into the text or into the arena, and lasts as
+ * long as these. */
 struct parser {
 	str rest;
 	struct arena *arena;
@@ -111,6 +113,8 @@ static result parse_fraction(struct parser *parser, size_t whole_digits, int64_t
 	return OK;
 }
 
+/* A decimal is kept as thousandths, of which it has no more (section 4.2.4): no floating point, no
+ * rounding. */
 static result parse_number(struct parser *parser, struct structured_bare *ret_bare)
 {
 	bool is_negative = take(parser, '-');
@@ -140,6 +144,8 @@ static size_t string_len(str text)
 	return len;
 }
 
+/* A backslash is never the last: string_len() has counted what follows it. Only quotes and backslashes may
+ * be escaped (section 4.2.5). */
 static result unescape(str text, struct buf *out)
 {
 	for (size_t i = 0; i < text.len; i++) {
@@ -169,6 +175,7 @@ static result parse_string(struct parser *parser, struct structured_bare *ret_ba
 	return OK;
 }
 
+/* The first character was looked at by who calls; the others may also be digits and signs (section 3.3.4). */
 static result parse_token(struct parser *parser, struct structured_bare *ret_bare)
 {
 	size_t count = 1;
@@ -202,6 +209,7 @@ static result parse_bytes(struct parser *parser, struct structured_bare *ret_bar
 	return OK;
 }
 
+/* Behind the question mark (section 4.2.8). */
 static result parse_boolean(struct parser *parser, struct structured_bare *ret_bare)
 {
 	ret_bare->kind = STRUCTURED_BOOLEAN;
@@ -209,6 +217,7 @@ static result parse_boolean(struct parser *parser, struct structured_bare *ret_b
 	return ret_bare->number || take(parser, '0') ? OK : malformed("a boolean is ?0 or ?1");
 }
 
+/* What it is, its first character tells (section 4.2.3.1). */
 static result parse_bare(struct parser *parser, struct structured_bare *ret_bare)
 {
 	char c = next(parser);
@@ -229,6 +238,7 @@ static result parse_bare(struct parser *parser, struct structured_bare *ret_bare
 
 /* ---- what is made of them ---- */
 
+/* Section 4.2.3.3: small letters only, so that no two keys differ by case alone. */
 static result parse_key(struct parser *parser, str *ret_key)
 {
 	size_t count = 0;
@@ -280,6 +290,7 @@ static result parse_parameters(struct parser *parser, struct structured_paramete
 	return OK;
 }
 
+/* A value and what is said of it (section 4.2.3). */
 static result parse_item(struct parser *parser, struct structured_item *ret_item)
 {
 	*ret_item = (struct structured_item) { 0 };
@@ -313,6 +324,8 @@ static result parse_value(struct parser *parser, struct structured_item *ret_ite
 	return parse_parameters(parser, &ret_item->parameters);
 }
 
+/* The RFC lets the last of two members with one key count (section 4.2.2). Here two are refused: of a
+ * signature and of what it covers there must be one reading. */
 static result parse_member(struct parser *parser, struct structured_dictionary *dictionary,
 			   struct structured_member *ret_member)
 {
@@ -395,6 +408,7 @@ static void print_decimal(int64_t thousandths, struct buf *out)
 	} while (fraction);
 }
 
+/* Only what was parsed is printed, so there is nothing but visible ASCII in it. */
 static void print_string(str text, struct buf *out)
 {
 	buf_put_char(out, '"');
@@ -454,6 +468,7 @@ static void print_parameters(const struct structured_parameters *parameters, str
 	}
 }
 
+/* In the one way that section 4.1 has: what was written with other blanks is signed as if it were not. */
 void structured_item_print(const struct structured_item *item, struct buf *out)
 {
 	if (item->bare.kind != STRUCTURED_INNER_LIST) {
