@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/assert.h"
+#include "base/line_reader.h"
 #include "codec/json.h"
 #include "config/file_list.h"
 
@@ -158,28 +159,28 @@ static result_value wrong(struct consumer_file_mistake *ret_mistake, size_t line
 	return error_make(ERROR_INVALID, "a file of consumers is wrong");
 }
 
-static result read_lines(FILE *from, struct consumer_table *table, struct consumer_file_mistake *ret_mistake)
+static result read_lines(struct line_reader *lines, struct consumer_table *table,
+			 struct consumer_file_mistake *ret_mistake)
 {
-	char *text = NULL;
-	size_t room = 0;
-	ssize_t len;
 	struct arena arena;
 	const char *why = NULL;
 	size_t number = 0;
+	str line;
 
 	arena_init(&arena, NULL, LINE_ARENA_MAX);
-	while (!why && (len = getline(&text, &room, from)) >= 0) {
-		str line = str_trim((str) { text, (size_t)len - (len && text[len - 1] == '\n') });
+	while (!why) {
+		result_value next = line_reader_next(lines, &line);
 
+		if (next.kind == ERROR_MISSING)
+			return OK;
 		number++;
-		if (line.len > CONSUMER_LINE_MAX)
-			why = "the line is too long";
-		else if (line.len)
-			why = add_line(table, line, &arena);
+		if (failed(next))
+			why = next.why;
+		else if (str_trim(line).len)
+			why = add_line(table, str_trim(line), &arena);
 		arena_fini(&arena);
 	}
-	free(text);
-	return why ? wrong(ret_mistake, number, why) : OK;
+	return wrong(ret_mistake, number, why);
 }
 
 static size_t guess_count(FILE *from)
@@ -194,6 +195,7 @@ static result read_file(const char *path, struct consumer_table **ret_table,
 			struct consumer_file_mistake *ret_mistake)
 {
 	FILE *from = fopen(path, "re");
+	struct line_reader lines;
 	result_value read;
 
 	if (!from) {
@@ -201,9 +203,9 @@ static result read_file(const char *path, struct consumer_table **ret_table,
 		return error_system("the file cannot be opened", errno);
 	}
 	*ret_table = consumer_table_new(guess_count(from));
-	read = read_lines(from, *ret_table, ret_mistake);
-	if (!failed(read) && ferror(from))
-		read = wrong(ret_mistake, 0, "it cannot be read to its end");
+	line_reader_init(&lines, from, CONSUMER_LINE_MAX);
+	read = read_lines(&lines, *ret_table, ret_mistake);
+	line_reader_fini(&lines);
 	fclose(from);
 	if (failed(read))
 		consumer_table_unref(ret_table);

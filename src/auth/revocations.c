@@ -9,11 +9,12 @@
 
 #include "base/assert.h"
 #include "base/container.h"
+#include "base/line_reader.h"
 #include "base/map.h"
 #include "codec/json.h"
 #include "config/file_list.h"
 
-enum { LISTS_MAX = 1000 };
+enum { LISTS_MAX = 1000, LINE_MAX_LEN = 4096 };
 
 struct revocation_lists {
 	struct registry registry;
@@ -77,21 +78,22 @@ static result mistake(struct revocation_mistake *ret_mistake, size_t line, const
 	return error_make(ERROR_INVALID, why);
 }
 
-static result read_lines(FILE *from, struct content *content, struct revocation_mistake *ret_mistake)
+static result read_lines(struct line_reader *lines, struct content *content,
+			 struct revocation_mistake *ret_mistake)
 {
-	char *text = NULL;
-	size_t room = 0, number = 0;
-	ssize_t len;
 	const char *why = NULL;
+	size_t number = 0;
+	str line;
 
-	while (!why && (len = getline(&text, &room, from)) >= 0) {
+	while (!why) {
+		result_value next = line_reader_next(lines, &line);
+
+		if (next.kind == ERROR_MISSING)
+			return OK;
 		number++;
-		why = add_line(content, (str) { text, strcspn(text, "\r\n") });
+		why = failed(next) ? next.why : add_line(content, line);
 	}
-	free(text);
-	if (!why && ferror(from))
-		return mistake(ret_mistake, 0, "it cannot be read to its end");
-	return why ? mistake(ret_mistake, number, why) : OK;
+	return mistake(ret_mistake, number, why);
 }
 
 static void publish(struct revocations *revocations, struct content *content)
@@ -111,12 +113,15 @@ result revocations_read(struct revocations *revocations, struct revocation_mista
 {
 	FILE *from = fopen(revocations->path, "re");
 	struct content *content;
+	struct line_reader lines;
 	result_value read;
 
 	if (!from)
 		return mistake(ret_mistake, 0, strerror(errno));
 	content = content_new();
-	read = read_lines(from, content, ret_mistake);
+	line_reader_init(&lines, from, LINE_MAX_LEN);
+	read = read_lines(&lines, content, ret_mistake);
+	line_reader_fini(&lines);
 	fclose(from);
 	if (failed(read))
 		content_free(content);

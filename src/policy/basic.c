@@ -63,10 +63,12 @@ static enum reason find_login(const struct view *view, struct login *ret_login)
 	str value, text;
 	struct base64_decoder decoder = { 0 };
 	struct buf out;
+	enum credential_found found = credential_find(&place, view, &value);
 
-	if (credential_find(&place, view, &value) == CREDENTIAL_NONE ||
-	    !credential_in_scheme(value, STR("Basic"), &value))
+	if (found == CREDENTIAL_NONE || !credential_in_scheme(value, STR("Basic"), &value))
 		return REASON_PASSWORD_MISSING;
+	if (found == CREDENTIAL_MANY)
+		return REASON_PASSWORD_WRONG;
 	if (value.len > CREDENTIAL_MAX)
 		return REASON_PASSWORD_WRONG;
 	out = buf_over(arena_bytes(view->arena, value.len), value.len);

@@ -151,6 +151,16 @@ static void where_nobody_has_time_nobody_is_let_in(void **state)
 	scene_end(&scene);
 }
 
+static void two_of_them_are_nobodys(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_begin(&scene, "[ basic: {} ]");
+	assert_int_equal(ask(&scene, ALICE "\nAuthorization: " ALICE), REASON_PASSWORD_WRONG);
+	scene_end(&scene);
+}
+
 static void a_browser_is_told_what_the_password_is_for(void **state)
 {
 	struct scene scene;
@@ -189,6 +199,7 @@ int main(void)
 		cmocka_unit_test(each_row),
 		cmocka_unit_test(a_password_is_checked_once_right_or_wrong),
 		cmocka_unit_test(where_nobody_has_time_nobody_is_let_in),
+		cmocka_unit_test(two_of_them_are_nobodys),
 		cmocka_unit_test(a_browser_is_told_what_the_password_is_for),
 		cmocka_unit_test(options_are_checked),
 	};
