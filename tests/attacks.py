@@ -95,7 +95,8 @@ def gateway_config(endpoint: str, seconds: float | None = None, jwks: Path | Non
     config["upstreams"]["app"]["endpoints"] = [endpoint]
     token = {"issuer": "https://idp.test", "audience": "gw", "jwks": f"file:{jwks}", "algorithms": ["RS256"],
              "forward": {"X-User-Id": "sub"}}
-    config["apis"]["admin"]["policies"] = [{"jwt": token} if jwks else {"respond": {"status": 401}}]
+    refusal: dict[str, Any] = {"respond": {"status": 401}}
+    config["apis"]["admin"]["policies"] = [{"jwt": token} if jwks else refusal]
     config["apis"]["guarded"] = config["apis"]["admin"] | {"path": "/guarded"}
     config["log"] = {"access": {"to": "stdout", "format": "json"}}
     if seconds:

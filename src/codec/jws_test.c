@@ -179,6 +179,8 @@ static const struct {
 	{ "{\"alg\":256}", ERROR_MALFORMED },
 	{ "{\"alg\":[\"RS256\"]}", ERROR_MALFORMED },
 	{ "{\"alg\":\"RS256\",\"kid\":1}", ERROR_MALFORMED },
+	{ "{\"alg\":\"RS256\",\"kid\":null}", ERROR_MALFORMED },
+	{ "{\"alg\":null}", ERROR_MALFORMED },
 	{ "{\"alg\":\"RS256\",\"typ\":{}}", ERROR_MALFORMED },
 	{ "{\"alg\":\"RS256\",\"crit\":[\"exp\"]}", ERROR_MALFORMED },
 	{ "{\"alg\":\"RS256\",\"crit\":[]}", ERROR_MALFORMED },
