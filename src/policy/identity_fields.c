@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * identity_fields: names are compiled and managed once, values are set with each request.
+ *
+ * A value comes from a token or a file, so it is data: a control character in it refuses the request, or it
+ * could end its line and begin another field. What is empty removes the field all the same, so that the
+ * upstream never takes a client's for the gateway's.
+ */
 #include "policy/identity_fields.h"
 
 #include "auth/claims.h"
-#include "auth/consumer.h"
+#include "auth/consumers.h"
 #include "codec/http_field.h"
 #include "policy/field_edit.h"
+#include "policy/principal.h"
 #include "policy/value.h"
 
 static const str label_prefix = STR_INIT("label.");
@@ -16,6 +24,7 @@ bool identity_is_clients_own(str name)
 	return id != HTTP_NAME_OTHER && !(http_name_flags(id) & HTTP_NAME_MANAGED);
 }
 
+/* To manage a field is to remove it from whatever comes from clients, on all routes. */
 static bool compile_name(struct policy_compile *compile, const struct pair *pair)
 {
 	const struct policy_hooks *hooks = compile->hooks;
@@ -47,6 +56,8 @@ static bool is_writable(str value)
 	return true;
 }
 
+/* Also lines of the same name with another one's spelling go, for fields are looked up without regard to
+ * case. */
 static result set_one(struct http_fields *fields, str name, str value)
 {
 	const str_list names = { &name, 1 };
@@ -92,14 +103,15 @@ result consumer_fields_compile(struct policy_compile *compile, const struct pair
 	return compiled;
 }
 
-struct about {
+struct about_consumer {
 	struct arena *arena;
 	const struct consumer *consumer;
 };
 
+/* consumer_fields_compile() has let nothing else through. */
 static str source_of_consumer(void *self, str source)
 {
-	const struct about *about = self;
+	const struct about_consumer *about = self;
 
 	if (str_eq(source, STR("name")))
 		return about->consumer->name;
@@ -111,7 +123,45 @@ static str source_of_consumer(void *self, str source)
 enum verdict consumer_fields_set(const struct pair_list *pairs, struct view *view,
 				 const struct consumer *consumer)
 {
-	struct about about = { view->arena, consumer };
+	struct about_consumer about = { view->arena, consumer };
 
 	return identity_fields_set(pairs, view, source_of_consumer, &about);
+}
+
+/* ---- of claims ---- */
+
+/* A name that a token bears is not yet a consumer: where one is asked for, it must be configured. */
+enum reason claims_identify(struct view *view, str method, const struct operand *claims, str path)
+{
+	const struct consumer *consumer = NULL;
+	struct principal *principal;
+
+	if (path.len && view->consumers)
+		consumer = consumers_find(view->consumers, claims_text(claims, path, view->arena));
+	if (path.len && !consumer)
+		return REASON_TOKEN_CONSUMER_UNKNOWN;
+	principal = view_identify(view, method);
+	principal->claims = *claims;
+	if (consumer)
+		view_set_consumer(principal, consumer);
+	return REASON_NONE;
+}
+
+struct about_claims {
+	struct arena *arena;
+	const struct operand *claims;
+};
+
+static str source_of_claims(void *self, str path)
+{
+	const struct about_claims *about = self;
+
+	return claims_text(about->claims, path, about->arena);
+}
+
+enum verdict claims_fields_set(const struct pair_list *pairs, struct view *view, const struct operand *claims)
+{
+	struct about_claims about = { view->arena, claims };
+
+	return identity_fields_set(pairs, view, source_of_claims, &about);
 }

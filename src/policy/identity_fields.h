@@ -10,6 +10,7 @@
 #include "policy/policy.h"
 
 struct consumer;
+struct operand;
 
 bool identity_is_clients_own(str name);
 
@@ -29,3 +30,11 @@ result consumer_fields_compile(struct policy_compile *compile, const struct pair
 
 enum verdict consumer_fields_set(const struct pair_list *pairs, struct view *view,
 				 const struct consumer *consumer);
+
+enum reason claims_identify(struct view *view, str method, const struct operand *claims, str consumer);
+/* Who asks is who the claims say. consumer: the path of the claim that names the consumer; empty: none does.
+ * REASON_TOKEN_CONSUMER_UNKNOWN: nobody who is configured has that name; nothing is changed then. */
+
+enum verdict claims_fields_set(const struct pair_list *pairs, struct view *view,
+			       const struct operand *claims);
+/* Sources are paths of claims. */

@@ -9,13 +9,12 @@
  * An answer that says neither yes nor no, also that the gateway may not ask, is the gateway's trouble (503)
  * and no judgement on who asks.
  */
-#include "auth/claims.h"
-#include "auth/consumers.h"
 #include "codec/base64.h"
 #include "codec/json.h"
+#include "codec/scan.h"
 #include "policy/credential.h"
 #include "policy/identity_fields.h"
-#include "policy/principal.h"
+#include "policy/value.h"
 
 enum {
 	FORWARD_MAX = 32,
@@ -74,30 +73,6 @@ const struct field policy_introspection_fields[] = {
 
 /* ---- compiling ---- */
 
-static bool is_unreserved(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
-	       c == '.' || c == '_' || c == '~';
-}
-
-/* For application/x-www-form-urlencoded: more is escaped than must be, which every reader understands. */
-static void put_form(struct buf *out, str text)
-{
-	static const char digits[] = "0123456789ABCDEF";
-
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-
-		if (is_unreserved(text.ptr[i])) {
-			buf_put_char(out, text.ptr[i]);
-			continue;
-		}
-		buf_put_char(out, '%');
-		buf_put_char(out, digits[c >> 4]);
-		buf_put_char(out, digits[c & 15]);
-	}
-}
-
 /* Both are in the form's coding before they are joined (RFC 6749 section 2.3.1). */
 static str print_authorization(const struct introspection *p, struct arena *arena)
 {
@@ -105,9 +80,9 @@ static str print_authorization(const struct introspection *p, struct arena *aren
 	struct base64_encoder encoder = { 0 };
 	str rest;
 
-	put_form(&pair, p->client_id);
+	value_put_encoded(&pair, p->client_id);
 	buf_put_char(&pair, ':');
-	put_form(&pair, p->client_secret);
+	value_put_encoded(&pair, p->client_secret);
 	rest = arena_close(arena, &pair);
 	out = arena_open(arena, sizeof "Basic " + (rest.len / BASE64_GROUP_BYTES + 1) * BASE64_GROUP);
 	buf_put(&out, STR("Basic "));
@@ -138,7 +113,7 @@ static result introspection_compile(struct policy_compile *compile, void *self)
 static bool is_token_text(str text)
 {
 	for (size_t i = 0; i < text.len; i++)
-		if (!is_unreserved(text.ptr[i]) && text.ptr[i] != '+' && text.ptr[i] != '/' &&
+		if (!scan_is(text.ptr[i], SCAN_UNRESERVED) && text.ptr[i] != '+' && text.ptr[i] != '/' &&
 		    text.ptr[i] != '=')
 			return false;
 	return text.len;
@@ -195,7 +170,7 @@ static str print_question(str token, struct arena *arena)
 		arena_open(arena, ENCODED * token.len + sizeof "token=&token_type_hint=access_token");
 
 	buf_put(&out, STR("token="));
-	put_form(&out, token);
+	value_put_encoded(&out, token);
 	buf_put(&out, STR("&token_type_hint=access_token"));
 	return arena_close(arena, &out);
 }
@@ -280,35 +255,6 @@ static enum reason introspect(const struct introspection *p, struct view *view, 
 
 /* ---- what comes of it ---- */
 
-/* The issuer's word is who it is; of consumers those alone that the configuration has. */
-static enum reason identify(const struct introspection *p, struct view *view, const struct operand *claims)
-{
-	struct principal *principal;
-	const struct consumer *consumer = NULL;
-
-	if (p->consumer.len && view->consumers)
-		consumer = consumers_find(view->consumers, claims_text(claims, p->consumer, view->arena));
-	if (p->consumer.len && !consumer)
-		return REASON_TOKEN_CONSUMER_UNKNOWN;
-	principal = view_identify(view, STR("introspection"));
-	principal->claims = *claims;
-	if (consumer)
-		view_set_consumer(principal, consumer);
-	return REASON_NONE;
-}
-
-struct about {
-	const struct operand *claims;
-	struct arena *arena;
-};
-
-static str claim_of(void *self, str path)
-{
-	const struct about *about = self;
-
-	return claims_text(about->claims, path, about->arena);
-}
-
 static enum verdict introspection_request(const void *self, struct view *view)
 {
 	const struct introspection *p = self;
@@ -319,12 +265,12 @@ static enum verdict introspection_request(const void *self, struct view *view)
 	if (reason == REASON_NONE)
 		reason = introspect(p, view, token, &claims);
 	if (reason == REASON_NONE)
-		reason = identify(p, view, &claims);
+		reason = claims_identify(view, STR("introspection"), &claims, p->consumer);
 	if (reason != REASON_NONE)
 		return refuse(view, reason);
 	if (p->strip)
 		credential_strip(&p->from, view);
-	return identity_fields_set(&p->forward, view, claim_of, &(struct about) { &claims, view->arena });
+	return claims_fields_set(&p->forward, view, &claims);
 }
 
 static const struct authenticator authenticator = { .recognises = introspection_recognises,

@@ -9,13 +9,10 @@
  * A request goes no further while the keys of an issuer were never had (503), and waits for them a little.
  */
 #include "auth/auth_worker.h"
-#include "auth/claims.h"
-#include "auth/consumers.h"
 #include "auth/dpop.h"
 #include "codec/json.h"
 #include "policy/identity_fields.h"
 #include "policy/jwt_private.h"
-#include "policy/principal.h"
 
 enum { ISSUERS_MAX = 100, WORDS_MAX = 100, FORWARD_MAX = 32 };
 
@@ -86,6 +83,7 @@ static void warn(struct policy_compile *compile, const char *key, const char *wh
 	diagnostic_warning(compile->reader->diagnostics, node ? node : compile->node, "%s", why);
 }
 
+/* Goes on after a mistake, as far as something can be looked at, so that all are told at once. */
 static result jwt_compile(struct policy_compile *compile, void *self)
 {
 	struct jwt *p = self;
@@ -163,6 +161,7 @@ static str jwt_challenge(const void *self, struct view *view)
 	return challenge(self, view, REASON_NONE);
 }
 
+/* What is not the client's fault (503) bears no challenge. */
 static enum verdict refuse(const struct jwt *p, struct view *view, enum reason reason)
 {
 	str text;
@@ -177,6 +176,7 @@ static enum verdict refuse(const struct jwt *p, struct view *view, enum reason r
 
 /* ---- possession ---- */
 
+/* RFC 9449 section 4.3. A proof that stands twice is none. */
 static enum reason check_proof(const struct jwt *p, struct view *view, str token,
 			       const struct operand *claims)
 {
@@ -203,37 +203,6 @@ static enum reason check_proof(const struct jwt *p, struct view *view, str token
 
 /* ---- what comes of it ---- */
 
-static enum reason identify(const struct jwt *p, struct view *view, const struct operand *claims)
-{
-	struct principal *principal;
-	const struct consumer *consumer = NULL;
-
-	if (p->consumer.len) {
-		consumer = view->consumers ? consumers_find(view->consumers,
-							    claims_text(claims, p->consumer, view->arena))
-					   : NULL;
-		if (!consumer)
-			return REASON_TOKEN_CONSUMER_UNKNOWN;
-	}
-	principal = view_identify(view, STR("jwt"));
-	principal->claims = *claims;
-	if (consumer)
-		view_set_consumer(principal, consumer);
-	return REASON_NONE;
-}
-
-struct about {
-	const struct operand *claims;
-	struct arena *arena;
-};
-
-static str claim_of(void *self, str path)
-{
-	const struct about *about = self;
-
-	return claims_text(about->claims, path, about->arena);
-}
-
 static enum verdict jwt_request(const void *self, struct view *view)
 {
 	const struct jwt *p = self;
@@ -250,12 +219,12 @@ static enum verdict jwt_request(const void *self, struct view *view)
 	if (claims && p->bound == BOUND_DPOP)
 		reason = check_proof(p, view, text, claims);
 	if (reason == REASON_NONE)
-		reason = identify(p, view, claims);
+		reason = claims_identify(view, STR("jwt"), claims, p->consumer);
 	if (reason != REASON_NONE)
 		return refuse(p, view, reason);
 	if (p->strip)
 		credential_strip(&p->from, view);
-	return identity_fields_set(&p->forward, view, claim_of, &(struct about) { claims, view->arena });
+	return claims_fields_set(&p->forward, view, claims);
 }
 
 static const struct authenticator authenticator = { .recognises = jwt_recognises,

@@ -11,16 +11,14 @@
 #include "codec/base64url.h"
 #include "codec/json.h"
 #include "policy/jwt_private.h"
+#include "policy/key_verify.h"
 #include "policy/principal.h"
 
 enum {
-	TRIES_MAX = 8, /* of keys for one token: each costs time */
-	FETCH_TIMEOUT_SECONDS = 5,
-	THUMBPRINT_LEN = 43,
+	THUMBPRINT_LEN = 43, /* of SHA-256 in base64url */
 };
 
-static const duration fetch_timeout = FETCH_TIMEOUT_SECONDS * SECOND;
-
+/* One without a name, which stands alone, takes any: its keys say enough. */
 static const struct jwt_issuer *find_issuer(const struct jwt *jwt, const struct operand *claims)
 {
 	struct operand name = json_find(claims, STR("iss"));
@@ -36,51 +34,6 @@ static const struct jwt_issuer *find_issuer(const struct jwt *jwt, const struct 
 
 /* ---- by its keys ---- */
 
-static enum reason try_keys(const struct jws *jws, const struct jwk_set *keys)
-{
-	const struct jwk *jwk = NULL;
-	unsigned tries = 0;
-
-	while (tries < TRIES_MAX && (jwk = jwk_set_next(keys, jws->kid, jws->algorithm, jwk))) {
-		if (jws_verify(jws, jwk))
-			return REASON_NONE;
-		tries++;
-	}
-	return tries ? REASON_TOKEN_SIGNATURE : REASON_TOKEN_KEY_UNKNOWN;
-}
-
-/* The version is read first: keys that come between make what is remembered too old, never too new. */
-static enum reason verify_now(const struct jwt_issuer *issuer, const struct jws *jws, uint64_t *ret_version)
-{
-	struct jwk_set *keys;
-	enum reason reason;
-
-	*ret_version = key_set_version(issuer->keys);
-	keys = key_set_take(issuer->keys);
-	if (!keys)
-		return REASON_AUTH_UNAVAILABLE;
-	reason = try_keys(jws, keys);
-	jwk_set_unref(&keys);
-	return reason;
-}
-
-/* A key that is not known may be a new one: then the issuer is asked, once for everybody. */
-static enum reason verify(const struct jwt_issuer *issuer, const struct jws *jws, struct view *view,
-			  uint64_t *ret_version)
-{
-	const struct effects *effects = view->effects;
-	enum reason reason = verify_now(issuer, jws, ret_version);
-	result_value refreshed;
-
-	if ((reason != REASON_TOKEN_KEY_UNKNOWN && reason != REASON_AUTH_UNAVAILABLE) ||
-	    !effects->refresh_keys)
-		return reason;
-	refreshed = effects->refresh_keys(effects->self, view, issuer->keys, fetch_timeout);
-	if (refreshed.kind == ERROR_CANCELLED)
-		return REASON_CLIENT_ABORTED;
-	return verify_now(issuer, jws, ret_version);
-}
-
 /* By whom it says that it is, if he is trusted with such a signature. */
 static enum reason verify_by_issuer(const struct jwt *jwt, struct view *view, const struct jws *jws,
 				    struct jwt_found *found)
@@ -94,12 +47,14 @@ static enum reason verify_by_issuer(const struct jwt *jwt, struct view *view, co
 		return REASON_TOKEN_ISSUER;
 	if (jws->algorithm == JOSE_UNKNOWN || !(issuer->allowed & JOSE_BIT(jws->algorithm)))
 		return REASON_TOKEN_ALGORITHM;
-	reason = verify(issuer, jws, view, &version);
+	reason = key_verify(issuer->keys, view, jws, &version);
 	if (reason == REASON_NONE)
 		verified_tokens_add(view->auth->tokens, found->token, version);
 	return reason;
 }
 
+/* The claims are read once, before the signature is looked at, because they say whose it should be;
+ * nothing of them is used before it is good. */
 static enum reason verify_new(const struct jwt *jwt, struct view *view, str text, struct jwt_found *ret_found)
 {
 	struct jws jws;
@@ -126,6 +81,8 @@ static bool is_still_verified(const struct jwt_found *known)
 	       (issuer->allowed & JOSE_BIT(known->token->algorithm));
 }
 
+/* What is remembered is that the keys of some issuer of this process have signed it; whether this policy
+ * trusts them is looked at anew. */
 enum reason jwt_verify(const struct jwt *jwt, struct view *view, str text, struct jwt_found *ret_found)
 {
 	struct jwt_found known = { .token = verified_tokens_find(view->auth->tokens, text) };
@@ -147,6 +104,7 @@ enum reason jwt_verify(const struct jwt *jwt, struct view *view, str text, struc
 
 /* ---- by what it says ---- */
 
+/* RFC 7515 section 4.1.9: `application/` may be left out. */
 static str without_prefix(str type)
 {
 	static const str prefix = STR_INIT("application/");
@@ -167,6 +125,7 @@ static bool is_of_type(const struct jwt *jwt, str type)
 	return false;
 }
 
+/* A claim that is null is missing. */
 static bool has_required(const struct jwt *jwt, const struct operand *claims)
 {
 	for (size_t i = 0; i < jwt->require.len; i++)
@@ -207,6 +166,7 @@ static bool is_revoked(struct revocations *revocations, struct verified_token *t
 	return false;
 }
 
+/* With each request, also of a token that is known: time goes on, and lists change. */
 enum reason jwt_check(const struct jwt *jwt, const struct view *view, const struct jwt_found *found)
 {
 	const struct operand *claims = &found->token->claims;

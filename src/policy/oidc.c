@@ -6,15 +6,12 @@
  * session's cookie, only what `forward` tells them. Whoever asks as a program does (no navigation of a
  * browser) gets 401 and no redirection, which it could do nothing with.
  */
-#include "auth/claims.h"
-#include "auth/consumers.h"
 #include "codec/base64.h"
 #include "codec/json.h"
 #include "codec/uri.h"
 #include "policy/credential.h"
 #include "policy/identity_fields.h"
 #include "policy/oidc_private.h"
-#include "policy/principal.h"
 #include "policy/value.h"
 
 enum { SCOPES_MAX = 32, FORWARD_MAX = 32, SECRETS_LEN_MAX = 4096, OWN_PATH_MAX = 2048 };
@@ -216,38 +213,6 @@ static bool is_at(const struct view *view, str path)
 	       str_ends(view->path, path);
 }
 
-struct about {
-	const struct operand *claims;
-	struct arena *arena;
-};
-
-static str claim_of(void *self, str path)
-{
-	const struct about *about = self;
-
-	return claims_text(about->claims, path, about->arena);
-}
-
-/* A person whom the issuer knows is not yet a consumer: where one is asked for, it must be configured. */
-static enum reason identify(const struct oidc *p, struct view *view, const struct operand *claims)
-{
-	const struct consumer *consumer = NULL;
-	struct principal *principal;
-
-	if (p->consumer.len) {
-		if (view->consumers)
-			consumer = consumers_find(view->consumers,
-						  claims_text(claims, p->consumer, view->arena));
-		if (!consumer)
-			return REASON_TOKEN_CONSUMER_UNKNOWN;
-	}
-	principal = view_identify(view, STR("oidc"));
-	principal->claims = *claims;
-	if (consumer)
-		view_set_consumer(principal, consumer);
-	return REASON_NONE;
-}
-
 /* Logging in anew would help. */
 static bool is_over(enum reason reason)
 {
@@ -262,7 +227,6 @@ static enum verdict oidc_request(const void *self, struct view *view)
 	const struct oidc *p = self;
 	struct oidc_session session;
 	struct operand claims;
-	struct about about = { &claims, view->arena };
 	enum reason reason;
 
 	if (!view->is_report && is_at(view, p->callback))
@@ -275,14 +239,14 @@ static enum verdict oidc_request(const void *self, struct view *view)
 	if (is_over(reason) && !view->is_report && is_navigation(view))
 		return oidc_login(p, view);
 	if (reason == REASON_NONE)
-		reason = identify(p, view, &claims);
+		reason = claims_identify(view, STR("oidc"), &claims, p->consumer);
 	if (reason != REASON_NONE)
 		return oidc_refuse(view, reason);
 	if (view->is_report)
 		return POLICY_CONTINUE;
 	if (failed(session_cookie_strip(p->cookie.name, view->arena, &view->request->fields)))
 		return view_refuse(view, REASON_AUTH_UNAVAILABLE);
-	return identity_fields_set(&p->forward, view, claim_of, &about);
+	return claims_fields_set(&p->forward, view, &claims);
 }
 
 static void oidc_response(const void *self, struct view *view)
