@@ -14,8 +14,10 @@
 #include "codec/json.h"
 #include "config/file_list.h"
 
-enum { LISTS_MAX = 1000, LINE_MAX_LEN = 4096 };
+enum { LISTS_MAX = 1000, LINE_MAX_LEN = 4096, ENTRY_MAX = 1024 };
 
+/* Versions are given out by all lists together, so that a token which was looked up in one is not taken
+ * for looked up in another. */
 struct revocation_lists {
 	struct registry registry;
 	_Atomic uint64_t version; /* the last one that was given */
@@ -46,6 +48,7 @@ static void content_free(struct content *content)
 	free(content);
 }
 
+/* As large as the file is; the number of entries is bounded by the map. */
 static struct content *content_new(void)
 {
 	struct content *content = calloc(1, sizeof *content);
@@ -68,6 +71,8 @@ static const char *add_line(struct content *content, str line)
 	    (!str_eq(kind, STR("jti")) && !str_eq(kind, STR("sub"))))
 		return "want `jti ID` or `sub NAME`";
 	key = arena_join(&content->arena, (str[]) { kind, STR(" "), str_trim(value) }, 3);
+	if (key.len > ENTRY_MAX)
+		return "want a line of at most 1024 bytes";
 	(void)map_add(&content->entries, key, content); /* twice is once */
 	return content->entries.count < REVOCATIONS_MAX ? NULL : "there are too many lines";
 }
@@ -96,6 +101,8 @@ static result read_lines(struct line_reader *lines, struct content *content,
 	return mistake(ret_mistake, number, why);
 }
 
+/* The version is changed under the lock, so whoever has read the new one finds the new content, and never
+ * remembers an answer of the old one for it. */
 static void publish(struct revocations *revocations, struct content *content)
 {
 	struct content *before;
@@ -109,6 +116,8 @@ static void publish(struct revocations *revocations, struct content *content)
 	content_free(before);
 }
 
+/* A mistake leaves the content from before in force: a list that was cut short while it was written must
+ * not let in again whom it had shut out. */
 result revocations_read(struct revocations *revocations, struct revocation_mistake *ret_mistake)
 {
 	FILE *from = fopen(revocations->path, "re");
@@ -157,6 +166,7 @@ static result make(void *owner, str name, struct registered **ret_made)
 	return OK;
 }
 
+/* Called when the last one that holds it lets go, from whichever thread that is. */
 static void unmake(struct registered *registered)
 {
 	struct revocations *revocations = CONTAINER_OF(registered, struct revocations, registered);
@@ -223,10 +233,11 @@ uint64_t revocations_version(const struct revocations *revocations)
 	return atomic_load_explicit(&revocations->version, memory_order_acquire);
 }
 
+/* A name longer than the room stands in no list: add_line() refuses it. */
 static bool has(const struct content *content, const struct operand *claims, const char *kind)
 {
 	str value = json_find_text(claims, str_of(kind));
-	char room[1024];
+	char room[ENTRY_MAX];
 	struct buf key = buf_over(room, sizeof room);
 
 	buf_put(&key, str_of(kind));
@@ -235,6 +246,7 @@ static bool has(const struct content *content, const struct operand *claims, con
 	return value.len && !buf_overflowed(&key) && map_get(&content->entries, buf_str(&key));
 }
 
+/* Under a lock, but asked once for each token and version only. */
 bool revocations_have(struct revocations *revocations, const struct operand *claims)
 {
 	bool is_revoked;
