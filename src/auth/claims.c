@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * claims: what a token says, held against what is wanted of it (RFC 7519 section 4.1).
+ *
+ * A claim of a wrong type is never taken for one that is missing: an `exp` that is a text is no token
+ * without an end. Numbers, booleans and texts of claims are compared as texts, because the configuration
+ * writes them so; lists hold when one of their items does.
+ */
 #include "auth/claims.h"
 
 #include <inttypes.h>
@@ -38,6 +45,8 @@ static bool find_date(const struct operand *claims, str name, wall_time *ret_tim
 	return !*ret_is_there || read_date(&value, ret_time);
 }
 
+/* Clocks differ by `skew`, to the good of the token on either end (RFC 7519 sections 4.1.4 and 4.1.5). One
+ * that was issued in the future is not in force either: its clock, or ours, is wrong. */
 enum reason claims_check_time(const struct operand *claims, wall_time now, duration skew, bool needs_expiry)
 {
 	wall_time expires = 0, begins = 0, issued = 0;
@@ -56,6 +65,7 @@ enum reason claims_check_time(const struct operand *claims, wall_time now, durat
 
 /* ---- texts ---- */
 
+/* Seventeen digits are as many as tell two doubles apart. Objects and lists have no text. */
 static str scalar_text(const struct operand *value, char room[NUMBER_TEXT_MAX])
 {
 	int len = 0;
@@ -104,6 +114,7 @@ static bool is_or_has(const struct operand *value, const str_list *values)
 	return false;
 }
 
+/* RFC 7519 section 4.1.3: a text, or a list of which one is enough. */
 bool claims_is_for(const struct operand *claims, const str_list *audiences)
 {
 	struct operand value = json_find(claims, STR("aud"));
@@ -120,6 +131,7 @@ bool claims_hold(const struct operand *claims, str path, const str_list *values)
 
 /* ---- scopes ---- */
 
+/* Scopes are separated by single spaces (RFC 6749 section 3.3); a part of a word is not the word. */
 static bool has_word(str text, str word)
 {
 	str item;
@@ -140,6 +152,7 @@ static bool has_scope(const struct operand *value, str scope)
 	return false;
 }
 
+/* `scope` is a text by RFC 8693 and 9068; `scp`, a text or a list, is what some issuers write instead. */
 bool claims_has_scope(const struct operand *claims, str scope)
 {
 	struct operand scopes = json_find(claims, STR("scope")), scp = json_find(claims, STR("scp"));
@@ -149,6 +162,8 @@ bool claims_has_scope(const struct operand *claims, str scope)
 
 /* ---- for fields ---- */
 
+/* Lists become one text with commas, for fields of a request; what is nested deeper is left out, for there
+ * is no one way to write it. Longer lists are cut. */
 str claims_print(const struct operand *value, struct arena *arena)
 {
 	str parts[2 * JOINED_MAX];

@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * consumer_file: a file of consumers is read line by line, and what was made of it is remembered with the
+ * stamp of the file.
+ *
+ * The memory of a line is given back before the next one, so a file of gigabytes takes no more than its
+ * consumers do. A configuration that is loaded again, and each look at the files, finds what has not changed
+ * without reading it. Reading takes seconds for a million lines: it is never done
+ * on a worker, and no worker asks for the lock.
+ */
 #include "auth/consumer_file.h"
 
 #include <errno.h>
@@ -41,6 +50,7 @@ struct consumer_files *consumer_files_new(void)
 	return files;
 }
 
+/* The table itself goes when the last generation that uses it does. */
 static void forget(struct remembered *file)
 {
 	free(file->path);
@@ -69,6 +79,7 @@ struct line {
 	const char *wrong; /* NULL: nothing is */
 };
 
+/* Texts point into the line, which consumer_table_add() copies. */
 static str_list read_texts(struct line *line, const struct operand *value)
 {
 	str *at = NULL;
@@ -114,6 +125,8 @@ static void read_basic(struct line *line, const struct operand *value)
 		line->wrong = "basic: want {\"password\": \"$argon2id$...\"}";
 }
 
+/* The same names as in the configuration. One that is not known is a mistake, not a thing to pass over: a
+ * misspelt `api_keys` would lock somebody out without a word. */
 static void read_member(struct line *line, const struct json_member *member)
 {
 	if (str_eq(member->name, STR("name")) && member->value.kind == OPERAND_STRING)
@@ -183,6 +196,7 @@ static result read_lines(struct line_reader *lines, struct consumer_table *table
 	return wrong(ret_mistake, number, why);
 }
 
+/* A guess that is wrong costs memory or a copy, no more. */
 static size_t guess_count(FILE *from)
 {
 	struct stat status;
@@ -191,6 +205,7 @@ static size_t guess_count(FILE *from)
 								       : 0;
 }
 
+/* ret_table is set on success only. */
 static result read_file(const char *path, struct consumer_table **ret_table,
 			struct consumer_file_mistake *ret_mistake)
 {
@@ -222,6 +237,7 @@ static struct remembered *find(struct consumer_files *files, const char *path)
 	return NULL;
 }
 
+/* Where all places are taken, that of the longest known goes; it is read again when it is asked for. */
 static void remember(struct consumer_files *files, const char *path, uint64_t stamp,
 		     struct consumer_table *table)
 {

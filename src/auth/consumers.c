@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * consumers: tables of the configuration and of files, asked one after the other.
+ *
+ * Each file has a table of its own, so that one that has changed is read again alone, and the others stay as
+ * they are, in use by several generations at once. A consumer and all that is known of it live in its
+ * table's arena; nothing is ever taken out of a table, which goes as a whole.
+ *
+ * Maps keep keys by their hash with a random seed, so that names which somebody chose with care do not fall
+ * into one place.
+ */
 #include "auth/consumers.h"
 
 #include <stdatomic.h>
@@ -38,6 +48,7 @@ const struct field consumer_fields[] = {
 /* What names and credentials lead to. */
 enum { BY_NAME, BY_KEY, BY_CERTIFICATE, MAPS };
 
+/* Written by one thread, before it is given to others; only the count of references changes later. */
 struct consumer_table {
 	struct arena arena;
 	struct map maps[MAPS]; /* to struct consumer */
@@ -50,6 +61,7 @@ struct consumers {
 	struct consumer_table *tables[];
 };
 
+/* Room is made ahead: a map that grows by doubling would, for a million of lines, copy another million. */
 struct consumer_table *consumer_table_new(size_t expected)
 {
 	struct consumer_table *table = calloc(1, sizeof *table);
@@ -88,6 +100,7 @@ static struct operand text_of(struct arena *arena, str text)
 	return (struct operand) { .kind = OPERAND_STRING, .text = arena_str(arena, text) };
 }
 
+/* As the values of conditions are: `authorize` and `${consumer.groups}` look at them where they lie. */
 static struct operand copy_groups(struct arena *arena, const str_list *groups)
 {
 	struct operand *at = ARENA_ARRAY(arena, struct operand, groups->len);
@@ -105,6 +118,7 @@ struct labels {
 	} at[];
 };
 
+/* One by one: there are a hundred at most, and few as a rule. */
 static bool find_label(const void *self, str name, struct operand *ret_value)
 {
 	const struct labels *labels = self;
@@ -145,6 +159,7 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* In capitals or not: tools print both. */
 static bool read_digest(str text, unsigned char digest[API_KEY_DIGEST_LEN])
 {
 	static const str prefix = STR_INIT("sha256:");
@@ -162,6 +177,8 @@ static bool read_digest(str text, unsigned char digest[API_KEY_DIGEST_LEN])
 	return true;
 }
 
+/* By the digest's bytes, not its text: so the same key is the same however it was written. A consumer who
+ * is added with a key that is somebody else's would be taken for him, so that is a mistake. */
 static result add_keys(struct consumer_table *table, struct consumer *consumer, const str_list *keys,
 		       struct consumer_mistake *ret_mistake)
 {
@@ -180,6 +197,8 @@ static result add_keys(struct consumer_table *table, struct consumer *consumer, 
 	return OK;
 }
 
+/* Names with a kind in front are those that a certificate may bear (RFC 5280 section 4.2.1.6); all else
+ * must look like a subject of RFC 4514. */
 static bool is_certificate_name(str text)
 {
 	str kind, value;
@@ -214,6 +233,8 @@ static result add_password(struct consumer_table *table, struct consumer *consum
 	return OK;
 }
 
+/* Goes on after a mistake, so that all of what is wrong is told at once; whoever has one mistake never
+ * puts the table into force. */
 result consumer_table_add(struct consumer_table *table, const struct consumer_config *config,
 			  struct consumer_mistake *ret_mistake)
 {
@@ -235,6 +256,7 @@ result consumer_table_add(struct consumer_table *table, const struct consumer_co
 
 /* ---- of a configuration ---- */
 
+/* At the very item of the list, so that the line in the message is that of the mistake. */
 static void report(struct reader *reader, const struct consumer_config *config,
 		   const struct consumer_mistake *mistake)
 {
@@ -306,6 +328,7 @@ struct consumers *consumers_ref(struct consumers *consumers)
 	return consumers;
 }
 
+/* The tables may live on in another generation, or in what is remembered of files. */
 void consumers_unref(struct consumers **address)
 {
 	struct consumers *consumers = *address;
@@ -349,6 +372,7 @@ const struct consumer *consumers_next(const struct consumers *consumers, size_t 
 	return NULL;
 }
 
+/* The first table that knows it: consumers_clash() has seen to it that there is only one. */
 static const struct consumer *find(const struct consumers *consumers, size_t by, str key)
 {
 	const struct consumer *found = NULL;

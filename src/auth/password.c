@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * password: Argon2id by libargon2, in the text form that other tools write, too.
+ *
+ * It takes long on purpose, and so is never called on a worker's thread. What a hash may ask for is bounded
+ * when the configuration is read: at most a gigabyte, or one login could take all memory.
+ */
 #include "auth/password.h"
 
 #include <argon2.h>
@@ -15,6 +21,7 @@ enum { KIBIBYTES_MAX = 1024 * 1024, PASSES_MAX = 100 };
 static const char nobody[] =
 	"$argon2id$v=19$m=65536,t=3,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/* The salt makes two equal passwords two different hashes. */
 result password_hash(str password, struct buf *out)
 {
 	unsigned char salt[SALT_LEN];
@@ -32,6 +39,8 @@ result password_hash(str password, struct buf *out)
 	return OK;
 }
 
+/* A name that nobody has, whose hash is empty, is checked against one that nobody has either: so it takes
+ * as long, and does not tell which names there are. */
 bool password_is(str password, str hash)
 {
 	char text[PASSWORD_HASH_MAX];
@@ -60,6 +69,8 @@ static bool read_parameter(str *rest, str name, uint64_t max)
 	return str_to_u64(digits, max, &value) && value;
 }
 
+/* Only what the parameters say: whether salt and digest are good base64, libargon2 tells when it is
+ * checked. */
 bool password_hash_is_good(str hash)
 {
 	static const str prefix = STR_INIT("$argon2id$v=19$");

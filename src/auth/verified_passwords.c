@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * verified_passwords: each question has one place, which the next question of that place takes. What is
+ * forgotten is only checked again.
+ *
+ * The name, the password and the hash are one digest, by a key of this process: a dump of the memory has
+ * neither passwords nor anything that a table of common passwords could be held against without the key.
+ * With the hash in it, a password that was changed is another question at once.
+ */
 #include "auth/verified_passwords.h"
 
 #include <openssl/crypto.h>
@@ -64,6 +72,7 @@ void verified_passwords_digest(const struct verified_passwords *passwords, str n
 	OPENSSL_cleanse(digest, sizeof digest);
 }
 
+/* The digest is as good as random, so any eight bytes of it are a hash. */
 static size_t place_of(const unsigned char digest[PASSWORD_DIGEST_LEN])
 {
 	uint64_t number;
@@ -72,6 +81,8 @@ static size_t place_of(const unsigned char digest[PASSWORD_DIGEST_LEN])
 	return number % PLACES;
 }
 
+/* Also what was wrong is remembered: otherwise one bad password, sent again and again, would keep the
+ * thread busy that checks the good ones. */
 enum password_verdict verified_passwords_find(const struct verified_passwords *passwords,
 					      const unsigned char digest[PASSWORD_DIGEST_LEN])
 {

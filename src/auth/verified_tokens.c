@@ -91,6 +91,7 @@ static struct place *find_room(struct verified_tokens *tokens, uint64_t hash)
 	return oldest;
 }
 
+/* The count of questions is the clock by which the oldest is found: time itself would cost more to ask. */
 static struct verified_token *give(struct verified_tokens *tokens, struct verified_token *token)
 {
 	token->asked = ++tokens->questions;
@@ -106,6 +107,7 @@ struct verified_token *verified_tokens_find(struct verified_tokens *tokens, str 
 	return place ? give(tokens, place->token) : NULL;
 }
 
+/* The claims are kept parsed, which is most of what a known token saves beside the signature itself. */
 struct verified_token *verified_token_new(str text, const struct jws *jws)
 {
 	struct verified_token *token = calloc(1, sizeof *token);
@@ -124,6 +126,8 @@ struct verified_token *verified_token_new(str text, const struct jws *jws)
 	return NULL;
 }
 
+/* Only after the signature was found good. A token that is known already, with keys that are older, is
+ * replaced. */
 void verified_tokens_add(struct verified_tokens *tokens, struct verified_token *token, uint64_t version)
 {
 	uint64_t hash = hash_bytes(token->token, tokens->seed);

@@ -33,6 +33,7 @@ static bool read_secret(const struct command *command, char room[INPUT_MAX + 2],
 	return false;
 }
 
+/* As `api_keys` takes it. */
 static void print_hash(str key)
 {
 	unsigned char digest[SHA256_DIGEST_LENGTH];
@@ -44,6 +45,8 @@ static void print_hash(str key)
 	printf("\n");
 }
 
+/* The prefix makes keys that were published by mistake easy to find; the hint goes to standard error, so
+ * that a script gets the two lines alone. */
 static int key_new(void)
 {
 	unsigned char bytes[KEY_BYTES];

@@ -1,4 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keys: has the key sets of the configuration in force fetched, on the control thread: at the start, when
+ * they grow old, and when a worker meets a key that nobody knows.
+ *
+ * Each fetch is a fiber, so that one issuer that does not answer holds up no other. What may be fetched, and
+ * how soon again, each set knows by itself (key_set_begin); here is only a look at all of them, once a
+ * second or when somebody posts.
+ *
+ * A failure is told once, and its end once: an issuer that is away for a day is two lines in the log.
+ */
 #include "main/keys.h"
 
 #include <stdlib.h>
@@ -48,6 +58,8 @@ static void tell(struct keys *keys, struct key_set *set, result_value fetched, b
 						  : "; nobody who needs them is let in");
 }
 
+/* A set that is being fetched is always ended, or those who wait for it would wait for their deadline. A
+ * fetch that was cancelled, at the end of the process, is no news. */
 static void fetch_once(struct fetch *fetch)
 {
 	struct keys *keys = fetch->keys;
@@ -68,12 +80,15 @@ static void fetch_once(struct fetch *fetch)
 	arena_fini(&arena);
 }
 
+/* In the next turn of the loop, however many ask for it. */
 static void look_soon(struct keys *keys)
 {
 	if (!keys->is_closing)
 		timer_set(keys->control->loop, &keys->timer, loop_now(keys->control->loop));
 }
 
+/* The fiber owns its fetch, and takes it out of the list before it ends. A set that had no fiber to spare
+ * may be next. */
 static void run(struct fiber *self, void *argument)
 {
 	struct fetch *fetch = argument;
@@ -91,6 +106,7 @@ static void run(struct fiber *self, void *argument)
 	free(fetch);
 }
 
+/* References are taken, for the configuration may be replaced while the answer is waited for. */
 static void begin(struct keys *keys, struct key_set *set, struct tls_client_identity *web)
 {
 	struct fetch *fetch = calloc(1, sizeof *fetch);
@@ -111,6 +127,8 @@ static void begin(struct keys *keys, struct key_set *set, struct tls_client_iden
 
 /* ---- all of a configuration ---- */
 
+/* Those of the configuration in force only: sets of one that has gone are not asked for any more. More
+ * than FETCHES_MAX wait for the next look. */
 static void look(struct keys *keys)
 {
 	const struct snapshot *snapshot = gateway_edition(keys->gateway)->snapshot;
@@ -148,6 +166,7 @@ static void on_wanted(void *owner)
 	(void)posted;
 }
 
+/* ret_keys is set also on failure, for keys_close(). */
 result keys_open(struct control *control, struct gateway *gateway, struct identities *identities,
 		 struct keys **ret_keys)
 {
@@ -168,6 +187,8 @@ result keys_open(struct control *control, struct gateway *gateway, struct identi
 	return OK;
 }
 
+/* Fibers are cancelled and their ends waited for; on_wanted() is taken away first, so that no worker posts
+ * to what is freed. */
 void keys_close(struct keys **address)
 {
 	struct keys *keys = *address;

@@ -21,6 +21,7 @@ struct live_files {
 
 /* ---- what was revoked ---- */
 
+/* What is read on a thread of its own, and what came of it; on the stack of the fiber that waits. */
 struct rereading {
 	struct revocations *revocations;
 	struct revocation_mistake mistake;
@@ -34,6 +35,7 @@ static void reread(void *argument)
 	rereading->read = revocations_read(rereading->revocations, &rereading->mistake);
 }
 
+/* One that cannot be read is told once: it is looked at again when it has changed. */
 static void look_at_revocations(struct live_files *files, struct revocations *revocations)
 {
 	struct journal *journal = files->control->journal;
@@ -59,6 +61,7 @@ static void read_roll(void *argument)
 	roll_read(argument);
 }
 
+/* The workers get the new consumers with the edition that gateway_refresh() publishes. */
 static void look_at_roll(struct live_files *files, struct snapshot *snapshot)
 {
 	struct journal *journal = files->control->journal;
@@ -90,6 +93,7 @@ static void look(struct live_files *files)
 	snapshot_unref(&snapshot);
 }
 
+/* Until it is cancelled. */
 static void run(struct fiber *self, void *argument)
 {
 	struct live_files *files = argument;
@@ -101,6 +105,7 @@ static void run(struct fiber *self, void *argument)
 	files->fiber = NULL;
 }
 
+/* Without a fiber the gateway works on with what it has read. */
 struct live_files *live_files_open(struct control *control, struct gateway *gateway)
 {
 	struct live_files *files = calloc(1, sizeof *files);
@@ -115,6 +120,7 @@ struct live_files *live_files_open(struct control *control, struct gateway *gate
 	return files;
 }
 
+/* An errand that is under way is waited for: it writes to the fiber's stack. */
 void live_files_close(struct live_files **address)
 {
 	struct live_files *files = *address;

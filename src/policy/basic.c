@@ -79,6 +79,7 @@ static enum reason find_login(const struct view *view, struct login *ret_login)
 									  : REASON_PASSWORD_WRONG;
 }
 
+/* Also what cannot be decoded is a try to log in. */
 static bool basic_recognises(const void *self, const struct view *view)
 {
 	struct login login;
@@ -101,6 +102,7 @@ static void check_password(void *argument)
 	check->is_right = password_is(check->password, check->hash);
 }
 
+/* The slices of the check stay good while the thread works: the fiber waits for it. */
 static enum reason find_out(struct view *view, const struct login *login, str hash)
 {
 	const struct effects *effects = view->effects;

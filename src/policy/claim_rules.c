@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * claim_rules: claims to values, `{ tenant: [a, b] }`: each must hold, by one of its values.
+ *
+ * Values are texts, whatever they look like in YAML, for claims are compared by their text: `7` is both the
+ * number and the text.
+ */
 #include "policy/claim_rules.h"
 
 #include "auth/claims.h"
@@ -40,6 +46,7 @@ const struct field_form claim_rules_form = {
 	.read = read_rules,
 };
 
+/* Without rules all claims do. */
 bool claim_rules_hold(const struct claim_rules *rules, const struct operand *claims)
 {
 	for (size_t i = 0; i < rules->len; i++)

@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * credential: finds what a request is known by, in a field, a cookie or a parameter of the query, and takes
+ * it out before the upstream sees it.
+ *
+ * How many there are is a part of the answer: of two the gateway and the upstream might each take
+ * another one, and so neither is believed. Empty ones are as good as
+ * none.
+ */
 #include "policy/credential.h"
 
 #include "codec/uri.h"
@@ -13,6 +21,7 @@ const struct field credential_place_fields[] = {
 	FIELD_END
 };
 
+/* Sets the standard field where nothing is given. */
 result credential_place_compile(struct policy_compile *compile, const char *key, const char *standard,
 				struct credential_place *place)
 {
@@ -61,6 +70,7 @@ static enum credential_found find_header(const struct credential_place *place, c
 	return count;
 }
 
+/* RFC 6265 section 4.2.1; blanks round the pair are forgiven, as browsers' are. */
 static bool is_cookie(str pair, str wanted, str *ret_value)
 {
 	str name;
@@ -89,6 +99,7 @@ static enum credential_found find_cookie(const struct credential_place *place, c
 	return count;
 }
 
+/* As forms are: `+` is a blank. */
 static str decoded(struct arena *arena, str text)
 {
 	struct buf room = buf_over(arena_bytes(arena, text.len), text.len);
@@ -96,6 +107,7 @@ static str decoded(struct arena *arena, str text)
 	return uri_decode(text, true, &room);
 }
 
+/* Compared decoded, for the upstream decodes it, too: `%6bey` is `key`. */
 static bool is_parameter(const struct credential_place *place, const struct view *view, str name)
 {
 	return name.len >= place->query.len && arena_left(view->arena) > name.len &&
@@ -124,6 +136,7 @@ enum credential_found credential_find(const struct credential_place *place, cons
 	return find_header(place, view, ret_text);
 }
 
+/* RFC 9110 section 11.4: schemes regardless of case. */
 bool credential_in_scheme(str value, str scheme, str *ret_credential)
 {
 	str name, rest;
@@ -136,6 +149,7 @@ bool credential_in_scheme(str value, str scheme, str *ret_credential)
 
 /* ---- stripping ---- */
 
+/* The other cookies stay, in their order. Where there is no room for them, none goes on. */
 static void strip_cookie(const struct credential_place *place, struct view *view, struct http_field *field)
 {
 	struct buf out = arena_open(view->arena, field->value.len + 2 * sizeof "; ");
@@ -152,6 +166,7 @@ static void strip_cookie(const struct credential_place *place, struct view *view
 	field->value = arena_close(view->arena, &out);
 }
 
+/* The others stay as they were written; only empty pairs go. */
 static void strip_parameter(const struct credential_place *place, struct view *view)
 {
 	str *parts = ARENA_ARRAY(view->arena, str, 2 * (view->query.len / 2 + 1));
@@ -172,6 +187,7 @@ static void strip_parameter(const struct credential_place *place, struct view *v
 	view->query = arena_join(view->arena, parts, count);
 }
 
+/* In a report nothing is changed. */
 void credential_strip(const struct credential_place *place, struct view *view)
 {
 	struct http_fields *fields = &view->request->fields;

@@ -6,6 +6,7 @@
 
 enum { KEY_FILE_MAX = 64 * 1024, KEY_FILES_MAX = 16 };
 
+/* Where a message points to: the option, or what it should stand in. */
 static const struct node *key_of(const struct policy_compile *compile, const struct jwt_issuer *issuer,
 				 const char *key)
 {
@@ -48,6 +49,7 @@ static struct key_set *keys_of_files(struct policy_compile *compile, const struc
 		      : NULL;
 }
 
+/* NULL after a report. The keys are hooks' to keep from then on. */
 static struct key_set *keys_of_secret(struct policy_compile *compile, const struct jwt_issuer *issuer)
 {
 	const struct node *at = key_of(compile, issuer, "secret");
@@ -61,6 +63,7 @@ static struct key_set *keys_of_secret(struct policy_compile *compile, const stru
 	return NULL;
 }
 
+/* Without hooks nothing can be had: a policy that is only looked at, not used. */
 static result find_keys(struct policy_compile *compile, struct jwt_issuer *issuer)
 {
 	size_t given = (issuer->jwks.len > 0) + (issuer->key_files.len > 0) + (issuer->secret.len > 0);
@@ -98,6 +101,8 @@ static result allow(struct policy_compile *compile, struct jwt_issuer *issuer)
 	return OK;
 }
 
+/* It must be given: a token that was made for somebody else is good by its signature, and its bearer may
+ * be that somebody (RFC 8725 section 3.9). */
 static result check_audience(struct policy_compile *compile, struct jwt_issuer *issuer)
 {
 	for (size_t i = 0; i < issuer->audiences.len; i++)
@@ -109,6 +114,7 @@ static result check_audience(struct policy_compile *compile, struct jwt_issuer *
 	return OK;
 }
 
+/* All three are looked at, so that all mistakes are told at once. */
 static result compile_issuer(struct policy_compile *compile, struct jwt_issuer *issuer)
 {
 	result_value audience = check_audience(compile, issuer), allowed = allow(compile, issuer);
@@ -118,6 +124,8 @@ static result compile_issuer(struct policy_compile *compile, struct jwt_issuer *
 	return allowed;
 }
 
+/* One issuer beside is a list of one. Of several each must be named: without names the first would get the
+ * tokens of all. */
 result jwt_issuers_compile(struct policy_compile *compile, struct jwt *jwt)
 {
 	const struct jwt_issuer *one = &jwt->one;

@@ -32,6 +32,7 @@ static bool begin_claim(const struct credential_wish *wish, str name, struct buf
 	return true;
 }
 
+/* What a case says itself comes first; only what it leaves out is filled in. */
 static void put_text(const struct credential_wish *wish, str name, str value, struct buf *out)
 {
 	if (value.len && begin_claim(wish, name, out))

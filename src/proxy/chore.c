@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * chore: work that takes long, such as a password's hash, beside the worker, one at a time.
+ *
+ * One thread for each worker bounds the memory that hashes take, and leaves the other cores to requests.
+ * Whoever waits for a turn counts against
+ * CHORES_WAITING_MAX; the deadline of the exchange bounds the wait.
+ */
 #include "proxy/chore.h"
 
 #include "fiber/errand.h"
 #include "proxy/exchange.h"
 
+/* Who was signalled and has run out of time meanwhile hands the turn on, or it would be lost and all
+ * others wait for nobody. */
 static result wait_for_turn(struct exchange *x, struct chores *chores)
 {
 	result_value waited = OK;
@@ -19,6 +28,8 @@ static result wait_for_turn(struct exchange *x, struct chores *chores)
 	return waited;
 }
 
+/* The argument lives on the caller's fiber, which therefore stays until the work is done, whether its
+ * client does or not. */
 result chore_run(void *self, struct view *view, void (*work)(void *argument), void *argument)
 {
 	struct exchange *x = exchange_of(view);

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * issuer_question: what policies may ask of an issuer while a request waits. Keys are fetched by the control
+ * thread, once for everybody; a URL that is known only now, a token endpoint, is asked by the worker itself.
+ * Neither goes on after the deadline of the exchange.
+ */
 #include "proxy/issuer_question.h"
 
 #include "auth/key_set.h"
 #include "proxy/exchange.h"
 #include "upstream/courier.h"
 
+/* The policy's patience, or the request's if that is shorter. */
 static deadline until_of(const struct exchange *x, duration time)
 {
 	return deadline_min(x->until, deadline_after(exchange_now(x), time));
@@ -19,6 +25,7 @@ result issuer_refresh_keys(void *self, struct view *view, struct key_set *keys, 
 	return key_set_wait(keys, x->worker->loop, x->session->fiber, until_of(x, time));
 }
 
+/* Fields of the connection are not the policy's business (RFC 9110 section 7.6.1). */
 result issuer_fetch_url(void *self, struct view *view, const struct url_request *request,
 			struct fetch_answer *ret_answer)
 {

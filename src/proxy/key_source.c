@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * key_source: what `jwks`, `keys`, `issuer` and `revoked` of a configuration lead to.
+ *
+ * Sets and lists belong to the process and are found there by name, so that a configuration that is loaded
+ * again goes on with the keys that were fetched, and two policies with one issuer fetch once. The snapshot
+ * holds a reference to each that it uses.
+ */
 #include "proxy/key_source.h"
 
 #include "codec/url.h"
@@ -33,18 +40,22 @@ static struct key_set *list(struct key_sources *sources, struct key_set *set)
 	return set;
 }
 
+/* NULL, so that whoever finds a mistake returns it in one line. */
 static struct key_set *report(struct key_sources *sources, const struct node *at, result_value why)
 {
 	diagnostic_error(sources->reader->diagnostics, at, "%s", why.why);
 	return NULL;
 }
 
+/* PEM is known by how it begins; everything else must be a JWK Set. */
 static result read_keys(str text, struct jwk_set **ret_keys)
 {
 	return str_contains(text, STR("-----BEGIN ")) ? jwk_set_from_pem(STR(""), text, ret_keys)
 						      : jwk_set_parse(text, ret_keys);
 }
 
+/* The file is one of the configuration: when it changes, the configuration is loaded again. A set without
+ * a good key is a mistake here, where somebody reads the message; a fetched one may get better. */
 static struct key_set *find_in_file(struct key_sources *sources, const struct node *at, str path)
 {
 	struct jwk_set *keys;
@@ -63,6 +74,7 @@ static struct key_set *find_in_file(struct key_sources *sources, const struct no
 	return key_source_keep(sources, at, keys, text);
 }
 
+/* Whom TLS believes is found once for each snapshot, and only where something is fetched. */
 static result get_fetched(struct key_sources *sources, enum key_origin origin, str url,
 			  struct key_set **ret_set)
 {
@@ -107,6 +119,7 @@ static struct key_set *find_fetched(struct key_sources *sources, const struct no
 	return failed(got) ? report(sources, at, got) : list(sources, set);
 }
 
+/* Without a node for the keys they are found by the issuer's metadata. */
 struct key_set *key_source_find(struct key_sources *sources, const struct node *at, const struct node *keys,
 				str issuer)
 {
@@ -126,6 +139,7 @@ struct key_set *key_source_keep(struct key_sources *sources, const struct node *
 	return failed(kept) ? report(sources, at, kept) : list(sources, set);
 }
 
+/* The path is made absolute by the file that names it, as all paths are; with a NUL for fopen(). */
 struct revocations *key_source_revocations(struct key_sources *sources, const struct node *path)
 {
 	struct snapshot *snapshot = sources->snapshot;
@@ -147,6 +161,7 @@ struct revocations *key_source_revocations(struct key_sources *sources, const st
 	return revocations;
 }
 
+/* Sets that no other snapshot uses go here, and are not fetched again. */
 void key_sources_release(struct snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->revocation_count; i++)

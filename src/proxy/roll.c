@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * roll: the consumers of a configuration and of the files that it names, and whether these have changed.
+ *
+ * Two looks with the same stamps, which differ from those of the last reading, are a change that is
+ * complete: a file that is being written looks different each time. What cannot be read changes nothing: the
+ * consumers from before stay, and the log says why.
+ */
 #include "proxy/roll.h"
 
 #include <stdio.h>
@@ -10,6 +17,7 @@
 
 enum { FILES_MAX = 99 };
 
+/* Of all files together: any of them makes another number. */
 static uint64_t stamps(const struct roll *roll)
 {
 	uint64_t all = 0;
@@ -21,6 +29,7 @@ static uint64_t stamps(const struct roll *roll)
 
 /* ---- reading ---- */
 
+/* A message with its place, cut where the room ends. */
 static bool tell(struct roll_reading *reading, const char *path, const struct consumer_file_mistake *mistake)
 {
 	int len = mistake->line ? snprintf(reading->why, sizeof reading->why, "%s:%zu: %s", path,
@@ -32,6 +41,7 @@ static bool tell(struct roll_reading *reading, const char *path, const struct co
 	return false;
 }
 
+/* Into the places behind the configuration's own. Those behind one that failed stay NULL. */
 static bool read_tables(struct roll_reading *reading, struct consumer_table **tables, size_t *ret_failed)
 {
 	const struct roll *roll = reading->roll;
@@ -45,6 +55,7 @@ static bool read_tables(struct roll_reading *reading, struct consumer_table **ta
 	return true;
 }
 
+/* Nobody may be in two places: which of the groups would hold? */
 static void join(struct roll_reading *reading, struct consumer_table **tables)
 {
 	struct consumers *joined = consumers_new(tables, reading->roll->path_count + 1);
@@ -62,6 +73,7 @@ static void join(struct roll_reading *reading, struct consumer_table **tables)
 	consumers_unref(&joined);
 }
 
+/* Tables are released here in any case; what was joined has its own references. */
 static void read_all(struct roll_reading *reading, size_t *ret_failed)
 {
 	const struct roll *roll = reading->roll;
@@ -83,6 +95,7 @@ void roll_read(struct roll_reading *reading)
 
 /* ---- of a configuration ---- */
 
+/* With a NUL behind each, for fopen(). */
 static void find_paths(struct roll *roll, struct reader *reader, const struct node *list)
 {
 	roll->paths = ARENA_ARRAY(reader->arena, const char *, list ? list->count : 0);
@@ -95,6 +108,7 @@ static void find_paths(struct roll *roll, struct reader *reader, const struct no
 	}
 }
 
+/* Where a mistake in a file is reported in the configuration. */
 static const struct node *item_at(const struct node *list, size_t index)
 {
 	const struct node *item = list->first;
@@ -104,6 +118,8 @@ static const struct node *item_at(const struct node *list, size_t index)
 	return item ? item : list;
 }
 
+/* Always leaves consumers: after a mistake those of the configuration alone, so that checking can go on
+ * and find the others. */
 void roll_compile(struct roll *roll, struct reader *reader, const struct gateway_config *config,
 		  const struct node *root, struct consumer_files *files)
 {
@@ -145,6 +161,7 @@ bool roll_look(struct roll *roll)
 	return true;
 }
 
+/* Exchanges that are under way have references to the ones before. */
 void roll_replace(struct roll *roll, struct consumers **consumers)
 {
 	consumers_unref(&roll->consumers);

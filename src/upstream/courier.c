@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * courier: one question, one connection, one answer.
+ *
+ * The connection comes from the pool for its TLS and its deadlines, and is dropped after the answer: who is
+ * asked here is asked every few minutes at most. Head and body are bounded before anything is read, because
+ * they come from somebody whom nobody has looked at yet.
+ */
 #include "upstream/courier.h"
 
 #include "codec/h1_print.h"
@@ -17,6 +24,7 @@ static const struct h1_limits answer_limits = {
 
 /* ---- asking ---- */
 
+/* As HTTP/1.1, with whatever fields the question has. Empty: it is larger than HEAD_MAX. */
 static str print_head(struct arena *arena, const struct courier_request *request, const struct url *url)
 {
 	struct http_request head = { .method = request->method,
@@ -41,6 +49,7 @@ static str print_head(struct arena *arena, const struct courier_request *request
 	return buf_overflowed(&out) ? STR("") : arena_close(arena, &out);
 }
 
+/* The body is one piece, which the sink may take in parts. */
 static result send_request(struct client *client, struct arena *arena, const struct courier_request *request,
 			   str head)
 {
@@ -60,6 +69,7 @@ static result send_request(struct client *client, struct arena *arena, const str
 
 /* ---- the answer ---- */
 
+/* Interim answers (1xx) are passed over, but not for ever. */
 static result read_head(struct client *client, struct arena *arena, const struct courier_request *request,
 			struct http_response *response)
 {
@@ -73,6 +83,8 @@ static result read_head(struct client *client, struct arena *arena, const struct
 	return error_make(ERROR_MALFORMED, "too many interim answers");
 }
 
+/* False: it is larger than it may be, or breaks off. That is no error of the exchange: the status may be
+ * all that is asked for. */
 static bool read_body(struct client *client, struct arena *arena, const struct courier_request *request,
 		      str *ret_body)
 {
@@ -107,6 +119,7 @@ static result exchange(struct client *client, struct arena *arena, const struct 
 	return OK;
 }
 
+/* The upstream is a stand-in, of which the pool only looks at whom TLS must believe. */
 static result ask_endpoint(struct courier *courier, struct arena *arena,
 			   const struct courier_request *request, const struct url *url,
 			   struct endpoint *endpoint, struct courier_answer *ret_answer)
@@ -124,6 +137,7 @@ static result ask_endpoint(struct courier *courier, struct arena *arena,
 	return asked;
 }
 
+/* As an endpoint of the configuration is written, so that the same place is asked under one name. */
 static str address_of(struct arena *arena, const struct url *url)
 {
 	struct buf out = arena_open(arena, url->host.name.len + sizeof ":65535");
@@ -134,6 +148,7 @@ static str address_of(struct arena *arena, const struct url *url)
 	return arena_close(arena, &out);
 }
 
+/* All that it needs is looked at before anybody is connected to. */
 result courier_ask(struct courier *courier, struct arena *arena, const struct courier_request *request,
 		   struct courier_answer *ret_answer)
 {
@@ -157,6 +172,7 @@ result courier_ask(struct courier *courier, struct arena *arena, const struct co
 
 /* ---- whom it believes ---- */
 
+/* Counted as one that is listed, or the identity would go when no configuration names it. */
 result courier_trust(struct tls_client_identities *identities, struct tls_client_identity **ret_web)
 {
 	enum tls_client_part wrong;
