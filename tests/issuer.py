@@ -56,12 +56,17 @@ class Issuer:
             def log_message(self, *_arguments: Any) -> None:
                 """Says nothing."""
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        if context:
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.port = self.server.server_address[1]
+        self.handler, self.context, self.port = Handler, context, port
+        self.reopen()
         self.url = f"{'https' if context else 'http'}://{name}:{self.port}"
         self.rotate("first")
+
+    def reopen(self) -> None:
+        """Listens, on the port that it had before."""
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), self.handler)
+        if self.context:
+            self.server.socket = self.context.wrap_socket(self.server.socket, server_side=True)
+        self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def rotate(self, kid: str, algorithm: str = "RS256", keeps: bool = False) -> None:

@@ -6,6 +6,7 @@
     tests/torture.py replace [--seconds 60] [--changes 20] ...
     tests/torture.py large [--routes 50000] [--changes 10]
     tests/torture.py resets [--pairs 1000000]
+    tests/torture.py keys [--rate 1000]
 
 `reload`: half of the reloads add or remove 50 routes, the others change one. `replace`: another process takes over, each
 time. Meanwhile clients ask at a steady rate over connections that they keep, and streams are open from the beginning to
@@ -17,13 +18,20 @@ a resident set that has grown by more than 5 %. `large`: one changed route out o
 for that, of its requests at most 200 may reach the upstream, and the 99th percentile of a steady load beside it may grow
 by half.
 
-The same in small is a part of `make test` (test_reload.py, test_replacement.py, test_h2.py).
+`keys`: an issuer's keys rotate under load, then it is down for a minute, then 100,000 requests come with keys that nobody
+has: nothing may be answered wrongly, and the last may cause two fetches.
+
+The same in small is a part of `make test` (test_reload.py, test_replacement.py, test_h2.py, test_key_sets.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
+import concurrent.futures
+import json
+import secrets
 import socket
 import statistics
 import subprocess
@@ -31,10 +39,12 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from gatehouse import Gateway
+from issuer import Issuer
 from peers import Nginx
 from soak import resident_bytes
 from wire import Address
@@ -133,8 +143,9 @@ class Events:
 class Load:
     """Clients that ask at a steady rate, each over a connection that it keeps as long as it may."""
 
-    def __init__(self, address: Address, rate: float, threads: int = 8):
+    def __init__(self, address: Address, rate: float, threads: int = 8, request: Callable[[], bytes] = lambda: REQUEST):
         self.address = address
+        self.request = request
         self.interval = threads / rate
         self.failures: list[str] = []
         self.answered = [0] * threads
@@ -150,9 +161,8 @@ class Load:
         assert not isinstance(self.address, str)
         return socket.create_connection(self.address, timeout=30)
 
-    @staticmethod
-    def _ask(sock: socket.socket) -> bytes:
-        sock.sendall(REQUEST)
+    def _ask(self, sock: socket.socket) -> bytes:
+        sock.sendall(self.request())
         answer = sock.recv(65536)
         while b"\r\n\r\n" not in answer or not answer.endswith(b"ok\n"):
             more = sock.recv(65536)
@@ -464,20 +474,100 @@ def resets(options: argparse.Namespace) -> list[str]:
     return failures
 
 
+# The keys of an issuer.
+
+def with_token(token: str) -> bytes:
+    """A request that bears it."""
+    return f"GET / HTTP/1.1\r\nHost: gw.test\r\nAuthorization: Bearer {token}\r\n\r\n".encode("ascii")
+
+
+def forge(address: Address, issuer: str, count: int) -> list[bytes]:
+    """As many requests, each by a key that nobody has; what was answered otherwise than with 401."""
+    claims = base64.urlsafe_b64encode(json.dumps({"iss": issuer, "aud": "torture", "exp": 4102444800}).encode()).rstrip(b"=")
+    wrong = []
+    assert not isinstance(address, str)
+    with socket.create_connection(address, timeout=30) as sock:
+        answers = sock.makefile("rb")
+        for _ in range(count):
+            header = json.dumps({"alg": "RS256", "kid": secrets.token_hex(8)}).encode()
+            token = base64.urlsafe_b64encode(header).rstrip(b"=") + b"." + claims + b"." + b"A" * 342
+            sock.sendall(with_token(token.decode("ascii")))
+            status = answers.readline()
+            length = 0
+            while (line := answers.readline()) not in (b"\r\n", b""):
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line.split(b":")[1])
+            answers.read(length)
+            if b" 401 " not in status:
+                wrong.append(status)
+    return wrong
+
+
+def keys(options: argparse.Namespace) -> list[str]:
+    """Keys that rotate under load, an issuer that is down, and keys that nobody knows."""
+    issuer = Issuer()
+    failures = []
+    document = {
+        "listeners": {"main": {"address": "127.0.0.1:0"}}, "workers": options.workers, "log": {"access": {"to": "off"}},
+        "apis": {"all": {"policies": [
+            {"jwt": {"issuer": issuer.url, "audience": "torture", "jwks": issuer.url + "/jwks.json"}},
+            {"respond": {"body": "ok\n"}}]}},
+    }
+
+    def token() -> str:
+        return issuer.token({"aud": "torture", "exp": int(time.time()) + 3600, "jti": secrets.token_hex(8)})
+
+    def loaded(seconds: float, every: float, change: Callable[[], None]) -> None:
+        """Asks at the rate for so long, with a change of the issuer's now and then, and a new token each second."""
+        newest = [token()]
+        load = Load(gateway.address(), options.rate, request=lambda: with_token(newest[0]))
+        end, due = time.monotonic() + seconds, time.monotonic() + every
+        while time.monotonic() < end:
+            time.sleep(1)
+            if time.monotonic() > due:
+                change()
+                due += every
+            newest[0] = token()
+        load.stop()
+        failures.extend(load.failures)
+        print(f"    {sum(load.answered)} answered, {len(load.failures)} wrong")
+
+    with tempfile.TemporaryDirectory() as name, Gateway(document, Path(name), workers=None) as gateway:
+        print(f"keys that rotate every 31 s at {options.rate:g} requests/s:")
+        loaded(95, 31, lambda: issuer.rotate(secrets.token_hex(4), keeps=True))
+        print(f"    {issuer.fetches()} fetches")
+        issuer.close()
+        print("the issuer is down:")
+        loaded(60, 3600, lambda: None)
+        issuer.reopen()
+        time.sleep(35)  # until it was found again, and another key may be asked for
+        before = issuer.fetches()
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            for wrong in pool.map(lambda _: forge(gateway.address(), issuer.url, 25_000), range(4)):
+                failures.extend(status.decode("latin-1") for status in wrong)
+        caused = issuer.fetches() - before
+        print(f"100,000 keys that nobody knows: {caused} fetches")
+        if caused > 2:
+            failures.append(f"unknown keys caused {caused} fetches")
+    issuer.close()
+    return failures
+
+
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description="changes without end under load")
-    parser.add_argument("what", choices=["reload", "replace", "large", "resets"])
+    parser.add_argument("what", choices=["reload", "replace", "large", "resets", "keys"])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--changes", type=int)
-    parser.add_argument("--rate", type=float, default=2000)
+    parser.add_argument("--rate", type=float)
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--routes", type=int, default=50000)
     parser.add_argument("--pairs", type=int, default=1_000_000)
     options = parser.parse_args()
+    options.rate = options.rate or {"keys": 1000}.get(options.what, 2000)
     options.changes = options.changes or {"reload": 500, "replace": 20, "large": 10}.get(options.what, 0)
-    failures = {"large": large, "resets": resets}.get(options.what, torture)(options)
+    failures = {"large": large, "resets": resets, "keys": keys}.get(options.what, torture)(options)
     for words in failures[:20]:
         print(f"failed: {words}")
     print(f"torture: {'failed' if failures else 'passed'}")
