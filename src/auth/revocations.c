@@ -35,7 +35,7 @@ struct revocations {
 	pthread_mutex_t lock; /* of content */
 	struct content *content;
 	_Atomic uint64_t version;
-	uint64_t seen, read; /* stamps of the file */
+	struct file_stamps stamps;
 	char path[];
 };
 
@@ -141,14 +141,7 @@ result revocations_read(struct revocations *revocations, struct revocation_mista
 
 bool revocations_look(struct revocations *revocations)
 {
-	uint64_t now = file_stamp(revocations->path);
-	bool is_quiet = now == revocations->seen;
-
-	revocations->seen = now;
-	if (!is_quiet || now == revocations->read)
-		return false;
-	revocations->read = now;
-	return true;
+	return file_stamps_look(&revocations->stamps, file_stamp(revocations->path));
 }
 
 /* ---- all of a process ---- */
@@ -204,7 +197,7 @@ result revocations_get(struct revocation_lists *lists, const char *path, struct 
 	TRY(registry_get(&lists->registry, str_of(path), &registered));
 	revocations = CONTAINER_OF(registered, struct revocations, registered);
 	if (!revocations_version(revocations)) {
-		revocations->seen = revocations->read = stamp;
+		revocations->stamps = (struct file_stamps) { stamp, stamp };
 		read = revocations_read(revocations, ret_mistake);
 	}
 	if (failed(read))

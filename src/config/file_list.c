@@ -103,3 +103,14 @@ void file_list_add(struct file_list *list, const struct file_list *from)
 		entry->stamp = file->stamp;
 	}
 }
+
+bool file_stamps_look(struct file_stamps *stamps, uint64_t now)
+{
+	bool is_quiet = now == stamps->seen;
+
+	stamps->seen = now;
+	if (!is_quiet || now == stamps->read)
+		return false;
+	stamps->read = now;
+	return true;
+}

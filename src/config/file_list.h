@@ -49,3 +49,13 @@ uint64_t file_stamp(const char *path);
 
 uint64_t file_stamp_pattern(const char *pattern);
 /* Of the names that match: another number when one is added or removed. */
+
+/* For those who look at files again and again: the stamp at the last look, and that of what was read last. */
+struct file_stamps {
+	uint64_t seen, read;
+};
+
+bool file_stamps_look(struct file_stamps *stamps, uint64_t now);
+/* Whether it is time to read: the stamp is another than that of the last reading, and the same as at the last
+ * look, for what is being written looks different each time. True once: what is read then counts as read,
+ * whatever comes of it. */

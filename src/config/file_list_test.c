@@ -215,6 +215,26 @@ static void test_stamp_of_a_pattern_changes_with_the_names(void **state)
 	assert_int_equal(probe->list.first->stamp, one);
 }
 
+static void test_a_change_is_told_once_when_it_is_over(void **state)
+{
+	static const struct {
+		uint64_t now;
+		bool is_due;
+	} looks[] = {
+		{ 1, false },                             /* as it was read */
+		{ 2, false }, { 3, false },               /* it is being written */
+		{ 3, true },                              /* it is left alone */
+		{ 3, false },                             /* it was read */
+		{ 4, false }, { 3, false }, { 3, false }, /* it was put back */
+		{ 1, false }, { 1, true }, /* as long ago, and another one than was read last */
+	};
+	struct file_stamps stamps = { 1, 1 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
+		assert_int_equal(file_stamps_look(&stamps, looks[i].now), looks[i].is_due);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, probe_set_up, probe_tear_down)
@@ -228,6 +248,7 @@ int main(void)
 		TEST(test_stamp_changes_with_a_replacement_of_the_same_size),
 		TEST(test_stamp_follows_links),
 		TEST(test_stamp_of_a_pattern_changes_with_the_names),
+		cmocka_unit_test(test_a_change_is_told_once_when_it_is_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,6 @@
 
 #include "base/hash.h"
 #include "config/file.h"
-#include "config/file_list.h"
 #include "proxy/listener_tls_private.h"
 
 struct tls_material *listener_tls_take(struct listener_tls *tls)
@@ -75,9 +74,7 @@ bool listener_tls_look(struct listener_tls *tls, wall_time now)
 		struct tls_source *source = &tls->sources[i];
 		uint64_t stamp = tls_source_stamp(source);
 
-		source->is_due =
-			(stamp == source->seen && stamp != source->tried) || has_expired_staple(tls, i, now);
-		source->seen = stamp;
+		source->is_due = file_stamps_look(&source->stamps, stamp) || has_expired_staple(tls, i, now);
 		is_due |= source->is_due;
 	}
 	return is_due;
@@ -177,7 +174,7 @@ static bool take(struct pass *pass, size_t index)
 	enum tls_part part;
 	result_value set;
 
-	source->tried = source->seen;
+	source->stamps.read = source->stamps.seen;
 	if (!read_blobs(pass, source, &blobs))
 		return false;
 	set = tls_material_set(pass->material, index, &source->settings, &blobs, pass->now, &part);

@@ -14,6 +14,7 @@
 #include <pthread.h>
 
 #include "config/diagnostics.h"
+#include "config/file_list.h"
 #include "proxy/listener_config.h"
 #include "proxy/tls_material.h"
 
@@ -31,8 +32,7 @@ struct metric_series;
 struct tls_source {
 	struct tls_settings settings;
 	struct tls_file *files[TLS_PARTS]; /* NULL: none */
-	uint64_t seen;                     /* the stamps of all of them, at the last look */
-	uint64_t tried;                    /* when they were last read, whatever came of it */
+	struct file_stamps stamps;         /* of all of them together */
 	bool is_due;
 };
 

@@ -129,7 +129,7 @@ static void compile_source(struct compiling *c, const struct certificate_config 
 	source->settings.names = compile_names(c, config);
 	compile_demand(c, config, source);
 	check_authorities(c, config->entry.node, source->settings.demand != TLS_DEMAND_NONE);
-	source->seen = source->tried = tls_source_stamp(source);
+	source->stamps.seen = source->stamps.read = tls_source_stamp(source);
 }
 
 static const struct node *node_of(const struct certificate_config *config, enum tls_part part)

@@ -12,7 +12,6 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
-#include "config/file_list.h"
 #include "proxy/gateway_config.h"
 
 enum { FILES_MAX = 99 };
@@ -130,7 +129,7 @@ void roll_compile(struct roll *roll, struct reader *reader, const struct gateway
 	*roll = (struct roll) { .own = consumer_table_new(config->consumers.len), .files = files };
 	consumer_table_compile(roll->own, reader, config->consumers.at, config->consumers.len);
 	find_paths(roll, reader, list);
-	roll->seen = roll->read = stamps(roll);
+	roll->stamps.seen = roll->stamps.read = stamps(roll);
 	read_all(&reading, &which);
 	if (!reading.consumers)
 		diagnostic_error(reader->diagnostics, item_at(list, which), "%.*s", STR_ARG(reading.wrong));
@@ -147,18 +146,7 @@ void roll_fini(struct roll *roll)
 
 bool roll_look(struct roll *roll)
 {
-	uint64_t now;
-	bool is_quiet;
-
-	if (!roll->path_count)
-		return false;
-	now = stamps(roll);
-	is_quiet = now == roll->seen;
-	roll->seen = now;
-	if (!is_quiet || now == roll->read)
-		return false;
-	roll->read = now;
-	return true;
+	return roll->path_count && file_stamps_look(&roll->stamps, stamps(roll));
 }
 
 /* Exchanges that are under way have references to the ones before. */

@@ -7,6 +7,7 @@
 
 #include "auth/consumer_file.h"
 #include "config/field.h"
+#include "config/file_list.h"
 
 struct gateway_config;
 
@@ -16,7 +17,7 @@ struct roll {
 	size_t path_count;
 	struct consumer_files *files; /* the process's */
 	struct consumers *consumers;  /* now; replaced on the control thread alone */
-	uint64_t seen, read;          /* stamps of all files: at the last look, and when they were read */
+	struct file_stamps stamps;    /* of all files together */
 };
 
 void roll_compile(struct roll *roll, struct reader *reader, const struct gateway_config *config,
