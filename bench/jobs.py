@@ -390,15 +390,17 @@ def job_idle_tls(plan: Plan) -> list[Row]:
 
 # Instructions.
 
-def run_callgrind(name: str, requests: int) -> int:
+def run_callgrind(name: str, requests: int, wire: str) -> int:
     """Instructions in user space of a whole run that serves that many requests, one after the other."""
     with Lab() as lab:
         out, log = lab.directory / "callgrind.out", lab.directory / "valgrind"
         side = STARTERS[name](lab, 0, prefix=["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}",
-                                              f"--log-file={log}"])
-        with socket.create_connection(("127.0.0.1", side.port)) as sock:
+                                              f"--log-file={log}"], wire=wire)
+        with socket.create_connection(("127.0.0.1", side.port)) as plain:
+            sock = tls_context().wrap_socket(plain) if wire == "tls" else plain
             for _ in range(requests):
                 read_answer(sock, GET)
+            sock.close()
         side.process.stop()
         collected = re.search(r"Collected\s*:\s*(\d+)", log.read_text())
         if not collected:
@@ -406,20 +408,22 @@ def run_callgrind(name: str, requests: int) -> int:
         return int(collected[1])
 
 
-def instructions(name: str, requests: int) -> float:
+def instructions(name: str, requests: int, wire: str) -> float:
     """Instructions per request: the slope between two runs, so that starting and stopping cancel out."""
     few = requests // 10
-    return (run_callgrind(name, requests) - run_callgrind(name, few)) / (requests - few)
+    return (run_callgrind(name, requests, wire) - run_callgrind(name, few, wire)) / (requests - few)
 
 
 def job_callgrind(plan: Plan) -> list[Row]:
     """Instructions per request in user space, counted by valgrind: the same on every machine, for regressions."""
-    requests = 500 if plan.is_quick else 2_000
-    figures = {name: instructions(name, requests) for name in ("gatehouse", *PEERS)}
-    better = min(PEERS, key=lambda peer: figures[peer])
-    ratio = figures["gatehouse"] / figures[better]
-    shown = {name: f"{figure:,.0f}" for name, figure in figures.items()}
-    return [Row("instructions per request in user space", **shown, figure=f"{ratio:.2f} of {better}", target="")]
+    requests, rows = 500 if plan.is_quick else 2_000, []
+    for wire, words in (("h1", ""), ("tls", ", over TLS 1.3")):
+        figures = {name: instructions(name, requests, wire) for name in ("gatehouse", *PEERS)}
+        better = min(PEERS, key=figures.__getitem__)
+        shown = {name: f"{figure:,.0f}" for name, figure in figures.items()}
+        rows.append(Row(f"instructions per request in user space{words}", **shown,
+                        figure=f"{figures['gatehouse'] / figures[better]:.2f} of {better}", target=""))
+    return rows
 
 
 JOBS: dict[str, Callable[[Plan], list[Row]]] = {
