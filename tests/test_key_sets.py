@@ -86,6 +86,20 @@ def test_a_new_key_is_fetched_when_it_is_first_seen(issuer: Issuer, tmp_path: Pa
         assert reasons(gateway, 3)[-1] == "token_key_unknown"
 
 
+def test_a_new_key_is_fetched_for_a_token_that_names_none(issuer: Issuer, tmp_path: Path) -> None:
+    def nameless(signer: Any) -> str:
+        return jwt.encode({"iss": issuer.url, "aud": "orders", "exp": int(time.time()) + 600}, signer, "RS256")
+
+    with Gateway(config(at_url(issuer)), tmp_path) as gateway:
+        assert ask(gateway, nameless(issuer.keys["first"][0])).status == 200
+        issuer.rotate("second")
+        assert ask(gateway, nameless(issuer.keys["second"][0])).status == 200
+        for _ in range(5):
+            assert ask(gateway, nameless(make_key())).status == 401
+        assert issuer.fetches() == 2
+        assert reasons(gateway, 3)[-1] == "token_signature"
+
+
 def test_rotation_under_load_answers_nothing_wrong(issuer: Issuer, tmp_path: Path) -> None:
     wrong: list[int] = []
     over = threading.Event()

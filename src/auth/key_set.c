@@ -23,7 +23,7 @@ static const duration usual = 5 * MINUTE, least = 30 * SECOND, most = HOUR;
 static const duration first_retry = SECOND, last_retry = 30 * SECOND;
 
 struct waiter {
-	struct waiter *next;
+	struct waiter *next, **link; /* link: NULL, it has been taken out of the list */
 	struct loop *loop;
 	struct fiber *fiber; /* NULL: it has gone */
 	bool is_over;
@@ -291,6 +291,27 @@ static void wake_all(struct waiter *waiters)
 	}
 }
 
+/* Under the lock. Each knows its place, so that thousands whose time is up at once go without a search. */
+static void enlist(struct key_set *set, struct waiter *waiter)
+{
+	waiter->next = set->waiters;
+	waiter->link = &set->waiters;
+	if (waiter->next)
+		waiter->next->link = &waiter->next;
+	set->waiters = waiter;
+}
+
+/* Under the lock. From here on they are no longer to be found by leave(). */
+static struct waiter *take_all(struct key_set *set)
+{
+	struct waiter *waiters = set->waiters;
+
+	for (struct waiter *waiter = waiters; waiter; waiter = waiter->next)
+		waiter->link = NULL;
+	set->waiters = NULL;
+	return waiters;
+}
+
 /* Whether there is something to wait for. */
 static bool ask(struct key_set *set, struct waiter *waiter, bool *ret_is_new)
 {
@@ -304,10 +325,8 @@ static bool ask(struct key_set *set, struct waiter *waiter, bool *ret_is_new)
 		set->may_ask = deadline_after(now, KEY_SET_PATIENCE);
 	}
 	may_wait = set->is_under_way || set->is_wanted;
-	if (may_wait) {
-		waiter->next = set->waiters;
-		set->waiters = waiter;
-	}
+	if (may_wait)
+		enlist(set, waiter);
 	pthread_mutex_unlock(&set->lock);
 	return may_wait;
 }
@@ -315,16 +334,15 @@ static bool ask(struct key_set *set, struct waiter *waiter, bool *ret_is_new)
 /* Whether it stood in the list still: otherwise a post has it. */
 static bool leave(struct key_set *set, const struct waiter *waiter)
 {
-	struct waiter **at;
 	bool is_there;
 
 	pthread_mutex_lock(&set->lock);
-	at = &set->waiters;
-	while (*at && *at != waiter)
-		at = &(*at)->next;
-	is_there = *at;
-	if (is_there)
-		*at = waiter->next;
+	is_there = waiter->link;
+	if (is_there) {
+		*waiter->link = waiter->next;
+		if (waiter->next)
+			waiter->next->link = waiter->link;
+	}
 	pthread_mutex_unlock(&set->lock);
 	return is_there;
 }
@@ -410,8 +428,7 @@ void key_set_end(struct key_set *set, const struct key_set_fetched *fetched, dea
 		gone = replace(set, NULL);
 	}
 	set->is_under_way = false;
-	waiters = set->waiters;
-	set->waiters = NULL;
+	waiters = take_all(set);
 	pthread_mutex_unlock(&set->lock);
 	jwk_set_unref(&gone);
 	wake_all(waiters);

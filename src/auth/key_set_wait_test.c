@@ -184,6 +184,41 @@ static void who_has_gone_is_not_woken(void **state)
 	scene_end(&scene);
 }
 
+/* Two of three, from the front to the end of those who wait: the others are woken all the same. */
+static void who_goes_takes_nobody_along(void **state)
+{
+	struct scene scene;
+	struct world world;
+	struct asking askings[WAITERS];
+	size_t left = 0, gone = 0;
+
+	(void)state;
+	scene_begin(&scene);
+	world_open(&world);
+	for (size_t i = 0; i < WAITERS; i++) {
+		askings[i] = (struct asking) { .scene = &scene, .loop = world.loop, .patience = HOUR };
+		world_start(&world, ask, &askings[i]);
+	}
+	for (size_t i = WAITERS; i-- > 0;) /* who came last stands first, and his neighbour goes after him */
+		if (i % 3 != 1)
+			fiber_cancel(askings[i].fiber);
+	world_turn(&world);
+	for (size_t i = 0; i < WAITERS; i++) {
+		assert_int_equal(askings[i].is_over, i % 3 != 1);
+		gone += askings[i].is_over;
+	}
+	assert_true(key_set_begin(scene.set, time_monotonic()));
+	end_with(scene.set, "one");
+	world_run(&world);
+	for (size_t i = 0; i < WAITERS; i++) {
+		assert_true(askings[i].is_over);
+		left += !failed(askings[i].got);
+	}
+	assert_int_equal(left, WAITERS - gone);
+	world_close(&world);
+	scene_end(&scene);
+}
+
 /* ---- several threads ---- */
 
 static void *run_thread(void *argument)
@@ -240,6 +275,7 @@ int main(void)
 		cmocka_unit_test(stale_keys_do_not_hold_for_ever),
 		cmocka_unit_test(nobody_waits_for_what_may_not_begin),
 		cmocka_unit_test(who_has_gone_is_not_woken),
+		cmocka_unit_test(who_goes_takes_nobody_along),
 		cmocka_unit_test(all_of_all_threads_are_woken),
 	};
 

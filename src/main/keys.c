@@ -89,13 +89,10 @@ static void look_soon(struct keys *keys)
 
 /* The fiber owns its fetch, and takes it out of the list before it ends. A set that had no fiber to spare
  * may be next. */
-static void run(struct fiber *self, void *argument)
+static void finish(struct fetch *fetch)
 {
-	struct fetch *fetch = argument;
 	struct keys *keys = fetch->keys;
 
-	fetch->fiber = self;
-	fetch_once(fetch);
 	*fetch->link = fetch->next;
 	if (fetch->next)
 		fetch->next->link = fetch->link;
@@ -104,6 +101,15 @@ static void run(struct fiber *self, void *argument)
 	key_set_unref(&fetch->set);
 	tls_client_identity_unref(&fetch->web);
 	free(fetch);
+}
+
+static void run(struct fiber *self, void *argument)
+{
+	struct fetch *fetch = argument;
+
+	fetch->fiber = self;
+	fetch_once(fetch);
+	finish(fetch);
 }
 
 /* References are taken, for the configuration may be replaced while the answer is waited for. */
@@ -122,7 +128,12 @@ static void begin(struct keys *keys, struct key_set *set, struct tls_client_iden
 	keys->fetches = fetch;
 	keys->fetch_count++;
 	started = fiber_start(keys->control->fibers, run, fetch);
-	ASSERT(!failed(started)); /* they are few */
+	if (!failed(started))
+		return;
+	journal_warn(keys->control->journal, "keys of %.*s cannot be fetched: %s", STR_ARG(key_set_url(set)),
+		     started.why);
+	key_set_end(set, &(struct key_set_fetched) { 0 }, loop_now(keys->control->loop));
+	finish(fetch);
 }
 
 /* ---- all of a configuration ---- */

@@ -39,6 +39,13 @@ static enum reason verify_now(struct key_set *set, const struct jws *jws, uint64
 	return reason;
 }
 
+/* Who names no key may have signed by one that is not here yet: only the signature tells. */
+static bool may_be_new(enum reason reason, const struct jws *jws)
+{
+	return reason == REASON_TOKEN_KEY_UNKNOWN || reason == REASON_AUTH_UNAVAILABLE ||
+	       (reason == REASON_TOKEN_SIGNATURE && !jws->kid.len);
+}
+
 /* That the fetch failed is in the log of the control thread; here it shows in the keys that there still are.
  */
 enum reason key_verify(struct key_set *keys, struct view *view, const struct jws *jws, uint64_t *ret_version)
@@ -47,8 +54,7 @@ enum reason key_verify(struct key_set *keys, struct view *view, const struct jws
 	enum reason reason = verify_now(keys, jws, ret_version);
 	result_value refreshed;
 
-	if ((reason != REASON_TOKEN_KEY_UNKNOWN && reason != REASON_AUTH_UNAVAILABLE) ||
-	    !effects->refresh_keys)
+	if (!effects->refresh_keys || !may_be_new(reason, jws))
 		return reason;
 	refreshed = effects->refresh_keys(effects->self, view, keys, FETCH_TIMEOUT_SECONDS * SECOND);
 	if (refreshed.kind == ERROR_CANCELLED)

@@ -45,8 +45,8 @@ static duration lifetime_of(const struct http_fields *fields)
 
 	while (str_next(&rest, ',', &directive))
 		if (str_eq_nocase(str_slice(directive, 0, name.len), name) &&
-		    str_to_u64(str_skip(directive, name.len), (uint64_t)(DAY / SECOND), &seconds))
-			return (duration)seconds * SECOND;
+		    str_to_u64(str_skip(directive, name.len), UINT64_MAX, &seconds))
+			return seconds < (uint64_t)(DAY / SECOND) ? (duration)seconds * SECOND : DAY;
 	return 0;
 }
 
@@ -106,7 +106,7 @@ static result discover(const struct asking *asking, str issuer, str *ret_url)
 	struct courier_answer answer;
 
 	TRY(ask(asking, metadata_url(asking->arena, issuer, true), &answer));
-	if (answer.status == 404)
+	if (answer.status >= 400 && answer.status < 500) /* it speaks OAuth alone, perhaps */
 		TRY(ask(asking, metadata_url(asking->arena, issuer, false), &answer));
 	return read_metadata(issuer, &answer, asking->arena, ret_url);
 }
