@@ -8,6 +8,7 @@
 #include "base/assert.h"
 
 enum {
+	WIDTH_LEAST = 8, /* of arena_widen() */
 	ALIGNMENT = 16,
 	CACHE_LINE = 64,
 	FIRST_OF_HEAP = 64 * 1024,
@@ -172,6 +173,19 @@ size_t arena_left(const struct arena *arena)
 		more = block_pool_left(arena->pool);
 	more = more > BLOCK_LARGE ? more - BLOCK_LARGE : 0;
 	return unused > more ? unused : more;
+}
+
+void *arena_widen(struct arena *arena, const void *old, size_t count, size_t size, size_t *max)
+{
+	void *wider;
+
+	if (count < *max)
+		return (void *)(uintptr_t)old;
+	*max = *max ? 2 * *max : WIDTH_LEAST;
+	wider = arena_alloc_array(arena, size, *max);
+	if (count)
+		memcpy(wider, old, count * size);
+	return wider;
 }
 
 str arena_str(struct arena *arena, str s)

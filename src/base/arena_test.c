@@ -201,6 +201,26 @@ static void makes_text(void **state)
 }
 
 /* A writer takes what the block has left, and gives back what it did not use. */
+static void widens_an_array(void **state)
+{
+	struct arena arena;
+	int *at = NULL, *before;
+	size_t max = 0;
+
+	(void)state;
+	arena_init(&arena, NULL, 1024 * 1024);
+	for (int i = 0; i < 1000; i++) {
+		before = at;
+		at = arena_widen(&arena, at, (size_t)i, sizeof *at, &max);
+		assert_true(max > (size_t)i);
+		assert_true(at == before || i == 0 || (i & (i - 1)) == 0);
+		at[i] = i;
+	}
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(at[i], i);
+	arena_fini(&arena);
+}
+
 static void lends_a_writer(void **state)
 {
 	struct arena arena;
@@ -239,6 +259,7 @@ int main(void)
 		cmocka_unit_test(takes_over_another),
 		cmocka_unit_test(makes_text),
 		cmocka_unit_test(lends_a_writer),
+		cmocka_unit_test(widens_an_array),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@
 
 static const str https = STR_INIT("https://");
 
-enum { DESTINATIONS_MAX = 10000, FIRST_ROOM = 8 };
+enum { DESTINATIONS_MAX = 10000 };
 
 void destinations_init(struct destinations *destinations, struct reader *reader, struct snapshot *snapshot,
 		       const struct upstream_identities *identities, const struct map *upstreams)
@@ -22,26 +22,12 @@ void destinations_init(struct destinations *destinations, struct reader *reader,
 	map_init(&destinations->by_origin, reader->arena, DESTINATIONS_MAX);
 }
 
-/* The arena keeps the old ones. */
-static void *with_room(struct arena *arena, const void *old, size_t count, size_t size, size_t *max)
-{
-	void *wider;
-
-	*max = *max ? *max * 2 : FIRST_ROOM;
-	wider = arena_alloc_array(arena, size, *max);
-	if (count)
-		memcpy(wider, old, count * size);
-	return wider;
-}
-
 static void add_upstream(struct destinations *d, struct upstream *upstream)
 {
 	struct snapshot *snapshot = d->snapshot;
 
-	if (snapshot->upstream_count == d->upstreams_max)
-		snapshot->upstreams =
-			with_room(d->reader->arena, snapshot->upstreams, snapshot->upstream_count,
-				  sizeof *snapshot->upstreams, &d->upstreams_max);
+	snapshot->upstreams = arena_widen(d->reader->arena, snapshot->upstreams, snapshot->upstream_count,
+					  sizeof *snapshot->upstreams, &d->upstreams_max);
 	snapshot->upstreams[snapshot->upstream_count++] = upstream;
 }
 
@@ -133,9 +119,8 @@ static void manage(void *owner, str name)
 
 	if (managed_has(managed, name))
 		return;
-	if (managed->count == d->managed_max)
-		managed->at = with_room(d->reader->arena, managed->at, managed->count, sizeof *managed->at,
-					&d->managed_max);
+	managed->at = arena_widen(d->reader->arena, managed->at, managed->count, sizeof *managed->at,
+				  &d->managed_max);
 	managed->at[managed->count++] = name;
 }
 

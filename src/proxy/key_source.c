@@ -11,31 +11,17 @@
 #include "codec/url.h"
 #include "upstream/courier.h"
 
-enum { FILE_MAX = 1024 * 1024, FIRST_ROOM = 8 };
+enum { FILE_MAX = 1024 * 1024 };
 
 static const str file_scheme = STR_INIT("file:");
-
-/* Room for one more; the arena keeps the old list. */
-static void *with_room(struct arena *arena, const void *old, size_t count, size_t *max)
-{
-	void **wider;
-
-	if (count < *max)
-		return (void *)(uintptr_t)old;
-	*max = *max ? 2 * *max : FIRST_ROOM;
-	wider = ARENA_ARRAY(arena, void *, *max);
-	if (count)
-		memcpy(wider, old, count * sizeof *wider);
-	return wider;
-}
 
 /* The snapshot lets go of it at its end. */
 static struct key_set *list(struct key_sources *sources, struct key_set *set)
 {
 	struct snapshot *snapshot = sources->snapshot;
 
-	snapshot->key_sets =
-		with_room(sources->reader->arena, snapshot->key_sets, snapshot->key_set_count, &sources->max);
+	snapshot->key_sets = arena_widen(sources->reader->arena, snapshot->key_sets, snapshot->key_set_count,
+					 sizeof *snapshot->key_sets, &sources->max);
 	snapshot->key_sets[snapshot->key_set_count++] = set;
 	return set;
 }
@@ -155,8 +141,8 @@ struct revocations *key_source_revocations(struct key_sources *sources, const st
 				 mistake.why);
 		return NULL;
 	}
-	snapshot->revocations = with_room(arena, snapshot->revocations, snapshot->revocation_count,
-					  &sources->revocations_max);
+	snapshot->revocations = arena_widen(arena, snapshot->revocations, snapshot->revocation_count,
+					    sizeof *snapshot->revocations, &sources->revocations_max);
 	snapshot->revocations[snapshot->revocation_count++] = revocations;
 	return revocations;
 }
