@@ -279,7 +279,7 @@ static struct waiter *take_of_loop(struct waiter **list, const struct loop *loop
 	return taken;
 }
 
-/* One post for each loop. Where there is no room for it, they wait until their time is up. */
+/* Under the lock. One post for each loop. Where there is no room for it, they wait until their time is up. */
 static void wake_all(struct waiter *waiters)
 {
 	while (waiters) {
@@ -368,8 +368,9 @@ result key_set_wait(struct key_set *set, struct loop *loop, struct fiber *self, 
 	while (!waiter->is_over && !failed(parked))
 		parked = fiber_park(self, until);
 	waiter->fiber = NULL;
-	/* Its own reference, and the list's where no post has taken that one along. */
-	waiter_release(waiter, !waiter->is_over && leave(set, waiter) ? 2 : 1);
+	/* Its own reference, and the list's where no post has taken that one along. Whoever posts has the
+	 * lock: behind it, nobody touches this thread's loop any more, which may now be gone at any time. */
+	waiter_release(waiter, leave(set, waiter) ? 2 : 1);
 	return parked;
 }
 
@@ -412,7 +413,6 @@ static void fail(struct key_set *set, deadline now)
 void key_set_end(struct key_set *set, const struct key_set_fetched *fetched, deadline now)
 {
 	struct jwk_set *gone = fetched->keys;
-	struct waiter *waiters;
 	unsigned char digest[DIGEST_LEN];
 
 	digest_of(fetched->content, digest);
@@ -428,10 +428,9 @@ void key_set_end(struct key_set *set, const struct key_set_fetched *fetched, dea
 		gone = replace(set, NULL);
 	}
 	set->is_under_way = false;
-	waiters = take_all(set);
+	wake_all(take_all(set));
 	pthread_mutex_unlock(&set->lock);
 	jwk_set_unref(&gone);
-	wake_all(waiters);
 }
 
 bool key_set_is_failing(struct key_set *set)
