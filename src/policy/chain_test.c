@@ -140,6 +140,11 @@ static const struct {
 	{ "api: [ { responds: {} } ]",
 	  "test.yaml:1:10: error: api[0].responds: no kind of policy is named \"responds\"" },
 	{ "api: [ { responds: {} } ]", "did you mean \"respond\"?" },
+	/* By the names of other gateways. */
+	{ "api: [ { key-auth: {} } ]", "no kind of policy is named \"key-auth\"; here it is \"api_key\"" },
+	{ "api: [ { mtls: {} } ]", "here it is \"client_certificate\"" },
+	{ "policies: { door: { acl: {} } }",
+	  "policies.door.acl: no kind of policy is named \"acl\"; here it is \"authorize\"" },
 	{ "api: [ { use: door } ]", "test.yaml:1:15: error: api[0].use: no policy is named \"door\"" },
 	{ "policies: { doors: { respond: {} } }\napi: [ use: door ]", "did you mean \"doors\"?" },
 	{ "api: [ { respond: {}, rewrite: {} } ]", "want one policy here" },

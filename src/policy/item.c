@@ -23,10 +23,43 @@ static bool is_known(str key)
 	return str_eq(key, STR("use")) || policy_find(key);
 }
 
+/* What other gateways call ours, where the spelling is too far off for a suggestion. */
+static const struct {
+	const char *theirs, *ours;
+} elsewhere[] = {
+	{ "key-auth", "api_key" },
+	{ "key_auth", "api_key" },
+	{ "basic-auth", "basic" },
+	{ "basic_auth", "basic" },
+	{ "basicAuth", "basic" },
+	{ "jwt-auth", "jwt" },
+	{ "openid-connect", "oidc" },
+	{ "mtls", "client_certificate" },
+	{ "mtls-auth", "client_certificate" },
+	{ "hmac-auth", "signature" },
+	{ "acl", "authorize" },
+	{ "consumer-restriction", "authorize" },
+};
+
+static const char *known_elsewhere(str kind)
+{
+	for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+		if (str_eq(kind, str_of(elsewhere[i].theirs)))
+			return elsewhere[i].ours;
+	return NULL;
+}
+
 static void report_kind(struct reader *reader, const struct node *kind)
 {
 	str suggestion = policy_suggest(reader->arena, kind->key);
+	const char *ours = known_elsewhere(kind->key);
 
+	if (ours) {
+		diagnostic_error_key(reader->diagnostics, kind,
+				     "no kind of policy is named \"%.*s\"; here it is \"%s\"",
+				     STR_ARG(kind->key), ours);
+		return;
+	}
 	diagnostic_error_key(reader->diagnostics, kind, "no kind of policy is named \"%.*s\"%.*s",
 			     STR_ARG(kind->key), STR_ARG(suggestion));
 }
