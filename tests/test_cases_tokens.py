@@ -136,6 +136,13 @@ def test_a_case_can_fail(folder: Path) -> None:
     assert done.returncode == 1 and 'expected "401", got "200"' in done.stdout, done.stdout
 
 
+def test_what_is_explained_is_what_the_case_saw(folder: Path) -> None:
+    request = {"url": "http://gw.test/orders/admin", "token": {"sub": "alice", "scope": "read"}}
+    done = run_cases(folder, {"name": "may", "request": request, "expect": {"status": 200}})
+    assert done.returncode == 1
+    assert "(scope_denied)" in done.stdout + done.stderr and "token_expired" not in done.stdout + done.stderr
+
+
 def test_a_token_is_made_anew_when_the_clock_goes_on(folder: Path) -> None:
     case = {"request": ask("/orders/1", {"sub": "alice"}), "repeat": 3, "advance": "2h"}
     done = run_cases(folder, {**case, "meanwhile": {"status": 200}, "expect": {"status": 200}})

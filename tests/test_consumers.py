@@ -185,7 +185,7 @@ def test_a_list_that_becomes_wrong_changes_nothing(issuer: Issuer, tmp_path: Pat
             assert ask(gateway, f"Authorization: Bearer {issuer.token({'jti': name})}").status == status
 
 
-@pytest.mark.parametrize("text, words", [(None, "revoked.txt:0: No such file"), ("first\n", "revoked.txt:1: want `jti ID`"),
+@pytest.mark.parametrize("text, words", [(None, "revoked.txt: No such file"), ("first\n", "revoked.txt:1: want `jti ID`"),
                                          ("jti 1\nsub " + 1021 * "x" + "\n", "revoked.txt:2: want a line of at most")])
 def test_check_reads_the_list(issuer: Issuer, text: str | None, words: str, tmp_path: Path) -> None:
     if text is not None:

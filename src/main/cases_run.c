@@ -63,14 +63,15 @@ static void indent(FILE *to, const char *text)
 	}
 }
 
-static void explain(const struct running *running, const struct rehearsal_request *request, FILE *to)
+static void explain(const struct running *running, const struct rehearsal_request *request, wall_time now,
+		    FILE *to)
 {
 	char *text = NULL;
 	size_t len;
 	FILE *lines = open_memstream(&text, &len);
 
 	ASSERT(lines);
-	explain_request(running->snapshot, request, lines);
+	explain_request(running->snapshot, request, now, lines);
 	fclose(lines);
 	fputs("explain:\n", to);
 	indent(to, text);
@@ -153,7 +154,7 @@ static size_t run_once(struct running *running, struct rehearsal *rehearsal, con
 	}
 	differences = case_compare(expected, &rehearsed, &running->regex, to);
 	if (differences)
-		explain(running, &request, to);
+		explain(running, &request, now, to);
 	return differences;
 }
 

@@ -44,7 +44,7 @@ static int explain(str file, const struct question *question)
 	arena_init(&arena, NULL, 1 << 24);
 	request.head = question_print(question, false, 0, &arena);
 	if (load(file, &loaded))
-		code = codes[explain_request(loaded.snapshot, &request, stdout)];
+		code = codes[explain_request(loaded.snapshot, &request, time_wall(), stdout)];
 	unload(&loaded);
 	arena_fini(&arena);
 	return code;

@@ -148,11 +148,12 @@ static void on_finished(void *self, const struct exchange *x, const struct excha
 			STR_ARG(reason_word(facts->reason)));
 }
 
-enum explained explain_request(struct snapshot *snapshot, const struct rehearsal_request *request, FILE *to)
+enum explained explain_request(struct snapshot *snapshot, const struct rehearsal_request *request,
+			       wall_time now, FILE *to)
 {
 	struct explanation e = { .snapshot = snapshot, .to = to, .explained = EXPLAINED_REFUSED };
 	struct rehearsal_options options = { .snapshot = snapshot,
-					     .clock = time_wall(),
+					     .clock = now,
 					     .admitted = on_admitted,
 					     .finished = on_finished,
 					     .self = &e };

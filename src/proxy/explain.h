@@ -13,5 +13,6 @@
 
 enum explained { EXPLAINED_MATCHED, EXPLAINED_NO_ROUTE, EXPLAINED_REFUSED };
 
-enum explained explain_request(struct snapshot *snapshot, const struct rehearsal_request *request, FILE *to);
-/* EXPLAINED_REFUSED when it is no request that could be routed. */
+enum explained explain_request(struct snapshot *snapshot, const struct rehearsal_request *request,
+			       wall_time now, FILE *to);
+/* As if it came now. EXPLAINED_REFUSED when it is no request that could be routed. */

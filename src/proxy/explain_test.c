@@ -108,8 +108,8 @@ static void check_row(struct snapshot *snapshot, size_t i)
 	char *text;
 	size_t len;
 	FILE *to = open_memstream(&text, &len);
-	enum explained got =
-		explain_request(snapshot, &(struct rehearsal_request) { .head = str_of(rows[i].head) }, to);
+	enum explained got = explain_request(
+		snapshot, &(struct rehearsal_request) { .head = str_of(rows[i].head) }, time_wall(), to);
 	const char *at;
 
 	fclose(to);

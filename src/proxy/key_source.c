@@ -137,8 +137,12 @@ struct revocations *key_source_revocations(struct key_sources *sources, const st
 	result_value got = revocations_get(sources->revocations, terminated, &revocations, &mistake);
 
 	if (failed(got)) {
-		diagnostic_error(sources->reader->diagnostics, path, "%s:%zu: %s", terminated, mistake.line,
-				 mistake.why);
+		if (mistake.line)
+			diagnostic_error(sources->reader->diagnostics, path, "%s:%zu: %s", terminated,
+					 mistake.line, mistake.why);
+		else
+			diagnostic_error(sources->reader->diagnostics, path, "%s: %s", terminated,
+					 mistake.why);
 		return NULL;
 	}
 	snapshot->revocations = arena_widen(arena, snapshot->revocations, snapshot->revocation_count,
