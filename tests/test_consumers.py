@@ -114,6 +114,15 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert done.returncode == 1 and "consumers.jsonl: No such file" in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
+def test_what_is_no_file_is_told_at_once(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "consumers.jsonl"
+    {"folder": path.mkdir, "pipe": lambda: os.mkfifo(path), "device": lambda: path.symlink_to("/dev/zero")}[kind]()
+    (tmp_path / "gatehouse.yaml").write_text(json.dumps(config()))
+    done = run_command("check", "-c", tmp_path / "gatehouse.yaml")
+    assert done.returncode == 1 and "consumers.jsonl: want a regular file" in done.stdout + done.stderr
+
+
 def test_a_file_that_becomes_wrong_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "consumers.jsonl"
     write(path, consumer("acme", "acme-key"))

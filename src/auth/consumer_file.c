@@ -10,7 +10,6 @@
  */
 #include "auth/consumer_file.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,13 +208,13 @@ static size_t guess_count(FILE *from)
 static result read_file(const char *path, struct consumer_table **ret_table,
 			struct consumer_file_mistake *ret_mistake)
 {
-	FILE *from = fopen(path, "re");
+	FILE *from;
 	struct line_reader lines;
-	result_value read;
+	result_value read = line_reader_open(path, &from);
 
-	if (!from) {
-		(void)wrong(ret_mistake, 0, strerror(errno));
-		return error_system("the file cannot be opened", errno);
+	if (failed(read)) {
+		(void)wrong(ret_mistake, 0, read.sys ? strerror(read.sys) : read.why);
+		return read;
 	}
 	*ret_table = consumer_table_new(guess_count(from));
 	line_reader_init(&lines, from, CONSUMER_LINE_MAX);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "auth/revocations.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,13 +119,13 @@ static void publish(struct revocations *revocations, struct content *content)
  * not let in again whom it had shut out. */
 result revocations_read(struct revocations *revocations, struct revocation_mistake *ret_mistake)
 {
-	FILE *from = fopen(revocations->path, "re");
+	FILE *from;
 	struct content *content;
 	struct line_reader lines;
-	result_value read;
+	result_value read = line_reader_open(revocations->path, &from);
 
-	if (!from)
-		return mistake(ret_mistake, 0, strerror(errno));
+	if (failed(read))
+		return mistake(ret_mistake, 0, read.sys ? strerror(read.sys) : read.why);
 	content = content_new();
 	line_reader_init(&lines, from, LINE_MAX_LEN);
 	read = read_lines(&lines, content, ret_mistake);

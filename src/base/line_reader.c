@@ -2,9 +2,29 @@
 #include "base/line_reader.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/assert.h"
+
+result line_reader_open(const char *path, FILE **ret_file)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat status;
+	result_value opened = OK;
+
+	if (fd < 0)
+		return error_system("the file cannot be opened", errno);
+	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+		opened = error_make(ERROR_INVALID, "want a regular file");
+	else if (!(*ret_file = fdopen(fd, "r")))
+		opened = error_system("the file cannot be opened", errno);
+	if (failed(opened))
+		close(fd);
+	return opened;
+}
 
 void line_reader_init(struct line_reader *reader, FILE *from, size_t max)
 {

@@ -17,6 +17,10 @@ struct line_reader {
 	bool is_end;         /* nothing more comes from the file */
 };
 
+result line_reader_open(const char *path, FILE **ret_file);
+/* A regular file: another kind (a pipe into which nobody writes, a folder) could hold up whoever reads it, or
+ * never end. ERROR_INVALID for those; ERROR_SYSTEM. */
+
 void line_reader_init(struct line_reader *reader, FILE *from, size_t max);
 /* from is borrowed. max: bytes of a line with its end. */
 

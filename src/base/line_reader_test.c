@@ -2,6 +2,8 @@
 /* Lines, whole and bounded, wherever the buffer ends between them. */
 #include "base/line_reader.h"
 
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -64,6 +66,26 @@ static void lines_are_told_apart(void **state)
 	}
 }
 
+static void what_is_no_file_is_not_opened(void **state)
+{
+	static const char *const paths[] = { "/", "/dev/zero", "/dev/null", "/no/such/file", "" };
+	char path[] = "/tmp/line-reader-XXXXXX";
+	int fd = mkstemp(path);
+	FILE *file;
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	assert_false(failed(line_reader_open(path, &file)));
+	fclose(file);
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(line_reader_open(path, &file).kind, ERROR_INVALID); /* nobody writes into it */
+	unlink(path);
+	for (size_t i = 0; i < COUNT_OF(paths); i++)
+		assert_true(failed(line_reader_open(paths[i], &file)));
+}
+
 static void a_file_that_cannot_be_read_is_told(void **state)
 {
 	FILE *folder = fopen("/", "r");
@@ -82,6 +104,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_are_told_apart),
+		cmocka_unit_test(what_is_no_file_is_not_opened),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_told),
 	};
 

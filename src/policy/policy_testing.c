@@ -192,7 +192,7 @@ void bench_ask(struct bench *bench, const char *target, const char *fields)
 	str method, path, query = { 0 };
 
 	arena_fini(&bench->exchange);
-	ASSERT(str_cut(str_of(target), ' ', &method, &path));
+	ASSERT(str_cut(arena_str(&bench->exchange, str_of(target)), ' ', &method, &path));
 	str_cut(path, '?', &path, &query);
 	bench->effects = (struct effects) {
 		.wall = standing_clock, .random = same_number, .sleep = count_sleep, .self = bench
@@ -202,7 +202,7 @@ void bench_ask(struct bench *bench, const char *target, const char *fields)
 						 .method_text = method,
 						 .host = STR("api.test") };
 	bench->request.fields = (struct http_fields) { .at = bench->request_fields, .max = BENCH_FIELDS_MAX };
-	add_lines(&bench->request.fields, fields);
+	add_lines(&bench->request.fields, arena_printf(&bench->exchange, "%s", fields).ptr);
 	bench->view = (struct view) {
 		.arena = &bench->exchange,
 		.effects = &bench->effects,
