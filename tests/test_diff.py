@@ -272,6 +272,27 @@ def test_what_several_have_in_common_hides_nothing(tmp_path: Path, name: str) ->
     assert (done.returncode, done.stdout.splitlines()) == (code, lines), done.stderr
 
 
+TOKENS = """
+listeners: { public: { address: 127.0.0.1:8080 } }
+upstreams: { app: { endpoints: ["10.0.0.5:80"] } }
+apis:
+  a:
+    upstream: app
+    policies: [ { jwt: { issuer: me, audience: a, secret: "only a secret of a test: 32 bytes", strip: true, revoked: gone.txt } } ]
+"""
+
+
+@pytest.mark.parametrize(("old", "new", "line"), [
+    ("strip: true", "strip: false", "open    a: jwt.strip: true -> false"),
+    (", revoked: gone.txt", "", 'open    a: jwt.revoked: "gone.txt" -> ""'),
+])
+def test_what_a_token_may_no_longer_be_or_do_is_told(tmp_path: Path, old: str, new: str, line: str) -> None:
+    """Services get the token that they did not get, or what was revoked is good again."""
+    (tmp_path / "gone.txt").write_text("sub mallory\n", encoding="utf-8")
+    done = diff(tmp_path, TOKENS, TOKENS.replace(old, new))
+    assert (done.returncode, done.stdout.splitlines()) == (4, [line]), done.stderr
+
+
 def test_without_authentication_anywhere_new_apis_are_no_risk(tmp_path: Path) -> None:
     before = CONFIG.replace(AUTH + ", ", "")
     done = diff(tmp_path, before, before.replace("  hello:", "  bye: { path: /bye, upstream: next }\n  hello:"))

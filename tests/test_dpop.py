@@ -68,12 +68,14 @@ def ask(running: Gateway, fields: str, path: str = "/orders/1") -> Answer:
         return connection.read_answer()
 
 
+POLICY = {"issuer": "https://id.test", "audience": "orders", "secret": SECRET, "bound": "dpop",
+          "forward": {"X-User": "sub"}}
+
+
 @pytest.fixture(name="desk")
 def start_desk(upstream: StartUpstream, gateway: StartGateway) -> Gateway:
     """Two workers that share what they have seen."""
-    policy = {"issuer": "https://id.test", "audience": "orders", "secret": SECRET, "bound": "dpop",
-              "forward": {"X-User": "sub"}}
-    return gateway(config(upstream().address, api={"policies": [{"jwt": policy}]}), workers=2)
+    return gateway(config(upstream().address, api={"policies": [{"jwt": POLICY}]}), workers=2)
 
 
 def test_who_has_the_key_gets_in(desk: Gateway) -> None:
@@ -93,6 +95,15 @@ def test_a_proof_is_good_once_whoever_sees_it(desk: Gateway) -> None:
     assert sorted(statuses) == [200] + [401] * 15
     log = desk.wait_for_log(16)
     assert sorted(entry.get("reason", "") for entry in log) == [""] + ["token_replayed"] * 15
+
+
+def test_who_only_reports_takes_no_proof(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """A policy that is on trial before the one that refuses changes nothing."""
+    policies = [{"jwt": POLICY, "report": True}, {"jwt": POLICY}]
+    desk = gateway(config(upstream().address, api={"policies": policies}))
+    shown = token()
+    fields = f"Authorization: DPoP {shown}\r\nDPoP: {proof(shown)}\r\n"
+    assert [ask(desk, fields).status for _ in range(2)] == [200, 401]
 
 
 def test_what_proves_nothing_is_refused(desk: Gateway) -> None:

@@ -170,5 +170,5 @@ enum reason dpop_check(const struct dpop_request *request, struct arena *arena, 
 		return REASON_TOKEN_BINDING;
 	if (!is_by_bound_key(request, &proof, arena))
 		return REASON_TOKEN_BINDING;
-	return take(request, identifier, issued, seen);
+	return seen ? take(request, identifier, issued, seen) : REASON_NONE;
 }

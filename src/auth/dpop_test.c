@@ -128,6 +128,15 @@ static void the_example_of_the_rfc_is_good_once(void **state)
 	assert_int_equal(dpop_check(&rfc_request, &desk->arena, desk->seen), REASON_TOKEN_REPLAYED);
 }
 
+/* It is still new to who asks with one. */
+static void without_a_memory_a_proof_is_not_taken(void **state)
+{
+	struct desk *desk = *state;
+
+	assert_int_equal(dpop_check(&rfc_request, &desk->arena, NULL), REASON_NONE);
+	assert_int_equal(dpop_check(&rfc_request, &desk->arena, desk->seen), REASON_NONE);
+}
+
 static void the_example_is_for_one_request(void **state)
 {
 	struct desk *desk = *state;
@@ -281,6 +290,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_example_of_the_rfc_is_good_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(without_a_memory_a_proof_is_not_taken, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_example_is_for_one_request, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(urls_are_compared_by_what_they_mean, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(claims_that_prove_nothing_are_refused, set_up, tear_down),

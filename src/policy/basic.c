@@ -45,9 +45,7 @@ static result basic_compile(struct policy_compile *compile, void *self)
 	struct basic *p = self;
 	str parts[] = { STR("Basic realm=\""), p->realm, STR("\", charset=\"UTF-8\"") };
 
-	for (size_t i = 0; i < p->realm.len; i++)
-		if ((unsigned char)p->realm.ptr[i] < ' ' || p->realm.ptr[i] == '"' || p->realm.ptr[i] == '\\')
-			return policy_reject(compile, "realm", "want a text without quotes");
+	TRY(credential_check_realm(compile, p->realm));
 	p->challenge = arena_join(compile->reader->arena, parts, 3);
 	return consumer_fields_compile(compile, &p->forward);
 }

@@ -41,6 +41,15 @@ result credential_place_compile(struct policy_compile *compile, const char *key,
 	return OK;
 }
 
+/* Neither quotes nor what would end the field's line. */
+result credential_check_realm(const struct policy_compile *compile, str realm)
+{
+	for (size_t i = 0; i < realm.len; i++)
+		if ((unsigned char)realm.ptr[i] < ' ' || realm.ptr[i] == '"' || realm.ptr[i] == '\\')
+			return policy_reject(compile, "realm", "want a text without quotes");
+	return OK;
+}
+
 /* ---- finding ---- */
 
 /* Counts it; empty ones are none. */

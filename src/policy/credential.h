@@ -30,5 +30,8 @@ enum credential_found credential_find(const struct credential_place *place, cons
 bool credential_in_scheme(str value, str scheme, str *ret_credential);
 /* "Bearer abc": the scheme's case does not matter, one or more spaces follow (RFC 9110 section 11.4). */
 
+result credential_check_realm(const struct policy_compile *compile, str realm);
+/* The option of that name can stand between quotes in WWW-Authenticate. ERROR_INVALID after a report. */
+
 void credential_strip(const struct credential_place *place, struct view *view);
 /* The upstream does not get it. */

@@ -89,7 +89,7 @@ static result jwt_compile(struct policy_compile *compile, void *self)
 	struct jwt *p = self;
 	result_value place = credential_place_compile(compile, "from", "Authorization", &p->from);
 	result_value forward = identity_fields_compile(compile, &p->forward);
-	bool is_realm_good = !str_contains(p->realm, STR("\"")) && !str_contains(p->realm, STR("\\"));
+	result_value realm = credential_check_realm(compile, p->realm);
 
 	if (p->revoked.len && compile->hooks)
 		p->revocations = compile->hooks->find_revocations(compile->hooks->owner,
@@ -98,8 +98,7 @@ static result jwt_compile(struct policy_compile *compile, void *self)
 	if (!p->requires_expiry)
 		warn(compile, "require_expiry",
 		     "a token without exp is good for ever: whoever steals it keeps it");
-	if (!is_realm_good)
-		return policy_reject(compile, "realm", "want a text without quotes");
+	TRY(realm);
 	TRY(jwt_issuers_compile(compile, p));
 	if (p->revoked.len && !p->revocations)
 		return error_make(ERROR_INVALID, "what is revoked cannot be known");
@@ -176,7 +175,8 @@ static enum verdict refuse(const struct jwt *p, struct view *view, enum reason r
 
 /* ---- possession ---- */
 
-/* RFC 9449 section 4.3. A proof that stands twice is none. */
+/* RFC 9449 section 4.3. A proof that stands twice is none. A report takes none: the policy that refuses must
+ * find it new. */
 static enum reason check_proof(const struct jwt *p, struct view *view, str token,
 			       const struct operand *claims)
 {
@@ -198,7 +198,7 @@ static enum reason check_proof(const struct jwt *p, struct view *view, str token
 		return REASON_AUTH_UNAVAILABLE;
 	if (credential_find(&place, view, &request.proof) != CREDENTIAL_ONE)
 		return REASON_TOKEN_BINDING;
-	return dpop_check(&request, view->arena, view->auth->replays);
+	return dpop_check(&request, view->arena, view->is_report ? NULL : view->auth->replays);
 }
 
 /* ---- what comes of it ---- */
@@ -240,6 +240,7 @@ static const struct policy_risk risks[] = {
 	{ "algorithms", RISK_MORE },
 	{ "issuers", RISK_ANY },
 	{ "from", RISK_ANY },
+	{ "strip", RISK_FEWER },
 	{ "skew", RISK_MORE },
 	{ "require_expiry", RISK_FEWER },
 	{ "types", RISK_MORE },
@@ -247,6 +248,7 @@ static const struct policy_risk risks[] = {
 	{ "claims", RISK_ANY },
 	{ "forward", RISK_FEWER },
 	{ "consumer", RISK_ANY },
+	{ "revoked", RISK_ANY },
 	{ "bound", RISK_FEWER },
 	{ 0 },
 };

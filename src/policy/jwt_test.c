@@ -427,6 +427,7 @@ static void options_are_checked(void **state)
 		  "want the name of each issuer" },
 		{ JWT(", require_expiry: false"), "a token without exp is good for ever" },
 		{ JWT(", realm: 'a\"b'"), "want a text without quotes" },
+		{ JWT(", realm: \"a\\nb\""), "want a text without quotes" },
 		{ JWT(", skew: 11m"), "skew" },
 		{ JWT(", types: []"), "types" },
 		{ JWT(", claims: [a]"), "want a map of claims to their values" },
