@@ -133,7 +133,7 @@ static void test_tokens(void **state)
 /* Every byte of the hash counts. */
 static void test_every_byte_counts(void **state)
 {
-	uint8_t digest[ADMIN_DIGEST_LEN];
+	uint8_t digest[SHA256_LEN];
 
 	(void)state;
 	memcpy(digest, with_token.token, sizeof digest);

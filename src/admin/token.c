@@ -2,12 +2,11 @@
 #include "admin/token.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
-bool token_matches(str token, const uint8_t digest[ADMIN_DIGEST_LEN])
+bool token_matches(str token, const uint8_t digest[SHA256_LEN])
 {
-	uint8_t given[EVP_MAX_MD_SIZE];
+	uint8_t given[SHA256_LEN];
 
-	return EVP_Digest(token.ptr, token.len, given, NULL, EVP_sha256(), NULL) &&
-	       CRYPTO_memcmp(given, digest, ADMIN_DIGEST_LEN) == 0;
+	sha256_digest(token, given);
+	return CRYPTO_memcmp(given, digest, SHA256_LEN) == 0;
 }

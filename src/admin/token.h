@@ -6,4 +6,4 @@
 
 #include "proxy/admin_config.h"
 
-bool token_matches(str token, const uint8_t digest[ADMIN_DIGEST_LEN]);
+bool token_matches(str token, const uint8_t digest[SHA256_LEN]);

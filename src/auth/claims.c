@@ -15,9 +15,8 @@ enum { NUMBER_TEXT_MAX = 32, JOINED_MAX = 64 };
 
 /* ---- time ---- */
 
-/* A NumericDate, which may have a fraction (RFC 7519 section 2). What lies beyond what the clock can tell is
- * its end. False: it is none. */
-static bool read_date(const struct operand *value, wall_time *ret_time)
+/* What lies beyond what the clock can tell is its end. */
+bool claims_read_date(const struct operand *value, wall_time *ret_time)
 {
 	double seconds;
 
@@ -42,7 +41,7 @@ static bool find_date(const struct operand *claims, str name, wall_time *ret_tim
 	struct operand value;
 
 	*ret_is_there = claims->kind == OPERAND_MAP && claims->map.find(claims->map.self, name, &value);
-	return !*ret_is_there || read_date(&value, ret_time);
+	return !*ret_is_there || claims_read_date(&value, ret_time);
 }
 
 /* Clocks differ by `skew`, to the good of the token on either end (RFC 7519 sections 4.1.4 and 4.1.5). One

@@ -10,6 +10,9 @@
 #include "codec/json.h"
 #include "observe/reason.h"
 
+bool claims_read_date(const struct operand *value, wall_time *ret_time);
+/* A NumericDate, which may have a fraction (RFC 7519 section 2). False: it is none. */
+
 enum reason claims_check_time(const struct operand *claims, wall_time now, duration skew, bool needs_expiry);
 /* exp, nbf and iat, each with the clocks skew apart. needs_expiry: without exp it is expired. REASON_NONE,
  * REASON_TOKEN_EXPIRED, REASON_TOKEN_NOT_YET_VALID or, of another type, REASON_TOKEN_CLAIMS. */

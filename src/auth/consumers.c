@@ -151,42 +151,16 @@ static result mistake(struct consumer_mistake *ret_mistake, const char *key, siz
 
 /* ---- credentials ---- */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* In capitals or not: tools print both. */
-static bool read_digest(str text, unsigned char digest[API_KEY_DIGEST_LEN])
-{
-	static const str prefix = STR_INIT("sha256:");
-	str digits = str_skip(text, prefix.len);
-
-	if (!str_starts(text, prefix) || digits.len != 2 * API_KEY_DIGEST_LEN)
-		return false;
-	for (size_t i = 0; i < API_KEY_DIGEST_LEN; i++) {
-		int high = hex_digit(digits.ptr[2 * i]), low = hex_digit(digits.ptr[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		digest[i] = (unsigned char)(high << 4 | low);
-	}
-	return true;
-}
-
 /* By the digest's bytes, not its text: so the same key is the same however it was written. A consumer who
  * is added with a key that is somebody else's would be taken for him, so that is a mistake. */
 static result add_keys(struct consumer_table *table, struct consumer *consumer, const str_list *keys,
 		       struct consumer_mistake *ret_mistake)
 {
 	for (size_t i = 0; i < keys->len; i++) {
-		unsigned char digest[API_KEY_DIGEST_LEN];
+		unsigned char digest[SHA256_LEN];
 		str key = { (const char *)digest, sizeof digest };
 
-		if (!read_digest(keys->at[i], digest))
+		if (!sha256_parse(keys->at[i], digest))
 			return mistake(
 				ret_mistake, "api_keys", i,
 				"want sha256: and 64 hexadecimal digits, the hash of a key: see `gatehouse "
@@ -388,9 +362,9 @@ const struct consumer *consumers_find(const struct consumers *consumers, str nam
 }
 
 const struct consumer *consumers_find_key(const struct consumers *consumers,
-					  const unsigned char digest[API_KEY_DIGEST_LEN])
+					  const unsigned char digest[SHA256_LEN])
 {
-	return find(consumers, BY_KEY, (str) { (const char *)digest, API_KEY_DIGEST_LEN });
+	return find(consumers, BY_KEY, (str) { (const char *)digest, SHA256_LEN });
 }
 
 const struct consumer *consumers_find_certificate(const struct consumers *consumers, str subject,

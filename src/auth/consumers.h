@@ -10,9 +10,10 @@
 #include "auth/consumer.h"
 #include "base/arena.h"
 #include "base/result.h"
+#include "codec/sha256.h"
 #include "config/field.h"
 
-enum { CONSUMERS_MAX = 10 * 1000 * 1000, API_KEY_DIGEST_LEN = 32 };
+enum { CONSUMERS_MAX = 10 * 1000 * 1000 };
 
 struct consumer_basic {
 	str password;
@@ -77,7 +78,7 @@ const struct consumer *consumers_next(const struct consumers *consumers, size_t 
 
 const struct consumer *consumers_find(const struct consumers *consumers, str name);
 const struct consumer *consumers_find_key(const struct consumers *consumers,
-					  const unsigned char digest[API_KEY_DIGEST_LEN]);
+					  const unsigned char digest[SHA256_LEN]);
 /* By SHA-256 of its API key. */
 
 const struct consumer *consumers_find_certificate(const struct consumers *consumers, str subject,

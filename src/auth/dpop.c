@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "auth/dpop.h"
 
-#include <openssl/evp.h>
-
+#include "auth/claims.h"
 #include "auth/replay_cache.h"
-#include "codec/base64url.h"
 #include "codec/host.h"
 #include "codec/json.h"
 #include "codec/jws.h"
+#include "codec/sha256.h"
 #include "codec/uri.h"
-
-enum { SHA256_LEN = 32, HASH_TEXT_MAX = 64 };
 
 str dpop_challenge(void)
 {
@@ -71,28 +68,11 @@ static bool is_for_url(const struct dpop_request *request, str url, struct arena
 /* RFC 9449 section 4.2: ath is the hash of the token as it was shown, not of what it decodes to. */
 static bool is_for_token(str token, str hash)
 {
-	unsigned char digest[SHA256_LEN];
-	char text[HASH_TEXT_MAX];
+	char text[SHA256_BASE64URL_LEN];
 	struct buf out = buf_over(text, sizeof text);
 
-	if (!EVP_Digest(token.ptr, token.len, digest, NULL, EVP_sha256(), NULL))
-		return false;
-	base64url_encode((str) { (const char *)digest, sizeof digest }, &out);
+	sha256_put_base64url(token, &out);
 	return str_eq(buf_str(&out), hash);
-}
-
-/* Seconds since 1970, also with a fraction (RFC 7519 section 2). */
-static bool read_time(const struct operand *value, wall_time *ret_time)
-{
-	const double most = (double)(INT64_MAX / 2 / SECOND);
-
-	if (value->kind == OPERAND_INT && value->integer >= 0 && value->integer <= (int64_t)most)
-		*ret_time = value->integer * SECOND;
-	else if (value->kind == OPERAND_DOUBLE && value->real >= 0 && value->real <= most)
-		*ret_time = (wall_time)(value->real * 1e9);
-	else
-		return false;
-	return true;
 }
 
 /* Not yet too old at `now`: the replay cache forgets it no earlier than this says no. */
@@ -108,7 +88,7 @@ static bool is_fresh(const struct dpop_request *request, wall_time issued)
 static bool is_by_bound_key(const struct dpop_request *request, const struct jws *proof, struct arena *arena)
 {
 	struct operand json = json_find(&proof->header, STR("jwk"));
-	char text[HASH_TEXT_MAX];
+	char text[SHA256_BASE64URL_LEN];
 	struct buf thumbprint = buf_over(text, sizeof text);
 	struct jwk key;
 	bool is_signed;
@@ -162,7 +142,7 @@ enum reason dpop_check(const struct dpop_request *request, struct arena *arena, 
 		return REASON_TOKEN_BINDING;
 	identifier = json_find_text(&claims, STR("jti"));
 	time = json_find(&claims, STR("iat"));
-	if (!identifier.len || !read_time(&time, &issued) || !is_fresh(request, issued))
+	if (!identifier.len || !claims_read_date(&time, &issued) || !is_fresh(request, issued))
 		return REASON_TOKEN_BINDING;
 	if (!str_eq(json_find_text(&claims, STR("htm")), request->method) ||
 	    !is_for_url(request, json_find_text(&claims, STR("htu")), arena) ||

@@ -8,13 +8,11 @@
  */
 #include "auth/key_set.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/container.h"
-
-enum { DIGEST_LEN = 32 };
+#include "codec/sha256.h"
 
 /* Until keys are fetched anew, while all is well. */
 static const duration usual = 5 * MINUTE, least = 30 * SECOND, most = HOUR;
@@ -44,7 +42,7 @@ struct key_set {
 	pthread_mutex_t lock; /* of what follows, but for version */
 	struct jwk_set *keys;
 	_Atomic uint64_t version;
-	unsigned char content[DIGEST_LEN]; /* of the keys: what they were made of */
+	unsigned char content[SHA256_LEN]; /* of the keys: what they were made of */
 	bool is_wanted, is_under_way;
 	deadline due, may_ask, stale;
 	duration retry; /* 0: the last fetch went well */
@@ -57,14 +55,6 @@ struct key_set {
 
 /* What a name in the registry begins with. */
 enum { KIND_FIXED = '=', KIND_URL = 'u', KIND_ISSUER = 'i' };
-
-static void digest_of(str content, unsigned char ret_digest[DIGEST_LEN])
-{
-	unsigned len;
-
-	ASSERT(EVP_Digest(content.ptr, content.len, ret_digest, &len, EVP_sha256(), NULL) == 1 &&
-	       len == DIGEST_LEN);
-}
 
 static result make(void *owner, str name, struct registered **ret_made)
 {
@@ -135,10 +125,10 @@ result key_sets_get(struct key_sets *sets, enum key_origin origin, str url, stru
 
 result key_sets_keep(struct key_sets *sets, struct jwk_set *keys, str content, struct key_set **ret_set)
 {
-	unsigned char digest[DIGEST_LEN];
+	unsigned char digest[SHA256_LEN];
 	result_value got;
 
-	digest_of(content, digest);
+	sha256_digest(content, digest);
 	got = get(sets, KIND_FIXED, (str) { (const char *)digest, sizeof digest }, ret_set);
 	if (!failed(got) && !key_set_version(*ret_set))
 		key_set_publish(*ret_set, jwk_set_ref(keys));
@@ -413,17 +403,17 @@ static void fail(struct key_set *set, deadline now)
 void key_set_end(struct key_set *set, const struct key_set_fetched *fetched, deadline now)
 {
 	struct jwk_set *gone = fetched->keys;
-	unsigned char digest[DIGEST_LEN];
+	unsigned char digest[SHA256_LEN];
 
-	digest_of(fetched->content, digest);
+	sha256_digest(fetched->content, digest);
 	pthread_mutex_lock(&set->lock);
 	if (fetched->keys)
 		succeed(set, fetched->lifetime, now);
 	else
 		fail(set, now);
-	if (fetched->keys && (!set->keys || memcmp(digest, set->content, DIGEST_LEN) != 0)) {
+	if (fetched->keys && (!set->keys || memcmp(digest, set->content, SHA256_LEN) != 0)) {
 		gone = replace(set, fetched->keys);
-		memcpy(set->content, digest, DIGEST_LEN);
+		memcpy(set->content, digest, SHA256_LEN);
 	} else if (!fetched->keys && set->keys && now >= set->stale) {
 		gone = replace(set, NULL);
 	}

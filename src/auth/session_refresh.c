@@ -2,17 +2,17 @@
 #include "auth/session_refresh.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "codec/sha256.h"
 
-enum { WAYS = 4, DIGEST_LEN = 32 };
+enum { WAYS = 4 };
 
 /* A set is looked through to its end, so a place needs no list. */
 struct place {
-	unsigned char digest[DIGEST_LEN];
+	unsigned char digest[SHA256_LEN];
 	enum session_turn state; /* WAIT, DONE or OVER, until then */
 	deadline until;          /* free from then on */
 	char *session;           /* malloc'd */
@@ -56,14 +56,14 @@ void session_refreshes_free(struct session_refreshes **refreshes)
 
 static struct place *set_of(struct session_refreshes *refreshes, str token, unsigned char *digest)
 {
-	ASSERT(EVP_Digest(token.ptr, token.len, digest, NULL, EVP_sha256(), NULL));
+	sha256_digest(token, digest);
 	return refreshes->places[digest[0] % SESSION_REFRESH_SETS];
 }
 
 static struct place *find(struct place *set, const unsigned char *digest, deadline now)
 {
 	for (size_t i = 0; i < WAYS; i++)
-		if (set[i].until > now && memcmp(set[i].digest, digest, DIGEST_LEN) == 0)
+		if (set[i].until > now && memcmp(set[i].digest, digest, SHA256_LEN) == 0)
 			return &set[i];
 	return NULL;
 }
@@ -90,7 +90,7 @@ static enum session_turn take_turn(struct place *set, const unsigned char *diges
 	if (!place)
 		return SESSION_TURN_NEVER;
 	place_clear(place);
-	memcpy(place->digest, digest, DIGEST_LEN);
+	memcpy(place->digest, digest, SHA256_LEN);
 	place->state = SESSION_TURN_WAIT;
 	place->until = deadline_after(now, SESSION_REFRESH_TURN * SECOND);
 	return SESSION_TURN_MINE;
@@ -99,7 +99,7 @@ static enum session_turn take_turn(struct place *set, const unsigned char *diges
 enum session_turn session_refresh_begin(struct session_refreshes *refreshes, str token, deadline now,
 					struct arena *arena, str *ret_session)
 {
-	unsigned char digest[DIGEST_LEN];
+	unsigned char digest[SHA256_LEN];
 	struct place *set = set_of(refreshes, token, digest), *place;
 	enum session_turn turn;
 
@@ -135,7 +135,7 @@ static void keep(struct place *place, deadline now, enum session_turn outcome, s
 void session_refresh_end(struct session_refreshes *refreshes, str token, deadline now,
 			 enum session_turn outcome, str session)
 {
-	unsigned char digest[DIGEST_LEN];
+	unsigned char digest[SHA256_LEN];
 	struct place *set = set_of(refreshes, token, digest), *place;
 
 	pthread_mutex_lock(&refreshes->lock);

@@ -18,6 +18,7 @@
 #include "codec/base64url.h"
 #include "codec/json.h"
 #include "codec/jwk_context.h"
+#include "codec/sha256.h"
 
 enum {
 	RSA_BITS_MIN = 2048,
@@ -578,9 +579,7 @@ result jwk_thumbprint(const struct operand *json, struct buf *out)
 {
 	str kind = json_find_text(json, STR("kty"));
 	char bytes[2 * NUMBER_MAX];
-	unsigned char digest[EVP_MAX_MD_SIZE];
 	struct buf text = buf_over(bytes, sizeof bytes);
-	unsigned len;
 
 	buf_put_char(&text, '{');
 	for (size_t i = 0; i < sizeof required / sizeof *required; i++)
@@ -590,7 +589,6 @@ result jwk_thumbprint(const struct operand *json, struct buf *out)
 	buf_put_char(&text, '}');
 	if (text.len <= 2 || buf_overflowed(&text))
 		return error_make(ERROR_MALFORMED, "a key of an unknown kind, or too large");
-	ASSERT(EVP_Digest(bytes, text.len, digest, &len, EVP_sha256(), NULL) == 1);
-	base64url_encode((str) { (const char *)digest, len }, out);
+	sha256_put_base64url(buf_str(&text), out);
 	return OK;
 }

@@ -17,10 +17,7 @@
 struct evp_md_ctx_st;
 struct evp_pkey_st;
 
-enum {
-	JWK_SET_MAX = 256,       /* keys */
-	JWK_THUMBPRINT_LEN = 43, /* of SHA-256 in base64url */
-};
+enum { JWK_SET_MAX = 256 }; /* keys */
 
 /* Immutable, and used by several threads at once. */
 struct jwk {
@@ -68,4 +65,5 @@ result jwk_read(const struct operand *json, struct arena *arena, struct jwk *ret
 void jwk_drop(struct jwk *jwk);
 
 result jwk_thumbprint(const struct operand *json, struct buf *out);
-/* RFC 7638 with SHA-256, in base64url. ERROR_MALFORMED: a member that it needs is missing. */
+/* RFC 7638 with SHA-256, in base64url: SHA256_BASE64URL_LEN characters. ERROR_MALFORMED: a member that it
+ * needs is missing. */

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "codec/json.h"
 #include "codec/jwk.h"
+#include "codec/sha256.h"
 
 enum { ARENA_MAX = 1024 * 1024 };
 
@@ -28,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct jwk_set *set;
 	struct arena arena;
 	struct operand json;
-	char bytes[JWK_THUMBPRINT_LEN];
+	char bytes[SHA256_BASE64URL_LEN];
 	struct buf thumbprint = buf_over(bytes, sizeof bytes);
 
 	if (!failed(jwk_set_parse(text, &set)))
@@ -37,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		look(set);
 	arena_init(&arena, NULL, ARENA_MAX);
 	if (!failed(json_parse(&arena, text, &json)) && !failed(jwk_thumbprint(&json, &thumbprint)))
-		ASSERT(thumbprint.len == JWK_THUMBPRINT_LEN && !buf_overflowed(&thumbprint));
+		ASSERT(thumbprint.len == SHA256_BASE64URL_LEN && !buf_overflowed(&thumbprint));
 	arena_fini(&arena);
 	return 0;
 }

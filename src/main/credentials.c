@@ -7,12 +7,12 @@
  * process can be read by others, and a shell remembers them.
  */
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 
 #include "auth/password.h"
 #include "base/random.h"
 #include "codec/base64url.h"
+#include "codec/sha256.h"
 #include "main/command.h"
 
 enum { KEY_BYTES = 32, KEY_LEAST = 16, INPUT_MAX = 4096 };
@@ -36,9 +36,9 @@ static bool read_secret(const struct command *command, char room[INPUT_MAX + 2],
 /* As `api_keys` takes it. */
 static void print_hash(str key)
 {
-	unsigned char digest[SHA256_DIGEST_LENGTH];
+	unsigned char digest[SHA256_LEN];
 
-	SHA256((const unsigned char *)key.ptr, key.len, digest);
+	sha256_digest(key, digest);
 	printf("sha256:");
 	for (size_t i = 0; i < sizeof digest; i++)
 		printf("%02x", digest[i]);

@@ -5,9 +5,6 @@
  * Keys are long and random, so that a fast hash is all that it takes to keep them: the configuration has
  * their SHA-256, and a look-up by it tells nothing of a key that is almost right. Never yields.
  */
-#include <openssl/crypto.h>
-#include <openssl/sha.h>
-
 #include "auth/consumers.h"
 #include "policy/credential.h"
 #include "policy/identity_fields.h"
@@ -53,7 +50,7 @@ static bool api_key_recognises(const void *self, const struct view *view)
 static enum reason find_consumer(const struct api_key *p, const struct view *view,
 				 const struct consumer **ret_consumer)
 {
-	unsigned char digest[API_KEY_DIGEST_LEN];
+	unsigned char digest[SHA256_LEN];
 	str key;
 	enum credential_found found = credential_find(&p->from, view, &key);
 
@@ -61,7 +58,7 @@ static enum reason find_consumer(const struct api_key *p, const struct view *vie
 		return REASON_KEY_MISSING;
 	if (found == CREDENTIAL_MANY || key.len > KEY_MAX || !view->consumers)
 		return REASON_KEY_UNKNOWN;
-	SHA256((const unsigned char *)key.ptr, key.len, digest);
+	sha256_digest(key, digest);
 	*ret_consumer = consumers_find_key(view->consumers, digest);
 	return *ret_consumer ? REASON_NONE : REASON_KEY_UNKNOWN;
 }

@@ -9,6 +9,7 @@
  * An answer that says neither yes nor no, also that the gateway may not ask, is the gateway's trouble (503)
  * and no judgement on who asks.
  */
+#include "auth/claims.h"
 #include "codec/base64.h"
 #include "codec/json.h"
 #include "codec/scan.h"
@@ -209,17 +210,13 @@ static result ask(const struct introspection *p, struct view *view, str token,
 static enum reason check_expiry(const struct operand *claims, wall_time now)
 {
 	struct operand expiry = json_find(claims, STR("exp"));
+	wall_time expires;
 
-	switch (expiry.kind) {
-	case OPERAND_MISSING:
+	if (expiry.kind == OPERAND_MISSING)
 		return REASON_NONE;
-	case OPERAND_INT:
-		return expiry.integer > now / SECOND ? REASON_NONE : REASON_TOKEN_EXPIRED;
-	case OPERAND_DOUBLE:
-		return expiry.real > (double)now / (double)SECOND ? REASON_NONE : REASON_TOKEN_EXPIRED;
-	default:
+	if (!claims_read_date(&expiry, &expires))
 		return REASON_TOKEN_CLAIMS;
-	}
+	return expires > now ? REASON_NONE : REASON_TOKEN_EXPIRED;
 }
 
 static enum reason check_claims(const struct introspection *p, const struct view *view,

@@ -8,10 +8,10 @@
  * some windows can log in at the same time and no foreign page can fill the browser with them.
  */
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include "base/random.h"
 #include "codec/base64url.h"
+#include "codec/sha256.h"
 #include "codec/uri.h"
 #include "policy/oidc_private.h"
 #include "policy/value.h"
@@ -23,7 +23,6 @@ enum {
 	SECRET_LEN = 43, /* in base64url */
 	RETURN_MAX = 2048,
 	NUMBER_LEN = 20,
-	SHA256_LEN = 32,
 };
 
 static const str login_label = STR_INIT("login ");
@@ -190,11 +189,9 @@ static str random_text(struct arena *arena)
 /* S256 (RFC 7636 section 4.2). */
 static str challenge_of(str verifier, struct arena *arena)
 {
-	unsigned char digest[SHA256_LEN] = { 0 };
-	struct buf out = arena_open(arena, SECRET_LEN);
+	struct buf out = arena_open(arena, SHA256_BASE64URL_LEN);
 
-	if (EVP_Digest(verifier.ptr, verifier.len, digest, NULL, EVP_sha256(), NULL))
-		base64url_encode((str) { (const char *)digest, sizeof digest }, &out);
+	sha256_put_base64url(verifier, &out);
 	return arena_close(arena, &out);
 }
 

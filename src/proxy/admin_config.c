@@ -12,8 +12,6 @@
 #include "codec/cidr.h"
 #include "proxy/gateway_config.h"
 
-#define TOKEN_PREFIX "sha256:"
-
 const struct field admin_fields[] = { FIELD_STR(
 					      struct admin_config, address, "address", NULL,
 					      "A loopback address with a port, such as `127.0.0.1:9901`, or "
@@ -129,41 +127,15 @@ static void check_upstreams(struct reader *reader, const struct gateway_config *
 	}
 }
 
-static bool digit_of(char c, uint8_t *ret_digit)
-{
-	size_t at;
-	bool is_digit = str_find(STR("0123456789abcdef"), ascii_lower(c), &at);
-
-	if (is_digit)
-		*ret_digit = (uint8_t)at;
-	return is_digit;
-}
-
-static bool parse_token(str text, uint8_t ret_digest[ADMIN_DIGEST_LEN])
-{
-	str digits = str_skip(text, sizeof TOKEN_PREFIX - 1);
-
-	if (!str_starts(text, STR(TOKEN_PREFIX)) || digits.len != (size_t)2 * ADMIN_DIGEST_LEN)
-		return false;
-	for (size_t i = 0; i < ADMIN_DIGEST_LEN; i++) {
-		uint8_t high, low;
-
-		if (!digit_of(digits.ptr[2 * i], &high) || !digit_of(digits.ptr[2 * i + 1], &low))
-			return false;
-		ret_digest[i] = (uint8_t)(high << 4 | low);
-	}
-	return true;
-}
-
 /* The token itself is not quoted: what is wrong with it may be that it is the secret. */
 static void compile_token(struct reader *reader, const struct node *node, str token,
 			  struct admin_place *place)
 {
 	place->has_token = !str_is_empty(token);
-	if (node_find(node, STR("token")) && !parse_token(token, place->token))
-		diagnostic_error_key(reader->diagnostics, node_find(node, STR("token")),
-				     "want \"" TOKEN_PREFIX
-				     "\" and 64 hexadecimal digits: the hash, never the token itself");
+	if (node_find(node, STR("token")) && !sha256_parse(token, place->token))
+		diagnostic_error_key(
+			reader->diagnostics, node_find(node, STR("token")),
+			"want \"sha256:\" and 64 hexadecimal digits: the hash, never the token itself");
 }
 
 static void compile_address(struct reader *reader, const struct gateway_config *config,

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "codec/sha256.h"
 #include "config/field.h"
 #include "io/address.h"
 
@@ -24,14 +25,12 @@ struct metrics_config {
 extern const struct field admin_fields[];
 extern const struct field metrics_fields[];
 
-enum { ADMIN_DIGEST_LEN = 32 };
-
 /* Compiled. */
 struct admin_place {
 	bool is_open; /* there is such an address */
 	bool has_token;
 	struct address address;
-	uint8_t token[ADMIN_DIGEST_LEN]; /* SHA-256 of it */
+	uint8_t token[SHA256_LEN]; /* SHA-256 of it */
 };
 
 void admin_compile(struct reader *reader, const struct gateway_config *config, struct admin_place *ret_place);
