@@ -211,6 +211,22 @@ str arena_join(struct arena *arena, const str *parts, size_t count)
 	return (str) { bytes, total };
 }
 
+str arena_join_list(struct arena *arena, const str_list *list, str between)
+{
+	size_t len = 0;
+	struct buf out;
+
+	for (size_t i = 0; i < list->len; i++)
+		len += list->at[i].len + between.len;
+	out = arena_open(arena, len);
+	for (size_t i = 0; i < list->len; i++) {
+		if (i)
+			buf_put(&out, between);
+		buf_put(&out, list->at[i]);
+	}
+	return arena_close(arena, &out);
+}
+
 str arena_vprintf(struct arena *arena, const char *format, va_list arguments)
 {
 	va_list again;

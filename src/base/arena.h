@@ -61,6 +61,8 @@ str arena_str(struct arena *arena, str s);
 str arena_join(struct arena *arena, const str *parts, size_t count);
 /* The parts one after the other, as a new slice. */
 
+str arena_join_list(struct arena *arena, const str_list *list, str between);
+
 str arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 str arena_vprintf(struct arena *arena, const char *format, va_list arguments)
 	__attribute__((format(printf, 2, 0)));

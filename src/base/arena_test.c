@@ -193,6 +193,8 @@ static void makes_text(void **state)
 	assert_ptr_not_equal(copy.ptr, parts[0].ptr);
 	assert_text(arena_join(&arena, parts, COUNT_OF(parts)), "abc");
 	assert_text(arena_join(&arena, NULL, 0), "");
+	assert_text(arena_join_list(&arena, &(str_list) { parts, COUNT_OF(parts) }, STR(", ")), "ab, , c");
+	assert_text(arena_join_list(&arena, &(str_list) { 0 }, STR(", ")), "");
 	assert_text(arena_str(&arena, (str) { 0 }), "");
 	copy = arena_printf(&arena, "%d %.*s", 42, STR_ARG(parts[0]));
 	assert_text(copy, "42 ab");

@@ -40,16 +40,12 @@ static result authorize_compile(struct policy_compile *compile, void *self)
 {
 	struct authorize *p = self;
 	const str_list *scopes = p->scopes.len ? &p->scopes : &p->any_scope;
-	str *parts = ARENA_ARRAY(compile->reader->arena, str, 2 * scopes->len + 1);
 
-	for (size_t i = 0; i < scopes->len; i++) {
+	for (size_t i = 0; i < scopes->len; i++)
 		if (!http_is_token(scopes->at[i]))
 			return policy_reject(compile, p->scopes.len ? "scopes" : "any_scope",
 					     "want scopes, each without spaces and quotes");
-		parts[2 * i] = i ? STR(" ") : (str) { 0 };
-		parts[2 * i + 1] = scopes->at[i];
-	}
-	p->scope_text = arena_join(compile->reader->arena, parts, 2 * scopes->len);
+	p->scope_text = arena_join_list(compile->reader->arena, scopes, STR(" "));
 	p->asks_who = p->consumers.len || p->groups.len || scopes->len || p->claims.len || !p->when;
 	return p->when ? expression_compile(compile, p->when, EXPRESSION_BOOL, &p->condition) : OK;
 }

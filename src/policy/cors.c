@@ -48,21 +48,6 @@ const struct field policy_cors_fields[] = {
 	FIELD_END
 };
 
-static str join(struct arena *arena, const str_list *list)
-{
-	size_t len = 0;
-	struct buf out;
-
-	for (size_t i = 0; i < list->len; i++)
-		len += list->at[i].len + 2;
-	out = arena_open(arena, len);
-	for (size_t i = 0; i < list->len; i++) {
-		buf_put(&out, i ? STR(", ") : (str) { 0 });
-		buf_put(&out, list->at[i]);
-	}
-	return arena_close(arena, &out);
-}
-
 /* "*" alone is any, as it is for browsers; but it is answered with what was asked for, because beside
  * credentials they take it for a name. */
 static result compile_words(struct policy_compile *compile, const char *key, const str_list *list,
@@ -73,7 +58,7 @@ static result compile_words(struct policy_compile *compile, const char *key, con
 
 	*ret_words = (struct words) { .list = *list,
 				      .is_any = is_star || !node || node->kind == NODE_NULL,
-				      .text = join(compile->reader->arena, list) };
+				      .text = arena_join_list(compile->reader->arena, list, STR(", ")) };
 	for (size_t i = 0; i < list->len && !is_star; i++)
 		if (!http_is_token(list->at[i]) || str_eq(list->at[i], STR("*")))
 			return policy_reject(compile, key, "want names, or \"*\" alone");
