@@ -156,6 +156,20 @@ bool credential_in_scheme(str value, str scheme, str *ret_credential)
 	return ret_credential->len;
 }
 
+enum reason credential_find_token(const struct credential_place *place, str scheme, const struct view *view,
+				  str *ret_token)
+{
+	enum credential_found found = credential_find(place, view, ret_token);
+
+	if (found == CREDENTIAL_NONE)
+		return REASON_TOKEN_MISSING;
+	if (found == CREDENTIAL_MANY)
+		return REASON_TOKEN_MALFORMED;
+	if (place->id == HTTP_AUTHORIZATION && !credential_in_scheme(*ret_token, scheme, ret_token))
+		return REASON_TOKEN_MISSING;
+	return REASON_NONE;
+}
+
 /* ---- stripping ---- */
 
 /* The other cookies stay, in their order. Where there is no room for them, none goes on. */

@@ -30,6 +30,11 @@ enum credential_found credential_find(const struct credential_place *place, cons
 bool credential_in_scheme(str value, str scheme, str *ret_credential);
 /* "Bearer abc": the scheme's case does not matter, one or more spaces follow (RFC 9110 section 11.4). */
 
+enum reason credential_find_token(const struct credential_place *place, str scheme, const struct view *view,
+				  str *ret_token);
+/* In Authorization it stands behind the scheme; what is behind another is another's credential, and then
+ * there is no token here. REASON_NONE, REASON_TOKEN_MISSING, or of several REASON_TOKEN_MALFORMED. */
+
 result credential_check_realm(const struct policy_compile *compile, str realm);
 /* The option of that name can stand between quotes in WWW-Authenticate. ERROR_INVALID after a report. */
 

@@ -10,12 +10,11 @@
  * and no judgement on who asks.
  */
 #include "auth/claims.h"
-#include "codec/base64.h"
 #include "codec/json.h"
 #include "codec/scan.h"
 #include "policy/credential.h"
 #include "policy/identity_fields.h"
-#include "policy/value.h"
+#include "policy/oauth_client.h"
 
 enum {
 	FORWARD_MAX = 32,
@@ -23,7 +22,6 @@ enum {
 	TOKEN_MAX = 8 * 1024,
 	BODY_MAX = 64 * 1024,
 	ENCODED = 3,     /* bytes for one, at most, where it is written as %XX */
-	OWN_FIELDS = 3,  /* Content-Type, Accept, Authorization */
 	STATUS_OK = 200, /* RFC 7662 section 2.2 knows no other */
 };
 
@@ -38,7 +36,6 @@ struct introspection {
 	/* Compiled. */
 	const struct destination *to;
 	str authorization;
-	bool is_in_scheme; /* in Authorization: behind "Bearer" */
 };
 
 const struct field policy_introspection_fields[] = {
@@ -74,24 +71,6 @@ const struct field policy_introspection_fields[] = {
 
 /* ---- compiling ---- */
 
-/* Both are in the form's coding before they are joined (RFC 6749 section 2.3.1). */
-static str print_authorization(const struct introspection *p, struct arena *arena)
-{
-	struct buf pair = arena_open(arena, ENCODED * (p->client_id.len + p->client_secret.len) + 1), out;
-	struct base64_encoder encoder = { 0 };
-	str rest;
-
-	value_put_encoded(&pair, p->client_id);
-	buf_put_char(&pair, ':');
-	value_put_encoded(&pair, p->client_secret);
-	rest = arena_close(arena, &pair);
-	out = arena_open(arena, sizeof "Basic " + (rest.len / BASE64_GROUP_BYTES + 1) * BASE64_GROUP);
-	buf_put(&out, STR("Basic "));
-	base64_encode(&encoder, &rest, &out);
-	base64_encode_end(&encoder, &out);
-	return arena_close(arena, &out);
-}
-
 static result introspection_compile(struct policy_compile *compile, void *self)
 {
 	struct introspection *p = self;
@@ -99,10 +78,9 @@ static result introspection_compile(struct policy_compile *compile, void *self)
 	const struct node *url = node_find(compile->node, STR("url"));
 	result_value place = credential_place_compile(compile, "from", "Authorization", &p->from);
 
-	p->is_in_scheme = p->from.id == HTTP_AUTHORIZATION;
 	if (url && hooks)
 		p->to = hooks->find_url(hooks->owner, url);
-	p->authorization = print_authorization(p, compile->reader->arena);
+	p->authorization = oauth_client_authorization(compile->reader->arena, p->client_id, p->client_secret);
 	TRY(identity_fields_compile(compile, &p->forward));
 	TRY(place);
 	return p->to ? OK : error_make(ERROR_INVALID, "nobody can be asked that way");
@@ -120,17 +98,12 @@ static bool is_token_text(str text)
 	return text.len;
 }
 
-/* Another scheme is another's credential: then there is no token here. */
 static enum reason find_token(const struct introspection *p, const struct view *view, str *ret_token)
 {
-	enum credential_found found = credential_find(&p->from, view, ret_token);
+	enum reason reason = credential_find_token(&p->from, STR("Bearer"), view, ret_token);
 
-	if (found == CREDENTIAL_NONE)
-		return REASON_TOKEN_MISSING;
-	if (found == CREDENTIAL_MANY)
-		return REASON_TOKEN_MALFORMED;
-	if (p->is_in_scheme && !credential_in_scheme(*ret_token, STR("Bearer"), ret_token))
-		return REASON_TOKEN_MISSING;
+	if (reason != REASON_NONE)
+		return reason;
 	if (ret_token->len > TOKEN_MAX)
 		return REASON_TOKEN_TOO_LARGE;
 	return is_token_text(*ret_token) ? REASON_NONE : REASON_TOKEN_MALFORMED;
@@ -170,26 +143,17 @@ static str print_question(str token, struct arena *arena)
 	struct buf out =
 		arena_open(arena, ENCODED * token.len + sizeof "token=&token_type_hint=access_token");
 
-	buf_put(&out, STR("token="));
-	value_put_encoded(&out, token);
-	buf_put(&out, STR("&token_type_hint=access_token"));
+	oauth_put_parameter(&out, "token", token);
+	oauth_put_parameter(&out, "token_type_hint", STR("access_token"));
 	return arena_close(arena, &out);
-}
-
-static result fill_fields(const struct introspection *p, struct http_fields *fields)
-{
-	TRY(http_fields_add(fields, HTTP_CONTENT_TYPE, STR("Content-Type"),
-			    STR("application/x-www-form-urlencoded")));
-	TRY(http_fields_add(fields, HTTP_ACCEPT, STR("Accept"), STR("application/json")));
-	return http_fields_add(fields, HTTP_AUTHORIZATION, STR("Authorization"), p->authorization);
 }
 
 static result ask(const struct introspection *p, struct view *view, str token,
 		  struct fetch_answer *ret_answer)
 {
 	const struct effects *effects = view->effects;
-	struct http_field room[OWN_FIELDS];
-	struct http_fields fields = { .at = room, .max = OWN_FIELDS };
+	struct http_field room[OAUTH_CLIENT_FIELDS];
+	struct http_fields fields = { .at = room, .max = OAUTH_CLIENT_FIELDS };
 	struct fetch_request request = { .to = p->to,
 					 .method = HTTP_POST,
 					 .fields = &fields,
@@ -200,7 +164,7 @@ static result ask(const struct introspection *p, struct view *view, str token,
 
 	if (!effects->fetch)
 		return error_make(ERROR_MISSING, "nobody can be asked here");
-	TRY(fill_fields(p, &fields));
+	TRY(oauth_client_fields(&fields, p->authorization));
 	return effects->fetch(effects->self, view, &request, ret_answer);
 }
 

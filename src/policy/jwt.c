@@ -16,8 +16,6 @@
 
 enum { ISSUERS_MAX = 100, WORDS_MAX = 100, FORWARD_MAX = 32 };
 
-static const str bearer = STR_INIT("Bearer"), dpop = STR_INIT("DPoP");
-
 static const char *const bound_words[] = { "no", "certificate", "dpop", NULL };
 
 #define ISSUER_FIELDS(S, in)                                                                                 \
@@ -94,7 +92,6 @@ static result jwt_compile(struct policy_compile *compile, void *self)
 	if (p->revoked.len && compile->hooks)
 		p->revocations = compile->hooks->find_revocations(compile->hooks->owner,
 								  node_find(compile->node, STR("revoked")));
-	p->is_in_scheme = p->from.id == HTTP_AUTHORIZATION;
 	if (!p->requires_expiry)
 		warn(compile, "require_expiry",
 		     "a token without exp is good for ever: whoever steals it keeps it");
@@ -108,19 +105,14 @@ static result jwt_compile(struct policy_compile *compile, void *self)
 
 /* ---- the token ---- */
 
-/* Another scheme is another's credential: then there is no token here. */
+static str scheme_of(const struct jwt *p)
+{
+	return p->bound == BOUND_DPOP ? STR("DPoP") : STR("Bearer");
+}
+
 static enum reason find_token(const struct jwt *p, const struct view *view, str *ret_token)
 {
-	enum credential_found found = credential_find(&p->from, view, ret_token);
-
-	if (found == CREDENTIAL_NONE)
-		return REASON_TOKEN_MISSING;
-	if (found == CREDENTIAL_MANY)
-		return REASON_TOKEN_MALFORMED;
-	if (p->is_in_scheme &&
-	    !credential_in_scheme(*ret_token, p->bound == BOUND_DPOP ? dpop : bearer, ret_token))
-		return REASON_TOKEN_MISSING;
-	return REASON_NONE;
+	return credential_find_token(&p->from, scheme_of(p), view, ret_token);
 }
 
 static bool jwt_recognises(const void *self, const struct view *view)
@@ -138,11 +130,10 @@ static bool is_about_token(enum reason reason)
 /* RFC 6750 section 3, RFC 9449 section 7.1. Without a token there is no error to tell. */
 static str challenge(const struct jwt *p, struct view *view, enum reason reason)
 {
-	bool is_dpop = p->bound == BOUND_DPOP;
 	str parts[6];
 	size_t count = 0;
 
-	parts[count++] = is_dpop ? dpop : bearer;
+	parts[count++] = scheme_of(p);
 	if (p->realm.len) {
 		parts[count++] = STR(" realm=\"");
 		parts[count++] = p->realm;

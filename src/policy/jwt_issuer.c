@@ -105,9 +105,8 @@ static result allow(struct policy_compile *compile, struct jwt_issuer *issuer)
  * be that somebody (RFC 8725 section 3.9). */
 static result check_audience(struct policy_compile *compile, struct jwt_issuer *issuer)
 {
-	for (size_t i = 0; i < issuer->audiences.len; i++)
-		issuer->takes_any_audience |=
-			issuer->audiences.len == 1 && str_eq(issuer->audiences.at[i], STR("any"));
+	issuer->takes_any_audience =
+		issuer->audiences.len == 1 && str_eq(issuer->audiences.at[0], STR("any"));
 	if (!issuer->audiences.len)
 		return reject(compile, issuer, "audience",
 			      "want the audience: who a token must be made for, or `any`");

@@ -67,7 +67,7 @@ static str line_of(const struct jwt *jwt, struct arena *arena, str token)
 	str in_field[] = { jwt->from.header, STR(": "), token };
 	str in_cookie[] = { STR("Cookie: "), jwt->from.cookie, STR("="), token };
 
-	if (jwt->is_in_scheme)
+	if (jwt->from.id == HTTP_AUTHORIZATION)
 		return arena_join(arena, in_scheme, 2);
 	return jwt->from.cookie.len ? arena_join(arena, in_cookie, 4) : arena_join(arena, in_field, 3);
 }

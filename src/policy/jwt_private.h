@@ -47,7 +47,6 @@ struct jwt {
 	str realm;
 	/* Compiled. */
 	struct revocations *revocations; /* NULL: none */
-	bool is_in_scheme;               /* in Authorization: behind "Bearer" */
 };
 
 result jwt_issuers_compile(struct policy_compile *compile, struct jwt *jwt);

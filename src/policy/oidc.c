@@ -6,13 +6,12 @@
  * session's cookie, only what `forward` tells them. Whoever asks as a program does (no navigation of a
  * browser) gets 401 and no redirection, which it could do nothing with.
  */
-#include "codec/base64.h"
 #include "codec/json.h"
 #include "codec/uri.h"
 #include "policy/credential.h"
 #include "policy/identity_fields.h"
+#include "policy/oauth_client.h"
 #include "policy/oidc_private.h"
-#include "policy/value.h"
 
 enum { SCOPES_MAX = 32, FORWARD_MAX = 32, SECRETS_LEN_MAX = 4096, OWN_PATH_MAX = 2048 };
 
@@ -91,26 +90,6 @@ static result check_cookie(struct policy_compile *compile, const struct oidc *p)
 	return error_make(ERROR_INVALID, wrong);
 }
 
-/* Both halves are encoded as a form first (RFC 6749 section 2.3.1), or a colon in one would be the other's.
- */
-static str credentials_of(const struct oidc *p, struct arena *arena)
-{
-	size_t len = 3 * (p->client_id.len + p->client_secret.len) + 1;
-	struct buf plain = arena_open(arena, len), out;
-	struct base64_encoder encoder = { 0 };
-	str text;
-
-	value_put_encoded(&plain, p->client_id);
-	buf_put_char(&plain, ':');
-	value_put_encoded(&plain, p->client_secret);
-	text = arena_close(arena, &plain);
-	out = arena_open(arena, text.len * 2 + 16);
-	buf_put(&out, STR("Basic "));
-	base64_encode(&encoder, &text, &out);
-	base64_encode_end(&encoder, &out);
-	return arena_close(arena, &out);
-}
-
 /* As if the URL of the metadata stood where the issuer does (OpenID Connect Discovery section 4). */
 static const struct destination *find_metadata(struct policy_compile *compile, const struct oidc *p)
 {
@@ -122,18 +101,6 @@ static const struct destination *find_metadata(struct policy_compile *compile, c
 	*url = *issuer;
 	url->text = arena_join(compile->reader->arena, parts, 2);
 	return compile->hooks->find_url(compile->hooks->owner, url);
-}
-
-static str scope_of(const str_list *scopes, struct arena *arena)
-{
-	str text = { 0 };
-
-	for (size_t i = 0; i < scopes->len; i++) {
-		str parts[] = { text, i ? STR(" ") : STR(""), scopes->at[i] };
-
-		text = arena_join(arena, parts, 3);
-	}
-	return text;
 }
 
 /* Without it the answer has no ID token (OpenID Connect Core section 3.1.2.1), and nobody would be known. */
@@ -180,8 +147,8 @@ static result oidc_compile(struct policy_compile *compile, void *self)
 	if (!p->keys)
 		return error_make(ERROR_INVALID, "the issuer has no keys");
 	session_keys_init(&p->session_keys, p->cookie.secrets.at, p->cookie.secrets.len);
-	p->scope = scope_of(&p->scopes, arena);
-	p->credentials = credentials_of(p, arena);
+	p->scope = arena_join_list(arena, &p->scopes, STR(" "));
+	p->credentials = oauth_client_authorization(arena, p->client_id, p->client_secret);
 	p->label = arena_join(arena, label, 3);
 	return OK;
 }

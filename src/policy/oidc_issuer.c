@@ -7,8 +7,8 @@
 #include "auth/claims.h"
 #include "codec/json.h"
 #include "policy/key_verify.h"
+#include "policy/oauth_client.h"
 #include "policy/oidc_private.h"
-#include "policy/value.h"
 
 enum {
 	METADATA_MAX = 64 * 1024,
@@ -90,23 +90,14 @@ enum reason oidc_find_endpoints(const struct oidc *p, struct view *view, struct 
 
 /* ---- tokens ---- */
 
-void oidc_put_parameter(struct buf *out, const char *name, str value)
-{
-	if (out->len)
-		buf_put_char(out, '&');
-	buf_put(out, str_of(name));
-	buf_put_char(out, '=');
-	value_put_encoded(out, value);
-}
-
 /* For those that take it in the form only. */
 static str with_secret(const struct oidc *p, str form, struct arena *arena)
 {
 	struct buf out = arena_open(arena, form.len + 3 * (p->client_id.len + p->client_secret.len) + 64);
 
 	buf_put(&out, form);
-	oidc_put_parameter(&out, "client_id", p->client_id);
-	oidc_put_parameter(&out, "client_secret", p->client_secret);
+	oauth_put_parameter(&out, "client_id", p->client_id);
+	oauth_put_parameter(&out, "client_secret", p->client_secret);
 	return arena_close(arena, &out);
 }
 
@@ -135,11 +126,11 @@ enum reason oidc_fetch_tokens(const struct oidc *p, struct view *view, str form,
 			      struct oidc_tokens *ret_tokens)
 {
 	const struct effects *effects = view->effects;
-	struct http_field at[3];
-	struct http_fields fields = { .at = at, .max = 3 };
+	struct http_field at[OAUTH_CLIENT_FIELDS];
+	struct http_fields fields = { .at = at, .max = OAUTH_CLIENT_FIELDS };
 	struct oidc_endpoints endpoints;
 	struct fetch_answer answer;
-	result_value asked = OK;
+	result_value asked;
 	enum reason reason = oidc_find_endpoints(p, view, &endpoints);
 
 	if (reason != REASON_NONE)
@@ -148,13 +139,7 @@ enum reason oidc_fetch_tokens(const struct oidc *p, struct view *view, str form,
 		return REASON_AUTH_UNAVAILABLE;
 	if (endpoints.wants_post)
 		form = with_secret(p, form, view->arena);
-	else
-		asked = http_fields_add(&fields, HTTP_AUTHORIZATION, STR("Authorization"), p->credentials);
-	if (!failed(asked))
-		asked = http_fields_add(&fields, HTTP_CONTENT_TYPE, STR("Content-Type"),
-					STR("application/x-www-form-urlencoded"));
-	if (!failed(asked))
-		asked = http_fields_add(&fields, HTTP_ACCEPT, STR("Accept"), STR("application/json"));
+	asked = oauth_client_fields(&fields, endpoints.wants_post ? STR("") : p->credentials);
 	if (!failed(asked))
 		asked = effects->fetch_url(effects->self, view,
 					   &(struct url_request) { .url = endpoints.token,
@@ -198,13 +183,18 @@ static bool is_for_us(const struct oidc *p, const struct operand *claims)
 	return !party.len || str_eq(party, p->client_id);
 }
 
+static result split(str id_token, struct arena *arena, struct jws *ret_jws, struct operand *ret_claims)
+{
+	TRY(jws_split(id_token, arena, ret_jws));
+	TRY(json_parse(arena, ret_jws->payload, ret_claims));
+	return ret_claims->kind == OPERAND_MAP ? OK : error_make(ERROR_MALFORMED, "claims are an object");
+}
+
 result oidc_claims(str id_token, struct arena *arena, struct operand *ret_claims)
 {
 	struct jws jws;
 
-	TRY(jws_split(id_token, arena, &jws));
-	TRY(json_parse(arena, jws.payload, ret_claims));
-	return ret_claims->kind == OPERAND_MAP ? OK : error_make(ERROR_MALFORMED, "claims are an object");
+	return split(id_token, arena, &jws, ret_claims);
 }
 
 /* Also of tokens that came straight from the issuer: what is kept in sessions was signed, whoever stood
@@ -216,8 +206,7 @@ enum reason oidc_verify(const struct oidc *p, struct view *view, str id_token, s
 	struct jws jws;
 	enum reason reason;
 
-	if (failed(jws_split(id_token, view->arena, &jws)) ||
-	    failed(oidc_claims(id_token, view->arena, &claims)))
+	if (failed(split(id_token, view->arena, &jws, &claims)))
 		return REASON_LOGIN_FAILED;
 	reason = verify_signature(p, view, &jws);
 	if (reason != REASON_NONE)

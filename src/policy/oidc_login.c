@@ -13,6 +13,7 @@
 #include "codec/base64url.h"
 #include "codec/sha256.h"
 #include "codec/uri.h"
+#include "policy/oauth_client.h"
 #include "policy/oidc_private.h"
 #include "policy/value.h"
 
@@ -216,13 +217,13 @@ static str login_url(const struct oidc *p, struct view *view, str endpoint, cons
 	buf_put(&out, endpoint);
 	buf_put(&out,
 		str_contains(endpoint, STR("?")) ? STR("&response_type=code") : STR("?response_type=code"));
-	oidc_put_parameter(&out, "client_id", p->client_id);
-	oidc_put_parameter(&out, "redirect_uri", back);
-	oidc_put_parameter(&out, "scope", p->scope);
-	oidc_put_parameter(&out, "state", login->state);
-	oidc_put_parameter(&out, "nonce", login->nonce);
-	oidc_put_parameter(&out, "code_challenge", challenge);
-	oidc_put_parameter(&out, "code_challenge_method", STR("S256"));
+	oauth_put_parameter(&out, "client_id", p->client_id);
+	oauth_put_parameter(&out, "redirect_uri", back);
+	oauth_put_parameter(&out, "scope", p->scope);
+	oauth_put_parameter(&out, "state", login->state);
+	oauth_put_parameter(&out, "nonce", login->nonce);
+	oauth_put_parameter(&out, "code_challenge", challenge);
+	oauth_put_parameter(&out, "code_challenge_method", STR("S256"));
 	return arena_close(view->arena, &out);
 }
 
@@ -273,10 +274,10 @@ static str code_form(const struct oidc *p, struct view *view, const struct login
 	str back = join(view, oidc_origin(view), path_of(view, p->callback));
 	struct buf out = arena_open(view->arena, 3 * (code.len + back.len + login->verifier.len) + 128);
 
-	oidc_put_parameter(&out, "grant_type", STR("authorization_code"));
-	oidc_put_parameter(&out, "code", code);
-	oidc_put_parameter(&out, "redirect_uri", back);
-	oidc_put_parameter(&out, "code_verifier", login->verifier);
+	oauth_put_parameter(&out, "grant_type", STR("authorization_code"));
+	oauth_put_parameter(&out, "code", code);
+	oauth_put_parameter(&out, "redirect_uri", back);
+	oauth_put_parameter(&out, "code_verifier", login->verifier);
 	return arena_close(view->arena, &out);
 }
 
@@ -346,9 +347,9 @@ static str logout_url(const struct oidc *p, struct view *view, str endpoint, str
 	buf_put(&out, endpoint);
 	buf_put(&out, str_contains(endpoint, STR("?")) ? STR("&client_id=") : STR("?client_id="));
 	value_put_encoded(&out, p->client_id);
-	oidc_put_parameter(&out, "post_logout_redirect_uri", home);
+	oauth_put_parameter(&out, "post_logout_redirect_uri", home);
 	if (id_token.len)
-		oidc_put_parameter(&out, "id_token_hint", id_token);
+		oauth_put_parameter(&out, "id_token_hint", id_token);
 	return arena_close(view->arena, &out);
 }
 

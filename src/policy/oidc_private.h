@@ -60,9 +60,6 @@ enum reason oidc_verify(const struct oidc *p, struct view *view, str id_token, s
 result oidc_claims(str id_token, struct arena *arena, struct operand *ret_claims);
 /* Of one that was verified. */
 
-void oidc_put_parameter(struct buf *out, const char *name, str value);
-/* "&name=value", encoded; without '&' where nothing stands before it. */
-
 /* ---- the session: oidc_session.c ---- */
 
 struct oidc_session {

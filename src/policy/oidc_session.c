@@ -12,6 +12,7 @@
 #include "auth/session_refresh.h"
 #include "codec/base64url.h"
 #include "codec/json.h"
+#include "policy/oauth_client.h"
 #include "policy/oidc_private.h"
 
 enum {
@@ -232,8 +233,8 @@ static enum reason ask(const struct oidc *p, struct view *view, struct oidc_sess
 	enum reason reason;
 	str text;
 
-	oidc_put_parameter(&form, "grant_type", STR("refresh_token"));
-	oidc_put_parameter(&form, "refresh_token", session->refresh_token);
+	oauth_put_parameter(&form, "grant_type", STR("refresh_token"));
+	oauth_put_parameter(&form, "refresh_token", session->refresh_token);
 	text = arena_close(view->arena, &form);
 	reason = oidc_fetch_tokens(p, view, text, &tokens);
 	if (reason == REASON_NONE && tokens.id_token.len) {
