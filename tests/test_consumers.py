@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -163,7 +162,7 @@ def revoking(issuer: Issuer) -> dict[str, Any]:
             "apis": {"all": {"policies": [{"jwt": policy}, {"respond": {"body": "in"}}]}}}
 
 
-def test_a_revoked_token_is_refused_within_a_second(issuer: Issuer, tmp_path: Path) -> None:
+def test_a_revoked_token_is_refused_from_then_on(issuer: Issuer, tmp_path: Path) -> None:
     (tmp_path / "revoked.txt").write_text("# nobody yet\n\n")
     with Gateway(revoking(issuer), tmp_path, workers=2) as gateway:
         first, second = (issuer.token({"jti": name, "sub": name}) for name in ("first", "second"))
@@ -174,15 +173,12 @@ def test_a_revoked_token_is_refused_within_a_second(issuer: Issuer, tmp_path: Pa
         for _ in range(4):
             assert status(first) == status(second) == 200
         write(tmp_path / "revoked.txt", "jti first")
-        begin = time.monotonic()
         wait_until(lambda: status(first) == 401, "the revocation")
-        took = time.monotonic() - begin
         assert status(second) == 200
         write(tmp_path / "revoked.txt", "sub second")
         wait_until(lambda: status(second) == 401, "the revocation")
         assert status(first) == 200
         assert "token_revoked" in [line["reason"] for line in gateway.log]
-        assert took < 10  # a second, on a machine that has time
 
 
 def test_a_list_that_becomes_wrong_changes_nothing(issuer: Issuer, tmp_path: Path) -> None:
