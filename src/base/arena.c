@@ -105,12 +105,17 @@ static void arena_grow(struct arena *arena, size_t size)
 	arena->end = block->bytes + block->size;
 }
 
+void arena_reserve(struct arena *arena, size_t size)
+{
+	if (size > (size_t)(arena->end - arena->at))
+		arena_grow(arena, size);
+}
+
 char *arena_bytes(struct arena *arena, size_t size)
 {
 	char *bytes;
 
-	if (size > (size_t)(arena->end - arena->at))
-		arena_grow(arena, size);
+	arena_reserve(arena, size);
 	bytes = arena->at;
 	arena->at += size;
 	return bytes;
@@ -152,8 +157,7 @@ void *arena_alloc_array(struct arena *arena, size_t size, size_t count)
 
 struct buf arena_open(struct arena *arena, size_t size)
 {
-	if (size > (size_t)(arena->end - arena->at))
-		arena_grow(arena, size);
+	arena_reserve(arena, size);
 	return buf_over(arena->at, (size_t)(arena->end - arena->at));
 }
 

@@ -50,6 +50,9 @@ char *arena_bytes(struct arena *arena, size_t size);
 size_t arena_left(const struct arena *arena);
 /* Bytes that can still be asked for in one piece. */
 
+void arena_reserve(struct arena *arena, size_t size);
+/* What is asked for next, up to size bytes with what aligning takes, lies in one block. */
+
 void *arena_widen(struct arena *arena, const void *old, size_t count, size_t size, size_t *max);
 /* An array with room for one more than count, of size bytes each: the old one while it has room, else one of
  * twice as many, *max; the old one stays until the arena goes. old may be NULL, where *max is 0. For set-up:

@@ -13,34 +13,52 @@
 
 #include "base/assert.h"
 
-enum { ROOM_FOR_EACH_BYTE = 10, ROOM = 256 };
+/* ---- before it is parsed ---- */
 
-/* ---- depth ---- */
+/* How deep it goes, and the most that convert() takes of an arena for it. */
+struct extent {
+	size_t depth, deepest, room;
+};
 
-/* Brackets outside of strings. What is no JSON may be counted wrongly, and is refused later. */
-static bool is_too_deep(str text)
+/* One character outside of strings: each begins a value, a member, or something that holds them, which may
+ * have to be aligned. */
+static void count(struct extent *extent, char c)
 {
-	size_t depth = 0;
+	enum { ALIGNING = 16 };
+
+	if (c == '{')
+		extent->room += sizeof(struct json_object) + 2 * ALIGNING;
+	else if (c == '[')
+		extent->room += sizeof(struct operand) + ALIGNING;
+	else if (c == ',')
+		extent->room += sizeof(struct operand);
+	else if (c == ':')
+		extent->room += sizeof(struct json_member);
+	if (c == '{' || c == '[')
+		extent->depth++;
+	else if ((c == '}' || c == ']') && extent->depth)
+		extent->depth--;
+	if (extent->depth > extent->deepest)
+		extent->deepest = extent->depth;
+}
+
+/* Texts take as much as is written, or less. What is no JSON may be counted wrongly, and is refused later. */
+static struct extent extent_of(str text)
+{
+	struct extent extent = { .room = text.len };
 	bool is_string = false;
 
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.ptr[i];
 
-		if (is_string) {
-			if (c == '\\')
-				i++;
-			else if (c == '"')
-				is_string = false;
-		} else if (c == '"') {
-			is_string = true;
-		} else if (c == '{' || c == '[') {
-			if (++depth > JSON_DEPTH_MAX)
-				return true;
-		} else if ((c == '}' || c == ']') && depth) {
-			depth--;
-		}
+		if (c == '"')
+			is_string = !is_string;
+		else if (!is_string)
+			count(&extent, c);
+		else if (c == '\\')
+			i++;
 	}
-	return false;
+	return extent;
 }
 
 /* ---- values ---- */
@@ -121,21 +139,23 @@ static struct operand convert(struct arena *arena, const json_t *json)
 	}
 }
 
-/* The arena must have room for the worst text of this length before jansson begins: an arena that is full
- * ends the process. A number that does not fit is an error of jansson's. */
+/* All that it will take is had in one piece before jansson begins: an arena that is full ends the process. A
+ * number that does not fit is an error of jansson's. */
 result json_parse(struct arena *arena, str text, struct operand *ret_value)
 {
+	struct extent extent = extent_of(text);
 	json_error_t error;
 	json_t *json;
 
-	if (is_too_deep(text))
+	if (extent.deepest > JSON_DEPTH_MAX)
 		return error_make(ERROR_MALFORMED, "JSON is nested too deep");
-	if (arena_left(arena) / ROOM_FOR_EACH_BYTE < text.len + ROOM)
+	if (arena_left(arena) < extent.room)
 		return error_make(ERROR_LIMIT, "no memory is left for JSON");
 	json = json_loadb(text.len ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
 			  &error);
 	if (!json)
 		return error_make(ERROR_MALFORMED, "that is no JSON, or not in one way only");
+	arena_reserve(arena, extent.room);
 	*ret_value = convert(arena, json);
 	json_decref(json);
 	return OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whatever is read as JSON is within the depth that was promised, and a name finds its own member: no object
- * has one twice.
+ * Whatever is read as JSON is within the depth that was promised and the room that was counted for it, and a
+ * name finds its own member: no object has one twice.
  */
 #include "base/assert.h"
 #include "codec/json.h"
@@ -35,9 +35,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > TEXT_MAX)
 		return 0;
-	arena_init(&arena, NULL, ARENA_MAX);
+	arena_init_small(&arena, 1, ARENA_MAX); /* each block as large as what asks for it */
 	if (!failed(json_parse(&arena, (str) { (const char *)data, size }, &value)))
 		look(&value, 0);
+	ASSERT(!arena.blocks || !arena.blocks->next);
 	arena_fini(&arena);
 	return 0;
 }

@@ -161,6 +161,51 @@ static const struct {
 	{ "A.b", OPERAND_MISSING, 0 }, { "b", OPERAND_MISSING, 0 },     { "l.0", OPERAND_MISSING, 0 },
 };
 
+/* Texts that take most room for what they are long, each many times in a list. The arena has a bound, and
+ * running past it would be the end of the process. */
+static void a_full_arena_is_an_error(void **state)
+{
+	static const char *const items[] = {
+		"0",
+		"\"\"",
+		"[]",
+		"{}",
+		"[0]",
+		"{\"\":0}",
+		"[{}]",
+		"[[[[[[[[[[[[[[0]]]]]]]]]]]]]]",
+		"{\"a\":[{},{}]}",
+	};
+	enum { TEXT_LEN = 64 * 1024 };
+	static char bytes[TEXT_LEN];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(items); i++) {
+		struct buf text = buf_over(bytes, sizeof bytes);
+		struct operand value;
+		bool was_read = false;
+
+		buf_put_char(&text, '[');
+		while (text.len + strlen(items[i]) + 2 < TEXT_LEN) {
+			buf_put(&text, str_of(items[i]));
+			buf_put_char(&text, ',');
+		}
+		bytes[text.len - 1] = ']';
+		for (size_t max = 128 * 1024; max < 4 * 1024 * 1024; max += 16 * 1024 + 1) {
+			struct arena arena;
+			result_value parsed;
+
+			arena_init(&arena, NULL, max);
+			parsed = json_parse(&arena, buf_str(&text), &value);
+			assert_row(failed(parsed) ? parsed.kind == ERROR_LIMIT && !was_read : true, i,
+				   items[i]);
+			was_read |= !failed(parsed);
+			arena_fini(&arena);
+		}
+		assert_row(was_read, i, items[i]);
+	}
+}
+
 static void finds_by_path(void **state)
 {
 	static const char text[] =
@@ -192,6 +237,7 @@ int main(void)
 		cmocka_unit_test(reads_each_kind),
 		cmocka_unit_test(refuses_what_is_none),
 		cmocka_unit_test(depth_and_size_have_bounds),
+		cmocka_unit_test(a_full_arena_is_an_error),
 		cmocka_unit_test(finds_by_path),
 	};
 
