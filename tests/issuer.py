@@ -35,7 +35,8 @@ def jwk_of(key: Any, kid: str, algorithm: str = "RS256") -> dict[str, Any]:
 
 
 class Issuer:
-    """Serves /.well-known/openid-configuration and /jwks.json on a port of its own until it is closed."""
+    """Serves /.well-known/openid-configuration and /jwks.json on a port of its own until it is closed; or bytes as
+    they are, where `raw` has some for a path."""
 
     def __init__(self, context: ssl.SSLContext | None = None, name: str = "127.0.0.1", port: int = 0):
         self.keys: dict[str, tuple[Any, str]] = {}
@@ -43,6 +44,7 @@ class Issuer:
         self.is_failing = False
         self.fields: dict[str, str] = {}
         self.metadata: dict[str, Any] = {}
+        self.raw: dict[str, bytes] = {}
         self.pause = 0.0
         issuer = self
 
@@ -80,6 +82,9 @@ class Issuer:
         self.asked.append(handler.path)
         time.sleep(self.pause)
         status, body = 200, b"{}"
+        if handler.path in self.raw:
+            handler.wfile.write(self.raw[handler.path])
+            return
         if self.is_failing:
             status = 500
         elif handler.path == "/.well-known/openid-configuration":

@@ -100,6 +100,27 @@ def test_a_new_key_is_fetched_for_a_token_that_names_none(issuer: Issuer, tmp_pa
         assert reasons(gateway, 3)[-1] == "token_signature"
 
 
+HEADS = (b"HTTP/1.1 103 Early Hints\r\n" + b"".join(b"L: " + b"x" * 15000 + b"\r\n" for _ in range(4)) + b"\r\n") * 8
+
+
+@pytest.mark.parametrize("item", [b"0", b"[]", b"{}", b"[" * 14 + b"0" + b"]" * 14, b'{"":[{}]}'],
+                         ids=["numbers", "lists", "objects", "deep", "mixed"])
+@pytest.mark.parametrize("heads", [b"", HEADS], ids=["none", "long"])
+@pytest.mark.parametrize("path", ["/jwks.json", "/.well-known/openid-configuration"])
+def test_no_answer_of_an_issuer_is_too_much(issuer: Issuer, path: str, heads: bytes, item: bytes, tmp_path: Path) -> None:
+    """The most that is read of one, after the longest heads, and what takes most room when it is parsed."""
+    body = b"[" + b",".join([item] * ((1024 * 1024 - 2) // (len(item) + 1))) + b"]"
+    token = issuer.token()
+    with Gateway(config(discovered(issuer)), tmp_path) as gateway:
+        assert ask(gateway, token).status == 200
+        issuer.raw[path] = heads + f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+        issuer.rotate("second")
+        fetches = issuer.fetches(path)
+        assert ask(gateway, issuer.token()).status == 401
+        assert issuer.fetches(path) == fetches + 1
+        assert ask(gateway, token).status == 200
+
+
 def test_rotation_under_load_answers_nothing_wrong(issuer: Issuer, tmp_path: Path) -> None:
     wrong: list[int] = []
     over = threading.Event()

@@ -46,8 +46,8 @@ static inline result client_read(struct client *client, struct arena *arena, enu
 /* Yields. Reads one head (also of a 1xx answer) and copies it to the arena, with room for more fields; limits
  * and shared_fields must be set. Behind a final one, client->body is its body. ERROR_CLOSED: the wire ended
  * before the first byte; ERROR_REFUSED: the peer has not looked at the request and will not, so it may be
- * sent again whatever it is; ERROR_RESET: it broke, or ended within the head; ERROR_MALFORMED, ERROR_TIMEOUT,
- * ERROR_CANCELLED, ERROR_LIMIT. */
+ * sent again whatever it is; ERROR_RESET: it broke, or ended within the head; ERROR_LIMIT: the arena might
+ * not hold the head; ERROR_MALFORMED, ERROR_TIMEOUT, ERROR_CANCELLED. */
 {
 	return client->ops->read(client, arena, method, until, ret_response);
 }
@@ -76,3 +76,10 @@ static inline struct stream *client_take_over(struct client *client, struct inta
 {
 	return client->ops->take_over(client, ret_in);
 }
+
+result client_send_whole(struct client *client, struct arena *arena, str head, str body, deadline until);
+/* Yields. client_request() and all of the body, which head frames by its length. Errors as sink_send(). */
+
+result client_read_final(struct client *client, struct arena *arena, enum http_method method, deadline until,
+			 struct http_response *ret_response);
+/* Yields. client_read() up to a final answer: interim ones are passed over, but not for ever. */

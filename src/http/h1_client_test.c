@@ -175,12 +175,28 @@ static void fields_may_be_added(void **state)
 	wire_close(&bench.wire);
 }
 
+/* Not even begun: an arena that is full ends the process. */
+static void a_full_arena_is_an_error(void **state)
+{
+	struct bench bench;
+	result_value read;
+
+	(void)state;
+	bench_read(&bench, 9, (struct pace) { 0 });
+	while (arena_left(&bench.wire.arena) >= limits.head)
+		arena_bytes(&bench.wire.arena, limits.head);
+	read = client_read(&bench.client.client, &bench.wire.arena, HTTP_GET, 0, &bench.response);
+	assert_int_equal(read.kind, ERROR_LIMIT);
+	wire_close(&bench.wire);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_split_gives_the_same),
 		cmocka_unit_test(heads_follow_each_other),
 		cmocka_unit_test(fields_may_be_added),
+		cmocka_unit_test(a_full_arena_is_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

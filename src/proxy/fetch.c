@@ -15,9 +15,7 @@
 
 enum {
 	TRIES_MAX = 3,
-	INTERIM_MAX = 8,
 	HEAD_USUAL = 1024,
-	HEAD_MAX = 64 * 1024,
 };
 
 /* What another service's head may be. */
@@ -25,7 +23,7 @@ static const struct h1_limits answer_limits = {
 	.request_line = 8 * 1024,
 	.field = 16 * 1024,
 	.name = 256,
-	.head = HEAD_MAX,
+	.head = 64 * 1024,
 	.fields = RESPONSE_FIELDS_MAX,
 };
 
@@ -55,45 +53,21 @@ static result connect_endpoint(struct fetch_call *call, const struct upstream_tr
 			 http_method_is_idempotent(call->method), until, &call->connection);
 }
 
-static result send_request(struct fetch_call *call)
-{
-	enum http_framing framing = call->body.len ? HTTP_LENGTH : HTTP_NO_BODY;
-	struct body_sink *sink =
-		client_request(call->connection->client, call->arena, call->head, framing, call->body.len);
-	str rest = call->body;
-
-	while (!sink->is_done) {
-		struct piece piece = { .bytes = rest, .is_last = true };
-		size_t used;
-
-		TRY(sink_send(sink, piece, call->until, &used));
-		rest = str_skip(rest, used);
-	}
-	return OK;
-}
-
-static result read_head(struct fetch_call *call, struct http_response *response)
+static result exchange_heads(struct fetch_call *call, struct http_response *response)
 {
 	struct client *client = call->connection->client;
 
 	client->limits = &answer_limits;
 	client->shared_fields = call->worker->response_fields;
-	for (unsigned heads = 0; heads <= INTERIM_MAX; heads++) {
-		if (arena_left(call->arena) < 2 * HEAD_MAX)
-			return error_make(ERROR_LIMIT, "no memory is left for an answer's head");
-		TRY(client_read(client, call->arena, call->method, call->until, response));
-		if (response->status >= 200)
-			return OK;
-	}
-	return error_make(ERROR_MALFORMED, "too many interim answers");
+	TRY(client_send_whole(client, call->arena, call->head, call->body, call->until));
+	return client_read_final(client, call->arena, call->method, call->until, response);
 }
 
 static result ask(struct fetch_call *call, const struct upstream_tried *tried, bool is_new,
 		  struct http_response *response)
 {
 	TRY(connect_endpoint(call, tried, is_new));
-	TRY(send_request(call));
-	return read_head(call, response);
+	return exchange_heads(call, response);
 }
 
 static void end_load(struct fetch_call *call)
@@ -193,7 +167,7 @@ static bool keep_body(void *self, str bytes)
 {
 	struct body_room *room = self;
 
-	if (bytes.len > room->max - room->len)
+	if (bytes.len > room->max - room->len || (!room->bytes && arena_left(room->arena) < room->max))
 		return false;
 	if (!room->bytes)
 		room->bytes = arena_bytes(room->arena, room->max);

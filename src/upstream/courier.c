@@ -12,7 +12,11 @@
 #include "codec/url.h"
 #include "http/h1_head.h"
 
-enum { FIELDS_MAX = 128, HEAD_MAX = 64 * 1024, INTERIM_MAX = 8 };
+enum {
+	FIELDS_MAX = 128,
+	HEAD_MAX = 64 * 1024,
+	TRAILERS_NEED = 64 * 1024, /* of the arena, beside the body */
+};
 
 static const struct h1_limits answer_limits = {
 	.request_line = 8 * 1024,
@@ -49,49 +53,20 @@ static str print_head(struct arena *arena, const struct courier_request *request
 	return buf_overflowed(&out) ? STR("") : arena_close(arena, &out);
 }
 
-/* The body is one piece, which the sink may take in parts. */
-static result send_request(struct client *client, struct arena *arena, const struct courier_request *request,
-			   str head)
-{
-	enum http_framing framing = request->body.len ? HTTP_LENGTH : HTTP_NO_BODY;
-	struct body_sink *sink = client_request(client, arena, head, framing, request->body.len);
-	str rest = request->body;
-
-	while (!sink->is_done) {
-		struct piece piece = { .bytes = rest, .is_last = true };
-		size_t used;
-
-		TRY(sink_send(sink, piece, request->until, &used));
-		rest = str_skip(rest, used);
-	}
-	return OK;
-}
-
 /* ---- the answer ---- */
 
-/* Interim answers (1xx) are passed over, but not for ever. */
-static result read_head(struct client *client, struct arena *arena, const struct courier_request *request,
-			struct http_response *response)
-{
-	client->limits = &answer_limits;
-	client->shared_fields = ARENA_ARRAY(arena, struct http_field, FIELDS_MAX);
-	for (unsigned heads = 0; heads <= INTERIM_MAX; heads++) {
-		TRY(client_read(client, arena, request->method, request->until, response));
-		if (response->status >= 200)
-			return OK;
-	}
-	return error_make(ERROR_MALFORMED, "too many interim answers");
-}
-
-/* False: it is larger than it may be, or breaks off. That is no error of the exchange: the status may be
- * all that is asked for. */
+/* False: it is larger than it may be, or than there is room for, or breaks off. That is no error of the
+ * exchange: the status may be all that is asked for. */
 static bool read_body(struct client *client, struct arena *arena, const struct courier_request *request,
 		      str *ret_body)
 {
 	struct piece piece = { 0 };
-	char *bytes = arena_bytes(arena, request->body_max);
 	size_t len = 0;
+	char *bytes;
 
+	if (arena_left(arena) < request->body_max + TRAILERS_NEED)
+		return false;
+	bytes = arena_bytes(arena, request->body_max);
 	while (!piece.is_last) {
 		if (failed(body_peek(client->body, request->until, &piece)) ||
 		    piece.bytes.len > request->body_max - len)
@@ -110,8 +85,10 @@ static result exchange(struct client *client, struct arena *arena, const struct 
 {
 	struct http_response response;
 
-	TRY(send_request(client, arena, request, head));
-	TRY(read_head(client, arena, request, &response));
+	client->limits = &answer_limits;
+	client->shared_fields = ARENA_ARRAY(arena, struct http_field, FIELDS_MAX);
+	TRY(client_send_whole(client, arena, head, request->body, request->until));
+	TRY(client_read_final(client, arena, request->method, request->until, &response));
 	*ret_answer = (struct courier_answer) { .status = response.status, .fields = response.fields };
 	ret_answer->is_body_whole = read_body(client, arena, request, &ret_answer->body);
 	if (!ret_answer->is_body_whole)
