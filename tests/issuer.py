@@ -6,6 +6,7 @@ The tokens are PyJWT's. For a whole identity provider see node/oidc_provider.js.
 
 from __future__ import annotations
 
+import base64
 import http.server
 import json
 import ssl
@@ -31,7 +32,12 @@ def jwk_of(key: Any, kid: str, algorithm: str = "RS256") -> dict[str, Any]:
     """The public half, as a JWK."""
     kind = {"RSA": jwt.algorithms.RSAAlgorithm, "EC": jwt.algorithms.ECAlgorithm,
             "OKP": jwt.algorithms.OKPAlgorithm}[ALGORITHMS[algorithm]]
-    return json.loads(kind.to_jwk(key.public_key())) | {"kid": kid}
+    made = json.loads(kind.to_jwk(key.public_key())) | {"kid": kid}
+    if made["kty"] == "EC":
+        # PyJWT leaves out leading zeros, which RFC 7518 section 6.2.1.2 asks for.
+        numbers, size = key.public_key().public_numbers(), (key.key_size + 7) // 8
+        made |= {name: base64.urlsafe_b64encode(getattr(numbers, name).to_bytes(size, "big")).rstrip(b"=").decode() for name in "xy"}
+    return made
 
 
 class Issuer:

@@ -8,6 +8,7 @@ metrics and the commands see of it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,24 @@ def test_check_warns_where_nobody_can_be_known(tmp_path: Path) -> None:
     checked = run_command("check", "-c", path)
     assert checked.returncode == 0 and checked.stderr.count("warning:") == 1, checked.stderr
     assert "no policy before this one authenticates" in checked.stderr
+
+
+def test_check_warns_of_consumers_whom_nobody_knows(tmp_path: Path) -> None:
+    """Written here or in a file of consumers, or misspelt; with nobody at all, others say who is one."""
+    path = tmp_path / "gatehouse.yaml"
+    document = house("127.0.0.1:9") | {"consumers_from": ["more.jsonl"]}
+    document["consumers"] = {"acme": {"api_keys": ["sha256:" + "00" * 32]}}
+    (tmp_path / "more.jsonl").write_text('{"name": "globex"}\n', encoding="utf-8")
+    names = ["acme", "globex", "acne"]
+    document["apis"]["all"]["routes"]["open"]["policies"] = [{"api_key": {}}, {"authorize": {"consumers": names}}]
+    path.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    checked = run_command("check", "-c", path)
+    assert checked.returncode == 0 and checked.stderr.count("warning:") == 1, checked.stderr
+    assert re.search(r'consumers\[2\]: no consumer is named "acne"; did you mean "acme"\?', checked.stderr), checked.stderr
+    del document["consumers"], document["consumers_from"]
+    path.write_text(json.dumps(document), encoding="utf-8")
+    checked = run_command("check", "-c", path)
+    assert checked.returncode == 0 and "named" not in checked.stderr, checked.stderr
 
 
 def test_a_key_that_is_taken_away_is_refused_at_the_next_request(upstream: StartUpstream, gateway: StartGateway) -> None:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gatehouse import run_command
+from issuer import jwk_of
 
 ONE, TWO, FAR = "https://id.example.com", "https://two.example.com", "https://far.example.com"
 KEY_DIGEST = "sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683"  # of "key"
@@ -163,8 +164,7 @@ def test_keys_that_would_be_fetched_stand_in(folder: Path, named: str) -> None:
     config["apis"]["far"] = {"path": "/far", "upstream": "orders", "policies": [{"jwt": options}]}
     (folder / "gatehouse.yaml").write_text(json.dumps(config), encoding="utf-8")
     private = ec.generate_private_key(ec.SECP256R1())
-    public = json.loads(jwt.get_algorithm_by_name("ES256").to_jwk(private.public_key()))
-    (folder / "far.json").write_text(json.dumps({"keys": [{**public, "kid": "k1"}]}), encoding="utf-8")
+    (folder / "far.json").write_text(json.dumps({"keys": [jwk_of(private, "k1", "ES256")]}), encoding="utf-8")
     claims = {"iss": FAR, "aud": "far", "exp": CLOCK + 60, "sub": "alice"}
     own = jwt.encode(claims, private, algorithm="ES256", headers={"kid": "k1"})
     forged = jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), algorithm="ES256", headers={"kid": "k1"})

@@ -16,6 +16,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+import issuer
 from gatehouse import Gateway
 from simple import config, get
 from upstream import Upstream
@@ -31,7 +32,7 @@ OTHER = ec.generate_private_key(ec.SECP256R1())
 
 def jwk_of(key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
     """Its public half."""
-    full = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key()))
+    full = issuer.jwk_of(key, "", "ES256")
     return {name: full[name] for name in ("kty", "crv", "x", "y")}
 
 

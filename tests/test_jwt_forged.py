@@ -31,7 +31,8 @@ SECRET = b"an example of a secret of many bytes, more than sixty-four of them, s
 FAR = 4102444800
 RSA_KEY, OTHER_RSA = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
 EC_KEY, OTHER_EC = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-P384_KEY = ec.generate_private_key(ec.SECP384R1())
+P384_KEY, OTHER_P384 = (ec.generate_private_key(ec.SECP384R1()) for _ in range(2))
+P521_KEY = ec.generate_private_key(ec.SECP521R1())
 ED_KEY = ed25519.Ed25519PrivateKey.generate()
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 DIGESTS: dict[str, Any] = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
@@ -139,7 +140,10 @@ def wrong_keys() -> Iterator[Forgery]:
             head = {"alg": algorithm, "kid": kid}
             yield Forgery(f"{algorithm} with the kid {kid[:20]!r}", make(algorithm, key, header=head))
     yield Forgery("wrong curve", make("ES256", P384_KEY), "token_signature")
-    yield Forgery("wrong curve, its own name", make("ES384", P384_KEY))
+    for algorithm, key, kid in (("ES384", OTHER_P384, "p384"), ("ES384", P521_KEY, "p384"), ("ES512", P384_KEY, "p521"),
+                                ("ES384", EC_KEY, "p384"), ("ES512", EC_KEY, "p521"), ("ES256", P384_KEY, "p384"),
+                                ("ES256", P521_KEY, "p521"), ("ES512", P521_KEY, "p256"), ("ES384", P384_KEY, "p256")):
+        yield Forgery(f"{algorithm} by {key.curve.name} for {kid}", make(algorithm, key, header={"alg": algorithm, "kid": kid}))
     # Keys that a token brings with it or points to.
     mine = jwk_of(OTHER_RSA, "rsa")
     places: list[dict[str, Any]] = [
@@ -282,6 +286,8 @@ def mutations() -> Iterator[Forgery]:
 
 GOOD = [Forgery("RS256", make()), Forgery("PS256", make("PS256")), Forgery("ES256", make("ES256", EC_KEY)),
         Forgery("EdDSA", make("EdDSA", ED_KEY)), Forgery("RS512", make("RS512")),
+        Forgery("ES384", make("ES384", P384_KEY, header={"alg": "ES384", "kid": "p384"})),
+        Forgery("ES512", make("ES512", P521_KEY, header={"alg": "ES512", "kid": "p521"})),
         Forgery("without kid", make(header={"alg": "RS256"})),
         Forgery("at+jwt", make(header={"alg": "RS256", "kid": "rsa", "typ": "application/AT+JWT"})),
         Forgery("several audiences", make(claims=CLAIMS | {"aud": ["a", AUDIENCE]})),
@@ -296,7 +302,8 @@ KINDS = [wrong_algorithms, wrong_keys, wrong_signatures, wrong_shapes, signed_no
 def start_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway that answers itself whom it lets in: by keys, by a secret, or by either, of two issuers."""
     folder = tmp_path_factory.mktemp("forged")
-    keys = [jwk_of(RSA_KEY, "rsa"), jwk_of(EC_KEY, "p256", "ES256"), jwk_of(ED_KEY, "ed", "EdDSA")]
+    keys = [jwk_of(RSA_KEY, "rsa"), jwk_of(EC_KEY, "p256", "ES256"), jwk_of(P384_KEY, "p384", "ES256"),
+            jwk_of(P521_KEY, "p521", "ES256"), jwk_of(ED_KEY, "ed", "EdDSA")]
     (folder / "keys.json").write_text(json.dumps({"keys": keys}), encoding="utf-8")
     by_keys = {"issuer": ISSUER, "audience": AUDIENCE, "jwks": f"file:{folder}/keys.json"}
     by_secret = {"issuer": ISSUER, "audience": AUDIENCE, "secret": SECRET.decode()}

@@ -16,15 +16,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "auth/consumer_line.h"
 #include "base/assert.h"
 #include "base/line_reader.h"
-#include "codec/json.h"
 #include "config/file_list.h"
 
 enum {
 	FILES_MAX = 100,
 	LINE_ARENA_MAX = 4 * 1024 * 1024,
-	ITEMS_MAX = 1000,
 	USUAL_LINE = 160, /* bytes, to guess how many lines there are */
 };
 
@@ -69,100 +68,18 @@ void consumer_files_free(struct consumer_files **address)
 	*address = NULL;
 }
 
-/* ---- a line ---- */
-
-/* What a line holds is a configuration's consumer, by another syntax. */
-struct line {
-	struct arena *arena;
-	struct consumer_config config;
-	const char *wrong; /* NULL: nothing is */
-};
-
-/* Texts point into the line, which consumer_table_add() copies. */
-static str_list read_texts(struct line *line, const struct operand *value)
-{
-	str *at = NULL;
-
-	if (value->kind != OPERAND_LIST || value->list.count > ITEMS_MAX) {
-		line->wrong = "want a list of texts";
-		return (str_list) { 0 };
-	}
-	at = ARENA_ARRAY(line->arena, str, value->list.count);
-	for (size_t i = 0; i < value->list.count; i++) {
-		if (value->list.at[i].kind != OPERAND_STRING)
-			line->wrong = "want a list of texts";
-		else
-			at[i] = value->list.at[i].text;
-	}
-	return (str_list) { at, value->list.count };
-}
-
-static struct pair_list read_labels(struct line *line, const struct operand *value)
-{
-	const struct json_object *object = json_object_of(value);
-	struct pair *at;
-
-	if (!object || object->count > ITEMS_MAX) {
-		line->wrong = "labels: want a map of texts";
-		return (struct pair_list) { 0 };
-	}
-	at = ARENA_ARRAY(line->arena, struct pair, object->count);
-	for (size_t i = 0; i < object->count; i++) {
-		if (object->at[i].value.kind != OPERAND_STRING)
-			line->wrong = "labels: want a map of texts";
-		at[i] = (struct pair) { .name = object->at[i].name, .value = object->at[i].value.text };
-	}
-	return (struct pair_list) { at, object->count };
-}
-
-static void read_basic(struct line *line, const struct operand *value)
-{
-	const struct json_object *object = json_object_of(value);
-
-	line->config.basic.password = json_find_text(value, STR("password"));
-	if (!object || object->count != 1 || !line->config.basic.password.len)
-		line->wrong = "basic: want {\"password\": \"$argon2id$...\"}";
-}
-
-/* The same names as in the configuration. One that is not known is a mistake, not a thing to pass over: a
- * misspelt `api_keys` would lock somebody out without a word. */
-static void read_member(struct line *line, const struct json_member *member)
-{
-	if (str_eq(member->name, STR("name")) && member->value.kind == OPERAND_STRING)
-		line->config.entry.name = member->value.text;
-	else if (str_eq(member->name, STR("groups")))
-		line->config.groups = read_texts(line, &member->value);
-	else if (str_eq(member->name, STR("api_keys")))
-		line->config.api_keys = read_texts(line, &member->value);
-	else if (str_eq(member->name, STR("certificates")))
-		line->config.certificates = read_texts(line, &member->value);
-	else if (str_eq(member->name, STR("labels")))
-		line->config.labels = read_labels(line, &member->value);
-	else if (str_eq(member->name, STR("basic")))
-		read_basic(line, &member->value);
-	else
-		line->wrong = "want name, groups, api_keys, basic, certificates and labels";
-}
+/* ---- a file ---- */
 
 static const char *add_line(struct consumer_table *table, str text, struct arena *arena)
 {
-	struct line line = { .arena = arena };
+	struct consumer_config config;
 	struct consumer_mistake mistake;
-	struct operand json;
-	const struct json_object *object;
+	const char *wrong = consumer_line_read(arena, text, &config);
 
-	if (failed(json_parse(arena, text, &json)) || !(object = json_object_of(&json)))
-		return "want a JSON object";
-	for (size_t i = 0; i < object->count && !line.wrong; i++)
-		read_member(&line, &object->at[i]);
-	if (line.wrong)
-		return line.wrong;
-	if (!line.config.entry.name.len)
-		return "want a name";
-	return failed(consumer_table_add(table, &line.config, &mistake)) ? mistake.why : NULL;
+	if (!wrong && failed(consumer_table_add(table, &config, &mistake)))
+		wrong = mistake.why;
+	return wrong;
 }
-
-/* ---- a file ---- */
 
 static result_value wrong(struct consumer_file_mistake *ret_mistake, size_t line, const char *why)
 {

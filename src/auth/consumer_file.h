@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * consumer_file: many consumers, one JSON object a line: {"name": "acme", "groups": ["partners"], ...}, with
- * the same keys as in the configuration.
+ * consumer_file: many consumers, one JSON object a line (auth/consumer_line.h).
  *
  * Read line by line, so that a file larger than memory does no harm, and once: what is the same as it was
  * when it was read last is not read again, whoever names it.

@@ -7,6 +7,7 @@
  */
 #include "auth/claims.h"
 #include "policy/claim_rules.h"
+#include "policy/consumer_check.h"
 #include "policy/expression.h"
 #include "policy/principal.h"
 
@@ -39,12 +40,15 @@ const struct field policy_authorize_fields[] = {
 static result authorize_compile(struct policy_compile *compile, void *self)
 {
 	struct authorize *p = self;
+	const struct node *consumers = node_find(compile->node, STR("consumers"));
 	const str_list *scopes = p->scopes.len ? &p->scopes : &p->any_scope;
 
 	for (size_t i = 0; i < scopes->len; i++)
 		if (!http_is_token(scopes->at[i]))
 			return policy_reject(compile, p->scopes.len ? "scopes" : "any_scope",
 					     "want scopes, each without spaces and quotes");
+	for (const struct node *name = consumers ? consumers->first : NULL; name; name = name->next)
+		policy_check_consumer(compile, name);
 	p->scope_text = arena_join_list(compile->reader->arena, scopes, STR(" "));
 	p->asks_who = p->consumers.len || p->groups.len || scopes->len || p->claims.len || !p->when;
 	return p->when ? expression_compile(compile, p->when, EXPRESSION_BOOL, &p->condition) : OK;

@@ -30,6 +30,18 @@ enum { TOKENS = 16, TEXT_MAX = 4096 };
 #define JWT(more) "[ jwt: { issuer: me, audience: gw, secret: " SECRET more " } ]"
 #define PLAIN JWT("")
 
+#define RFC_9068                                                                     \
+	"[ jwt: { issuer: \"https://authorization-server.example.com/\", audience: " \
+	"\"https://rs.example.com/\", "                                              \
+	"types: [at+jwt], require: [sub, client_id, iat, jti], secret: " SECRET      \
+	" }, authorize: { scopes: [openid, profile, reademail] } ]"
+#define RFC_9068_HEADER "{\"typ\":\"at+JWT\",\"alg\":\"HS256\",\"kid\":\"RjEwOwOA\"}"
+#define RFC_9068_CLAIMS                                                                \
+	"\"iss\":\"https://authorization-server.example.com/\",\"sub\":\"5ba552d67\"," \
+	"\"aud\":\"https://rs.example.com/\",\"iat\":1618354090,"                      \
+	"\"jti\":\"dbe39bf3a3ba4238a513f51d6e1691c4\",\"client_id\":\"s6BhdRkqt3\","   \
+	"\"scope\":\"openid profile reademail\",\"exp\":"
+
 /* A token with this header and these claims, signed by the secret, in room. */
 static const char *sign(const char *header, const char *claims, const char *secret, char room[TEXT_MAX])
 {
@@ -149,6 +161,11 @@ static const struct {
 	{ JWT(", types: [at+jwt]"), HEADER, "{" GOOD "}", REASON_TOKEN_TYPE },
 	{ JWT(", types: [at+jwt]"), "{\"alg\":\"HS256\",\"typ\":\"jwt\"}", "{" GOOD "}", REASON_TOKEN_TYPE },
 	{ JWT(", types: [at+jwt]"), "{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", "{" GOOD "}", REASON_NONE },
+	/* RFC 9068 section 3, the claims of its example but for when it expires; and as it stands there. */
+	{ RFC_9068, RFC_9068_HEADER, "{" RFC_9068_CLAIMS "1767323105}", REASON_NONE },
+	{ RFC_9068, RFC_9068_HEADER, "{" RFC_9068_CLAIMS "1639528912}", REASON_TOKEN_EXPIRED },
+	{ RFC_9068, HEADER, "{" RFC_9068_CLAIMS "1767323105}", REASON_TOKEN_TYPE },
+
 	{ JWT(", require: [a.b]"), HEADER, "{" GOOD ",\"a\":{\"b\":false}}", REASON_NONE },
 	{ JWT(", require: [a.b]"), HEADER, "{" GOOD ",\"a\":{\"b\":null}}", REASON_TOKEN_CLAIMS },
 	{ JWT(", require: [a.b]"), HEADER, "{" GOOD ",\"a\":[\"b\"]}", REASON_TOKEN_CLAIMS },

@@ -78,6 +78,7 @@ struct policy_hooks {
 	 * must live in the snapshot. */
 
 	void *owner;
+	const struct consumers *consumers; /* as they are now; NULL: nobody is known */
 };
 
 /* How an option can make its policy weaker, for those who compare two configurations. */

@@ -14,6 +14,7 @@
 #include "auth/replay_cache.h"
 #include "codec/jws.h"
 #include "codec/signature_base.h"
+#include "policy/consumer_check.h"
 #include "policy/principal.h"
 
 enum { KEYS_MAX = 1000, COMPONENTS_MAX = 32, KEY_FILE_MAX = 64 * 1024, TRIES_MAX = 4 };
@@ -124,6 +125,8 @@ static result compile_key(struct policy_compile *compile, struct signature_key *
 	struct jwk_set *keys = NULL;
 	str content = key->key;
 
+	if (key->consumer.len)
+		policy_check_consumer(compile, node_find(key->entry.node, STR("consumer")));
 	if (!hooks)
 		return error_make(ERROR_INVALID, "no keys can be found here");
 	if (!node_find(key->entry.node, STR("algorithm")))

@@ -307,6 +307,7 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	c.destinations.keys.authorities = identities->tls;
 	c.destinations.keys.revocations = identities->revocations;
 	c.policy_hooks = destinations_hooks(&c.destinations);
+	c.policy_hooks.consumers = snapshot->roll.consumers;
 	policy_names_compile(&c.names,
 			     &(struct policy_compile) { .reader = &c.reader,
 							.regexes = snapshot->regexes,
