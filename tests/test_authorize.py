@@ -138,6 +138,7 @@ def test_explain_names_who_decides(tmp_path: Path) -> None:
     shown = run_command("explain", "-c", path, "GET", "http://gw.test/admin", "-H", "X-API-Key: key").stdout
     assert "1. any_of" in shown and "2. authorize" in shown and "403 by the gateway itself (scope_denied)" in shown, shown
     assert "key" not in shown.replace("X-API-Key", "").replace("api_key", ""), shown
+    assert "because   authorize: it is known by api_key as consumer acme, in groups partners" in shown, shown
     shown = run_command("explain", "-c", path, "GET", "http://gw.test/admin").stdout
     assert "401 by the gateway itself (credentials_missing)" in shown, shown
 

@@ -175,6 +175,7 @@ def test_dead_and_slow_are_failures_in_time(upstream: StartUpstream, gateway: St
         hold.set()
     assert not service.requests
     assert [entry["reason"] for entry in running.wait_for_log(2)] == ["auth_unavailable"] * 2
+    running.wait_for_message("forward_auth: http://127.0.0.1:")
 
 
 @pytest.mark.parametrize("status, framing", [(200, "length"), (200, "chunked"), (403, "length"), (403, "chunked"), (403, "broken")])

@@ -181,6 +181,21 @@ def test_what_is_neither_yes_nor_no_lets_nobody_in(upstream: StartUpstream, gate
     assert [line["reason"] for line in running.wait_for_log(2)] == ["auth_unavailable"] * 2
 
 
+@pytest.mark.parametrize(("said", "words"), [
+    (says({"error": "invalid_client"}, 401), "answered 401: invalid_client"), (says(b"no", 404), "answered 404"),
+    (says({}), "does not say whether the token is `active`"), (says(b'{"active": true, "x": "' + b"y" * 70_000 + b'"}'), "too large"),
+    (b"SSH-2.0-OpenSSH\r\n", "cannot be asked: malformed head of an answer"), (None, "cannot be asked: "),
+], ids=["refused", "elsewhere", "something else", "too large", "no HTTP", "nobody"])
+def test_the_log_says_why_it_is_of_no_help(upstream: StartUpstream, gateway: StartGateway, said: bytes | None, words: str) -> None:
+    address = upstream(said, close=True).address if said else f"127.0.0.1:{free_port()}"
+    running = gateway(guarded(upstream().address, address))
+    assert ask(running, "alice").status == 503
+    line = running.wait_for_message(words)
+    request = running.wait_for_log(1)[0]["request_id"]
+    assert f"warn api all: request {request}: introspection: " in line and f"http://{address}/introspect" in line, line
+    assert "alice" not in line and SECRET not in line
+
+
 def test_an_issuer_that_is_down_is_not_remembered(upstream: StartUpstream, gateway: StartGateway) -> None:
     port = free_port()
     running = gateway(guarded(upstream().address, f"127.0.0.1:{port}"))

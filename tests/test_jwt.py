@@ -18,7 +18,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from gatehouse import Gateway
+from gatehouse import Gateway, run_command
 from h2_frames import END_HEADERS, END_STREAM, Client, block, headers
 from issuer import jwk_of, make_key
 from pki import Authority
@@ -114,6 +114,17 @@ def test_access_tokens_only(upstream: StartUpstream, gateway: StartGateway) -> N
     for kind, status in (("at+jwt", 200), ("application/at+jwt", 200), ("AT+JWT", 200), ("JWT", 401), ("id+jwt", 401), (None, 401)):
         assert ask(running, bearer(make(header={"typ": kind} if kind else {"typ": ""}))).status == status, kind
     assert {line.get("reason") for line in running.wait_for_log(6)} == {None, "token_type"}
+
+
+@pytest.mark.parametrize(("claims", "words"), [
+    ({"iss": "https://elsewhere.test"}, "`iss` is https://elsewhere.test, wanted "), ({"iss": None}, "`iss` is missing, wanted "),
+    ({"aud": ["a", "b\n"]}, "`aud` is a,b\\x0a, wanted "), ({"exp": 5}, "`exp` is 5, `nbf` missing"),
+], ids=["issuer", "none", "audience", "expired"])
+def test_explain_tells_what_was_found_and_what_is_wanted(tmp_path: Path, claims: dict[str, Any], words: str) -> None:
+    path = tmp_path / "gatehouse.yaml"
+    path.write_text(json.dumps(guarded("127.0.0.1:9", {})), encoding="utf-8")
+    shown = run_command("explain", "-c", path, "GET", "http://gw.test/", "-H", f"Authorization: Bearer {make(**claims)}").stdout
+    assert "401 by the gateway itself" in shown and "\nbecause   jwt: " in shown and words in shown, shown
 
 
 def test_the_service_is_told_who_that_is_and_by_nobody_else(upstream: StartUpstream, gateway: StartGateway) -> None:

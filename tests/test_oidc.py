@@ -193,7 +193,24 @@ def test_an_issuer_that_is_down(node_server: StartNode, upstream: StartUpstream,
         desk.gateway.reload(desk.config([SECRET], issuer=f"http://127.0.0.1:{free_port()}"))
         answer = httpx.get(f"{desk.base}/shop/", headers={"Accept": "text/html"}, trust_env=False, timeout=DEADLINE)
         assert answer.status_code == 503
+        desk.gateway.wait_for_message("cannot be asked: no connection: Connection refused")
     assert reasons(desk, 8)[2:] == [""] * 5 + ["auth_unavailable"]
+
+
+def test_the_log_says_why_a_login_fails(node_server: StartNode, upstream: StartUpstream, gateway: StartGateway) -> None:
+    """What the person sees is the same; who runs the gateway reads what is wrong with its secret, or what the issuer says."""
+    desk = Desk(node_server, upstream, gateway)
+    desk.gateway.reload(desk.config([SECRET], client_secret="another's"))
+    with client() as started:
+        to = at_provider(started, started.get(f"{desk.base}/shop/").headers["location"], "alice")
+        state = urllib.parse.parse_qs(urllib.parse.urlsplit(to).query)["state"][0]
+        denied = f"{to.partition('?')[0]}?{urllib.parse.urlencode({'error': 'access_denied', 'state': state})}"
+        assert started.get(denied).status_code == 400
+        desk.gateway.wait_for_message("with the error access_denied")
+        time.sleep(1.1)  # of several in a second one is told
+        assert started.get(to).status_code == 400
+        desk.gateway.wait_for_message("/token answered 401: invalid_client")
+    assert "another's" not in desk.gateway.errors
 
 
 def test_chromium_logs_in(tmp_path: Path, node_server: StartNode, upstream: StartUpstream, gateway: StartGateway,

@@ -113,6 +113,23 @@ static enum verdict refuse_scope(const struct authorize *p, struct view *view)
 	return view_unauthorized(view, REASON_SCOPE_DENIED, &challenge, 1);
 }
 
+static void tell_refusal(const struct view *view)
+{
+	const struct principal *who = view->principal;
+	str groups = { 0 };
+
+	if (!view->effects->hears_details)
+		return;
+	if (!view_is_authenticated(view)) {
+		view_tell(view, TELL_DETAIL, "authorize: no policy before it knows who asks");
+		return;
+	}
+	groups = claims_print(&who->groups, view->arena);
+	view_tell(view, TELL_DETAIL, "authorize: it is known by %.*s as consumer %.*s, in groups %.*s",
+		  STR_ARG(who->method), STR_ARG(who->consumer.len ? who->consumer : STR("none")),
+		  STR_ARG(groups.len ? groups : STR("none")));
+}
+
 static enum verdict authorize_request(const void *self, struct view *view)
 {
 	const struct authorize *p = self;
@@ -123,6 +140,8 @@ static enum verdict authorize_request(const void *self, struct view *view)
 		reason = is_known ? check(p, view->principal) : REASON_NOT_AUTHENTICATED;
 	if (reason == REASON_NONE && p->condition && expression_holds(p->condition, view) != EXPRESSION_YES)
 		reason = is_known ? REASON_CONDITION_DENIED : REASON_NOT_AUTHENTICATED;
+	if (reason != REASON_NONE)
+		tell_refusal(view);
 	if (reason == REASON_SCOPE_DENIED)
 		return refuse_scope(p, view);
 	return reason == REASON_NONE ? POLICY_CONTINUE : view_refuse(view, reason);

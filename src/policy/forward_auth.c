@@ -13,6 +13,7 @@
  */
 #include "auth/consumers.h"
 #include "codec/http_field.h"
+#include "policy/fetch_trouble.h"
 #include "policy/field_edit.h"
 #include "policy/identity_fields.h"
 #include "policy/principal.h"
@@ -235,9 +236,11 @@ static enum verdict forward_auth_request(const void *self, struct view *view)
 		field_names_remove(&p->forward, &view->request->fields);
 	if (asked.kind == ERROR_CANCELLED)
 		return view_answer(view, &(struct answer) { 0 }); /* nobody is there to read one */
-	if (failed(asked))
+	if (failed(asked)) {
+		fetch_tell_failure(view, "forward_auth", p->url, asked);
 		return p->on_failure == FAILURE_ALLOW ? pass_undecided(view)
 						      : view_refuse(view, REASON_AUTH_UNAVAILABLE);
+	}
 	if (answer.status < 200 || answer.status >= 300)
 		return pass_refusal(view, &answer);
 	identify(p, view, &answer);

@@ -14,6 +14,7 @@
 #include "codec/scan.h"
 #include "policy/credential.h"
 #include "policy/identity_fields.h"
+#include "policy/fetch_trouble.h"
 #include "policy/oauth_client.h"
 
 enum {
@@ -188,8 +189,12 @@ static enum reason check_claims(const struct introspection *p, const struct view
 {
 	struct operand active = json_find(claims, STR("active"));
 
-	if (active.kind != OPERAND_BOOL)
+	if (active.kind != OPERAND_BOOL) {
+		view_tell(view, TELL_TROUBLE,
+			  "introspection: the answer of %.*s does not say whether the token is `active`",
+			  STR_ARG(p->url));
 		return REASON_AUTH_UNAVAILABLE;
+	}
 	if (!active.boolean)
 		return REASON_TOKEN_INACTIVE;
 	for (size_t i = 0; i < p->require.len; i++)
@@ -207,10 +212,16 @@ static enum reason introspect(const struct introspection *p, struct view *view, 
 
 	if (asked.kind == ERROR_CANCELLED)
 		return REASON_CLIENT_ABORTED;
-	if (failed(asked) || answer.status != STATUS_OK || !answer.is_body_whole)
+	if (failed(asked)) {
+		fetch_tell_failure(view, "introspection", p->url, asked);
 		return REASON_AUTH_UNAVAILABLE;
+	}
+	if (answer.status != STATUS_OK || !answer.is_body_whole) {
+		fetch_tell_answer(view, "introspection", p->url, &answer);
+		return REASON_AUTH_UNAVAILABLE;
+	}
 	if (failed(json_parse(view->arena, answer.body, ret_claims)))
-		return REASON_AUTH_UNAVAILABLE;
+		*ret_claims = (struct operand) { 0 };
 	return check_claims(p, view, ret_claims);
 }
 

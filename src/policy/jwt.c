@@ -204,8 +204,10 @@ static enum verdict jwt_request(const void *self, struct view *view)
 
 	if (reason == REASON_NONE)
 		reason = jwt_verify(p, view, text, &found);
-	if (reason == REASON_NONE)
+	if (reason == REASON_NONE) {
 		reason = jwt_check(p, view, &found);
+		jwt_tell(p, view, &found, (str) { 0 }, reason);
+	}
 	claims = reason == REASON_NONE ? &found.token->claims : NULL;
 	if (claims && p->bound == BOUND_DPOP)
 		reason = check_proof(p, view, text, claims);

@@ -74,6 +74,11 @@ static result find_keys(struct policy_compile *compile, struct jwt_issuer *issue
 	if (!given && !issuer->issuer.len)
 		return reject(compile, issuer, "issuer",
 			      "want an issuer, or its keys in jwks, keys or secret");
+	if (!issuer->issuer.len)
+		diagnostic_warning(
+			compile->reader->diagnostics, key_of(compile, issuer, "issuer"),
+			"without \"issuer\" whoever has one of these keys may name himself as he likes "
+			"in `iss`");
 	if (!hooks)
 		return error_make(ERROR_INVALID, "no keys can be found here");
 	if (issuer->key_files.len)

@@ -65,6 +65,11 @@ enum reason jwt_verify(const struct jwt *jwt, struct view *view, str token, stru
 enum reason jwt_check(const struct jwt *jwt, const struct view *view, const struct jwt_found *found);
 /* Whether what it says holds, here and now. */
 
+void jwt_tell(const struct jwt *jwt, const struct view *view, const struct jwt_found *found, str kid,
+	      enum reason reason);
+/* Why it is refused, where somebody hears details. kid: what its header says; empty: nothing, or no matter.
+ */
+
 str jwt_make(const void *self, const struct credential_wish *wish);
 /* A request's line with a token that the policy takes, unless the claims say otherwise. Empty: none can be
  * made, as where it must be bound to something. */

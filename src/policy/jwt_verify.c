@@ -61,8 +61,10 @@ static enum reason verify_new(const struct jwt *jwt, struct view *view, str text
 	if (!ret_found->token)
 		return REASON_TOKEN_MALFORMED;
 	reason = verify_by_issuer(jwt, view, &jws, ret_found);
-	if (reason != REASON_NONE)
+	if (reason != REASON_NONE) {
+		jwt_tell(jwt, view, ret_found, jws.kid, reason);
 		verified_token_release(ret_found->token);
+	}
 	return reason;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "auth/claims.h"
 #include "codec/json.h"
+#include "policy/fetch_trouble.h"
 #include "policy/key_verify.h"
 #include "policy/oauth_client.h"
 #include "policy/oidc_private.h"
@@ -19,9 +20,10 @@ enum {
 	FORM_MAX = 8 * 1024,
 };
 
-/* What failed is in the log of the upstream that was asked; people are told to come again. */
-static enum reason reason_of_failure(result_value why)
+/* What failed is in the log; people are told to come again. */
+static enum reason reason_of_failure(const struct view *view, str url, result_value why)
 {
+	fetch_tell_failure(view, "oidc", url, why);
 	return why.kind == ERROR_CANCELLED ? REASON_CLIENT_ABORTED : REASON_AUTH_UNAVAILABLE;
 }
 
@@ -52,9 +54,31 @@ static bool wants_post(const struct operand *metadata)
 	return true;
 }
 
-/* Remembered by each worker: a login costs the issuer no question but for its tokens. The issuer named there
- * must be the one that is configured, or one could speak for another (OpenID Connect Discovery section 4.3).
- */
+/* The issuer named there must be the one that is configured, or one could speak for another (OpenID Connect
+ * Discovery section 4.3). NULL: nothing is wrong. */
+static const char *read_metadata(const struct oidc *p, struct view *view, const struct fetch_answer *answer,
+				 struct oidc_endpoints *ret_endpoints)
+{
+	struct operand metadata;
+
+	if (answer->status != 200 || !answer->is_body_whole)
+		return "cannot be had";
+	if (failed(json_parse(view->arena, answer->body, &metadata)))
+		return "are no JSON";
+	if (!str_eq(json_find_text(&metadata, STR("issuer")), p->issuer))
+		return "name another issuer";
+	*ret_endpoints = (struct oidc_endpoints) {
+		.authorization = endpoint_of(p, &metadata, STR("authorization_endpoint")),
+		.token = endpoint_of(p, &metadata, STR("token_endpoint")),
+		.end_session = endpoint_of(p, &metadata, STR("end_session_endpoint")),
+		.wants_post = wants_post(&metadata),
+	};
+	return ret_endpoints->authorization.len && ret_endpoints->token.len
+		       ? NULL
+		       : "lack an endpoint, or name one without TLS";
+}
+
+/* Remembered by each worker: a login costs the issuer no question but for its tokens. */
 enum reason oidc_find_endpoints(const struct oidc *p, struct view *view, struct oidc_endpoints *ret_endpoints)
 {
 	const struct effects *effects = view->effects;
@@ -66,26 +90,18 @@ enum reason oidc_find_endpoints(const struct oidc *p, struct view *view, struct 
 					 .body_max = METADATA_MAX,
 					 .remembers = METADATA_MINUTES * MINUTE };
 	struct fetch_answer answer;
-	struct operand metadata;
-	result_value asked;
+	result_value asked = error_make(ERROR_MISSING, "nobody can be asked here");
+	const char *wrong;
 
-	if (!effects->fetch)
-		return REASON_AUTH_UNAVAILABLE;
-	asked = effects->fetch(effects->self, view, &request, &answer);
+	if (effects->fetch)
+		asked = effects->fetch(effects->self, view, &request, &answer);
 	if (failed(asked))
-		return reason_of_failure(asked);
-	if (answer.status != 200 || !answer.is_body_whole ||
-	    failed(json_parse(view->arena, answer.body, &metadata)) ||
-	    !str_eq(json_find_text(&metadata, STR("issuer")), p->issuer))
-		return REASON_AUTH_UNAVAILABLE;
-	*ret_endpoints = (struct oidc_endpoints) {
-		.authorization = endpoint_of(p, &metadata, STR("authorization_endpoint")),
-		.token = endpoint_of(p, &metadata, STR("token_endpoint")),
-		.end_session = endpoint_of(p, &metadata, STR("end_session_endpoint")),
-		.wants_post = wants_post(&metadata),
-	};
-	return ret_endpoints->authorization.len && ret_endpoints->token.len ? REASON_NONE
-									    : REASON_AUTH_UNAVAILABLE;
+		return reason_of_failure(view, p->issuer, asked);
+	wrong = read_metadata(p, view, &answer, ret_endpoints);
+	if (wrong)
+		view_tell(view, TELL_TROUBLE, "oidc: the metadata of %.*s %s (status %d)", STR_ARG(p->issuer),
+			  wrong, answer.status);
+	return wrong ? REASON_AUTH_UNAVAILABLE : REASON_NONE;
 }
 
 /* ---- tokens ---- */
@@ -102,16 +118,19 @@ static str with_secret(const struct oidc *p, str form, struct arena *arena)
 }
 
 /* A 5xx says nothing about the code or the session: it may be tried again. */
-static enum reason read_tokens(const struct fetch_answer *answer, struct view *view,
+static enum reason read_tokens(const struct fetch_answer *answer, struct view *view, str url,
 			       struct oidc_tokens *ret_tokens)
 {
 	struct operand json, expires;
 
-	if (answer->status >= 500)
-		return REASON_AUTH_UNAVAILABLE;
-	if (answer->status != 200 || !answer->is_body_whole ||
-	    failed(json_parse(view->arena, answer->body, &json)))
+	if (answer->status != 200 || !answer->is_body_whole) {
+		fetch_tell_answer(view, "oidc", url, answer);
+		return answer->status >= 500 ? REASON_AUTH_UNAVAILABLE : REASON_LOGIN_FAILED;
+	}
+	if (failed(json_parse(view->arena, answer->body, &json))) {
+		view_tell(view, TELL_TROUBLE, "oidc: the answer of %.*s is no JSON", STR_ARG(url));
 		return REASON_LOGIN_FAILED;
+	}
 	expires = json_find(&json, STR("expires_in"));
 	*ret_tokens = (struct oidc_tokens) {
 		.id_token = json_find_text(&json, STR("id_token")),
@@ -149,10 +168,18 @@ enum reason oidc_fetch_tokens(const struct oidc *p, struct view *view, str form,
 								   .timeout = TIMEOUT_SECONDS * SECOND,
 								   .body_max = TOKENS_MAX },
 					   &answer);
-	return failed(asked) ? reason_of_failure(asked) : read_tokens(&answer, view, ret_tokens);
+	if (failed(asked))
+		return reason_of_failure(view, endpoints.token, asked);
+	return read_tokens(&answer, view, endpoints.token, ret_tokens);
 }
 
 /* ---- ID tokens ---- */
+
+static enum reason reject(const struct oidc *p, const struct view *view, const char *why)
+{
+	view_tell(view, TELL_TROUBLE, "oidc: the ID token of %.*s %s", STR_ARG(p->issuer), why);
+	return REASON_LOGIN_FAILED;
+}
 
 /* One by HMAC is not taken, whatever the issuer would allow: whoever knows the client's secret could make it.
  */
@@ -162,10 +189,11 @@ static enum reason verify_signature(const struct oidc *p, struct view *view, con
 	enum reason reason;
 
 	if (!(JOSE_BIT(jws->algorithm) & JOSE_ASYMMETRIC))
-		return REASON_LOGIN_FAILED;
+		return reject(p, view, "is signed by a secret");
 	reason = key_verify(p->keys, view, jws, &version);
-	return reason == REASON_TOKEN_KEY_UNKNOWN || reason == REASON_TOKEN_SIGNATURE ? REASON_LOGIN_FAILED
-										      : reason;
+	if (reason == REASON_TOKEN_KEY_UNKNOWN)
+		return reject(p, view, "is signed by a key that the issuer does not publish");
+	return reason == REASON_TOKEN_SIGNATURE ? reject(p, view, "has a wrong signature") : reason;
 }
 
 /* OpenID Connect Core section 3.1.3.7, items 3 to 5: a token for several says for which of them it was made.
@@ -197,25 +225,41 @@ result oidc_claims(str id_token, struct arena *arena, struct operand *ret_claims
 	return split(id_token, arena, &jws, ret_claims);
 }
 
+/* NULL: nothing is. */
+static const char *wrong_claim(const struct oidc *p, const struct view *view, const struct operand *claims,
+			       str nonce)
+{
+	wall_time now = view->effects->wall(view->effects->self);
+
+	if (!str_eq(json_find_text(claims, STR("iss")), p->issuer))
+		return "names another issuer";
+	if (!is_for_us(p, claims))
+		return "is for another client (`aud`, `azp`)";
+	if (!json_find_text(claims, STR("sub")).len)
+		return "does not say who it is (`sub`)";
+	if (claims_check_time(claims, now, SKEW_SECONDS * SECOND, true) != REASON_NONE)
+		return "is not in force (`exp`, `nbf`, `iat`)";
+	if (nonce.len && !str_eq(json_find_text(claims, STR("nonce")), nonce))
+		return "is of another login (`nonce`)";
+	return NULL;
+}
+
 /* Also of tokens that came straight from the issuer: what is kept in sessions was signed, whoever stood
  * between. */
 enum reason oidc_verify(const struct oidc *p, struct view *view, str id_token, str nonce)
 {
-	wall_time now = view->effects->wall(view->effects->self);
 	struct operand claims;
 	struct jws jws;
+	const char *wrong;
 	enum reason reason;
 
+	if (!id_token.len)
+		return reject(p, view, "is missing");
 	if (failed(split(id_token, view->arena, &jws, &claims)))
-		return REASON_LOGIN_FAILED;
+		return reject(p, view, "is malformed");
 	reason = verify_signature(p, view, &jws);
 	if (reason != REASON_NONE)
 		return reason;
-	if (!str_eq(json_find_text(&claims, STR("iss")), p->issuer) || !is_for_us(p, &claims) ||
-	    !json_find_text(&claims, STR("sub")).len ||
-	    claims_check_time(&claims, now, SKEW_SECONDS * SECOND, true) != REASON_NONE)
-		return REASON_LOGIN_FAILED;
-	if (nonce.len && !str_eq(json_find_text(&claims, STR("nonce")), nonce))
-		return REASON_LOGIN_FAILED;
-	return REASON_NONE;
+	wrong = wrong_claim(p, view, &claims, nonce);
+	return wrong ? reject(p, view, wrong) : REASON_NONE;
 }

@@ -281,6 +281,16 @@ static str code_form(const struct oidc *p, struct view *view, const struct login
 	return arena_close(view->arena, &out);
 }
 
+/* Without a code there is an error (RFC 6749 section 4.1.2.1): it is the configuration's, or somebody has
+ * said no. */
+static void tell_return(const struct oidc *p, struct view *view)
+{
+	str error = parameter(view, "error");
+
+	view_tell(view, TELL_TROUBLE, "oidc: somebody came back from %.*s with %s%.*s", STR_ARG(p->issuer),
+		  error.len ? "the error " : "no code, or from another issuer", STR_ARG(error));
+}
+
 /* Who answers says who he is where he can (RFC 9207): another issuer's code is not sent to this one. */
 static enum reason redeem(const struct oidc *p, struct view *view, const struct login *login,
 			  struct http_fields *to)
@@ -289,8 +299,10 @@ static enum reason redeem(const struct oidc *p, struct view *view, const struct 
 	struct oidc_tokens tokens;
 	enum reason reason;
 
-	if (!code.len || (issuer.len && !str_eq(issuer, p->issuer)))
+	if (!code.len || (issuer.len && !str_eq(issuer, p->issuer))) {
+		tell_return(p, view);
 		return REASON_LOGIN_FAILED;
+	}
 	reason = oidc_fetch_tokens(p, view, code_form(p, view, login, code), &tokens);
 	if (reason == REASON_NONE)
 		reason = oidc_verify(p, view, tokens.id_token, login->nonce);

@@ -163,6 +163,12 @@ struct policy_chain {
 	bool has_preflight; /* some on_preflight */
 };
 
+/* What a policy has to say to whoever runs the gateway. */
+enum telling {
+	TELL_TROUBLE, /* something must be mended: here, or with whom the policy asks */
+	TELL_DETAIL,  /* of a refusal that is the client's own affair: for `explain`, not for a log */
+};
+
 /* What policies do to the world. */
 struct effects {
 	wall_time (*wall)(void *self);
@@ -201,6 +207,11 @@ struct effects {
 	void (*decided)(void *self, const struct view *view, const struct policy_instance *instance,
 			enum decision decision);
 	/* After each policy that has an on_request or an on_preflight. NULL: nobody wants to know. */
+
+	void (*tell)(void *self, const struct view *view, enum telling what, const char *text);
+	/* For people, not yet escaped. NULL: nobody listens. */
+
+	bool hears_details; /* also to TELL_DETAIL */
 
 	void *self;
 };
@@ -294,6 +305,10 @@ void view_release(struct view *view);
 bool view_encode_body(struct view *view, enum coding coding);
 /* In response functions: the client gets the body in this coding; the fields are the caller's business.
  * False, and nothing changed, when it is the gateway's own answer or as much is at work as may be. */
+
+void view_tell(const struct view *view, enum telling what, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* One line, cut where it is long. Never a credential. */
 
 enum verdict view_abandon(struct view *view);
 /* The exchange is over (the client has gone, the worker stops): nothing is said any more. POLICY_ANSWERED. */

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "auth/consumer.h"
 #include "codec/uri.h"
 #include "policy/policy.h"
 #include "policy/principal.h"
+
+enum { TOLD_MAX = 512 };
 
 enum verdict view_answer(struct view *view, const struct answer *answer)
 {
@@ -95,6 +100,20 @@ bool view_encode_body(struct view *view, enum coding coding)
 	view->response_body = encoded;
 	view->response->framing = HTTP_CHUNKED; /* nobody knows its length */
 	return true;
+}
+
+void view_tell(const struct view *view, enum telling what, const char *format, ...)
+{
+	const struct effects *effects = view->effects;
+	char text[TOLD_MAX];
+	va_list arguments;
+
+	if (!effects->tell || (what == TELL_DETAIL && !effects->hears_details))
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	effects->tell(effects->self, view, what, text);
 }
 
 enum verdict view_abandon(struct view *view)

@@ -8,14 +8,18 @@
  */
 #include "proxy/explain.h"
 
+#include "observe/log_text.h"
 #include "policy/expression.h"
 #include "proxy/admission.h"
 #include "proxy/rehearsal.h"
+
+enum { TOLD_MAX = 4096 };
 
 struct explanation {
 	const struct snapshot *snapshot;
 	FILE *to;
 	enum explained explained;
+	struct buf told; /* what policies say, a line each, until there is a place for it */
 };
 
 /* Before there is a path, an API or a policy to tell of. */
@@ -130,6 +134,15 @@ static void tell_upstream(struct explanation *e, const struct exchange *x)
 		STR_ARG(view->query));
 }
 
+static void on_told(void *self, const char *text)
+{
+	struct explanation *e = self;
+
+	buf_put(&e->told, STR("because   "));
+	log_put_text(&e->told, LOG_ESCAPE_TEXT, str_of(text));
+	buf_put_char(&e->told, '\n');
+}
+
 static void on_finished(void *self, const struct exchange *x, const struct exchange_facts *facts)
 {
 	struct explanation *e = self;
@@ -146,15 +159,21 @@ static void on_finished(void *self, const struct exchange *x, const struct excha
 	else
 		fprintf(e->to, "answer    %d by the gateway itself (%.*s)\n", facts->status,
 			STR_ARG(reason_word(facts->reason)));
+	fprintf(e->to, "%.*s", STR_ARG(buf_str(&e->told)));
 }
 
 enum explained explain_request(struct snapshot *snapshot, const struct rehearsal_request *request,
 			       wall_time now, FILE *to)
 {
-	struct explanation e = { .snapshot = snapshot, .to = to, .explained = EXPLAINED_REFUSED };
+	char told[TOLD_MAX];
+	struct explanation e = { .snapshot = snapshot,
+				 .to = to,
+				 .explained = EXPLAINED_REFUSED,
+				 .told = buf_over(told, sizeof told) };
 	struct rehearsal_options options = { .snapshot = snapshot,
 					     .clock = now,
 					     .admitted = on_admitted,
+					     .told = on_told,
 					     .finished = on_finished,
 					     .self = &e };
 	struct rehearsal *rehearsal;

@@ -81,6 +81,16 @@ static void rehearsal_decided(void *self, const struct view *view, const struct 
 		r->options.decided(r->options.self, instance, decision);
 }
 
+static void rehearsal_tell(void *self, const struct view *view, enum telling what, const char *text)
+{
+	struct rehearsal *r = self;
+
+	(void)view;
+	(void)what;
+	if (r->options.told)
+		r->options.told(r->options.self, text);
+}
+
 /* ---- what is heard of the exchange ---- */
 
 static void on_admitted(void *self, const struct exchange *x, enum reason reason)
@@ -155,6 +165,8 @@ static void worker_prepare(struct rehearsal *r)
 					     .decided = rehearsal_decided,
 					     .encode = filter_encode,
 					     .fetch = fetch_for_policy,
+					     .tell = rehearsal_tell,
+					     .hears_details = true,
 					     .work = chore_run,
 					     .self = r };
 	if (r->options.seed)

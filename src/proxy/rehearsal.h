@@ -24,6 +24,7 @@ struct rehearsal_options {
 	void (*admitted)(void *self, const struct exchange *x, enum reason reason);
 	void (*finished)(void *self, const struct exchange *x, const struct exchange_facts *facts);
 	void (*decided)(void *self, const struct policy_instance *instance, enum decision decision);
+	void (*told)(void *self, const char *text); /* by a policy, of a refusal or of trouble */
 	void *self;
 };
 

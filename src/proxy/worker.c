@@ -56,6 +56,22 @@ static void live_decided(void *self, const struct view *view, const struct polic
 				       decision);
 }
 
+/* What is wrong with an issuer shows in every request that needs it: one line a second tells it. */
+static void live_tell(void *self, const struct view *view, enum telling what, const char *text)
+{
+	struct worker *worker = self;
+	str api = view->names ? view->names->api : STR("-");
+	uint64_t unsaid;
+
+	if (what != TELL_TROUBLE || !line_limit_pass(&worker->troubles, loop_now(worker->loop), &unsaid))
+		return;
+	if (unsaid)
+		journal_warn(worker->journal, "%llu more troubles like these were not told",
+			     (unsigned long long)unsaid);
+	journal_warn(worker->journal, "api %.*s: request %.*s: %s", STR_ARG(api), STR_ARG(view->request_id),
+		     text);
+}
+
 static result worker_build(struct worker *worker, const struct worker_options *options)
 {
 	struct fibers_options fibers = { .max = FIBERS_MAX, .guard = options->guard };
@@ -88,6 +104,7 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 					     .mirror = mirror_order,
 					     .work = chore_run,
 					     .decided = live_decided,
+					     .tell = live_tell,
 					     .self = worker };
 	worker->journal = options->journal;
 	worker->access = options->access;

@@ -74,6 +74,7 @@ struct worker {
 	size_t connection_count;      /* of all doors */
 	size_t workers;               /* how many share the listeners' bounds */
 	struct line_limit violations; /* lines about connections that break the rules of HTTP/2 */
+	struct line_limit troubles;   /* lines about whoever policies ask */
 	bool is_draining;
 	struct worker_order *_Atomic orders; /* changes that are still to be applied, newest first */
 };

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What was found in a token and what is wanted, for who has a token in hand and wonders why it is refused.
+ */
+#include "auth/claims.h"
+#include "codec/json.h"
+#include "policy/jwt_private.h"
+
+static str said(const struct view *view, const struct jwt_found *found, const char *claim)
+{
+	str text = claims_text(&found->token->claims, str_of(claim), view->arena);
+
+	return text.len ? text : STR("missing");
+}
+
+static str wanted(const struct view *view, const str_list *texts)
+{
+	return arena_join_list(view->arena, texts, STR(", "));
+}
+
+static void tell_issuer(const struct jwt *jwt, const struct view *view, const struct jwt_found *found)
+{
+	str *names = ARENA_ARRAY(view->arena, str, jwt->issuers.len);
+	str_list list = { names, jwt->issuers.len };
+	str is = said(view, found, "iss"), want;
+
+	for (size_t i = 0; i < list.len; i++)
+		names[i] = jwt->issuers.at[i].issuer;
+	want = wanted(view, &list);
+	view_tell(view, TELL_DETAIL, "jwt: `iss` is %.*s, wanted %.*s", STR_ARG(is), STR_ARG(want));
+}
+
+static void tell_audience(const struct view *view, const struct jwt_found *found)
+{
+	str is = said(view, found, "aud"), want = wanted(view, &found->issuer->audiences);
+
+	view_tell(view, TELL_DETAIL, "jwt: `aud` is %.*s, wanted %.*s", STR_ARG(is), STR_ARG(want));
+}
+
+static void tell_type(const struct jwt *jwt, const struct view *view, const struct jwt_found *found)
+{
+	str want = wanted(view, &jwt->types);
+
+	view_tell(view, TELL_DETAIL, "jwt: `typ` is %.*s, wanted %.*s",
+		  STR_ARG(found->token->type.len ? found->token->type : STR("missing")), STR_ARG(want));
+}
+
+static void tell_times(const struct view *view, const struct jwt_found *found)
+{
+	str exp = said(view, found, "exp"), nbf = said(view, found, "nbf"), iat = said(view, found, "iat");
+
+	view_tell(view, TELL_DETAIL, "jwt: it is %lld; `exp` is %.*s, `nbf` %.*s, `iat` %.*s",
+		  (long long)(view->effects->wall(view->effects->self) / SECOND), STR_ARG(exp), STR_ARG(nbf),
+		  STR_ARG(iat));
+}
+
+static void tell_keys(const struct view *view, const struct jwt_found *found, str kid)
+{
+	view_tell(view, TELL_DETAIL,
+		  "jwt: `kid` is %.*s: no key of %.*s has that name and fits the algorithm",
+		  STR_ARG(kid.len ? kid : STR("missing")), STR_ARG(found->issuer->issuer));
+}
+
+void jwt_tell(const struct jwt *jwt, const struct view *view, const struct jwt_found *found, str kid,
+	      enum reason reason)
+{
+	if (!view->effects->hears_details)
+		return;
+	if (reason == REASON_TOKEN_ISSUER)
+		tell_issuer(jwt, view, found);
+	else if (reason == REASON_TOKEN_AUDIENCE)
+		tell_audience(view, found);
+	else if (reason == REASON_TOKEN_TYPE)
+		tell_type(jwt, view, found);
+	else if (reason == REASON_TOKEN_EXPIRED || reason == REASON_TOKEN_NOT_YET_VALID)
+		tell_times(view, found);
+	else if (reason == REASON_TOKEN_KEY_UNKNOWN)
+		tell_keys(view, found, kid);
+	else if (reason == REASON_AUTH_UNAVAILABLE)
+		view_tell(view, TELL_DETAIL,
+			  "jwt: the keys of %.*s are fetched by a gateway that runs, not here",
+			  STR_ARG(found->issuer->issuer));
+}
