@@ -159,3 +159,16 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     code, said = check(tmp_path / "gatehouse.yaml")
     assert code == 1
     assert said == "error: gatehouse.yaml cannot be opened: No such file or directory\n"
+
+
+@pytest.mark.parametrize("lines", [
+    "consumers: { a: { api_keys: [hunter2hunter2] } }", "consumers:\n  a:\n    api_keys:\n      - hunter2hunter2",
+    "consumers: { a: { basic: { password: \"hunter2hunter2\" } } }", "apis: { a: { policies: [ jwt: { secret: 'hunter2hunter2' } ] } }",
+    "apis: { a: { policies: [ oidc: { isuer: x, client_secret: hunter2hunter2, session_secret: hunter2hunter2 } ] } }",
+])
+def test_a_secret_that_is_written_out_is_covered(tmp_path: Path, lines: str) -> None:
+    """What check prints ends in the logs of machines that build."""
+    path = tmp_path / "gatehouse.yaml"
+    path.write_text(lines + "\nlisteners: { public: { address: 127.0.0.1:8080 } }\n", encoding="utf-8")
+    code, said = check(path)
+    assert code == 1 and "**************" in said, said

@@ -12,6 +12,7 @@
 #include "base/printable.h"
 #include "config/diagnostics_private.h"
 #include "config/character.h"
+#include "config/cover.h"
 
 enum {
 	WINDOW = 100,     /* characters of a line that are shown */
@@ -132,6 +133,18 @@ static void print_snippet(FILE *to, str line, const struct place *place)
 	fputc('\n', to);
 }
 
+/* A copy, as its secrets are covered in place. */
+static void print_covered(FILE *to, str line, const struct place *place, bool is_secret)
+{
+	char *copy = malloc(line.len + 1);
+
+	ASSERT(copy);
+	if (line.len)
+		memcpy(copy, line.ptr, line.len);
+	print_snippet(to, (str) { copy, cover_secrets(copy, line.len, is_secret) }, place);
+	free(copy);
+}
+
 /* The line with path and message, and the snippet. Names of files are text from outside as well. */
 static void print_one(const struct diagnostics *diagnostics, const struct diagnostic *found, FILE *to)
 {
@@ -148,7 +161,8 @@ static void print_one(const struct diagnostics *diagnostics, const struct diagno
 	print_text(to, found->message);
 	fputc('\n', to);
 	if (found->has_place)
-		print_snippet(to, source_line(source->text, found->place.line), &found->place);
+		print_covered(to, source_line(source->text, found->place.line), &found->place,
+			      cover_is_secret(path));
 }
 
 static int compare(uint64_t a, uint64_t b)

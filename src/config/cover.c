@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cover: by names, not by what the rows of fields say, because a line is shown also where it is malformed, or
+ * a key stands in the wrong place.
+ */
+#include "config/cover.h"
+
+#include <string.h>
+
+#include "config/character.h"
+
+static const str names[] = { STR_INIT("api_keys"), STR_INIT("key"), STR_INIT("token") };
+static const str parts_of_names[] = { STR_INIT("secret"), STR_INIT("password") };
+
+static const str harmless[] = { STR_INIT("${"), STR_INIT("file:"), STR_INIT("sha256:") };
+
+/* Also one that is misspelt, or another gateway's: it is the line of a mistake that is shown. */
+static bool is_secret_name(str name)
+{
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (str_eq(name, names[i]))
+			return true;
+	for (size_t i = 0; i < sizeof parts_of_names / sizeof *parts_of_names; i++)
+		if (str_contains(name, parts_of_names[i]))
+			return true;
+	return false;
+}
+
+bool cover_is_secret(str path)
+{
+	size_t end = path.len, begin;
+
+	while (end && path.ptr[end - 1] == ']')
+		while (end && path.ptr[--end] != '[')
+			;
+	for (begin = end; begin && path.ptr[begin - 1] != '.'; begin--)
+		;
+	return is_secret_name(str_slice(path, begin, end));
+}
+
+/* The line while it is read and written again; what is written is never longer. */
+struct cover {
+	str rest;
+	char *to;
+	bool is_flow; /* within brackets, where a comma ends a value */
+};
+
+static void keep(struct cover *cover, size_t count)
+{
+	for (size_t i = 0; i < count && i < cover->rest.len; i++) {
+		cover->is_flow |= cover->rest.ptr[i] == '{' || cover->rest.ptr[i] == '[';
+		*cover->to++ = cover->rest.ptr[i];
+	}
+	cover->rest = str_skip(cover->rest, count);
+}
+
+static void hide(struct cover *cover, size_t count)
+{
+	str hidden = str_slice(cover->rest, 0, count);
+
+	for (size_t left = character_count(hidden); left; left--)
+		*cover->to++ = '*';
+	cover->rest = str_skip(cover->rest, count);
+}
+
+static void keep_spaces(struct cover *cover)
+{
+	while (cover->rest.len && (cover->rest.ptr[0] == ' ' || cover->rest.ptr[0] == '\t'))
+		keep(cover, 1);
+}
+
+/* A quote within is written as \" or as two of '. */
+static bool is_escape(str text, size_t i, char quote)
+{
+	if (quote == '"')
+		return text.ptr[i] == '\\';
+	return text.ptr[i] == quote && i + 1 < text.len && text.ptr[i + 1] == quote;
+}
+
+/* Without its quotes, of which the last may be missing. */
+static size_t quoted_length(str text, char quote)
+{
+	size_t i = 0;
+
+	while (i < text.len && (text.ptr[i] != quote || is_escape(text, i, quote)))
+		i += is_escape(text, i, quote) ? 2 : 1;
+	return i < text.len ? i : text.len;
+}
+
+static bool ends_plain(const struct cover *cover, size_t i)
+{
+	char c = cover->rest.ptr[i];
+
+	return (cover->is_flow && (c == ',' || c == '}' || c == ']')) ||
+	       str_starts(str_skip(cover->rest, i), STR(" #"));
+}
+
+static size_t plain_length(const struct cover *cover)
+{
+	size_t i = 0;
+
+	while (i < cover->rest.len && !ends_plain(cover, i))
+		i++;
+	while (i && cover->rest.ptr[i - 1] == ' ')
+		i--;
+	return i;
+}
+
+static bool is_harmless(str value)
+{
+	for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+		if (str_starts(value, harmless[i]))
+			return true;
+	return false;
+}
+
+static void cover_scalar(struct cover *cover)
+{
+	char first = cover->rest.len ? cover->rest.ptr[0] : 0;
+	bool is_quoted = first == '"' || first == '\'';
+	size_t len;
+
+	keep(cover, is_quoted);
+	len = is_quoted ? quoted_length(cover->rest, first) : plain_length(cover);
+	if (is_harmless(cover->rest))
+		keep(cover, len);
+	else
+		hide(cover, len);
+	keep(cover, is_quoted);
+}
+
+/* What ends a value and not the list, as } does, is passed by. */
+static void cover_list(struct cover *cover)
+{
+	while (cover->rest.len && cover->rest.ptr[0] != ']') {
+		if (strchr("[{}, \t", cover->rest.ptr[0]))
+			keep(cover, 1);
+		else
+			cover_scalar(cover);
+	}
+}
+
+static void cover_value(struct cover *cover)
+{
+	keep_spaces(cover);
+	if (!cover->rest.len || cover->rest.ptr[0] == '{')
+		return;
+	if (cover->rest.ptr[0] == '[')
+		cover_list(cover);
+	else
+		cover_scalar(cover);
+}
+
+static bool is_name_character(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+	       c == '-' || c == '.';
+}
+
+static size_t name_length(str text)
+{
+	size_t len = 0;
+
+	while (len < text.len && is_name_character(text.ptr[len]))
+		len++;
+	return len;
+}
+
+/* Up to and with the colon behind a name; 0: there is none. */
+static size_t colon_length(str text)
+{
+	size_t i = 0;
+
+	if (i < text.len && (text.ptr[i] == '"' || text.ptr[i] == '\''))
+		i++;
+	while (i < text.len && text.ptr[i] == ' ')
+		i++;
+	return i < text.len && text.ptr[i] == ':' ? i + 1 : 0;
+}
+
+static void cover_items(struct cover *cover)
+{
+	keep_spaces(cover);
+	while (str_starts(cover->rest, STR("- "))) {
+		keep(cover, 1);
+		keep_spaces(cover);
+	}
+	if (!colon_length(str_skip(cover->rest, name_length(cover->rest))))
+		cover_value(cover);
+}
+
+size_t cover_secrets(char *line, size_t len, bool is_item)
+{
+	struct cover cover = { .rest = { line, len }, .to = line };
+
+	if (is_item)
+		cover_items(&cover);
+	while (cover.rest.len) {
+		size_t name = name_length(cover.rest), colon = colon_length(str_skip(cover.rest, name));
+		bool is_secret = colon && is_secret_name(str_slice(cover.rest, 0, name));
+
+		keep(&cover, name ? name + colon : 1);
+		if (is_secret)
+			cover_value(&cover);
+	}
+	return (size_t)(cover.to - line);
+}
