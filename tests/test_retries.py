@@ -431,6 +431,17 @@ def test_the_budget_bounds_retries_under_load(upstream: StartUpstream, gateway: 
     assert 40 <= retries <= 60, retries
 
 
+def test_what_is_not_tried_again_costs_no_budget(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """Answers that ask the client to wait longer than the gateway does spend nothing of what others may need."""
+    moody = Moody(50, b"HTTP/1.1 503 Not Well\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n")
+    running = gateway(config(upstream(serve=moody.serve).address, retries={"on": ["503"]}))
+    for _ in range(50):
+        assert ask(running).status == 503
+    moody.left, moody.fail = 1, b"HTTP/1.1 503 Not Well\r\nContent-Length: 0\r\n\r\n"
+    assert ask(running).status == 200
+    assert len(moody.requests) == 52
+
+
 def test_no_budget_is_no_retry(upstream: StartUpstream, gateway: StartGateway) -> None:
     moody = Moody(1, b"HTTP/1.1 503 Not Well\r\nContent-Length: 0\r\n\r\n")
     running = gateway(config(upstream(serve=moody.serve).address, retries={"on": ["503"], "budget": 0}))

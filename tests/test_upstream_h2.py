@@ -330,6 +330,22 @@ def test_goaway_under_load(h2: StartUpstream, gateway: StartGateway) -> None:
     assert service.goaways >= 5
 
 
+def test_being_sent_away_costs_no_attempt(h2: StartUpstream, gateway: StartGateway) -> None:
+    """Of two attempts the first is the one that was looked at."""
+
+    def answer(request: H2Request) -> None:
+        number = len(service.requests)
+        if number == 1:
+            request.connection.say_goaway(0)
+        else:
+            request.respond(503 if number == 2 else 200)
+
+    service = h2(answer)
+    running = gateway(config(service.address, retries={"attempts": 2, "on": ["503"]}))
+    assert ask(running).status == 200
+    assert (len(service.requests), running.wait_for_log(1)[0]["attempts"]) == (3, 3)
+
+
 def test_closed_within(h2: StartUpstream, gateway: StartGateway) -> None:
     """One connection, and each of its requests has its own end."""
 

@@ -62,13 +62,18 @@ static bool is_worth_another(const struct forward *f)
 	return false;
 }
 
+static unsigned attempts_of(const struct forward *f)
+{
+	return f->exchange->attempts - f->stale_tries;
+}
+
 /* A kept connection that proved dead is nobody's failure: it costs neither a try nor, if that was found out
  * by sending on it, the budget. */
 static bool is_within_bounds(struct forward *f)
 {
 	if (f->failure == FAILURE_STALE)
 		return f->stale_tries++ < STALE_TRIES_MAX;
-	if (f->exchange->attempts >= (unsigned)f->upstream->config->retries.attempts)
+	if (attempts_of(f) >= (unsigned)f->upstream->config->retries.attempts)
 		return false;
 	if (f->failure == FAILURE_SILENT && f->connection->is_reused)
 		return true;
@@ -82,25 +87,31 @@ static bool can_send_again(struct forward *f)
 }
 
 /* Retry-After is honoured: a second at most is waited for, anything longer is the client's to wait (RFC 9110
- * section 10.2.3). */
-static bool wait_before_retry(struct forward *f)
+ * section 10.2.3). False: there is no time for another try. */
+static bool find_wait(const struct forward *f, duration *ret_wait)
 {
 	struct exchange *x = f->exchange;
 	const struct http_field *retry_after = http_fields_get(&f->response.fields, HTTP_RETRY_AFTER);
-	unsigned doublings = x->attempts < 8 ? x->attempts - 1 : 7;
-	duration longest = f->upstream->config->retries.backoff << doublings, wait;
+	unsigned made = attempts_of(f), doublings = made < 8 ? made - 1 : 7;
+	duration longest = f->upstream->config->retries.backoff << doublings;
 	uint64_t seconds = 0;
 
+	*ret_wait = 0;
 	if (f->failure == FAILURE_STALE)
 		return true;
-	wait = longest ? (duration)random_below(&x->worker->random, (uint64_t)longest) : 0;
+	*ret_wait = longest ? (duration)random_below(&x->worker->random, (uint64_t)longest) : 0;
 	if (f->failure == FAILURE_STATUS && retry_after) {
 		if (!str_to_u64(retry_after->value, 1, &seconds))
 			return false;
-		wait = (duration)seconds * SECOND;
+		*ret_wait = (duration)seconds * SECOND;
 	}
-	if (deadline_after(exchange_now(x), wait) >= x->until)
-		return false;
+	return deadline_after(exchange_now(x), *ret_wait) < x->until;
+}
+
+static bool wait_before_retry(const struct forward *f, duration wait)
+{
+	struct exchange *x = f->exchange;
+
 	return wait == 0 || !failed(fiber_sleep(x->session->fiber, deadline_after(exchange_now(x), wait)));
 }
 
@@ -114,13 +125,15 @@ static void count_retry(const struct forward *f)
 
 static bool may_try_again(struct forward *f)
 {
+	duration wait;
+
 	if (f->exchange->is_client_gone || !is_worth_another(f))
 		return false;
 	upload_stop(&f->upload); /* from here on what was read of the body stays as it is */
-	if (!can_send_again(f) || !is_within_bounds(f))
+	if (!can_send_again(f) || !find_wait(f, &wait) || !is_within_bounds(f))
 		return false;
 	f->was_silent |= f->failure == FAILURE_SILENT;
-	if (!wait_before_retry(f))
+	if (!wait_before_retry(f, wait))
 		return false;
 	attempt_abandon(f);
 	count_retry(f);
