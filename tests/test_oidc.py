@@ -208,7 +208,7 @@ def test_the_log_says_why_a_login_fails(node_server: StartNode, upstream: StartU
         assert started.get(denied).status_code == 400
         desk.gateway.wait_for_message("with the error access_denied")
         time.sleep(1.1)  # of several in a second one is told
-        assert started.get(to).status_code == 400
+        assert started.get(to).status_code == 503
         desk.gateway.wait_for_message("/token answered 401: invalid_client")
     assert "another's" not in desk.gateway.errors
 

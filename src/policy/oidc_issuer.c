@@ -117,7 +117,17 @@ static str with_secret(const struct oidc *p, str form, struct arena *arena)
 	return arena_close(arena, &out);
 }
 
-/* A 5xx says nothing about the code or the session: it may be tried again. */
+/* Whether it is about the code or the session that it says no (RFC 6749 section 5.2). Anything else is
+ * trouble of the issuer's, or of this client with it, and ends nobody's session. */
+static bool is_no(const struct view *view, const struct fetch_answer *answer)
+{
+	struct operand json;
+
+	return answer->status == 400 && answer->is_body_whole &&
+	       !failed(json_parse(view->arena, answer->body, &json)) &&
+	       !str_eq(json_find_text(&json, STR("error")), STR("invalid_client"));
+}
+
 static enum reason read_tokens(const struct fetch_answer *answer, struct view *view, str url,
 			       struct oidc_tokens *ret_tokens)
 {
@@ -125,11 +135,11 @@ static enum reason read_tokens(const struct fetch_answer *answer, struct view *v
 
 	if (answer->status != 200 || !answer->is_body_whole) {
 		fetch_tell_answer(view, "oidc", url, answer);
-		return answer->status >= 500 ? REASON_AUTH_UNAVAILABLE : REASON_LOGIN_FAILED;
+		return is_no(view, answer) ? REASON_LOGIN_FAILED : REASON_AUTH_UNAVAILABLE;
 	}
 	if (failed(json_parse(view->arena, answer->body, &json))) {
 		view_tell(view, TELL_TROUBLE, "oidc: the answer of %.*s is no JSON", STR_ARG(url));
-		return REASON_LOGIN_FAILED;
+		return REASON_AUTH_UNAVAILABLE;
 	}
 	expires = json_find(&json, STR("expires_in"));
 	*ret_tokens = (struct oidc_tokens) {

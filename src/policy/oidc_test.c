@@ -499,12 +499,16 @@ static void answers_for_a_code_are_checked(void **state)
 		enum reason want;
 	} rows[] = {
 		{ "{\"error\":\"invalid_grant\"}", 400, REASON_LOGIN_FAILED },
-		{ "{\"error\":\"invalid_client\"}", 401, REASON_LOGIN_FAILED },
+		{ "{\"error\":\"invalid_client\"}", 400, REASON_AUTH_UNAVAILABLE },
+		{ "{\"error\":\"invalid_client\"}", 401, REASON_AUTH_UNAVAILABLE },
+		{ "{\"error\":\"invalid_grant\"}", 403, REASON_AUTH_UNAVAILABLE },
+		{ "slow down", 429, REASON_AUTH_UNAVAILABLE },
+		{ "no", 400, REASON_AUTH_UNAVAILABLE },
 		{ "{}", 200, REASON_LOGIN_FAILED },
 		{ "{\"id_token\":\"\"}", 200, REASON_LOGIN_FAILED },
 		{ "{\"id_token\":7}", 200, REASON_LOGIN_FAILED },
 		{ "{\"id_token\":\"a.b.c\"}", 200, REASON_LOGIN_FAILED },
-		{ "id_token", 200, REASON_LOGIN_FAILED },
+		{ "id_token", 200, REASON_AUTH_UNAVAILABLE },
 		{ "oops", 502, REASON_AUTH_UNAVAILABLE },
 	};
 	struct desk *desk = *state;
