@@ -24,6 +24,7 @@ import trustme
 
 import h2_frames as frames
 from gatehouse import Gateway
+from h2_peers import H2Client
 from h2_upstream import H2Request, H2Upstream
 from node_peers import NodeServer
 from wire import DEADLINE, Answer, wait_until
@@ -328,6 +329,26 @@ def test_goaway_under_load(h2: StartUpstream, gateway: StartGateway) -> None:
     answers = ask_many(running, 400, method="POST", body=b"hi")
     assert [(answer.status, answer.body) for answer in answers] == [(200, b"hi")] * 400
     assert service.goaways >= 5
+
+
+@pytest.mark.parametrize("length", [5, 0, None], ids=["told", "none", "not told"])
+@pytest.mark.parametrize("path", ["/", "/open"])
+def test_no_client_can_say_who_it_is_in_a_trailer(h2: StartUpstream, gateway: StartGateway, path: str, length: int | None) -> None:
+    """Nor where the length of the body was told, which over HTTP/2 says nothing of trailers."""
+    service = h2()
+    policy = {"forward_auth": {"url": "http://127.0.0.1:9/", "forward": ["X-Tenant"], "on_failure": "allow"}}
+    document = config(service.address)
+    document["apis"]["open"] = {"path": "/open", "upstream": "app"}
+    document["apis"]["all"]["policies"] = [policy]
+    document["listeners"]["main"]["protocols"] = ["h2", "h1"]
+    with contextlib.closing(H2Client(gateway(document).address())) as client:
+        fields = [("te", "trailers"), *([("content-length", str(length))] if length is not None else [])]
+        stream = client.begin(path, "POST", fields)
+        if length != 0:
+            client.data(stream, b"hello")
+        client.trailers(stream, [("x-tenant", "mallory"), ("x_tenant", "mallory"), ("x-sum", "7")])
+        assert client.answer(stream).status == 200
+    assert service.requests[0].trailers == [("x-sum", "7")]
 
 
 def test_being_sent_away_costs_no_attempt(h2: StartUpstream, gateway: StartGateway) -> None:

@@ -140,6 +140,21 @@ enum http_name http_name_find_alias(str name)
 	return http_name_find((str) { folded, len });
 }
 
+static char fold_alias(char c)
+{
+	return c == '_' || c == '.' ? '-' : ascii_lower(c);
+}
+
+bool http_name_is_alias(str a, str b)
+{
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++)
+		if (fold_alias(a.ptr[i]) != fold_alias(b.ptr[i]))
+			return false;
+	return true;
+}
+
 unsigned http_name_flags(enum http_name id)
 {
 	return name_rows[id].flags;

@@ -50,6 +50,9 @@ enum http_name http_name_find(str name);
 enum http_name http_name_find_alias(str name);
 /* Case folded, and '_' and '.' read as '-': what a CGI-like service could mistake for the name. */
 
+bool http_name_is_alias(str a, str b);
+/* Whether such a service could take one name for the other. */
+
 unsigned http_name_flags(enum http_name id);
 str http_name_text(enum http_name id);
 /* In its usual case. */

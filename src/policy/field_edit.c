@@ -67,15 +67,29 @@ result field_names_check(struct reader *reader, const struct node *list)
 	return outcome;
 }
 
+/* What a service could take for the name is the name. */
+static bool is_named(str field, str name)
+{
+	if (str_ends(name, STR("*")))
+		return str_eq_nocase(str_slice(field, 0, name.len - 1), str_slice(name, 0, name.len - 1));
+	return http_name_is_alias(field, name);
+}
+
+void field_names_remove(const str_list *names, struct http_fields *fields)
+{
+	for (size_t i = 0; i < names->len; i++)
+		for (size_t j = 0; j < fields->count; j++)
+			if (is_named(fields->at[j].name, names->at[i]) && !is_out_of_reach(fields->at[j].id))
+				fields->at[j].removed = true;
+}
+
 static result set_one(const struct field_value *field, const struct view *view, struct http_fields *fields)
 {
-	str value;
+	str value, name = field->name;
 	result_value made = value_expand(&field->value, view, NULL, &value);
 
-	if (!failed(made) && value.len)
-		return http_fields_set(fields, field->id, field->name, value);
-	http_fields_remove_named(fields, field->name);
-	return made;
+	field_names_remove(&(str_list) { &name, 1 }, fields);
+	return failed(made) || !value.len ? made : http_fields_add(fields, field->id, field->name, value);
 }
 
 static result add_one(const struct field_value *field, const struct view *view, struct http_fields *fields)
@@ -128,19 +142,4 @@ void field_vary_add(struct http_fields *fields, str name)
 	}
 	added = http_fields_add(fields, HTTP_VARY, STR("Vary"), name);
 	(void)added;
-}
-
-static bool is_named(str field, str name)
-{
-	if (str_ends(name, STR("*")))
-		return str_eq_nocase(str_slice(field, 0, name.len - 1), str_slice(name, 0, name.len - 1));
-	return str_eq_nocase(field, name);
-}
-
-void field_names_remove(const str_list *names, struct http_fields *fields)
-{
-	for (size_t i = 0; i < names->len; i++)
-		for (size_t j = 0; j < fields->count; j++)
-			if (is_named(fields->at[j].name, names->at[i]) && !is_out_of_reach(fields->at[j].id))
-				fields->at[j].removed = true;
 }

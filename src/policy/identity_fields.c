@@ -56,18 +56,17 @@ static bool is_writable(str value)
 	return true;
 }
 
-/* Also lines of the same name with another one's spelling go, for fields are looked up without regard to
- * case. */
 static result set_one(struct http_fields *fields, str name, str value)
 {
 	const str_list names = { &name, 1 };
 
+	value = str_trim(value);
 	field_names_remove(&names, fields);
 	if (!value.len)
 		return OK;
 	if (!is_writable(value))
 		return error_make(ERROR_MALFORMED, "a value from outside has a control character");
-	return http_fields_add(fields, http_name_find(name), name, str_trim(value));
+	return http_fields_add(fields, http_name_find(name), name, value);
 }
 
 enum verdict identity_fields_set(const struct pair_list *pairs, struct view *view, identity_source_fn source,

@@ -73,7 +73,7 @@ static void scene_begin(struct scene *scene, const char *policies)
 	const struct consumer_config acme = { .entry = { .name = STR("acme") }, .groups = { groups, 1 } };
 
 	scene->bench = bench_new(policies);
-	assert_string_equal(bench_errors(scene->bench), "");
+	assert_int_equal(diagnostics_errors(scene->bench->diagnostics), 0);
 	scene->bench->auth.tokens = verified_tokens_new(TOKENS);
 	scene->consumers = bench_consumers(&acme, 1);
 }

@@ -1,25 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/managed.h"
 
-static char folded(char c)
-{
-	return c == '_' || c == '.' ? '-' : ascii_lower(c);
-}
-
-static bool is_alias(str a, str b)
-{
-	if (a.len != b.len)
-		return false;
-	for (size_t i = 0; i < a.len; i++)
-		if (folded(a.ptr[i]) != folded(b.ptr[i]))
-			return false;
-	return true;
-}
-
 bool managed_has(const struct managed_names *managed, str name)
 {
 	for (size_t i = 0; i < managed->count; i++)
-		if (is_alias(managed->at[i], name))
+		if (http_name_is_alias(managed->at[i], name))
 			return true;
 	return false;
 }
