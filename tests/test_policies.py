@@ -146,6 +146,21 @@ def test_a_preflight_is_answered_before_anybody_is_asked_who_he_is(upstream: Sta
     assert reasons == ["cors_preflight", "cors_denied", "cors_denied", "method_not_allowed"]
 
 
+@pytest.mark.parametrize("options", [{"report": True}, {"when": "request.headers['x-none'] == '1'"}])
+def test_a_preflight_that_is_not_answered_is_a_request_like_any_other(upstream: StartUpstream, gateway: StartGateway,
+                                                                      options: dict[str, Any]) -> None:
+    """By its own route, and not behind the policies of the route that it asks about."""
+    service = upstream()
+    document = config(service.address)
+    cors = {"cors": {"origins": ["https://app.example.com"]}, **options}
+    document["apis"]["all"]["routes"] = {"got": {"match": {"methods": ["GET"]}, "policies": [cors, {"ip": {"deny": ["127.0.0.1"]}}]}}
+    running = gateway(document)
+    assert ask(running, preflight("https://app.example.com", "GET")).status == 200
+    assert ask(running, preflight("https://app.example.com", "PUT")).status == 200
+    assert [request.method for request in service.requests] == ["OPTIONS"] * 2
+    assert running.wait_for_log(2)[0].get("reported") == ("cors=cors_preflight" if "report" in options else None)
+
+
 def test_cors_fields_are_on_errors_too(upstream: StartUpstream, gateway: StartGateway) -> None:
     service = upstream(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nVary: Accept\r\n"
                        b"Access-Control-Allow-Origin: *\r\n\r\n")

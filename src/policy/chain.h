@@ -42,8 +42,11 @@ struct policy_chain policy_chain_compile(struct policy_names *names, const struc
 bool policy_chain_answers(const struct policy_chain *chain);
 /* Whether a policy of it answers every request that comes to it. */
 
+enum verdict policy_chain_preflight(const struct policy_chain *chain, struct view *view);
+/* The on_preflight of all, when it is one. As below. */
+
 enum verdict policy_chain_request(const struct policy_chain *chain, struct view *view);
-/* The on_preflight of all first, when it is one; then every on_request in order, until one answers. Whose
+/* policy_chain_preflight(); then every on_request in order, until one answers. Whose
  * `when` does not hold is passed over; whose `report` is set is written down in view->reported instead of
  * answering. Yields when a policy does. */
 

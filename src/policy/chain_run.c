@@ -77,8 +77,10 @@ static enum verdict run_one(const struct policy_instance *instance, request_fn r
 	return decision == DECISION_ANSWER ? POLICY_ANSWERED : POLICY_CONTINUE;
 }
 
-static enum verdict run_preflight(const struct policy_chain *chain, struct view *view)
+enum verdict policy_chain_preflight(const struct policy_chain *chain, struct view *view)
 {
+	if (!chain->has_preflight || !view_is_preflight(view))
+		return POLICY_CONTINUE;
 	for (size_t i = 0; i < chain->count; i++)
 		if (run_one(&chain->at[i], chain->at[i].policy->on_preflight, view) == POLICY_ANSWERED)
 			return POLICY_ANSWERED;
@@ -87,7 +89,7 @@ static enum verdict run_preflight(const struct policy_chain *chain, struct view 
 
 enum verdict policy_chain_request(const struct policy_chain *chain, struct view *view)
 {
-	if (chain->has_preflight && view_is_preflight(view) && run_preflight(chain, view) == POLICY_ANSWERED)
+	if (policy_chain_preflight(chain, view) == POLICY_ANSWERED)
 		return POLICY_ANSWERED;
 	for (size_t i = 0; i < chain->count; i++)
 		if (run_one(&chain->at[i], chain->at[i].policy->on_request, view) == POLICY_ANSWERED)

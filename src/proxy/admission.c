@@ -218,11 +218,8 @@ static void find_route(struct exchange *x, struct route_match *match)
 	match_route(x, match);
 }
 
-enum reason admission_route(struct exchange *x)
+static enum reason take_route(struct exchange *x, struct route_match *match)
 {
-	struct route_match *match = &x->worker->match;
-
-	find_route(x, match);
 	x->allowed = match->allowed;
 	x->allowed_other = match->allowed_other;
 	if (match->outcome != ROUTE_FOUND && x->has_encoded_slash)
@@ -238,4 +235,25 @@ enum reason admission_route(struct exchange *x)
 	if (x->has_encoded_slash && !x->target->keeps_encoded_slashes)
 		return REASON_PATH_INVALID;
 	return REASON_NONE;
+}
+
+enum reason admission_route(struct exchange *x)
+{
+	struct route_match *match = &x->worker->match;
+
+	find_route(x, match);
+	return take_route(x, match);
+}
+
+enum reason admission_route_itself(struct exchange *x)
+{
+	struct route_match *match = &x->worker->match;
+
+	x->is_preflight_only = false;
+	x->route_method = (str) { 0 };
+	x->target = NULL;
+	x->view.names = NULL;
+	x->view.settled = x->view.skipped = 0;
+	match_route(x, match);
+	return take_route(x, match);
 }

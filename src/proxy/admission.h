@@ -19,3 +19,6 @@ struct route_request admission_question(const struct exchange *x);
 
 enum reason admission_route(struct exchange *x);
 /* Finds the target. REASON_NONE, _NO_ROUTE, _METHOD_NOT_ALLOWED, _PATH_INVALID. */
+
+enum reason admission_route_itself(struct exchange *x);
+/* The same for a preflight whose answer is nobody's business after all: it is a request like any other. */

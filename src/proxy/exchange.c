@@ -213,10 +213,25 @@ result exchange_sleep(void *self, struct view *view, duration time)
 	return exchange_now(x) < x->until ? OK : error_make(ERROR_TIMEOUT, "the exchange's time is up");
 }
 
+/* Of the route that a preflight asks about, only what answers preflights is run. */
+static enum reason find_own_route(struct exchange *x, enum verdict *ret_verdict)
+{
+	*ret_verdict = POLICY_CONTINUE;
+	if (!x->is_preflight_only)
+		return REASON_NONE;
+	*ret_verdict = policy_chain_preflight(&x->target->chain, &x->view);
+	return *ret_verdict == POLICY_CONTINUE ? admission_route_itself(x) : REASON_NONE;
+}
+
 static enum reason run_policies(struct exchange *x)
 {
-	enum verdict verdict = policy_chain_request(&x->target->chain, &x->view);
+	enum verdict verdict;
+	enum reason reason = find_own_route(x, &verdict);
 
+	if (reason != REASON_NONE)
+		return reason;
+	if (verdict == POLICY_CONTINUE)
+		verdict = policy_chain_request(&x->target->chain, &x->view);
 	narrow(x);
 	if (verdict == POLICY_ANSWERED && x->view.answer.reason != REASON_NONE)
 		return x->view.answer.reason;
@@ -224,8 +239,6 @@ static enum reason run_policies(struct exchange *x)
 		return REASON_TOTAL_TIMEOUT;
 	if (verdict == POLICY_ANSWERED)
 		return exchange_cancelled(x);
-	if (x->is_preflight_only)
-		return REASON_METHOD_NOT_ALLOWED;
 	choice_make(x);
 	if (!x->upstream)
 		return REASON_NO_ENDPOINT;
