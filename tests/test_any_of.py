@@ -84,3 +84,40 @@ def test_who_bears_none_hears_of_all(upstream: StartUpstream, gateway: StartGate
         client.send(get("/"))
         challenges = client.read_answer().all("www-authenticate")
     assert [challenge.split(" ", 1)[0] for challenge in challenges] == ["Basic", "Bearer"], challenges
+
+
+@pytest.mark.parametrize(("fields", "cookie", "told"), [
+    (KEY, "a=1; sid=key; b=2", {"authorization": [], "x-api-key": [], "cookie": ["a=1; b=2"]}),
+    (KEY + basic("alice", "secret"), "sid=key", {"authorization": [], "x-api-key": [], "cookie": []}),
+    (bearer(sub="bob"), "sid=key", {"authorization": [bearer(sub="bob")[15:-2]], "cookie": []}),
+    (basic("alice", "secret"), "sid=", {"authorization": [], "cookie": []}),
+])
+def test_no_service_gets_the_credential_of_a_policy_that_has_not_decided(
+        upstream: StartUpstream, gateway: StartGateway, fields: str, cookie: str, told: dict[str, list[str]]) -> None:
+    """Each policy's `strip` holds, whoever was known: jwt alone leaves its token, as it does elsewhere."""
+    service = upstream()
+    document = doors(service.address)
+    document["apis"]["all"]["policies"][0]["any_of"].append({"api_key": {"from": {"cookie": "sid"}}})
+    with gateway(document).connect() as client:
+        client.send(get("/", f"{fields}Cookie: {cookie}\r\n"))
+        assert client.read_answer().status == 200
+    assert {name: service.requests[0].all(name) for name in told} == told
+
+
+def test_a_key_in_the_query_is_neither_passed_on_nor_logged(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """However long the query is, however the name is written: the names that the configuration gives are as good as the usual."""
+    service = upstream()
+    document = doors(service.address) | {"log": {"access": {"query": True}}}
+    document["listeners"]["main"]["limits"] = {"request_line": "1MiB", "header_size": "1MiB"}
+    document["apis"]["all"]["policies"] = [{"any_of": [{"api_key": {"from": {"query": "mine"}}}]}]
+    running = gateway(document)
+    for begin in ("a=1&", "a=1&" * 200_000, ""):
+        for name in ("mine", "%6dine"):
+            with running.connect() as client:
+                client.send(get(f"/?{begin}{name}=key&b=2"))
+                assert client.read_answer().status == 200, len(begin)
+            target = service.requests[-1].target
+            assert "ine=" not in target and target in (f"/?{begin}b=2", "/"), target[-100:]
+    for line in running.wait_for_log(6):
+        assert "=key" not in str(line), str(line)[-300:]
+    assert running.wait_for_log(6)[-1]["path"].endswith("?%6dine=***&b=2")

@@ -131,6 +131,22 @@ def test_a_login(node_server: StartNode, upstream: StartUpstream, gateway: Start
     assert "s+cret" not in log and "code=" not in log and SECRET not in log
 
 
+def test_no_service_gets_the_session(node_server: StartNode, upstream: StartUpstream, gateway: StartGateway) -> None:
+    """Nor on a route without the policy: who has it could be that person."""
+    desk = Desk(node_server, upstream, gateway)
+    document = desk.config([SECRET])
+    document["apis"]["shop"]["routes"] = {"open": {"match": {"path": "/open"}, "without": ["oidc"]}}
+    document["apis"]["other"] = {"path": "/other", "upstream": "app"}
+    desk.gateway.reload(document)
+    with contextlib.closing(log_in(desk)) as started:
+        session = "; ".join(f"{cookie.name}={cookie.value}" for cookie in started.cookies.jar
+                            if cookie.name.startswith("gw"))
+        assert session.startswith("gw=")
+        for path in ("/shop/", "/shop/open", "/other"):
+            assert httpx.get(desk.base + path, headers={"Cookie": f"a=1; {session}; b=2"}, trust_env=False).status_code == 200
+            assert desk.service.requests[-1].all("cookie") == ["a=1; b=2"], path
+
+
 def test_who_was_not_sent_does_not_come_back(node_server: StartNode, upstream: StartUpstream, gateway: StartGateway) -> None:
     """Another browser's way back, one that was made up, one that was used, and one with another's code."""
     desk = Desk(node_server, upstream, gateway)

@@ -159,7 +159,21 @@ bool claims_has_scope(const struct operand *claims, str scope)
 	return has_scope(&scopes, scope) || has_scope(&scp, scope);
 }
 
+bool claims_are_bound(const struct operand *claims)
+{
+	struct operand confirmation = json_find(claims, STR("cnf"));
+
+	return json_find(&confirmation, STR("jkt")).kind != OPERAND_MISSING ||
+	       json_find(&confirmation, STR("x5t#S256")).kind != OPERAND_MISSING;
+}
+
 /* ---- for fields ---- */
+
+/* A text with a comma would be two to who reads the list. */
+static bool may_be_joined(const struct operand *item)
+{
+	return is_scalar(item) && !(item->kind == OPERAND_STRING && str_contains(item->text, STR(",")));
+}
 
 /* Lists become one text with commas, for fields of a request; what is nested deeper is left out, for there
  * is no one way to write it. Longer lists are cut. */
@@ -174,7 +188,7 @@ str claims_print(const struct operand *value, struct arena *arena)
 	if (value->kind != OPERAND_LIST)
 		return arena_str(arena, scalar_text(value, room));
 	for (size_t i = 0; i < value->list.count && count + 2 <= 2 * JOINED_MAX; i++) {
-		if (!is_scalar(&value->list.at[i]))
+		if (!may_be_joined(&value->list.at[i]))
 			continue;
 		parts[count] = count ? STR(",") : (str) { 0 };
 		parts[count + 1] = arena_str(arena, scalar_text(&value->list.at[i], room));

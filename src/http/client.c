@@ -29,6 +29,8 @@ result client_read_final(struct client *client, struct arena *arena, enum http_m
 		TRY(client_read(client, arena, method, until, ret_response));
 		if (ret_response->status >= 200)
 			return OK;
+		if (ret_response->status == 101)
+			return error_make(ERROR_MALFORMED, "an unasked switch of protocols");
 	}
 	return error_make(ERROR_MALFORMED, "too many interim answers");
 }

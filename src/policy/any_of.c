@@ -77,12 +77,30 @@ static enum verdict refuse(const struct any_of *p, struct view *view)
 	return view_unauthorized(view, REASON_CREDENTIALS_MISSING, challenges, p->count);
 }
 
+static void any_of_strip(const void *self, struct view *view)
+{
+	const struct any_of *p = self;
+
+	for (size_t i = 0; i < p->count; i++) {
+		const struct policy_instance *member = p->members[i];
+
+		if (member->policy->authenticator->strip)
+			member->policy->authenticator->strip(member->self, view);
+	}
+}
+
+/* The service is told who it is by the one that has decided, and gets the credentials of none. */
 static enum verdict any_of_request(const void *self, struct view *view)
 {
 	const struct any_of *p = self;
 	const struct policy_instance *member = find_member(p, view);
 
-	return member ? member->policy->on_request(member->self, view) : refuse(p, view);
+	if (!member)
+		return refuse(p, view);
+	if (member->policy->on_request(member->self, view) == POLICY_ANSWERED)
+		return POLICY_ANSWERED;
+	any_of_strip(p, view);
+	return POLICY_CONTINUE;
 }
 
 static bool any_of_recognises(const void *self, const struct view *view)
@@ -126,6 +144,7 @@ static void any_of_response(const void *self, struct view *view)
 }
 
 static const struct authenticator authenticator = { .recognises = any_of_recognises,
+						    .strip = any_of_strip,
 						    .challenge = any_of_challenge,
 						    .make = any_of_make };
 
@@ -147,7 +166,8 @@ const struct policy policy_any_of = {
 		"theirs; the "
 		"first one that finds it decides, also when the credential is bad. A request that bears none "
 		"gets 401 "
-		"`credentials_missing` with the challenges of all.\n",
+		"`credentials_missing` with the challenges of all. Once somebody is known, every policy "
+		"takes its own credential out of the request, as its `strip` says.\n",
 	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
 		   "upstreams: { orders: { endpoints: [127.0.0.1:9000] } }\n"
 		   "consumers:\n"

@@ -63,6 +63,14 @@ static enum reason find_consumer(const struct api_key *p, const struct view *vie
 	return *ret_consumer ? REASON_NONE : REASON_KEY_UNKNOWN;
 }
 
+static void api_key_strip(const void *self, struct view *view)
+{
+	const struct api_key *p = self;
+
+	if (p->strip)
+		credential_strip(&p->from, view);
+}
+
 static enum verdict api_key_request(const void *self, struct view *view)
 {
 	const struct api_key *p = self;
@@ -72,12 +80,12 @@ static enum verdict api_key_request(const void *self, struct view *view)
 	if (reason != REASON_NONE)
 		return view_refuse(view, reason);
 	view_set_consumer(view_identify(view, STR("api_key")), consumer);
-	if (p->strip)
-		credential_strip(&p->from, view);
+	api_key_strip(p, view);
 	return consumer_fields_set(&p->forward, view, consumer);
 }
 
-static const struct authenticator authenticator = { .recognises = api_key_recognises };
+static const struct authenticator authenticator = { .recognises = api_key_recognises,
+						    .strip = api_key_strip };
 
 static const struct policy_risk risks[] = {
 	{ "from", RISK_ANY }, { "strip", RISK_FEWER }, { "forward", RISK_FEWER }, { 0 }

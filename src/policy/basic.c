@@ -133,6 +133,14 @@ static enum verdict refuse(const struct basic *p, struct view *view, enum reason
 	return view_unauthorized(view, reason, &p->challenge, 1);
 }
 
+static void basic_strip(const void *self, struct view *view)
+{
+	const struct basic *p = self;
+
+	if (p->strip && basic_recognises(p, view)) /* the field may bear another scheme */
+		credential_strip(&place, view);
+}
+
 static enum verdict basic_request(const void *self, struct view *view)
 {
 	const struct basic *p = self;
@@ -148,8 +156,7 @@ static enum verdict basic_request(const void *self, struct view *view)
 	if (reason != REASON_NONE)
 		return refuse(p, view, reason);
 	view_set_consumer(view_identify(view, STR("basic")), consumer);
-	if (p->strip)
-		credential_strip(&place, view);
+	basic_strip(p, view);
 	return consumer_fields_set(&p->forward, view, consumer);
 }
 
@@ -160,6 +167,7 @@ static str basic_challenge(const void *self, struct view *view)
 }
 
 static const struct authenticator authenticator = { .recognises = basic_recognises,
+						    .strip = basic_strip,
 						    .challenge = basic_challenge };
 
 static const struct policy_risk risks[] = { { "strip", RISK_FEWER }, { "forward", RISK_FEWER }, { 0 } };

@@ -12,6 +12,11 @@
 #include "codec/uri.h"
 #include "policy/field_edit.h"
 
+enum {
+	PARAMETER_MAX = 128, /* bytes of a parameter's name */
+	ENCODED = 3,         /* what a byte may take in a URL */
+};
+
 const struct field credential_place_fields[] = {
 	FIELD_STR(struct credential_place, header, "header", NULL, "A field of the request."),
 	FIELD_STR(struct credential_place, cookie, "cookie", NULL, "A cookie."),
@@ -37,6 +42,10 @@ result credential_place_compile(struct policy_compile *compile, const char *key,
 		return policy_reject(compile, key, wrong ? wrong : "want the whole name of a field");
 	if (place->cookie.len && !http_is_token(place->cookie))
 		return policy_reject(compile, key, "want the name of a cookie");
+	if (place->query.len > PARAMETER_MAX)
+		return policy_reject(compile, key, "want the name of a parameter of at most 128 bytes");
+	if (place->query.len && compile->hooks)
+		compile->hooks->redact(compile->hooks->owner, place->query);
 	place->id = http_name_find(place->header);
 	return OK;
 }
@@ -108,19 +117,27 @@ static enum credential_found find_cookie(const struct credential_place *place, c
 	return count;
 }
 
-/* As forms are: `+` is a blank. */
-static str decoded(struct arena *arena, str text)
+/* Compared decoded, for the upstream decodes it, too: `%6bey` is `key`. As forms are: `+` is a blank. */
+static bool is_parameter(const struct credential_place *place, str name)
 {
-	struct buf room = buf_over(arena_bytes(arena, text.len), text.len);
+	char bytes[ENCODED * PARAMETER_MAX];
+	struct buf room = buf_over(bytes, sizeof bytes);
 
-	return uri_decode(text, true, &room);
+	return name.len >= place->query.len && name.len <= sizeof bytes &&
+	       str_eq(uri_decode(name, true, &room), place->query);
 }
 
-/* Compared decoded, for the upstream decodes it, too: `%6bey` is `key`. */
-static bool is_parameter(const struct credential_place *place, const struct view *view, str name)
+/* What there is no room for is somebody's credential all the same, and nobody can tell whose. */
+static void found_parameter(struct arena *arena, str value, enum credential_found *count, str *ret_text)
 {
-	return name.len >= place->query.len && arena_left(view->arena) > name.len &&
-	       str_eq(decoded(view->arena, name), place->query);
+	struct buf room;
+
+	if (arena_left(arena) < value.len) {
+		*count = CREDENTIAL_MANY;
+		return;
+	}
+	room = buf_over(arena_bytes(arena, value.len), value.len);
+	found(uri_decode(value, true, &room), count, ret_text);
 }
 
 static enum credential_found find_parameter(const struct credential_place *place, const struct view *view,
@@ -130,8 +147,8 @@ static enum credential_found find_parameter(const struct credential_place *place
 	str rest = view->query, name, value;
 
 	while (uri_query_next(&rest, &name, &value))
-		if (is_parameter(place, view, name))
-			found(decoded(view->arena, value), &count, ret_text);
+		if (is_parameter(place, name))
+			found_parameter(view->arena, value, &count, ret_text);
 	return count;
 }
 
@@ -175,9 +192,13 @@ enum reason credential_find_token(const struct credential_place *place, str sche
 /* The other cookies stay, in their order. Where there is no room for them, none goes on. */
 static void strip_cookie(const struct credential_place *place, struct view *view, struct http_field *field)
 {
-	struct buf out = arena_open(view->arena, field->value.len + 2 * sizeof "; ");
 	str rest = field->value, pair, value;
+	struct buf out;
 
+	field->removed = arena_left(view->arena) < field->value.len + 2 * sizeof "; ";
+	if (field->removed)
+		return;
+	out = arena_open(view->arena, field->value.len + 2 * sizeof "; ");
 	while (str_next(&rest, ';', &pair)) {
 		if (is_cookie(pair, place->cookie, &value))
 			continue;
@@ -189,25 +210,35 @@ static void strip_cookie(const struct credential_place *place, struct view *view
 	field->value = arena_close(view->arena, &out);
 }
 
-/* The others stay as they were written; only empty pairs go. */
+static bool has_parameter(const struct credential_place *place, str pair)
+{
+	str name, value;
+
+	return uri_query_next(&pair, &name, &value) && is_parameter(place, name);
+}
+
+/* The others stay as they were written; only empty pairs go. Where there is no room for them, none goes on.
+ */
 static void strip_parameter(const struct credential_place *place, struct view *view)
 {
-	str *parts = ARENA_ARRAY(view->arena, str, 2 * (view->query.len / 2 + 1));
-	str rest = view->query, pair, name, value;
-	size_t count = 0;
+	str rest = view->query, pair;
+	struct buf out;
 
+	view->query = (str) { 0 };
+	if (arena_left(view->arena) < rest.len)
+		return;
+	out = arena_open(view->arena, rest.len);
 	for (bool is_last = false; !is_last;) {
 		is_last = !str_cut(rest, '&', &pair, &rest);
 		if (is_last)
 			pair = rest;
-		value = pair;
-		if (!pair.len || (uri_query_next(&value, &name, &value) && is_parameter(place, view, name)))
+		if (!pair.len || has_parameter(place, pair))
 			continue;
-		if (count)
-			parts[count++] = STR("&");
-		parts[count++] = pair;
+		if (out.len)
+			buf_put_char(&out, '&');
+		buf_put(&out, pair);
 	}
-	view->query = arena_join(view->arena, parts, count);
+	view->query = arena_close(view->arena, &out);
 }
 
 /* In a report nothing is changed. */

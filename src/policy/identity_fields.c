@@ -60,10 +60,12 @@ static result set_one(struct http_fields *fields, str name, str value)
 {
 	const str_list names = { &name, 1 };
 
-	value = str_trim(value);
 	field_names_remove(&names, fields);
 	if (!value.len)
 		return OK;
+	if (str_trim(value).len != value.len)
+		return error_make(ERROR_MALFORMED,
+				  "a value from outside has blanks around it, as no field has");
 	if (!is_writable(value))
 		return error_make(ERROR_MALFORMED, "a value from outside has a control character");
 	return http_fields_add(fields, http_name_find(name), name, value);

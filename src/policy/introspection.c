@@ -197,6 +197,8 @@ static enum reason check_claims(const struct introspection *p, const struct view
 	}
 	if (!active.boolean)
 		return REASON_TOKEN_INACTIVE;
+	if (claims_are_bound(claims)) /* to what nobody looks at here */
+		return REASON_TOKEN_BINDING;
 	for (size_t i = 0; i < p->require.len; i++)
 		if (json_find_path(claims, p->require.at[i]).kind == OPERAND_MISSING)
 			return REASON_TOKEN_CLAIMS;
@@ -227,6 +229,14 @@ static enum reason introspect(const struct introspection *p, struct view *view, 
 
 /* ---- what comes of it ---- */
 
+static void introspection_strip(const void *self, struct view *view)
+{
+	const struct introspection *p = self;
+
+	if (p->strip)
+		credential_strip(&p->from, view);
+}
+
 static enum verdict introspection_request(const void *self, struct view *view)
 {
 	const struct introspection *p = self;
@@ -240,12 +250,12 @@ static enum verdict introspection_request(const void *self, struct view *view)
 		reason = claims_identify(view, STR("introspection"), &claims, p->consumer);
 	if (reason != REASON_NONE)
 		return refuse(view, reason);
-	if (p->strip)
-		credential_strip(&p->from, view);
+	introspection_strip(p, view);
 	return claims_fields_set(&p->forward, view, &claims);
 }
 
 static const struct authenticator authenticator = { .recognises = introspection_recognises,
+						    .strip = introspection_strip,
 						    .challenge = introspection_challenge };
 
 static const struct policy_risk risks[] = {
@@ -273,7 +283,8 @@ const struct policy policy_introspection = {
 		"A request without a token gets 401 with `WWW-Authenticate: Bearer` (`token_missing`), one "
 		"with a "
 		"bad token `error=\"invalid_token\"`; the log says which: `token_inactive`, `token_expired`, "
-		"`token_claims`, `token_consumer_unknown`, `token_malformed`, `token_too_large` (over 8 "
+		"`token_claims`, `token_binding` (it is bound to a key, which nobody asks for here), "
+		"`token_consumer_unknown`, `token_malformed`, `token_too_large` (over 8 "
 		"KiB). "
 		"When the issuer cannot be asked, or answers with anything but 200 and a JSON object that "
 		"says "

@@ -16,7 +16,7 @@
 
 enum { ISSUERS_MAX = 100, WORDS_MAX = 100, FORWARD_MAX = 32 };
 
-static const char *const bound_words[] = { "no", "certificate", "dpop", NULL };
+static const char *const bound_words[] = { "no", "certificate", "dpop", "ignore", NULL };
 
 #define ISSUER_FIELDS(S, in)                                                                                 \
 	FIELD_STR(S, in issuer, "issuer", NULL, "Who makes the tokens: their `iss`, to the letter."),        \
@@ -65,9 +65,11 @@ const struct field policy_jwt_fields[] = {
 		  "A file with what is good no longer, a line for each: `jti ID` or `sub NAME`; in force "
 		  "within a "
 		  "second of a change."),
-	FIELD_ENUM(struct jwt, bound, "bound", bound_words, "no",
-		   "What the sender must prove to have, so that a stolen token is of no use: the key of its "
-		   "`certificate` (RFC 8705), or that of a `dpop` proof (RFC 9449)."),
+	FIELD_ENUM(
+		struct jwt, bound, "bound", bound_words, "no",
+		"What the sender must prove to have, so that a stolen token is of no use: the key of its "
+		"`certificate` (RFC 8705), or that of a `dpop` proof (RFC 9449). With `no` a token that is "
+		"bound to a key is refused, for nobody looks whether its bearer has it; `ignore` takes it."),
 	FIELD_STR(struct jwt, realm, "realm", NULL, "What `WWW-Authenticate` says is protected."),
 	FIELD_END
 };
@@ -95,6 +97,8 @@ static result jwt_compile(struct policy_compile *compile, void *self)
 	if (!p->requires_expiry)
 		warn(compile, "require_expiry",
 		     "a token without exp is good for ever: whoever steals it keeps it");
+	if (p->bound == BOUND_IGNORE)
+		warn(compile, "bound", "a token that is bound to a key is taken from whoever bears it");
 	TRY(realm);
 	TRY(jwt_issuers_compile(compile, p));
 	if (p->revoked.len && !p->revocations)
@@ -194,6 +198,14 @@ static enum reason check_proof(const struct jwt *p, struct view *view, str token
 
 /* ---- what comes of it ---- */
 
+static void jwt_strip(const void *self, struct view *view)
+{
+	const struct jwt *p = self;
+
+	if (p->strip)
+		credential_strip(&p->from, view);
+}
+
 static enum verdict jwt_request(const void *self, struct view *view)
 {
 	const struct jwt *p = self;
@@ -215,14 +227,13 @@ static enum verdict jwt_request(const void *self, struct view *view)
 		reason = claims_identify(view, STR("jwt"), claims, p->consumer);
 	if (reason != REASON_NONE)
 		return refuse(p, view, reason);
-	if (p->strip)
-		credential_strip(&p->from, view);
+	jwt_strip(p, view);
 	return claims_fields_set(&p->forward, view, claims);
 }
 
-static const struct authenticator authenticator = { .recognises = jwt_recognises,
-						    .challenge = jwt_challenge,
-						    .make = jwt_make };
+static const struct authenticator authenticator = {
+	.recognises = jwt_recognises, .strip = jwt_strip, .challenge = jwt_challenge, .make = jwt_make
+};
 
 static const struct policy_risk risks[] = {
 	{ "issuer", RISK_ANY },
@@ -242,7 +253,7 @@ static const struct policy_risk risks[] = {
 	{ "forward", RISK_FEWER },
 	{ "consumer", RISK_ANY },
 	{ "revoked", RISK_ANY },
-	{ "bound", RISK_FEWER },
+	{ "bound", RISK_ANY },
 	{ 0 },
 };
 

@@ -83,7 +83,7 @@ str jwt_make(const void *self, const struct credential_wish *wish)
 		is_type |= str_eq_nocase(jwt->types.at[i], type);
 	if (!is_type && jwt->types.len)
 		type = jwt->types.at[0];
-	if (jwt->bound != BOUND_NO || jwt->from.query.len ||
+	if (jwt->bound == BOUND_CERTIFICATE || jwt->bound == BOUND_DPOP || jwt->from.query.len ||
 	    failed(token_mint_sign(wish->mint, issuer->keys, issuer->allowed, type, payload_for(issuer, wish),
 				   wish->arena, &token)))
 		return (str) { 0 };

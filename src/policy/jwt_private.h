@@ -26,7 +26,7 @@ struct jwt_issuer {
 	unsigned allowed; /* JOSE_BIT() */
 };
 
-enum { BOUND_NO, BOUND_CERTIFICATE, BOUND_DPOP };
+enum { BOUND_NO, BOUND_CERTIFICATE, BOUND_DPOP, BOUND_IGNORE };
 
 struct jwt {
 	struct jwt_issuer one; /* where there is no list */

@@ -179,6 +179,13 @@ static const struct {
 	{ JWT(", consumer: org"), HEADER, "{" GOOD ",\"org\":\"globex\"}", REASON_TOKEN_CONSUMER_UNKNOWN },
 	{ JWT(", consumer: org"), HEADER, "{" GOOD "}", REASON_TOKEN_CONSUMER_UNKNOWN },
 	{ JWT(", bound: certificate"), HEADER, "{" GOOD "}", REASON_TOKEN_BINDING },
+
+	/* Bound to what nobody looks at. */
+	{ PLAIN, HEADER, "{" GOOD ",\"cnf\":{\"jkt\":\"x\"}}", REASON_TOKEN_BINDING },
+	{ PLAIN, HEADER, "{" GOOD ",\"cnf\":{\"x5t#S256\":\"x\"}}", REASON_TOKEN_BINDING },
+	{ PLAIN, HEADER, "{" GOOD ",\"cnf\":{\"x5t#S256\":7}}", REASON_TOKEN_BINDING },
+	{ PLAIN, HEADER, "{" GOOD ",\"cnf\":{}}", REASON_NONE },
+	{ JWT(", bound: ignore"), HEADER, "{" GOOD ",\"cnf\":{\"jkt\":\"x\"}}", REASON_NONE },
 };
 
 /* Twice: what is remembered is held against the policy like what is new. */

@@ -177,5 +177,7 @@ enum reason jwt_check(const struct jwt *jwt, const struct view *view, const stru
 		return REASON_TOKEN_REVOKED;
 	if (jwt->bound == BOUND_CERTIFICATE && !is_bound_to_certificate(claims, view))
 		return REASON_TOKEN_BINDING;
+	if (jwt->bound == BOUND_NO && claims_are_bound(claims)) /* RFC 9449 section 7.2 */
+		return REASON_TOKEN_BINDING;
 	return REASON_NONE;
 }

@@ -13,7 +13,13 @@
 #include "policy/oauth_client.h"
 #include "policy/oidc_private.h"
 
-enum { SCOPES_MAX = 32, FORWARD_MAX = 32, SECRETS_LEN_MAX = 4096, OWN_PATH_MAX = 2048 };
+enum {
+	SCOPES_MAX = 32,
+	FORWARD_MAX = 32,
+	SECRETS_LEN_MAX = 4096,
+	OWN_PATH_MAX = 2048,
+	COOKIE_NAME_MAX = 128
+};
 
 static const struct field cookie_fields[] = {
 	FIELD_STR(struct oidc_cookie, name, "name", "gatehouse_session", "What the cookie is called."),
@@ -78,8 +84,8 @@ static result check_cookie(struct policy_compile *compile, const struct oidc *p)
 			wrong = "want at least 32 bytes that nobody can guess";
 	if (!p->cookie.secrets.len || p->cookie.secrets.len > SESSION_SECRETS_MAX)
 		wrong = "want one to four secrets of at least 32 bytes";
-	if (!wrong && !http_is_token(p->cookie.name))
-		wrong = "want the name of a cookie";
+	if (!wrong && (!http_is_token(p->cookie.name) || p->cookie.name.len > COOKIE_NAME_MAX))
+		wrong = "want the name of a cookie, of at most 128 bytes";
 	if (!wrong)
 		return OK;
 	diagnostic_error(compile->reader->diagnostics,
@@ -140,6 +146,7 @@ static result oidc_compile(struct policy_compile *compile, void *self)
 	TRY(check_options(compile, p));
 	TRY(forward);
 	TRY(cookie);
+	hooks->keep_cookie(hooks->owner, p->cookie.name);
 	p->metadata = find_metadata(compile, p);
 	if (!p->metadata)
 		return error_make(ERROR_INVALID, "nobody can be asked that way");

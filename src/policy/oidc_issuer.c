@@ -6,6 +6,7 @@
  */
 #include "auth/claims.h"
 #include "codec/json.h"
+#include "codec/url.h"
 #include "policy/fetch_trouble.h"
 #include "policy/key_verify.h"
 #include "policy/oauth_client.h"
@@ -18,6 +19,8 @@ enum {
 	METADATA_MINUTES = 10,
 	SKEW_SECONDS = 30,
 	FORM_MAX = 8 * 1024,
+	EXPIRES_UNSAID = 300, /* seconds */
+	EXPIRES_MAX = 365 * 24 * 60 * 60,
 };
 
 /* What failed is in the log; people are told to come again. */
@@ -29,15 +32,17 @@ static enum reason reason_of_failure(const struct view *view, str url, result_va
 
 /* ---- its metadata ---- */
 
-/* Over TLS, unless the issuer itself is not: then a test or a machine of one's own is at work. */
+/* What is no URL could break out of the field that it is sent in. Over TLS, unless the issuer itself is not:
+ * then a test or a machine of one's own is at work. */
 static str endpoint_of(const struct oidc *p, const struct operand *metadata, str name)
 {
-	str url = json_find_text(metadata, name);
+	str text = json_find_text(metadata, name);
 	bool may_be_plain = str_starts(p->issuer, STR("http://"));
+	struct url url;
 
-	if (str_starts(url, STR("https://")) || (may_be_plain && str_starts(url, STR("http://"))))
-		return url;
-	return (str) { 0 };
+	if (url_parse(text, &url) || (!url.is_secure && !may_be_plain))
+		return (str) { 0 };
+	return text;
 }
 
 /* What is not said is client_secret_basic (OpenID Connect Discovery section 3). */
@@ -128,6 +133,20 @@ static bool is_no(const struct view *view, const struct fetch_answer *answer)
 	       !str_eq(json_find_text(&json, STR("error")), STR("invalid_client"));
 }
 
+/* Also as a text or with a fraction, as some issuers write it. Not said, or nonsense: not long (RFC 6749
+ * section 5.1 leaves it open). */
+static int64_t lifetime_of(const struct operand *expires)
+{
+	wall_time time = 0;
+	uint64_t seconds = 0;
+
+	if (expires->kind == OPERAND_STRING)
+		(void)str_to_u64(expires->text, EXPIRES_MAX, &seconds);
+	else if (claims_read_date(expires, &time))
+		seconds = (uint64_t)(time / SECOND);
+	return seconds > 0 && seconds < EXPIRES_MAX ? (int64_t)seconds : EXPIRES_UNSAID;
+}
+
 static enum reason read_tokens(const struct fetch_answer *answer, struct view *view, str url,
 			       struct oidc_tokens *ret_tokens)
 {
@@ -146,8 +165,7 @@ static enum reason read_tokens(const struct fetch_answer *answer, struct view *v
 		.id_token = json_find_text(&json, STR("id_token")),
 		.refresh_token = json_find_text(&json, STR("refresh_token")),
 	};
-	if (expires.kind == OPERAND_INT && expires.integer > 0 && expires.integer < DAY * 365 / SECOND)
-		ret_tokens->expires_in = expires.integer;
+	ret_tokens->expires_in = lifetime_of(&expires);
 	return REASON_NONE;
 }
 

@@ -46,7 +46,7 @@ enum reason oidc_find_endpoints(const struct oidc *p, struct view *view,
 /* What the token endpoint gives (RFC 6749 section 5.1). */
 struct oidc_tokens {
 	str id_token, refresh_token; /* empty: none */
-	int64_t expires_in;          /* seconds; 0: not said */
+	int64_t expires_in;          /* seconds; more than 0 */
 };
 
 enum reason oidc_fetch_tokens(const struct oidc *p, struct view *view, str form,

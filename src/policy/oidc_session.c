@@ -107,7 +107,7 @@ static void set_tokens(struct oidc_session *session, const struct oidc_tokens *t
 	if (tokens->refresh_token.len)
 		session->refresh_token = tokens->refresh_token;
 	session->refresh_at = session->good_to = 0;
-	if (session->refresh_token.len && tokens->expires_in) {
+	if (session->refresh_token.len) {
 		session->good_to = now + tokens->expires_in * SECOND;
 		session->refresh_at = session->good_to - tokens->expires_in * SECOND / 4;
 	}
@@ -197,7 +197,8 @@ static void keep_renewed(const struct oidc *p, struct view *view, const struct o
 	view_hold(view, renewed_release, renewed);
 }
 
-/* Without room for it the browser keeps the old one, and what was refreshed is asked for once more. */
+/* Without room for it the browser keeps the old one, and what was refreshed is asked for once more. No cache
+ * may keep an answer that bears a session, whatever the service says. */
 void oidc_session_answer(const struct oidc *p, struct view *view)
 {
 	for (struct view_held *held = view->held; held; held = held->next) {
@@ -208,6 +209,9 @@ void oidc_session_answer(const struct oidc *p, struct view *view)
 			continue;
 		put = session_cookie_put(&renewed->cookie, renewed->sealed, renewed->lasts, view->arena,
 					 &view->response->fields);
+		if (!failed(put))
+			put = http_fields_set(&view->response->fields, HTTP_CACHE_CONTROL,
+					      STR("Cache-Control"), STR("no-store"));
 		(void)put;
 		return;
 	}

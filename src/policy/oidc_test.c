@@ -471,6 +471,17 @@ static void what_the_issuer_says_is_not_believed(void **state)
 		{ "{\"issuer\":\"https://evil.test\",\"authorization_endpoint\":\"https://id.test/auth\","
 		  "\"token_endpoint\":\"https://id.test/token\"}",
 		  200 },
+		/* What would end the field that it is sent in, or be no URL to send somebody to. */
+		{ "{\"issuer\":\"https://id.test\",\"authorization_endpoint\":\"https://id.test/auth\\r\\nX: "
+		  "1\","
+		  "\"token_endpoint\":\"https://id.test/token\"}",
+		  200 },
+		{ "{\"issuer\":\"https://id.test\",\"authorization_endpoint\":\"https://id.test/auth#a\","
+		  "\"token_endpoint\":\"https://id.test/token\"}",
+		  200 },
+		{ "{\"issuer\":\"https://id.test\",\"authorization_endpoint\":\"https://a@id.test/auth\","
+		  "\"token_endpoint\":\"https://id.test/token\"}",
+		  200 },
 		{ "{\"issuer\":\"https://id.test\",\"authorization_endpoint\":\"https://id.test/auth\"}",
 		  200 },
 		{ "{\"issuer\":\"https://id.test\",\"authorization_endpoint\":\"http://id.test/auth\","
@@ -567,6 +578,7 @@ static void a_session_is_refreshed_once(void **state)
 	assert_string_equal(desk->form, "grant_type=refresh_token&refresh_token=r%2F1");
 	fields = answered(desk);
 	assert_non_null(strstr(fields, "Set-Cookie: gw=1"));
+	assert_non_null(strstr(fields, "Cache-Control: no-store"));
 	/* What comes with the old one gets the same. */
 	assert_int_equal(visit(desk), REASON_NONE);
 	assert_non_null(strstr(answered(desk), "Set-Cookie: gw=1"));
@@ -575,6 +587,38 @@ static void a_session_is_refreshed_once(void **state)
 	assert_int_equal(visit(desk), REASON_NONE);
 	assert_string_equal(answered(desk), "");
 	assert_int_equal(desk->token_requests, 2);
+}
+
+/* As a text, with a fraction, or not said: five minutes then. */
+static void what_a_token_lasts_is_read_as_issuers_write_it(void **state)
+{
+	static const struct {
+		const char *more;
+		duration good_for;
+	} rows[] = {
+		{ ",\"expires_in\":\"400\"", 300 * SECOND },
+		{ ",\"expires_in\":400.5", 300 * SECOND },
+		{ "", 225 * SECOND },
+		{ ",\"expires_in\":null", 225 * SECOND },
+		{ ",\"expires_in\":\"soon\"", 225 * SECOND },
+		{ ",\"expires_in\":-1", 225 * SECOND },
+	};
+	struct desk *desk = *state;
+	char more[100];
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		snprintf(more, sizeof more, ",\"refresh_token\":\"r%zu\"%s", i, rows[i].more);
+		desk->more = more;
+		desk->ahead = 0;
+		log_in(desk);
+		desk->token_requests = 0;
+		desk->ahead = rows[i].good_for - SECOND;
+		assert_int_equal(visit(desk), REASON_NONE);
+		assert_row(desk->token_requests == 0, i, rows[i].more);
+		desk->ahead = rows[i].good_for;
+		assert_int_equal(visit(desk), REASON_NONE);
+		assert_row(desk->token_requests == 1, i, rows[i].more);
+	}
 }
 
 static void who_is_gone_at_the_issuer_is_gone_here(void **state)
@@ -735,6 +779,7 @@ int main(void)
 		DESK_TEST(answers_for_a_code_are_checked),
 		DESK_TEST(sessions_end),
 		DESK_TEST(a_session_is_refreshed_once),
+		DESK_TEST(what_a_token_lasts_is_read_as_issuers_write_it),
 		DESK_TEST(who_is_gone_at_the_issuer_is_gone_here),
 		DESK_TEST(a_refresh_brings_the_same_person),
 		DESK_TEST(an_outage_ends_no_session_that_is_good),

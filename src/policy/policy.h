@@ -77,6 +77,14 @@ struct policy_hooks {
 	/* Services are told something by a field of this name: no client may send it, on any route. The slice
 	 * must live in the snapshot. */
 
+	void (*redact)(void *owner, str parameter);
+	/* The value of this parameter of a query is a credential: no log shows it. The slice must live in the
+	 * snapshot. */
+
+	void (*keep_cookie)(void *owner, str name);
+	/* The cookie, in however many parts, is the gateway's own: no service gets it, on any route. The
+	 * slice must live in the snapshot. */
+
 	void *owner;
 	const struct consumers *consumers; /* as they are now; NULL: nobody is known */
 };
@@ -110,6 +118,10 @@ struct authenticator {
 
 	str (*challenge)(const void *self, struct view *view);
 	/* What WWW-Authenticate says to who bears none; in the arena or the snapshot. Empty: nothing. */
+
+	void (*strip)(const void *self, struct view *view);
+	/* No upstream gets its credential, where the policy says so: another one has decided. NULL: there is
+	 * none to take out. */
 
 	str (*make)(const void *self, const struct credential_wish *wish);
 	/* For `gatehouse test`: a line of a head, "Authorization: Bearer ...", in the wish's arena. Empty:

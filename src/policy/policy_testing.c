@@ -81,6 +81,12 @@ static struct key_set *keep_keys(void *owner, const struct node *at, struct jwk_
 	return bench->kept[bench->kept_count++];
 }
 
+static void ignore(void *owner, str name)
+{
+	(void)owner;
+	(void)name;
+}
+
 static void manage(void *owner, str name)
 {
 	struct bench *bench = owner;
@@ -113,6 +119,8 @@ struct bench *bench_new(const char *policies)
 					       .find_keys = find_keys,
 					       .keep_keys = keep_keys,
 					       .manage = manage,
+					       .redact = ignore,
+					       .keep_cookie = ignore,
 					       .owner = bench };
 	bench->diagnostics = diagnostics_new(&bench->snapshot);
 	parsed = document_parse(&bench->snapshot, STR("test.yaml"),

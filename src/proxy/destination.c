@@ -17,6 +17,7 @@ void destinations_init(struct destinations *destinations, struct reader *reader,
 		.identities = identities,
 		.upstreams = upstreams,
 		.upstreams_max = snapshot->upstream_count,
+		.redact_max = snapshot->config.log.access.redact.len,
 		.keys = { .reader = reader, .snapshot = snapshot },
 	};
 	map_init(&destinations->by_origin, reader->arena, DESTINATIONS_MAX);
@@ -124,6 +125,28 @@ static void manage(void *owner, str name)
 	managed->at[managed->count++] = name;
 }
 
+static void add_name(struct destinations *d, str_list *list, size_t *max, str name)
+{
+	str *at = arena_widen(d->reader->arena, list->at, list->len, sizeof *at, max);
+
+	at[list->len++] = name;
+	list->at = at;
+}
+
+static void redact(void *owner, str parameter)
+{
+	struct destinations *d = owner;
+
+	add_name(d, &d->snapshot->config.log.access.redact, &d->redact_max, parameter);
+}
+
+static void keep_cookie(void *owner, str name)
+{
+	struct destinations *d = owner;
+
+	add_name(d, &d->snapshot->cookies, &d->cookies_max, name);
+}
+
 static struct key_set *find_keys(void *owner, const struct node *at, const struct node *keys, str issuer)
 {
 	return key_source_find(&((struct destinations *)owner)->keys, at, keys, issuer);
@@ -147,5 +170,7 @@ struct policy_hooks destinations_hooks(struct destinations *destinations)
 				       .find_revocations = find_revocations,
 				       .keep_keys = keep_keys,
 				       .manage = manage,
+				       .redact = redact,
+				       .keep_cookie = keep_cookie,
 				       .owner = destinations };
 }

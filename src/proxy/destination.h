@@ -26,7 +26,7 @@ struct destinations {
 	const struct map *upstreams; /* by name */
 	struct map by_origin;        /* to the upstreams that were made */
 	size_t upstreams_max;        /* room in the snapshot's list */
-	size_t managed_max;
+	size_t managed_max, redact_max, cookies_max;
 	struct key_sources keys;
 };
 

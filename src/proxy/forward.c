@@ -155,8 +155,8 @@ static struct body_source *signed_body(struct exchange *x)
 	return &source->source;
 }
 
-/* What policies of the configuration keep for themselves does not come in by a trailer either; over HTTP/2 one
- * may follow also a body whose length was told. */
+/* What policies of the configuration keep for themselves does not come in by a trailer either; over HTTP/2
+ * one may follow also a body whose length was told. */
 static struct body_source *clients_body(struct exchange *x)
 {
 	const struct managed_names *managed = &x->generation->snapshot->managed;

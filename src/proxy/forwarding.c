@@ -8,6 +8,7 @@
  */
 #include "proxy/forwarding.h"
 
+#include "auth/session_cookie.h"
 #include "codec/forwarded.h"
 #include "codec/h1_print.h"
 
@@ -97,6 +98,18 @@ static void put_host(struct exchange *x, struct buf *out)
 		h1_line_print(out, STR("Host"), host.len ? host : any_host(x));
 }
 
+/* Also behind a policy that has no use for the session, or none at all: whoever had it could be that person.
+ * Where there is no room to take them out, no cookie goes on. */
+static void remove_sessions(struct exchange *x, struct http_fields *fields)
+{
+	const str_list *names = &x->generation->snapshot->cookies;
+
+	for (size_t i = 0; i < names->len; i++)
+		if (session_cookie_parts(fields, names->at[i]) &&
+		    failed(session_cookie_strip(names->at[i], &x->arena, fields)))
+			http_fields_remove(fields, HTTP_COOKIE);
+}
+
 void forwarding_prepare(struct exchange *x)
 {
 	struct http_fields *fields = &x->request.head.fields;
@@ -107,6 +120,7 @@ void forwarding_prepare(struct exchange *x)
 	if (x->view.upstream_host.len)
 		http_fields_remove(fields, HTTP_HOST);
 	http_fields_remove_named(fields, x->view.request_id_header);
+	remove_sessions(x, fields);
 }
 
 void forwarding_put(struct exchange *x, struct buf *out)

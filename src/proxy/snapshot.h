@@ -44,6 +44,7 @@ struct snapshot {
 	struct upstream **upstreams; /* by their index, which workers' turns share */
 	size_t upstream_count;       /* also those that were made for URLs that policies ask */
 	struct managed_names managed;
+	str_list cookies;                 /* of the gateway's own sessions: no service gets them */
 	struct roll roll;                 /* its consumers */
 	struct revocations **revocations; /* lists of what is good no longer */
 	size_t revocation_count;
