@@ -121,6 +121,33 @@ def test_many_with_one_token_wait_for_one_answer(upstream: StartUpstream, gatewa
     assert [request.get("x-user") for request in service.requests] == ["alice"] * 20
 
 
+def test_an_issuer_that_hangs_is_asked_once(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """Who has waited does not begin anew: `timeout` holds for the whole, and the failure for all."""
+    go_on = threading.Event()
+
+    def hang(_: Request) -> bytes:
+        go_on.wait(DEADLINE)
+        return says({"active": True})
+
+    auth = upstream(hang)
+    running = gateway(guarded(upstream().address, auth.address, timeout="1s"))
+    try:
+        with ThreadPoolExecutor(20) as pool:
+            assert {answer.status for answer in pool.map(lambda _: ask(running, "alice"), range(20))} == {503}
+        assert len(auth.requests) == 1
+    finally:
+        go_on.set()
+
+
+def test_nonsense_is_not_remembered(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """A page that says that the issuer is under repair, with 200, serves for no other request."""
+    answers = [says(b"<html>come again</html>"), says({"active": True, "sub": "alice"})]
+    auth = upstream(lambda _: answers[min(len(auth.requests), 2) - 1])
+    running = gateway(guarded(upstream().address, auth.address, cache="1h"))
+    assert [ask(running, "alice").status for _ in range(3)] == [503, 200, 200]
+    assert len(auth.requests) == 2
+
+
 def test_who_waits_for_one_that_goes_asks_for_itself(upstream: StartUpstream, gateway: StartGateway) -> None:
     go_on = threading.Event()
 

@@ -12,6 +12,7 @@
 #include "codec/http_head.h"
 
 struct destination;
+struct fetch_answer;
 
 struct fetch_request {
 	const struct destination *to; /* at the path of its URL */
@@ -21,6 +22,10 @@ struct fetch_request {
 	duration timeout;                 /* for all of it */
 	size_t body_max;                  /* of the answer's body, in bytes */
 	duration remembers; /* how long a 2xx answer serves for the same request; 0: it does not */
+
+	/* Whether a whole 2xx answer is worth to be remembered; NULL: any is. */
+	bool (*is_of_use)(const void *self, struct arena *arena, const struct fetch_answer *answer);
+	const void *self;
 };
 
 /* The same for a URL that nobody knew when the configuration was read. */

@@ -149,6 +149,16 @@ static str print_question(str token, struct arena *arena)
 	return arena_close(arena, &out);
 }
 
+/* Yes or no: anything else is trouble, which may pass. */
+static bool is_verdict(const void *self, struct arena *arena, const struct fetch_answer *answer)
+{
+	struct operand json;
+
+	(void)self;
+	return answer->status == STATUS_OK && !failed(json_parse(arena, answer->body, &json)) &&
+	       json_find(&json, STR("active")).kind == OPERAND_BOOL;
+}
+
 static result ask(const struct introspection *p, struct view *view, str token,
 		  struct fetch_answer *ret_answer)
 {
@@ -161,7 +171,8 @@ static result ask(const struct introspection *p, struct view *view, str token,
 					 .body = print_question(token, view->arena),
 					 .timeout = p->timeout,
 					 .body_max = BODY_MAX,
-					 .remembers = p->cache };
+					 .remembers = p->cache,
+					 .is_of_use = is_verdict };
 
 	if (!effects->fetch)
 		return error_make(ERROR_MISSING, "nobody can be asked here");

@@ -61,14 +61,14 @@ static bool wants_post(const struct operand *metadata)
 
 /* The issuer named there must be the one that is configured, or one could speak for another (OpenID Connect
  * Discovery section 4.3). NULL: nothing is wrong. */
-static const char *read_metadata(const struct oidc *p, struct view *view, const struct fetch_answer *answer,
+static const char *read_metadata(const struct oidc *p, struct arena *arena, const struct fetch_answer *answer,
 				 struct oidc_endpoints *ret_endpoints)
 {
 	struct operand metadata;
 
 	if (answer->status != 200 || !answer->is_body_whole)
 		return "cannot be had";
-	if (failed(json_parse(view->arena, answer->body, &metadata)))
+	if (failed(json_parse(arena, answer->body, &metadata)))
 		return "are no JSON";
 	if (!str_eq(json_find_text(&metadata, STR("issuer")), p->issuer))
 		return "name another issuer";
@@ -83,6 +83,13 @@ static const char *read_metadata(const struct oidc *p, struct view *view, const 
 		       : "lack an endpoint, or name one without TLS";
 }
 
+static bool are_metadata(const void *self, struct arena *arena, const struct fetch_answer *answer)
+{
+	struct oidc_endpoints endpoints;
+
+	return !read_metadata(self, arena, answer, &endpoints);
+}
+
 /* Remembered by each worker: a login costs the issuer no question but for its tokens. */
 enum reason oidc_find_endpoints(const struct oidc *p, struct view *view, struct oidc_endpoints *ret_endpoints)
 {
@@ -93,7 +100,9 @@ enum reason oidc_find_endpoints(const struct oidc *p, struct view *view, struct 
 					 .fields = &fields,
 					 .timeout = TIMEOUT_SECONDS * SECOND,
 					 .body_max = METADATA_MAX,
-					 .remembers = METADATA_MINUTES * MINUTE };
+					 .remembers = METADATA_MINUTES * MINUTE,
+					 .is_of_use = are_metadata,
+					 .self = p };
 	struct fetch_answer answer;
 	result_value asked = error_make(ERROR_MISSING, "nobody can be asked here");
 	const char *wrong;
@@ -102,7 +111,7 @@ enum reason oidc_find_endpoints(const struct oidc *p, struct view *view, struct 
 		asked = effects->fetch(effects->self, view, &request, &answer);
 	if (failed(asked))
 		return reason_of_failure(view, p->issuer, asked);
-	wrong = read_metadata(p, view, &answer, ret_endpoints);
+	wrong = read_metadata(p, view->arena, &answer, ret_endpoints);
 	if (wrong)
 		view_tell(view, TELL_TROUBLE, "oidc: the metadata of %.*s %s (status %d)", STR_ARG(p->issuer),
 			  wrong, answer.status);

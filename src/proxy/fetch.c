@@ -5,6 +5,9 @@
  */
 #include "proxy/fetch.h"
 
+#include <stdlib.h>
+
+#include "base/assert.h"
 #include "codec/h1_print.h"
 #include "fiber/condition.h"
 #include "http/h1_head.h"
@@ -16,6 +19,7 @@
 enum {
 	TRIES_MAX = 3,
 	HEAD_USUAL = 1024,
+	FETCHES_MAX = 1024, /* of policies at a time: each takes a connection of its own */
 };
 
 /* What another service's head may be. */
@@ -250,7 +254,7 @@ static void take_answer(const struct http_response *response, struct http_fields
 }
 
 static result ask_for_policy(struct exchange *x, const struct fetch_request *request, str question,
-			     struct fetch_answer *ret_answer)
+			     deadline until, struct fetch_answer *ret_answer)
 {
 	struct view *view = &x->view;
 	struct body_room room = { .arena = view->arena, .max = request->body_max };
@@ -262,13 +266,19 @@ static result ask_for_policy(struct exchange *x, const struct fetch_request *req
 		.method = request->method,
 		.head = arena_join(view->arena, (str[]) { question, print_end(view) }, 2),
 		.body = request->body,
-		.until = deadline_min(x->until, deadline_after(exchange_now(x), request->timeout)),
+		.until = until,
 		.take = keep_body,
 		.self = &room,
 	};
 	struct http_response response;
+	result_value run = error_make(ERROR_LIMIT, "too many questions of policies are under way");
 
-	TRY(fetch_run(&call, &response, &ret_answer->is_body_whole));
+	if (x->worker->fetches < FETCHES_MAX) {
+		x->worker->fetches++;
+		run = fetch_run(&call, &response, &ret_answer->is_body_whole);
+		x->worker->fetches--;
+	}
+	TRY(run);
 	ret_answer->status = response.status;
 	take_answer(&response, &ret_answer->fields);
 	if (ret_answer->is_body_whole)
@@ -278,11 +288,15 @@ static result ask_for_policy(struct exchange *x, const struct fetch_request *req
 
 /* ---- one for all ---- */
 
-/* A question whose answer will be remembered, while it is asked: in the frame of who asks it. */
+/* A question whose answer will be remembered, while it is asked; and, until they have heard of it, what came
+ * of it for those who wait. */
 struct fetch_flight {
 	struct fetch_flight *next;
-	str key;
+	str key; /* while it is asked */
 	struct condition over;
+	bool is_over;
+	result_value outcome;
+	unsigned references;
 };
 
 static struct fetch_flight *find_flight(const struct worker *worker, str key)
@@ -294,43 +308,74 @@ static struct fetch_flight *find_flight(const struct worker *worker, str key)
 	return flight;
 }
 
-static void end_flight(struct worker *worker, struct fetch_flight *flight)
+static struct fetch_flight *begin_flight(struct worker *worker, str key)
+{
+	struct fetch_flight *flight = calloc(1, sizeof *flight);
+
+	ASSERT(flight);
+	*flight = (struct fetch_flight) { .next = worker->flights, .key = key, .references = 1 };
+	worker->flights = flight;
+	return flight;
+}
+
+static void leave_flight(struct fetch_flight *flight)
+{
+	if (!--flight->references)
+		free(flight);
+}
+
+static void end_flight(struct worker *worker, struct fetch_flight *flight, result_value outcome)
 {
 	struct fetch_flight **at = &worker->flights;
 
 	while (*at != flight)
 		at = &(*at)->next;
 	*at = flight->next;
+	flight->is_over = true;
+	flight->outcome = outcome;
 	condition_broadcast(&flight->over);
+	leave_flight(flight);
 }
 
-/* For no longer than an answer of one's own. */
-static result wait_for_flight(struct exchange *x, const struct fetch_request *request,
-			      struct fetch_flight *flight)
+static result wait_for_flight(struct exchange *x, struct fetch_flight *flight, deadline until,
+			      result_value *ret_outcome)
 {
-	deadline until = deadline_min(x->until, deadline_after(exchange_now(x), request->timeout));
+	result_value waited = OK;
 
-	return condition_wait(&flight->over, x->session->fiber, until);
+	flight->references++;
+	while (!failed(waited) && !flight->is_over)
+		waited = condition_wait(&flight->over, x->session->fiber, until);
+	*ret_outcome = flight->outcome;
+	leave_flight(flight);
+	return waited;
+}
+
+static bool may_remember(const struct fetch_request *request, struct arena *arena,
+			 const struct fetch_answer *answer)
+{
+	return answer->is_body_whole && answer->status >= 200 && answer->status < 300 &&
+	       (!request->is_of_use || request->is_of_use(request->self, arena, answer));
 }
 
 static result ask_and_remember(struct exchange *x, const struct fetch_request *request, str question, str key,
-			       struct fetch_answer *ret_answer)
+			       deadline until, struct fetch_answer *ret_answer)
 {
-	TRY(ask_for_policy(x, request, question, ret_answer));
-	if (key.len && ret_answer->is_body_whole && ret_answer->status >= 200 && ret_answer->status < 300)
+	TRY(ask_for_policy(x, request, question, until, ret_answer));
+	if (key.len && may_remember(request, x->view.arena, ret_answer))
 		fetch_memory_add(x->worker->fetched, key, exchange_now(x), ret_answer);
 	return OK;
 }
 
+/* Whose own time was up has found out nothing for those who have more. */
 static result ask_for_all(struct exchange *x, const struct fetch_request *request, str question, str key,
-			  struct fetch_answer *ret_answer)
+			  deadline until, struct fetch_answer *ret_answer)
 {
-	struct fetch_flight flight = { .next = x->worker->flights, .key = key };
-	result_value asked;
+	struct fetch_flight *flight = begin_flight(x->worker, key);
+	result_value asked = ask_and_remember(x, request, question, key, until, ret_answer), outcome = asked;
 
-	x->worker->flights = &flight;
-	asked = ask_and_remember(x, request, question, key, ret_answer);
-	end_flight(x->worker, &flight);
+	if (asked.kind == ERROR_TIMEOUT && until == x->until)
+		outcome = error_make(ERROR_CANCELLED, "nobody asks any more");
+	end_flight(x->worker, flight, outcome);
 	return asked;
 }
 
@@ -341,26 +386,33 @@ static bool recall(struct exchange *x, const struct fetch_request *request, str 
 					    x->view.arena, ret_answer);
 }
 
-/* Where there was nothing to remember after all, each asks for itself: waiting in turn would take longer. */
+/* Who has waited for another's question shares its failure, or many would knock at a service that is down,
+ * one timeout after the other. Where one was cancelled, the next one asks for all; and where the answer was
+ * none to be remembered, each asks for itself: waiting in turn would take longer. */
 result fetch_for_policy(void *self, struct view *view, const struct fetch_request *request,
 			struct fetch_answer *ret_answer)
 {
 	struct exchange *x = exchange_of(view);
 	str question = print_question(view, request), key = memory_key(view, request, question);
+	deadline until = deadline_min(x->until, deadline_after(exchange_now(x), request->timeout));
 	struct fetch_flight *flight;
+	result_value flown;
 
 	(void)self;
 	*ret_answer = (struct fetch_answer) { 0 };
 	if (recall(x, request, key, ret_answer))
 		return OK;
 	TRY(exchange_before_wait(x));
-	flight = key.len ? find_flight(x->worker, key) : NULL;
-	if (key.len && !flight)
-		return ask_for_all(x, request, question, key, ret_answer);
-	if (flight) {
-		TRY(wait_for_flight(x, request, flight));
+	while (key.len && (flight = find_flight(x->worker, key))) {
+		TRY(wait_for_flight(x, flight, until, &flown));
 		if (recall(x, request, key, ret_answer))
 			return OK;
+		if (!failed(flown))
+			return ask_and_remember(x, request, question, key, until, ret_answer);
+		if (flown.kind != ERROR_CANCELLED)
+			return flown;
 	}
-	return ask_and_remember(x, request, question, key, ret_answer);
+	if (key.len)
+		return ask_for_all(x, request, question, key, until, ret_answer);
+	return ask_and_remember(x, request, question, key, until, ret_answer);
 }

@@ -14,6 +14,7 @@
 #include "auth/verified_passwords.h"
 #include "auth/verified_tokens.h"
 #include "base/assert.h"
+#include "base/hash.h"
 #include "proxy/connection.h"
 #include "proxy/door.h"
 #include "proxy/exchange.h"
@@ -56,17 +57,19 @@ static void live_decided(void *self, const struct view *view, const struct polic
 				       decision);
 }
 
-/* What is wrong with an issuer shows in every request that needs it: one line a second tells it. */
+/* What is wrong with an issuer shows in every request that needs it: one line a second tells it. Another
+ * trouble has another place, so that one does not hide all others. */
 static void live_tell(void *self, const struct view *view, enum telling what, const char *text)
 {
 	struct worker *worker = self;
 	str api = view->names ? view->names->api : STR("-");
+	struct line_limit *limit = &worker->troubles[hash_bytes(str_of(text), 0) % WORKER_TROUBLES];
 	uint64_t unsaid;
 
-	if (what != TELL_TROUBLE || !line_limit_pass(&worker->troubles, loop_now(worker->loop), &unsaid))
+	if (what != TELL_TROUBLE || !line_limit_pass(limit, loop_now(worker->loop), &unsaid))
 		return;
 	if (unsaid)
-		journal_warn(worker->journal, "%llu more troubles like these were not told",
+		journal_warn(worker->journal, "%llu more troubles like this one were not told",
 			     (unsigned long long)unsaid);
 	journal_warn(worker->journal, "api %.*s: request %.*s: %s", STR_ARG(api), STR_ARG(view->request_id),
 		     text);

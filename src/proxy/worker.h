@@ -38,7 +38,7 @@ struct exchange_observer {
 	void *self;
 };
 
-enum { RESPONSE_FIELDS_MAX = 256 };
+enum { RESPONSE_FIELDS_MAX = 256, WORKER_TROUBLES = 16 };
 
 struct worker {
 	struct loop *loop;
@@ -52,6 +52,7 @@ struct worker {
 	struct mirrors *mirrors;
 	struct fetch_memory *fetched; /* what policies were answered lately */
 	struct fetch_flight *flights; /* what they are asking now, of that */
+	unsigned fetches;             /* all questions of policies that are under way */
 	struct auth_worker auth;
 	struct chores chores;
 	struct random random;
@@ -74,7 +75,7 @@ struct worker {
 	size_t connection_count;      /* of all doors */
 	size_t workers;               /* how many share the listeners' bounds */
 	struct line_limit violations; /* lines about connections that break the rules of HTTP/2 */
-	struct line_limit troubles;   /* lines about whoever policies ask */
+	struct line_limit troubles[WORKER_TROUBLES]; /* lines about whoever policies ask, by what they say */
 	bool is_draining;
 	struct worker_order *_Atomic orders; /* changes that are still to be applied, newest first */
 };
