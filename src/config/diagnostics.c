@@ -19,7 +19,9 @@ enum {
 	READ_SHOWN_MAX = 60,         /* bytes of a value in a message */
 	MASK_ANYWHERE_MIN = 4,       /* shorter values are masked in quotes only */
 	SUGGESTIONS_SEARCHED = 1000, /* names that are compared */
-	SUGGESTIONS_LISTED = 8,
+	SUGGESTIONS_LISTED =
+		40, /* names, and the bytes of them all: what a line or three of a terminal hold */
+	SUGGESTIONS_SHOWN_MAX = 400,
 	MESSAGE_MAX = 2048, /* bytes; longer ones are cut */
 };
 
@@ -318,10 +320,12 @@ str diagnostic_suggest(struct arena *arena, str word, const str *known, size_t c
 		return arena_printf(arena, "; did you mean \"%.*s\"?", STR_ARG(nearest));
 	if (count == 0 || count > SUGGESTIONS_LISTED)
 		return (str) { 0 };
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && list.len <= SUGGESTIONS_SHOWN_MAX; i++) {
 		const char *between = i == 0 ? "" : i + 1 == count ? " and " : ", ";
 
 		list = arena_printf(arena, "%.*s%s%.*s", STR_ARG(list), between, STR_ARG(known[i]));
 	}
+	if (list.len > SUGGESTIONS_SHOWN_MAX)
+		return (str) { 0 };
 	return arena_printf(arena, "; allowed: %.*s", STR_ARG(list));
 }

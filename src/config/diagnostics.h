@@ -49,8 +49,8 @@ str diagnostic_read(struct diagnostics *diagnostics, const struct node *node);
  * Never what ${...} stands for. Better than printing a node's text. */
 
 str diagnostic_suggest(struct arena *arena, str word, const str *known, size_t count);
-/* "; did you mean \"orders\"?", or the list of what is allowed when nothing is near and the list is short, or
- * empty. */
+/* "; did you mean \"orders\"?", or the list of what is allowed when nothing is near and the list is no
+ * longer than can be read, or empty. */
 
 size_t diagnostics_errors(const struct diagnostics *diagnostics);
 size_t diagnostics_warnings(const struct diagnostics *diagnostics);

@@ -364,7 +364,8 @@ static const struct {
 
 static void test_suggestions(void **state)
 {
-	str many[20];
+	char long_name[401];
+	str many[41];
 	struct reading reading;
 
 	(void)state;
@@ -374,8 +375,13 @@ static void test_suggestions(void **state)
 			diagnostic_suggest(&reading.arena, str_of(suggestions[i].word), few, COUNT_OF(few)),
 			suggestions[i].expected);
 	for (size_t i = 0; i < COUNT_OF(many); i++)
-		many[i] = STR("something");
+		many[i] = STR("some");
 	assert_text(diagnostic_suggest(&reading.arena, STR("zzz"), many, COUNT_OF(many)), "");
+	assert_true(str_ends(diagnostic_suggest(&reading.arena, STR("zzz"), many, COUNT_OF(many) - 1),
+			     STR("some and some")));
+	memset(long_name, 'n', sizeof long_name);
+	many[0] = (str) { long_name, sizeof long_name };
+	assert_text(diagnostic_suggest(&reading.arena, STR("zzz"), many, 2), "");
 	assert_text(diagnostic_suggest(&reading.arena, STR("zzz"), NULL, 0), "");
 	reading_close(&reading);
 }

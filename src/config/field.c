@@ -9,6 +9,7 @@
 #include "config/field.h"
 
 #include "base/assert.h"
+#include "config/elsewhere.h"
 #include "config/field_private.h"
 #include "config/unit.h"
 
@@ -117,7 +118,7 @@ static void set_standards(struct reader *reader, const struct field *fields, cha
 	}
 }
 
-static const struct field *find_field(const struct field *fields, str key)
+const struct field *field_find(const struct field *fields, str key)
 {
 	for (; fields->type != FIELD_T_END; fields++)
 		if (str_eq(key, str_of(fields->name)))
@@ -125,27 +126,44 @@ static const struct field *find_field(const struct field *fields, str key)
 	return NULL;
 }
 
-/* With the nearest name, or with all of them where they are few. */
+/* With our name for it, the nearest name, or all of them. */
 static void report_unknown(struct reader *reader, const struct node *node, const struct field *fields)
 {
-	str known[FIELDS_MAX], hint;
+	str known[FIELDS_MAX], hint = elsewhere_hint(reader->arena, node->key, fields);
 	size_t count = 0;
 
 	if (!node->parent->parent)
 		known[count++] = str_of(field_include->name);
 	for (; fields->type != FIELD_T_END && count < FIELDS_MAX; fields++)
 		known[count++] = str_of(fields->name);
-	hint = diagnostic_suggest(reader->arena, node->key, known, count);
+	if (!hint.len)
+		hint = diagnostic_suggest(reader->arena, node->key, known, count);
 	diagnostic_error_key(reader->diagnostics, node, "unknown key%.*s", STR_ARG(hint));
+}
+
+/* What an object that must be there looks like: ", such as cookie: { secret: ... }". Empty for all else. */
+static str shape_of(struct reader *reader, const struct field *field)
+{
+	str keys = { 0 };
+
+	if (field->type != FIELD_T_OBJECT)
+		return keys;
+	for (const struct field *row = field->fields; row->type != FIELD_T_END; row++)
+		if (row->is_required)
+			keys = arena_printf(reader->arena, "%.*s%s%s: ...", STR_ARG(keys),
+					    keys.len ? ", " : "", row->name);
+	return arena_printf(reader->arena, ", such as %s: { %.*s }", field->name, STR_ARG(keys));
 }
 
 /* A map that lacks something is broken: what else would be said of it comes from that. */
 static void report_missing(struct reader *reader, const struct node *map, const struct field *fields)
 {
-	for (; fields->type != FIELD_T_END; fields++) {
+	for (str shape; fields->type != FIELD_T_END; fields++) {
 		if (!fields->is_required || node_find(map, str_of(fields->name)))
 			continue;
-		diagnostic_error_key(reader->diagnostics, map, "the key \"%s\" is missing", fields->name);
+		shape = shape_of(reader, fields);
+		diagnostic_error_key(reader->diagnostics, map, "the key \"%s\" is missing%.*s", fields->name,
+				     STR_ARG(shape));
 		((struct node *)(uintptr_t)map)->is_broken = true;
 	}
 }
@@ -156,7 +174,7 @@ void fields_read_over(struct reader *reader, const struct node *map, const struc
 	if (!map || !field_check_kind(reader, map, NODE_MAP))
 		return;
 	for (const struct node *child = map->first; child; child = child->next) {
-		const struct field *field = find_field(fields, child->key);
+		const struct field *field = field_find(fields, child->key);
 
 		if (!field)
 			report_unknown(reader, child, fields);
@@ -177,7 +195,7 @@ static void read_struct(struct reader *reader, const struct node *node, const st
 			char *ret_struct)
 {
 	const struct field *only =
-		field->shorthand ? find_field(field->fields, str_of(field->shorthand)) : NULL;
+		field->shorthand ? field_find(field->fields, str_of(field->shorthand)) : NULL;
 
 	if (only && node->kind == NODE_SCALAR) {
 		set_standards(reader, field->fields, ret_struct);

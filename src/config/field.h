@@ -169,6 +169,11 @@ struct field {
 		.name = key, FIELD_(S, m, C, FIELD_T_OBJECT), .fields = table, .size = sizeof(C), \
 		.doc = text                                                                       \
 	}
+#define FIELD_OBJECT_REQUIRED(S, m, key, C, table, text)                                            \
+	{                                                                                           \
+		.name = key, FIELD_(S, m, C, FIELD_T_OBJECT), .is_required = true, .fields = table, \
+		.size = sizeof(C), .doc = text                                                      \
+	}
 /* The member is struct { C *at; size_t len; }, and C begins with a struct entry. */
 #define FIELD_LIST(S, m, key, C, table, short_key, lo, hi, text)                                     \
 	{                                                                                            \
@@ -216,6 +221,9 @@ void fields_read(struct reader *reader, const struct node *map, const struct fie
 void fields_read_over(struct reader *reader, const struct node *map, const struct field *fields,
 		      void *ret_struct);
 /* The same without defaults: what the map does not give stays as it is. */
+
+const struct field *field_find(const struct field *fields, str key);
+/* The row of that name; NULL: there is none. */
 
 bool field_read_str(struct reader *reader, const struct node *node, str *ret_value);
 bool field_read_strs(struct reader *reader, const struct node *node, size_t min, size_t max,
