@@ -112,7 +112,10 @@ static void mistakes_are_reported(void **state)
 {
 	static const struct bench_check bad[] = {
 		{ "[ any_of: [] ]", "want a list of policies" },
-		{ "[ any_of: {} ]", "policies" },
+		{ "[ any_of: {} ]", "[0].any_of: the key \"policies\" is missing" },
+		{ "[ any_of: { api_key: {}, basic: {} } ]",
+		  "[0].any_of: want a list: any_of: [ api_key: {}, basic: {} ]" },
+		{ "[ any_of: { nope: {} } ]", "unknown key" },
 		{ "[ any_of: api_key ]", "" },
 		{ "[ any_of: [ api_key ] ]", "want one policy here" },
 		{ "[ any_of: [ respond: {} ] ]", "want a policy that knows who asks by a credential" },
@@ -132,6 +135,9 @@ static void mistakes_are_reported(void **state)
 
 		if (diagnostics_errors(bench->diagnostics) == 0 || !strstr(bench_errors(bench), bad[i].want))
 			fail_msg("%s: %s", bad[i].policies, bench_errors(bench));
+		/* Each in its place. */
+		assert_int_not_equal(str_starts(str_of(bench_errors(bench)), STR("error")), true);
+		assert_null(strstr(bench_errors(bench), "\nerror"));
 		bench_free(&bench);
 	}
 }

@@ -157,7 +157,7 @@ static void options_are_checked(void **state)
 		{ "[ api_key: ]", "" },
 		{ TOLD, "" },
 		{ "[ api_key: { from: { header: X-Key, query: key } } ]",
-		  "want one of header, cookie and query" },
+		  "only one of header, cookie, query may be given" },
 		{ "[ api_key: { from: { header: \"X Key\" } } ]", "that is no name of a field" },
 		{ "[ api_key: { from: { header: \"X-*\" } } ]", "want the whole name of a field" },
 		{ "[ api_key: { from: { header: Host } } ]", "the host is changed by rewrite" },

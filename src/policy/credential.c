@@ -26,6 +26,8 @@ const struct field credential_place_fields[] = {
 	FIELD_END
 };
 
+static const char *const places[] = { "header", "cookie", "query", NULL };
+
 /* Sets the standard field where nothing is given. */
 result credential_place_compile(struct policy_compile *compile, const char *key, const char *standard,
 				struct credential_place *place)
@@ -34,7 +36,7 @@ result credential_place_compile(struct policy_compile *compile, const char *key,
 	const char *wrong;
 
 	if (given > 1)
-		return policy_reject(compile, key, "want one of header, cookie and query");
+		return policy_reject_several(compile, node_find(compile->node, str_of(key)), places);
 	if (!given)
 		place->header = str_of(standard);
 	wrong = place->header.len ? field_name_wrong(place->header) : NULL;

@@ -295,7 +295,7 @@ static const struct bench_check checks[] = {
 	{ "[ introspection: { url: \"http://a/\", client_secret: b } ]", "client_id" },
 	{ "[ introspection: { url: \"http://a/\", client_id: b } ]", "client_secret" },
 	{ "[ introspection: { url: \"nobody\", client_id: a, client_secret: b } ]", "nobody is there" },
-	{ POLICY(", from: { cookie: a, header: b }"), "want one of header, cookie and query" },
+	{ POLICY(", from: { cookie: a, header: b }"), "only one of header, cookie, query may be given" },
 	{ POLICY(", cache: 2h"), "cache" },
 	{ POLICY(", forward: { \"bad name\": sub }"), "bad name" },
 	{ POLICY(", audience: x"), "audience" },

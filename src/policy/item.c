@@ -4,12 +4,38 @@
 #include "policy/expression.h"
 #include "policy/list.h"
 
+enum { OPTIONS_MAX = 8 };
+
 result policy_reject(const struct policy_compile *compile, const char *key, const char *why)
 {
-	const struct node *at = key ? node_find(compile->node, str_of(key)) : compile->node;
+	const struct node *at = key ? node_find(compile->node, str_of(key)) : NULL;
 
-	diagnostic_error(compile->reader->diagnostics, at, "%s", why);
+	diagnostic_error(compile->reader->diagnostics, at ? at : compile->node, "%s", why);
 	return error_make(ERROR_INVALID, why);
+}
+
+result policy_reject_several(const struct policy_compile *compile, const struct node *map,
+			     const char *const *keys)
+{
+	struct arena *arena = compile->reader->arena;
+	str all[OPTIONS_MAX], given[OPTIONS_MAX], list;
+	size_t all_count = 0, given_count = 0;
+	const struct node *at = map;
+
+	for (; keys[all_count]; all_count++) {
+		const struct node *node = node_find(map, str_of(keys[all_count]));
+
+		all[all_count] = str_of(keys[all_count]);
+		if (!node)
+			continue;
+		given[given_count++] = all[all_count];
+		at = node;
+	}
+	list = arena_join_list(arena, &(str_list) { all, all_count }, STR(", "));
+	diagnostic_error(compile->reader->diagnostics, at, "only one of %.*s may be given, not %.*s",
+			 STR_ARG(list),
+			 STR_ARG(arena_join_list(arena, &(str_list) { given, given_count }, STR(" and "))));
+	return error_make(ERROR_INVALID, "several are given");
 }
 
 /* Beside the kind; the same in every item. */
@@ -23,28 +49,57 @@ static bool is_known(str key)
 	return str_eq(key, STR("use")) || policy_find(key);
 }
 
-/* What other gateways call ours, where the spelling is too far off for a suggestion. */
+/* What other gateways call ours, in small letters and digits only. */
 static const struct {
 	const char *theirs, *ours;
 } elsewhere[] = {
-	{ "key-auth", "api_key" },
-	{ "key_auth", "api_key" },
-	{ "basic-auth", "basic" },
-	{ "basic_auth", "basic" },
-	{ "basicAuth", "basic" },
-	{ "jwt-auth", "jwt" },
-	{ "openid-connect", "oidc" },
+	{ "keyauth", "api_key" },
+	{ "basicauth", "basic" },
+	{ "authbasic", "basic" },
+	{ "jwtauth", "jwt" },
+	{ "jwtauthn", "jwt" },
+	{ "authjwt", "jwt" },
+	{ "authvalidator", "jwt" },
+	{ "oauth2introspection", "introspection" },
+	{ "openidconnect", "oidc" },
 	{ "mtls", "client_certificate" },
-	{ "mtls-auth", "client_certificate" },
-	{ "hmac-auth", "signature" },
+	{ "mtlsauth", "client_certificate" },
+	{ "hmacauth", "signature" },
+	{ "multiauth", "any_of" },
+	{ "extauthz", "forward_auth" },
+	{ "authrequest", "forward_auth" },
+	{ "forwardauth", "forward_auth" },
 	{ "acl", "authorize" },
-	{ "consumer-restriction", "authorize" },
+	{ "rbac", "authorize" },
+	{ "consumerrestriction", "authorize" },
+	{ "iprestriction", "ip" },
+	{ "ipallowlist", "ip" },
+	{ "requestsizelimiting", "body_limit" },
+	{ "requesttransformer", "headers" },
+	{ "responsetransformer", "headers" },
+	{ "proxyrewrite", "rewrite" },
+	{ "stripprefix", "rewrite" },
 };
+
+/* Some write key-auth, some key_auth, and some keyAuth. */
+static bool is_spelt(str kind, str letters)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < kind.len; i++) {
+		if (kind.ptr[i] == '-' || kind.ptr[i] == '_' || kind.ptr[i] == '/')
+			continue;
+		if (at == letters.len || ascii_lower(kind.ptr[i]) != letters.ptr[at])
+			return false;
+		at++;
+	}
+	return at == letters.len;
+}
 
 static const char *known_elsewhere(str kind)
 {
 	for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
-		if (str_eq(kind, str_of(elsewhere[i].theirs)))
+		if (is_spelt(kind, str_of(elsewhere[i].theirs)))
 			return elsewhere[i].ours;
 	return NULL;
 }
@@ -64,9 +119,30 @@ static void report_kind(struct reader *reader, const struct node *kind)
 			     STR_ARG(kind->key), STR_ARG(suggestion));
 }
 
+/* Whether a kind stands there with nothing behind it, and an option of it beside it: they look alike in YAML
+ * when the option is not indented. */
+static bool report_option_beside(struct reader *reader, const struct node *item)
+{
+	const struct policy *empty = NULL;
+
+	for (const struct node *node = item->first; node && !empty; node = node->next)
+		empty = node->kind == NODE_NULL ? policy_find(node->key) : NULL;
+	for (const struct node *node = item->first; node && empty; node = node->next) {
+		if (is_sibling(node->key) || !field_find(empty->fields, node->key))
+			continue;
+		diagnostic_error_key(reader->diagnostics, node,
+				     "%.*s is an option of %s: indent it further than \"%s:\"",
+				     STR_ARG(node->key), empty->name, empty->name);
+		return true;
+	}
+	return false;
+}
+
 /* What is misspelt is a likelier mistake than a second kind. */
 static const struct node *not_one_kind(struct reader *reader, const struct node *item)
 {
+	if (item->kind == NODE_MAP && report_option_beside(reader, item))
+		return NULL;
 	for (const struct node *node = item->kind == NODE_MAP ? item->first : NULL; node; node = node->next) {
 		if (is_sibling(node->key) || is_known(node->key))
 			continue;
@@ -114,6 +190,11 @@ static const struct node *options_of(struct reader *reader, const struct policy 
 {
 	struct node *empty;
 
+	if (policy->shorthand && node->kind == NODE_MAP && node->first && policy_find(node->first->key)) {
+		diagnostic_error(reader->diagnostics, node, "want a list: %s: [ api_key: {}, basic: {} ]",
+				 policy->name);
+		return NULL;
+	}
 	if (node->kind == NODE_MAP)
 		return node;
 	if (policy->shorthand && node->kind == NODE_LIST)

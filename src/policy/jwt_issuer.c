@@ -6,11 +6,16 @@
 
 enum { KEY_FILE_MAX = 64 * 1024, KEY_FILES_MAX = 16 };
 
+static const struct node *map_of(const struct policy_compile *compile, const struct jwt_issuer *issuer)
+{
+	return issuer->entry.node ? issuer->entry.node : compile->node;
+}
+
 /* Where a message points to: the option, or what it should stand in. */
 static const struct node *key_of(const struct policy_compile *compile, const struct jwt_issuer *issuer,
 				 const char *key)
 {
-	const struct node *map = issuer->entry.node ? issuer->entry.node : compile->node;
+	const struct node *map = map_of(compile, issuer);
 	const struct node *node = node_find(map, str_of(key));
 
 	return node ? node : map;
@@ -63,6 +68,8 @@ static struct key_set *keys_of_secret(struct policy_compile *compile, const stru
 	return NULL;
 }
 
+static const char *const key_options[] = { "jwks", "keys", "secret", NULL };
+
 /* Without hooks nothing can be had: a policy that is only looked at, not used. */
 static result find_keys(struct policy_compile *compile, struct jwt_issuer *issuer)
 {
@@ -70,7 +77,7 @@ static result find_keys(struct policy_compile *compile, struct jwt_issuer *issue
 	const struct policy_hooks *hooks = compile->hooks;
 
 	if (given > 1)
-		return reject(compile, issuer, "issuer", "want one of jwks, keys and secret");
+		return policy_reject_several(compile, map_of(compile, issuer), key_options);
 	if (!given && !issuer->issuer.len)
 		return reject(compile, issuer, "issuer",
 			      "want an issuer, or its keys in jwks, keys or secret");

@@ -438,7 +438,10 @@ static void options_are_checked(void **state)
 		{ "[ jwt: { issuer: me } ]", "want the audience" },
 		{ "[ jwt: { issuer: me, audience: [] } ]", "audience" },
 		{ "[ jwt: { issuer: nobody, audience: gw } ]", "there are no keys" },
-		{ JWT(", jwks: \"https://id.test/keys\""), "want one of jwks, keys and secret" },
+		{ JWT(", jwks: \"https://id.test/keys\""),
+		  "[0].jwt.secret: only one of jwks, keys, secret may be given, not jwks and secret" },
+		{ "[ jwt: { issuers: [ { issuer: a, audience: x, keys: [a], jwks: b } ] } ]",
+		  "[0].jwt.issuers[0].keys: only one of jwks, keys, secret may be given, not jwks and keys" },
 		{ "[ jwt: { issuer: me, audience: gw, secret: short } ]", "want at least 32 bytes" },
 		{ JWT(", algorithms: [RS256]"), "a secret has the algorithms HS256" },
 		{ JWT(", algorithms: [none]"), "algorithms" },
@@ -456,11 +459,18 @@ static void options_are_checked(void **state)
 		{ JWT(", types: []"), "types" },
 		{ JWT(", claims: [a]"), "want a map of claims to their values" },
 		{ JWT(", claims: {}"), "want a map of claims to their values" },
-		{ JWT(", from: { header: A, cookie: a }"), "want one of header, cookie and query" },
+		{ JWT(", from: { header: A, cookie: a }"), "[0].jwt.from.cookie: only one of header, cookie, "
+							   "query may be given, not header and cookie" },
 		{ JWT(", forward: { \"X-*\": sub }"), "want the whole name of a field" },
 		{ JWT(", forward: { Content-Length: sub }"), "this field is the connection's" },
 		{ JWT(", bound: maybe"), "bound" },
-		{ JWT(", jku: x"), "jku" },
+		{ JWT(", jku: x"),
+		  "jku: unknown key; allowed: issuer, audience, jwks, keys, secret, algorithms, issuers," },
+		{ JWT(", jwks_uri: x"), "jwks_uri: unknown key; here it is \"jwks\"" },
+		{ JWT(", aud: x"), "here it is \"audience\"" },
+		{ JWT(", leeway: 5s"), "here it is \"skew\"" },
+		{ JWT(", scopes: [a]"),
+		  "a policy after this one asks for scopes, authorize: { scopes: [...] }" },
 	};
 
 	(void)state;

@@ -45,8 +45,8 @@ const struct field policy_oidc_fields[] = {
 		  "The path, beneath the API's, to which the issuer sends browsers back."),
 	FIELD_STR(struct oidc, logout, "logout", "/logout",
 		  "The path, beneath the API's, that ends the session, here and at the issuer."),
-	FIELD_OBJECT(struct oidc, cookie, "cookie", struct oidc_cookie, cookie_fields,
-		     "How browsers keep the session."),
+	FIELD_OBJECT_REQUIRED(struct oidc, cookie, "cookie", struct oidc_cookie, cookie_fields,
+			      "How browsers keep the session."),
 	FIELD_PAIRS(
 		struct oidc, forward, "forward", FORWARD_MAX,
 		"Fields that the upstream gets, each from a claim of the ID token, such as `X-User: sub`; "
@@ -71,13 +71,15 @@ static bool is_path(str path)
 	       str_eq(normal.text, path);
 }
 
-/* At the secret where there is one, else at what should have it. */
+/* That the secret is there was seen to before. */
 static result check_cookie(struct policy_compile *compile, const struct oidc *p)
 {
-	const struct node *node = node_find(compile->node, STR("cookie"));
-	const struct node *secret = node_find(node, STR("secret"));
+	const struct node *cookie = node_find(compile->node, STR("cookie"));
+	const struct node *secret = node_find(cookie, STR("secret"));
 	const char *wrong = NULL;
 
+	if (!secret)
+		return error_make(ERROR_INVALID, "reported");
 	for (size_t i = 0; i < p->cookie.secrets.len; i++)
 		if (p->cookie.secrets.at[i].len < SESSION_SECRET_MIN ||
 		    p->cookie.secrets.at[i].len > SECRETS_LEN_MAX)
@@ -88,11 +90,7 @@ static result check_cookie(struct policy_compile *compile, const struct oidc *p)
 		wrong = "want the name of a cookie, of at most 128 bytes";
 	if (!wrong)
 		return OK;
-	diagnostic_error(compile->reader->diagnostics,
-			 secret ? secret
-			 : node ? node
-				: compile->node,
-			 "%s", wrong);
+	diagnostic_error(compile->reader->diagnostics, secret, "%s", wrong);
 	return error_make(ERROR_INVALID, wrong);
 }
 

@@ -283,7 +283,12 @@ static void check_tells_what_is_wrong(void **state)
 		{ OPTIONS_("https://id.test", ", callback: /logout"), "of its own" },
 		{ OPTIONS_("https://id.test", ", logout: \"/log out\""), "want a path" },
 		{ OPTIONS_("https://id.test", ", scopes: [profile]"), "openid" },
-		{ "[ oidc: { issuer: \"https://id.test\", client_id: a, client_secret: b } ]", "secret" },
+		{ "[ oidc: { issuer: \"https://id.test\", client_id: a, client_secret: b } ]",
+		  "[0].oidc: the key \"cookie\" is missing, such as cookie: { secret: ... }\n" },
+		{ "[ oidc: { issuer: \"https://id.test\", client_id: a, client_secret: b, cookie: } ]",
+		  "cookie: the key \"secret\" is missing" },
+		{ OPTIONS_("https://id.test", ", redirect_uri: /back"), "here it is \"callback\"" },
+		{ OPTIONS_("https://id.test", ", session_secret: a"), "here it is cookie: { secret: ... }" },
 		{ "[ oidc: { issuer: \"https://id.test\", client_id: a, client_secret: b, cookie: { secret: "
 		  "short } } ]",
 		  "at least 32 bytes" },

@@ -55,6 +55,11 @@ result policy_reject(const struct policy_compile *compile, const char *key, cons
 /* What a compile function returns: reports it at the option, or at the policy where key is NULL.
  * ERROR_INVALID. */
 
+result policy_reject_several(const struct policy_compile *compile, const struct node *map,
+			     const char *const *keys);
+/* The same where the map has several of these keys, 8 at most and NULL, of which it may have one: says which.
+ */
+
 /* What compile functions may ask of the configuration around them. */
 struct policy_hooks {
 	const struct destination *(*find_url)(void *owner, const struct node *url);
