@@ -92,13 +92,14 @@ static result read_lines(struct line_reader *lines, struct consumer_table *table
 			 struct consumer_file_mistake *ret_mistake)
 {
 	struct arena arena;
-	const char *why = NULL;
+	result_value read = OK;
 	size_t number = 0;
 	str line;
 
 	arena_init(&arena, NULL, LINE_ARENA_MAX);
-	while (!why) {
+	while (!failed(read)) {
 		result_value next = line_reader_next(lines, &line);
+		const char *why = NULL;
 
 		if (next.kind == ERROR_MISSING)
 			return OK;
@@ -107,9 +108,11 @@ static result read_lines(struct line_reader *lines, struct consumer_table *table
 			why = next.why;
 		else if (str_trim(line).len)
 			why = add_line(table, str_trim(line), &arena);
+		if (why)
+			read = wrong(ret_mistake, number, why);
 		arena_fini(&arena);
 	}
-	return wrong(ret_mistake, number, why);
+	return read;
 }
 
 /* A guess that is wrong costs memory or a copy, no more. */

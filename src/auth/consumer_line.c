@@ -4,9 +4,11 @@
  */
 #include "auth/consumer_line.h"
 
+#include "base/printable.h"
 #include "codec/json.h"
+#include "config/diagnostics.h"
 
-enum { ITEMS_MAX = 1000 };
+enum { ITEMS_MAX = 1000, NAME_SHOWN_MAX = 40 };
 
 struct line {
 	struct arena *arena;
@@ -60,11 +62,32 @@ static void read_basic(struct line *line, const struct operand *value)
 		line->wrong = "basic: want {\"password\": \"$argon2id$...\"}";
 }
 
+/* As much of a name as may be shown. */
+static str shown(str name)
+{
+	size_t len = 0, width;
+
+	while (len < NAME_SHOWN_MAX && (width = printable_length(str_skip(name, len))))
+		len += width;
+	return str_slice(name, 0, len);
+}
+
+static const char *unknown(struct arena *arena, str name)
+{
+	static const str known[] = { STR_INIT("name"),  STR_INIT("groups"),       STR_INIT("api_keys"),
+				     STR_INIT("basic"), STR_INIT("certificates"), STR_INIT("labels") };
+	str hint = diagnostic_suggest(arena, shown(name), known, sizeof known / sizeof *known);
+
+	return arena_printf(arena, "unknown key \"%.*s\"%.*s", STR_ARG(shown(name)), STR_ARG(hint)).ptr;
+}
+
 /* The same names as in the configuration. One that is not known is a mistake, not a thing to pass over: a
  * misspelt `api_keys` would lock somebody out without a word. */
 static void read_member(struct line *line, const struct json_member *member)
 {
-	if (str_eq(member->name, STR("name")) && member->value.kind == OPERAND_STRING)
+	if (str_eq(member->name, STR("name")) && member->value.kind != OPERAND_STRING)
+		line->wrong = "name: want a text";
+	else if (str_eq(member->name, STR("name")))
 		line->config.entry.name = member->value.text;
 	else if (str_eq(member->name, STR("groups")))
 		line->config.groups = read_texts(line, &member->value);
@@ -77,7 +100,7 @@ static void read_member(struct line *line, const struct json_member *member)
 	else if (str_eq(member->name, STR("basic")))
 		read_basic(line, &member->value);
 	else
-		line->wrong = "want name, groups, api_keys, basic, certificates and labels";
+		line->wrong = unknown(line->arena, member->name);
 }
 
 const char *consumer_line_read(struct arena *arena, str text, struct consumer_config *ret_config)

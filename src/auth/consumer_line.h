@@ -8,4 +8,5 @@
 #include "auth/consumers.h"
 
 const char *consumer_line_read(struct arena *arena, str text, struct consumer_config *ret_config);
-/* What is wrong, or NULL. What it holds lives in the arena. */
+/* What is wrong, or NULL. Both live in the arena. No value is ever a part of what is said: it may be a
+ * secret. */

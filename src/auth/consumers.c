@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "auth/password.h"
+#include "auth/subject.h"
 #include "base/assert.h"
 #include "base/map.h"
 
@@ -37,8 +38,8 @@ const struct field consumer_fields[] = {
 	FIELD_OBJECT(struct consumer_config, basic, "basic", struct consumer_basic, basic_fields,
 		     "How it is known by name and password."),
 	FIELD_STRS(struct consumer_config, certificates, "certificates", 0, CERTIFICATES_MAX,
-		   "The certificates that it may show: a subject, such as `CN=acme,O=Acme`, or one of its "
-		   "names, "
+		   "The certificates that it may show: a subject, such as `CN=acme,O=Acme`, as `openssl x509 "
+		   "-in cert.pem -noout -subject -nameopt RFC2253,-esc_msb` prints it, or one of its names, "
 		   "`dns:NAME`, `uri:URI` or `email:ADDRESS`."),
 	FIELD_PAIRS(struct consumer_config, labels, "labels", LABELS_MAX,
 		    "What else is to be known of it, such as `plan: gold`."),
@@ -171,38 +172,63 @@ static result add_keys(struct consumer_table *table, struct consumer *consumer, 
 	return OK;
 }
 
-/* Names with a kind in front are those that a certificate may bear (RFC 5280 section 4.2.1.6); all else
- * must look like a subject of RFC 4514. */
-static bool is_certificate_name(str text)
+/* Names with a kind in front are those that a certificate may bear (RFC 5280 section 4.2.1.6). */
+static bool has_kind(str text)
 {
+	return str_starts(text, STR("dns:")) || str_starts(text, STR("uri:")) ||
+	       str_starts(text, STR("email:"));
+}
+
+/* All without a kind must look like a subject of RFC 4514. One with slashes, as OpenSSL prints it for old
+ * times' sake, would match nobody. */
+static const char *certificate_wrong(str text)
+{
+	char between = has_kind(text) ? ':' : '=';
 	str kind, value;
 
-	if (str_starts(text, STR("dns:")) || str_starts(text, STR("uri:")) || str_starts(text, STR("email:")))
-		return str_cut(text, ':', &kind, &value) && value.len;
-	return str_cut(text, '=', &kind, &value) && kind.len && value.len;
+	if (str_starts(text, STR("/")))
+		return "want the subject as RFC 4514 has it, the last part first, such as "
+		       "CN=acme,O=Acme,C=DE: "
+		       "`openssl x509 -in cert.pem -noout -subject -nameopt RFC2253,-esc_msb` prints it";
+	if (!str_cut(text, between, &kind, &value) || !kind.len || !value.len)
+		return "want a subject such as CN=acme,O=Acme, or dns:NAME, uri:URI or email:ADDRESS";
+	return NULL;
 }
 
 static result add_certificates(struct consumer_table *table, struct consumer *consumer, const str_list *names,
 			       struct consumer_mistake *ret_mistake)
 {
 	for (size_t i = 0; i < names->len; i++) {
-		if (!is_certificate_name(names->at[i]))
-			return mistake(ret_mistake, "certificates", i,
-				       "want a subject such as CN=acme,O=Acme, or dns:NAME, uri:URI or "
-				       "email:ADDRESS");
-		if (!map_add(&table->maps[BY_CERTIFICATE], arena_str(&table->arena, names->at[i]), consumer))
-			return mistake(ret_mistake, "certificates", i,
-				       "this certificate is somebody's already");
+		str name = has_kind(names->at[i]) ? arena_str(&table->arena, names->at[i])
+						  : subject_normalise(&table->arena, names->at[i]);
+		const char *wrong = certificate_wrong(name);
+
+		if (!wrong && !map_add(&table->maps[BY_CERTIFICATE], name, consumer))
+			wrong = "this certificate is somebody's already";
+		if (wrong)
+			return mistake(ret_mistake, "certificates", i, wrong);
 	}
 	return OK;
+}
+
+static const char *password_wrong(str hash)
+{
+	if (password_hash_is_good(hash))
+		return NULL;
+	if (str_starts(hash, STR("$")) && !str_starts(hash, STR("$argon2id$")))
+		return "only Argon2id is taken, $argon2id$..., no other kind of hash: `gatehouse password "
+		       "hash` "
+		       "makes one of the password";
+	return "want the hash of a password, $argon2id$...: see `gatehouse password hash`";
 }
 
 static result add_password(struct consumer_table *table, struct consumer *consumer, str password,
 			   struct consumer_mistake *ret_mistake)
 {
-	if (password.len && !password_hash_is_good(password))
-		return mistake(ret_mistake, "basic", 0,
-			       "want the hash of a password, $argon2id$...: see `gatehouse password hash`");
+	const char *wrong = password.len ? password_wrong(password) : NULL;
+
+	if (wrong)
+		return mistake(ret_mistake, "basic", 0, wrong);
 	consumer->password = arena_str(&table->arena, password);
 	return OK;
 }

@@ -10,7 +10,7 @@
 
 static struct consumers *make_consumers(void)
 {
-	static str acme[] = { STR_INIT("CN=acme,O=Acme"), STR_INIT("dns:acme.test") };
+	static str acme[] = { STR_INIT("CN = acme, O=Acme"), STR_INIT("dns:acme.test") };
 	static str globex[] = { STR_INIT("uri:spiffe://globex.test/a"), STR_INIT("email:it@globex.test") };
 	const struct consumer_config configs[] = {
 		{ .entry = { .name = STR("acme") }, .certificates = { acme, 2 } },
