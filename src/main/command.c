@@ -17,6 +17,18 @@ int command_misused(const struct command *command, const char *why, const char *
 	return 2;
 }
 
+bool command_is_help(const char *argument)
+{
+	return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+}
+
+int command_help(const struct command *command)
+{
+	printf("usage: gatehouse %s %s\n\n%s\n%s", command->name, command->usage, command->summary,
+	       command->help);
+	return 0;
+}
+
 bool command_options_parse(const struct command *command, int count, char **arguments,
 			   struct command_options *ret_options)
 {

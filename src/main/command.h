@@ -25,6 +25,12 @@ extern const struct command command_run, command_check, command_explain, command
 int command_misused(const struct command *command, const char *why, const char *what);
 /* Says so on standard error, with the usage. Returns the exit code, 2. */
 
+bool command_is_help(const char *argument);
+/* --help or -h. */
+
+int command_help(const struct command *command);
+/* Prints what there is to know of it. Returns the exit code, 0. */
+
 /* The options that commands share: -c FILE, and what is left. */
 struct command_options {
 	const char *file; /* NULL: not given */

@@ -98,6 +98,23 @@ static const struct {
 	{ { "explain", "GET", "/", "X: y" }, 2, NULL, "after the URL only -H 'Name: value' may follow" },
 	{ { "explain", "GET", "/" }, 1, NULL, "no configuration: " },
 
+	/* key, password: what is hashed is no argument, and never repeated */
+	{ { "key" }, 2, NULL, "gatehouse key: want `new` or `hash`\n" },
+	{ { "key", "old" }, 2, NULL, "gatehouse key: want `new` or `hash`: old\n" },
+	{ { "key", "hash", "mykey" },
+	  2,
+	  NULL,
+	  "gatehouse key: `hash` takes no argument: it reads standard input, which others cannot "
+	  "see\nusage: " },
+	{ { "key", "new", "x" }, 2, NULL, "gatehouse key: `new` takes no argument\nusage: " },
+	{ { "key", "new", "--help" }, 0, "usage: gatehouse key new | hash\n", NULL },
+	{ { "password" }, 2, NULL, "gatehouse password: want `hash`\n" },
+	{ { "password", "hash", "secret" },
+	  2,
+	  NULL,
+	  "gatehouse password: `hash` takes no argument: it reads" },
+	{ { "password", "hash", "-h" }, 0, "usage: gatehouse password hash\n", NULL },
+
 	/* What takes none. */
 	{ { "schema" }, 0, "\"$schema\"", NULL },
 	{ { "schema", "x" }, 2, NULL, "gatehouse schema: unexpected argument: x\n" },

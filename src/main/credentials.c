@@ -101,8 +101,25 @@ static int password_hash_command(const struct command *command)
 	return 0;
 }
 
+/* The argument is not repeated: it is the secret itself, most likely. */
+static int no_argument(const struct command *command, char **arguments)
+{
+	bool is_hash = strcmp(arguments[0], "hash") == 0;
+
+	if (command_is_help(arguments[1]))
+		return command_help(command);
+	return command_misused(
+		command,
+		is_hash ? "`hash` takes no argument: it reads standard input, which others cannot "
+			  "see"
+			: "`new` takes no argument",
+		NULL);
+}
+
 static int run_key(const struct command *command, int count, char **arguments)
 {
+	if (count > 1 && (strcmp(arguments[0], "new") == 0 || strcmp(arguments[0], "hash") == 0))
+		return no_argument(command, arguments);
 	if (count == 1 && strcmp(arguments[0], "new") == 0)
 		return key_new();
 	if (count == 1 && strcmp(arguments[0], "hash") == 0)
@@ -112,6 +129,8 @@ static int run_key(const struct command *command, int count, char **arguments)
 
 static int run_password(const struct command *command, int count, char **arguments)
 {
+	if (count > 1 && strcmp(arguments[0], "hash") == 0)
+		return no_argument(command, arguments);
 	if (count == 1 && strcmp(arguments[0], "hash") == 0)
 		return password_hash_command(command);
 	return command_misused(command, "want `hash`", count ? arguments[0] : NULL);

@@ -30,18 +30,6 @@ static int print_usage(FILE *to, int code)
 	return code;
 }
 
-static int print_help(const struct command *command)
-{
-	printf("usage: gatehouse %s %s\n\n%s\n%s", command->name, command->usage, command->summary,
-	       command->help);
-	return 0;
-}
-
-static bool is_help(const char *argument)
-{
-	return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
-}
-
 static const struct command *find(const char *name)
 {
 	for (size_t i = 0; i < COMMANDS; i++)
@@ -79,12 +67,12 @@ int main(int count, char **arguments)
 	mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
 	if (count < 2)
 		return print_usage(stderr, 2);
-	if (is_help(name) || strcmp(name, "help") == 0)
+	if (command_is_help(name) || strcmp(name, "help") == 0)
 		return print_usage(stdout, 0);
 	command = find(strcmp(name, "--version") == 0 ? "version" : name);
 	if (!command)
 		return unknown(name);
-	if (count > 2 && is_help(arguments[2]))
-		return print_help(command);
+	if (count > 2 && command_is_help(arguments[2]))
+		return command_help(command);
 	return command->run(command, count - 2, arguments + 2);
 }
