@@ -172,3 +172,22 @@ def test_a_secret_that_is_written_out_is_covered(tmp_path: Path, lines: str) -> 
     path.write_text(lines + "\nlisteners: { public: { address: 127.0.0.1:8080 } }\n", encoding="utf-8")
     code, said = check(path)
     assert code == 1 and "**************" in said, said
+
+
+SERVED = "listeners: { main: { address: '127.0.0.1:0' } }\napis: { web: { policies: [%s, respond: {}]%s } }\n"
+
+
+@pytest.mark.parametrize("options, words", [
+    ("keys: [keys.json]", "keys[0]: this is JSON, not PEM: want jwks: file:PATH for a JWK Set"),
+    ("keys: [consumers.jsonl]", "keys[0]: "),
+    ("jwks: keys.json", "jwks: want a URL such as https://id.example.com/jwks.json, or file:PATH"),
+    ("secret: '${file:gatehouse.yaml}', consumer: '${claim.sub}'", "jwt.consumer: want the claim's name, such as sub"),
+    ("issuer: a, forward: { X-User: '${consumer}' }", "the environment variable consumer is not set; values of a request have"),
+])
+def test_what_a_jwt_has_wrong_is_told_with_its_mend(options: str, words: str, tmp_path: Path) -> None:
+    """What stands in files, and what only the loader sees."""
+    (tmp_path / "consumers.jsonl").write_text("")
+    (tmp_path / "keys.json").write_text(' {"keys": []}')
+    (tmp_path / "gatehouse.yaml").write_text(SERVED % (f"jwt: {{ audience: any, {options} }}", ""))
+    code, said = check(tmp_path / "gatehouse.yaml")
+    assert code == 1 and words in said

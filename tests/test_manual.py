@@ -118,3 +118,15 @@ def test_what_a_running_gateway_tells(manual: str, upstream: Callable[..., Upstr
         method, path = resource.replace("NAME", "app").replace("ADDRESS", service.address).split(" ")
         body = running.path.read_bytes() if path == "/v1/check" else None
         assert admin.ask(method, path, body=body).status == 200, resource
+
+
+def test_the_line_of_a_consumers_file_is_one(manual: str, tmp_path: Path) -> None:
+    """It can be pasted."""
+    found = re.search(r"^```json\n(.*?)^```", section(manual, "consumers-name"), re.MULTILINE | re.DOTALL)
+    assert found
+    (tmp_path / "consumers.jsonl").write_text(found.group(1), "utf-8")
+    (tmp_path / "gatehouse.yaml").write_text(
+        "listeners: { main: { address: 127.0.0.1:0 } }\nconsumers_from: [consumers.jsonl]\n"
+        "apis: { web: { policies: [api_key: {}, respond: {}] } }\n", "utf-8")
+    done = run_command("check", "-c", tmp_path / "gatehouse.yaml")
+    assert (done.returncode, done.stderr) == (0, "")

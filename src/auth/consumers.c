@@ -46,6 +46,20 @@ const struct field consumer_fields[] = {
 	FIELD_END
 };
 
+const char consumer_page[] =
+	"\nA line of a file that `consumers_from` names is a JSON object with the same keys, and `name`:\n\n"
+	"```json\n"
+	"{\"name\": \"acme\", \"groups\": [\"partners\"], \"api_keys\": "
+	"[\"sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683\"], \"labels\": "
+	"{\"plan\": "
+	"\"gold\"}}\n"
+	"```\n\n"
+	"To replace such a file, write another one beside it and rename that (`mv new.jsonl "
+	"consumers.jsonl`), so "
+	"that no half of it is ever read. While a file is wrong, or is not there, the consumers from before "
+	"stay, "
+	"and the log says why.\n";
+
 /* What names and credentials lead to. */
 enum { BY_NAME, BY_KEY, BY_CERTIFICATE, MAPS };
 

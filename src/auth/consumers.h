@@ -30,6 +30,9 @@ struct consumer_config {
 
 extern const struct field consumer_fields[];
 
+extern const char consumer_page[];
+/* For the manual: what the options alone do not say. */
+
 /* What of a consumer is wrong. */
 struct consumer_mistake {
 	const char *key; /* of consumer_config's keys; "" for the name */

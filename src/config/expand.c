@@ -113,6 +113,16 @@ static bool is_of_log(const struct node *node, str name)
 	return name.len > 0;
 }
 
+/* Variables are in capitals as a rule; a name in small letters was meant for a policy's value, most likely.
+ */
+static bool is_small(str name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (name.ptr[i] != ascii_lower(name.ptr[i]))
+			return false;
+	return true;
+}
+
 /* As in a shell, `:-` also replaces a variable that is set but empty; without a default, an empty one is a
  * value. A variable that is not set is an error: silence would start a gateway with an empty address or
  * secret. */
@@ -125,7 +135,10 @@ static void expand_environment(struct expansion *expansion, str reference, str n
 	if (str_is_empty(value) && standard)
 		put(expansion, *standard, true);
 	else if (!value.ptr)
-		FAIL(expansion, reference, "the environment variable %.*s is not set", STR_ARG(name));
+		FAIL(expansion, reference, "the environment variable %.*s is not set%s", STR_ARG(name),
+		     is_small(name)
+			     ? "; values of a request have a point in their name, such as ${request.id}"
+			     : "");
 	else if (value.len > EXPAND_VALUE_MAX || value.len > arena_left(expander->arena))
 		FAIL(expansion, reference, "the environment variable %.*s is too long", STR_ARG(name));
 	else if (!characters_are_valid(value))

@@ -115,8 +115,10 @@ static void test_the_template_of_the_access_log_has_names_of_its_own(void **stat
 				"log2: { access: { format: \"${status}\" } }\n");
 	log = node_find(document_root(reading.document), STR("log"));
 	assert_text(node_find(node_find(log, STR("access")), STR("format"))->text, "${status} 8080 ${x}");
-	assert_string_equal(reading_summary(&reading),
-			    "2:28: log2.access.format: the environment variable status is not set");
+	assert_string_equal(
+		reading_summary(&reading),
+		"2:28: log2.access.format: the environment variable status is not set; values of a "
+		"request have a point in their name, such as ${request.id}");
 	reading_close(&reading);
 }
 

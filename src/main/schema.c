@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 
+#include "auth/consumers.h"
 #include "main/cases_config.h"
 #include "main/command.h"
 #include "main/grpc_manual.h"
@@ -14,6 +15,7 @@
 #include "main/observing_manual.h"
 #include "main/streams_manual.h"
 #include "policy/page.h"
+#include "policy/value.h"
 #include "proxy/gateway_config.h"
 
 static int schema_run(const struct command *command, int count, char **arguments)
@@ -32,11 +34,21 @@ const struct command command_schema = {
 	.run = schema_run,
 };
 
+/* Beneath the rows of a table. */
+static void print_page(const struct field *fields, FILE *to)
+{
+	if (fields == consumer_fields)
+		fputs(consumer_page, to);
+	else
+		policy_page_print(fields, to);
+}
+
 static int manual_run(const struct command *command, int count, char **arguments)
 {
 	if (count)
 		return command_misused(command, "unexpected argument", arguments[0]);
-	fields_print_manual(gateway_fields, NULL, 1, policy_page_print, stdout);
+	fields_print_manual(gateway_fields, NULL, 1, print_page, stdout);
+	value_page_print(stdout);
 	expression_page_print(stdout);
 	cases_print_manual(stdout);
 	http2_print_manual(stdout);

@@ -189,16 +189,18 @@ static struct expression_node *source_node(struct expression_parser *parser, siz
 /* Of those that begin alike, or of all. */
 static struct expression_node *unknown_source(struct expression_parser *parser, size_t at, str name)
 {
-	str known[64], suggestion, head = name, rest;
+	str known[64], suggestion, head = name, rest = { 0 };
 	size_t count = 0;
 
-	str_cut(name, '.', &head, &rest);
+	(void)str_cut(name, '.', &head, &rest);
 	for (int any = 0; any < 2 && count == 0; any++)
 		for (const struct expression_source *row = expression_sources; row->name.len && count < 64;
 		     row++)
 			if (any || str_starts(row->name, head))
 				known[count++] = row->name;
 	suggestion = diagnostic_suggest(parser->arena, name, known, count);
+	if (str_eq(head, STR("claim")) && rest.len) /* as ${...} has it */
+		suggestion = arena_printf(parser->arena, "; did you mean \"claims.%.*s\"?", STR_ARG(rest));
 	return expression_fail(parser, at, "there is no %.*s%.*s", STR_ARG(name), STR_ARG(suggestion));
 }
 

@@ -131,6 +131,50 @@ enum verdict consumer_fields_set(const struct pair_list *pairs, struct view *vie
 
 /* ---- of claims ---- */
 
+/* What a path would be if it were written as elsewhere in the file: ${claim.sub}, or claims.sub in `when`. */
+static bool is_prefixed(str path, str *ret_rest)
+{
+	str first;
+
+	return str_cut(path, '.', &first, ret_rest) &&
+	       (str_eq(first, STR("claim")) || str_eq(first, STR("claims")));
+}
+
+static bool looks_like_field(str path)
+{
+	return path.len && path.ptr[0] >= 'A' && path.ptr[0] <= 'Z' && str_contains(path, STR("-"));
+}
+
+/* False after a report of what can be no path. What a token may well have is warned of. */
+static bool check_path(struct policy_compile *compile, const struct node *node)
+{
+	struct diagnostics *diagnostics = compile->reader->diagnostics;
+	str rest;
+
+	if (str_contains(node->text, STR("${"))) {
+		diagnostic_error(diagnostics, node, "want the claim's name, such as sub");
+		return false;
+	}
+	if (is_prefixed(node->text, &rest))
+		diagnostic_warning(diagnostics, node, "want the claim's name alone; did you mean \"%.*s\"?",
+				   STR_ARG(rest));
+	else if (looks_like_field(node->text))
+		diagnostic_warning(diagnostics, node,
+				   "this looks like a field's name: want FIELD: CLAIM, such as X-User: sub");
+	return true;
+}
+
+result claims_fields_compile(struct policy_compile *compile, const struct pair_list *pairs)
+{
+	const struct node *consumer = node_find(compile->node, STR("consumer"));
+	bool is_good = !consumer || check_path(compile, consumer);
+
+	for (size_t i = 0; i < pairs->len; i++)
+		is_good &= check_path(compile, pairs->at[i].node);
+	TRY(identity_fields_compile(compile, pairs));
+	return is_good ? OK : error_make(ERROR_INVALID, "no claim has that name");
+}
+
 /* A name that a token bears is not yet a consumer: where one is asked for, it must be configured. */
 enum reason claims_identify(struct view *view, str method, const struct operand *claims, str path)
 {

@@ -31,6 +31,9 @@ result consumer_fields_compile(struct policy_compile *compile, const struct pair
 enum verdict consumer_fields_set(const struct pair_list *pairs, struct view *view,
 				 const struct consumer *consumer);
 
+result claims_fields_compile(struct policy_compile *compile, const struct pair_list *pairs);
+/* The same where sources are paths of claims; looks at the option `consumer`, too. */
+
 enum reason claims_identify(struct view *view, str method, const struct operand *claims, str consumer);
 /* Who asks is who the claims say. consumer: the path of the claim that names the consumer; empty: none does.
  * REASON_TOKEN_CONSUMER_UNKNOWN: nobody who is configured has that name; nothing is changed then. */

@@ -62,7 +62,7 @@ const struct field policy_introspection_fields[] = {
 	FIELD_PAIRS(
 		struct introspection, forward, "forward", FORWARD_MAX,
 		"Fields that the upstream gets, each from a member of the answer, such as `X-User: sub`; no "
-		"client can send them."),
+		"client can send them. A list is joined by `,`, an object is left out."),
 	FIELD_STR(struct introspection, consumer, "consumer", NULL,
 		  "The member that names the consumer, such as `client_id`; a token of nobody who is "
 		  "configured "
@@ -82,7 +82,7 @@ static result introspection_compile(struct policy_compile *compile, void *self)
 	if (url && hooks)
 		p->to = hooks->find_url(hooks->owner, url);
 	p->authorization = oauth_client_authorization(compile->reader->arena, p->client_id, p->client_secret);
-	TRY(identity_fields_compile(compile, &p->forward));
+	TRY(claims_fields_compile(compile, &p->forward));
 	TRY(place);
 	return p->to ? OK : error_make(ERROR_INVALID, "nobody can be asked that way");
 }

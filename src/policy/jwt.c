@@ -28,7 +28,8 @@ static const char *const bound_words[] = { "no", "certificate", "dpop", "ignore"
 			  "`keys` and `secret`: where the issuer's metadata say that they are (OpenID "      \
 			  "Connect Discovery)."),                                                            \
 		FIELD_STRS(S, in key_files, "keys", 1, 16,                                                   \
-			   "Files with its public keys or certificates, in PEM."),                           \
+			   "Files with its public keys or certificates, in PEM; read when the "              \
+			   "configuration is."),                                                             \
 		FIELD_STR(S, in secret, "secret", NULL,                                                      \
 			  "What it shares with the gateway, for HS256, HS384 and HS512; at least 32 bytes, " \
 			  "better "                                                                          \
@@ -56,8 +57,7 @@ const struct field policy_jwt_fields[] = {
 		     "Claims that must have, or hold in their list, one of the values."),
 	FIELD_PAIRS(struct jwt, forward, "forward", FORWARD_MAX,
 		    "Fields that the upstream gets, each from a claim, such as `X-User: sub` or `X-Org: "
-		    "org.id`; no "
-		    "client can send them."),
+		    "org.id`; no client can send them. A list is joined by `,`, an object is left out."),
 	FIELD_STR(struct jwt, consumer, "consumer", NULL,
 		  "The claim that names the consumer, such as `sub`; a token of nobody who is configured is "
 		  "refused."),
@@ -88,7 +88,7 @@ static result jwt_compile(struct policy_compile *compile, void *self)
 {
 	struct jwt *p = self;
 	result_value place = credential_place_compile(compile, "from", "Authorization", &p->from);
-	result_value forward = identity_fields_compile(compile, &p->forward);
+	result_value forward = claims_fields_compile(compile, &p->forward);
 	result_value realm = credential_check_realm(compile, p->realm);
 
 	if (p->revoked.len && compile->hooks)
@@ -282,7 +282,8 @@ const struct policy policy_jwt = {
 		"`token_malformed`, `token_signature`, `token_key_unknown`, `token_algorithm`, "
 		"`token_issuer`, "
 		"`token_audience`, `token_expired`, `token_not_yet_valid`, `token_type`, `token_claims`, "
-		"`token_binding`, `token_replayed`, `token_consumer_unknown`, `token_too_large` (over 16 "
+		"`token_revoked`, `token_binding`, `token_replayed`, `token_consumer_unknown`, "
+		"`token_too_large` (over 16 "
 		"KiB). "
 		"While the keys of an issuer were never had, the answer is 503 `auth_unavailable`.\n"
 		"\n"

@@ -28,6 +28,23 @@ static result reject(const struct policy_compile *compile, const struct jwt_issu
 	return error_make(ERROR_INVALID, why);
 }
 
+/* A path of `keys` that is written as `jwks` and other options have it, or leads to what belongs there. */
+static result check_key_file(const struct policy_compile *compile, const struct node *file)
+{
+	if (!str_starts(file->text, STR("file:")))
+		return OK;
+	diagnostic_error(compile->reader->diagnostics, file, "want the path alone, without \"file:\"");
+	return error_make(ERROR_INVALID, "reported");
+}
+
+/* PEM, or why it is none. */
+static result parse_key_file(str text, struct jwk_set **ret_set)
+{
+	if (str_starts(str_trim(text), STR("{")))
+		return error_make(ERROR_INVALID, "this is JSON, not PEM: want jwks: file:PATH for a JWK Set");
+	return jwk_set_from_pem(STR(""), text, ret_set);
+}
+
 /* Joined to one set. Their texts together are what it is known by. */
 static struct key_set *keys_of_files(struct policy_compile *compile, const struct jwt_issuer *issuer)
 {
@@ -38,9 +55,10 @@ static struct key_set *keys_of_files(struct policy_compile *compile, const struc
 	result_value read = OK;
 
 	for (const struct node *file = at->first; file && !failed(read); file = file->next) {
-		if (!reader_read_file(compile->reader, file, file->text, KEY_FILE_MAX, &texts[count]))
+		if (failed(check_key_file(compile, file)) ||
+		    !reader_read_file(compile->reader, file, file->text, KEY_FILE_MAX, &texts[count]))
 			read = error_make(ERROR_INVALID, "reported");
-		else if (failed(read = jwk_set_from_pem(STR(""), texts[count], &sets[count])))
+		else if (failed(read = parse_key_file(texts[count], &sets[count])))
 			diagnostic_error(compile->reader->diagnostics, file, "%s", read.why);
 		else
 			count++;

@@ -50,7 +50,7 @@ const struct field policy_oidc_fields[] = {
 	FIELD_PAIRS(
 		struct oidc, forward, "forward", FORWARD_MAX,
 		"Fields that the upstream gets, each from a claim of the ID token, such as `X-User: sub`; "
-		"no client can send them."),
+		"no client can send them. A list is joined by `,`, an object is left out."),
 	FIELD_STR(struct oidc, consumer, "consumer", NULL,
 		  "The claim that names the consumer, such as `sub`; who is none that is configured is "
 		  "refused."),
@@ -136,7 +136,7 @@ static result oidc_compile(struct policy_compile *compile, void *self)
 	struct arena *arena = compile->reader->arena;
 	const struct policy_hooks *hooks = compile->hooks;
 	str label[] = { p->issuer, STR(" "), p->client_id };
-	result_value forward = identity_fields_compile(compile, &p->forward);
+	result_value forward = claims_fields_compile(compile, &p->forward);
 	result_value cookie = check_cookie(compile, p);
 
 	if (!p->issuer.len || !p->client_id.len || !p->client_secret.len || !hooks)
@@ -290,7 +290,8 @@ const struct policy policy_oidc = {
 		"With a refresh token, which some issuers give for the scope `offline_access`, the issuer is "
 		"asked anew whenever its tokens expire, and a session that it has ended is over then. "
 		"Without "
-		"one it lasts for `max_age`. A logout ends the session in this browser and at the issuer; "
+		"one it lasts for `max_age`. A logout (303) ends the session in this browser and at the "
+		"issuer; "
 		"who "
 		"has copied its cookie keeps it until then.\n"
 		"\n"

@@ -20,23 +20,27 @@ enum { CLAIM_ROOM = 64 * 1024 }; /* of a claim that is put together: more than a
 static const struct value_row {
 	str name;
 	enum what what;
+	const char *doc;
 } value_rows[] = {
-	{ STR_INIT("request.id"), WHAT_ID },
-	{ STR_INIT("request.method"), WHAT_METHOD },
-	{ STR_INIT("request.host"), WHAT_HOST },
-	{ STR_INIT("request.path"), WHAT_PATH },
-	{ STR_INIT("request.query"), WHAT_QUERY },
-	{ STR_INIT("request.scheme"), WHAT_SCHEME },
-	{ STR_INIT("request.header."), WHAT_FIELD },
-	{ STR_INIT("request.query."), WHAT_QUERY_PARAMETER },
-	{ STR_INIT("path."), WHAT_PATH_PARAMETER },
-	{ STR_INIT("client.ip"), WHAT_CLIENT_IP },
-	{ STR_INIT("api"), WHAT_API },
-	{ STR_INIT("route"), WHAT_ROUTE },
-	{ STR_INIT("upstream.endpoint"), WHAT_ENDPOINT },
-	{ STR_INIT("consumer.name"), WHAT_CONSUMER },
-	{ STR_INIT("consumer.label."), WHAT_CONSUMER_LABEL },
-	{ STR_INIT("claim."), WHAT_CLAIM },
+	{ STR_INIT("request.id"), WHAT_ID, "The request's id." },
+	{ STR_INIT("request.method"), WHAT_METHOD, "The method, such as `GET`." },
+	{ STR_INIT("request.host"), WHAT_HOST, "The host in lower case, without port." },
+	{ STR_INIT("request.path"), WHAT_PATH, "The normalised path, still encoded." },
+	{ STR_INIT("request.query"), WHAT_QUERY, "The whole query, as the client wrote it." },
+	{ STR_INIT("request.scheme"), WHAT_SCHEME, "`http` or `https`." },
+	{ STR_INIT("request.header."), WHAT_FIELD, "The first field of that name." },
+	{ STR_INIT("request.query."), WHAT_QUERY_PARAMETER, "The first parameter of that name, decoded." },
+	{ STR_INIT("path."), WHAT_PATH_PARAMETER,
+	  "What `{NAME}`, or a named group, of the route's path holds; still encoded." },
+	{ STR_INIT("client.ip"), WHAT_CLIENT_IP, "The client's address, as the log has it." },
+	{ STR_INIT("api"), WHAT_API, "The API's name." },
+	{ STR_INIT("route"), WHAT_ROUTE, "The route's name; empty for the API's own rule." },
+	{ STR_INIT("upstream.endpoint"), WHAT_ENDPOINT, "The address that was asked; in answers only." },
+	{ STR_INIT("consumer.name"), WHAT_CONSUMER, "The consumer's name." },
+	{ STR_INIT("consumer.label."), WHAT_CONSUMER_LABEL, "One of its labels." },
+	{ STR_INIT("claim."), WHAT_CLAIM,
+	  "What the token says, by a path such as `sub` or `org.id`; a list is joined by `,`, an object is "
+	  "left out." },
 };
 
 enum { VALUE_ROWS = sizeof value_rows / sizeof *value_rows };
@@ -66,20 +70,62 @@ static const struct value_row *row_of(str name, str *ret_rest)
 
 /* Compiling. */
 
+static str print_row(const struct value_row *row, str name, struct arena *arena)
+{
+	return takes_name(row) ? arena_join(arena, (str[]) { row->name, name }, 2) : row->name;
+}
+
+/* Held against the names with NAME filled in first: ${claims.sub} is nearly ${claim.sub}. */
 static result report_unknown(struct value_builder *builder, const struct node *node, str name)
 {
-	str known[VALUE_ROWS], suggestion;
+	str known[VALUE_ROWS], suggestion, rest = name, skipped;
 	struct arena *arena = builder->reader->arena;
 
-	for (size_t i = 0; i < VALUE_ROWS; i++) {
-		str parts[] = { value_rows[i].name, STR("NAME") };
-
-		known[i] = takes_name(&value_rows[i]) ? arena_join(arena, parts, 2) : value_rows[i].name;
-	}
+	while (str_cut(rest, '.', &skipped, &rest))
+		;
+	for (size_t i = 0; i < VALUE_ROWS; i++)
+		known[i] = print_row(&value_rows[i], rest, arena);
 	suggestion = diagnostic_suggest(arena, name, known, VALUE_ROWS);
+	for (size_t i = 0; i < VALUE_ROWS; i++)
+		known[i] = print_row(&value_rows[i], STR("NAME"), arena);
+	if (!str_starts(suggestion, STR("; did you mean")))
+		suggestion = diagnostic_suggest(arena, name, known, VALUE_ROWS);
 	diagnostic_error(builder->reader->diagnostics, node, "there is no value ${%.*s}%.*s", STR_ARG(name),
 			 STR_ARG(suggestion));
 	return error_make(ERROR_INVALID, "unknown value");
+}
+
+static const char introduction[] =
+	"\n<a id=\"values\"></a>\n# Values: `${...}`\n\n"
+	"When a configuration is loaded, `${...}` in any of its texts stands for something from outside. "
+	"What "
+	"comes in that way is text, and is not looked at for a further `${...}`:\n\n"
+	"| written | is |\n| --- | --- |\n"
+	"| `${NAME}` | The environment variable; it must be set. |\n"
+	"| `${NAME:-default}` | The same, or the default where it is not set, or empty. |\n"
+	"| `${file:PATH}` | The text of a file, without blanks and line ends at its beginning and its end, "
+	"so a "
+	"last line end is no part of a secret; a relative path is one beside the file of the configuration "
+	"that "
+	"names it. |\n"
+	"| `$${` | The two characters `${`. |\n\n"
+	"Where the manual says that `${...}` is filled in, it may stand for something of the request, "
+	"too:\n\n"
+	"| written | is |\n| --- | --- |\n";
+
+static const char rules[] = "\nWhat is missing is empty. `consumer` and `claim` are missing until a policy "
+			    "before has authenticated "
+			    "the request. What `when` calls `claims.sub` is `${claim.sub}` here: "
+			    "[expressions](#expressions) have "
+			    "names of their own, and no `${}`.\n";
+
+void value_page_print(FILE *to)
+{
+	fputs(introduction, to);
+	for (size_t i = 0; i < VALUE_ROWS; i++)
+		fprintf(to, "| `${%.*s%s}` | %s |\n", STR_ARG(value_rows[i].name),
+			takes_name(&value_rows[i]) ? "NAME" : "", value_rows[i].doc);
+	fputs(rules, to);
 }
 
 static result refuse(struct value_builder *builder, const struct node *node, const char *why)

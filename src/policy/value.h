@@ -66,3 +66,6 @@ void value_put_encoded(struct buf *out, str text);
 
 enum verdict value_refuse(struct view *view, result_value why);
 /* Answers for a value_expand() that failed. */
+
+void value_page_print(FILE *to);
+/* For the manual: what ${...} may be. */

@@ -159,11 +159,15 @@ static const struct {
 	unsigned options;
 	const char *want;
 } bad_cases[] = {
-	{ "${consumer}", VALUE_FIELD, 0, "there is no value ${consumer}" },
+	{ "${consumer}", VALUE_FIELD, 0,
+	  "there is no value ${consumer}; allowed: request.id, request.method," },
+	{ "${consumer.groups}", VALUE_FIELD, 0, "consumer.name, consumer.label.NAME and claim.NAME" },
+	{ "${consumer.labels.plan}", VALUE_FIELD, 0, "did you mean \"consumer.label.plan\"?" },
+	{ "${request.headers.X-User}", VALUE_FIELD, 0, "did you mean \"request.header.X-User\"?" },
 	{ "${consumer.label.}", VALUE_FIELD, 0, "there is no value" },
 	{ "${consumer.password}", VALUE_FIELD, 0, "there is no value" },
 	{ "${claim.}", VALUE_FIELD, 0, "there is no value" },
-	{ "${claims.sub}", VALUE_FIELD, 0, "there is no value ${claims.sub}" },
+	{ "${claims.sub}", VALUE_FIELD, 0, "there is no value ${claims.sub}; did you mean \"claim.sub\"?" },
 	{ "${request.idd}", VALUE_FIELD, 0,
 	  "there is no value ${request.idd}; did you mean \"request.id\"?" },
 	{ "${request}", VALUE_FIELD, 0, "there is no value ${request}" },
