@@ -174,7 +174,34 @@ def test_a_secret_that_is_written_out_is_covered(tmp_path: Path, lines: str) -> 
     assert code == 1 and "**************" in said, said
 
 
+
+
+HASH = "sha256:" + 64 * "a"
 SERVED = "listeners: { main: { address: '127.0.0.1:0' } }\napis: { web: { policies: [%s, respond: {}]%s } }\n"
+
+
+@pytest.mark.parametrize("text, words", [
+    (SERVED % ("api_key: {}", ""), "apis.web.policies[0].api_key: nobody has an API key"),
+    (SERVED % ("api_key: {}", "") + f"consumers: {{ acme: {{ api_keys: ['{HASH}'] }} }}\n", ""),
+    (SERVED % ("api_key: {}", "") + "consumers_from: [consumers.jsonl]\n", ""),
+    (SERVED % ("basic: {}", "") + f"consumers: {{ acme: {{ api_keys: ['{HASH}'] }} }}\n", "nobody has a password"),
+    (SERVED % ("client_certificate: {}", "") + "consumers: { acme: { certificates: [CN=a] } }\n", "no listener asks for certificates"),
+    (SERVED % ("any_of: [ api_key: {} ]", ""), "any_of[0].api_key: nobody has an API key"),
+    (SERVED % ("request_id: {}", "") + "policies: { auth: { request_id: {} } }\n", 'policies.auth: policy "auth" is used nowhere'),
+    (SERVED % ("request_id: {}", ", routes: { open: { match: { path: /open }, without: [basic] } }")
+     + "defaults: { policies: [ basic: {}, authorize: {} ] }\nconsumers_from: [consumers.jsonl]\n",
+     "defaults.policies[1]: no policy before this one authenticates in apis.web.routes.open: consumer and claims are missing, and "
+     "who must be known is refused (401)"),
+    (SERVED % ("signature: { keys: [{ id: a, algorithm: hmac-sha256, key: 'a secret of at least 32 bytes, it is' }], "
+               "components: ['@path', method] }", ""), 'signature.components[1]: this is a field\'s name; did you mean "@method"?'),
+])
+def test_what_cannot_be_meant_is_warned_of(text: str, words: str, tmp_path: Path) -> None:
+    """Once, and it passes all the same."""
+    (tmp_path / "consumers.jsonl").write_text("")
+    (tmp_path / "gatehouse.yaml").write_text(text)
+    code, said = check(tmp_path / "gatehouse.yaml")
+    assert code == 0 and words in said
+    assert said.count("warning: ") == (words != ""), said
 
 
 @pytest.mark.parametrize("options, words", [
@@ -191,3 +218,10 @@ def test_what_a_jwt_has_wrong_is_told_with_its_mend(options: str, words: str, tm
     (tmp_path / "gatehouse.yaml").write_text(SERVED % (f"jwt: {{ audience: any, {options} }}", ""))
     code, said = check(tmp_path / "gatehouse.yaml")
     assert code == 1 and words in said
+
+
+def test_only_what_is_written_is_counted(tmp_path: Path) -> None:
+    """Not the upstreams that are made for what policies ask."""
+    (tmp_path / "gatehouse.yaml").write_text(SERVED % ("forward_auth: { url: 'http://127.0.0.1:9/' }", ""))
+    done = run_command("check", "-c", "gatehouse.yaml", cwd=tmp_path)
+    assert done.stdout == "gatehouse.yaml: ok: 1 listeners, 0 upstreams, 1 apis\n"

@@ -67,6 +67,7 @@ enum { BY_NAME, BY_KEY, BY_CERTIFICATE, MAPS };
 struct consumer_table {
 	struct arena arena;
 	struct map maps[MAPS]; /* to struct consumer */
+	size_t passwords;      /* how many have one */
 	_Atomic uint32_t references;
 };
 
@@ -244,6 +245,7 @@ static result add_password(struct consumer_table *table, struct consumer *consum
 	if (wrong)
 		return mistake(ret_mistake, "basic", 0, wrong);
 	consumer->password = arena_str(&table->arena, password);
+	table->passwords += password.len > 0;
 	return OK;
 }
 
@@ -364,6 +366,17 @@ size_t consumers_count(const struct consumers *consumers)
 	for (size_t i = 0; i < consumers->count; i++)
 		count += consumers->tables[i]->maps[BY_NAME].count;
 	return count;
+}
+
+/* Of the tables the first is the configuration's. */
+bool consumers_lack(const struct consumers *consumers, enum consumer_credential credential)
+{
+	const struct consumer_table *own = consumers->tables[0];
+	const size_t counts[] = { [CONSUMER_KEY] = own->maps[BY_KEY].count,
+				  [CONSUMER_CERTIFICATE] = own->maps[BY_CERTIFICATE].count,
+				  [CONSUMER_PASSWORD] = own->passwords };
+
+	return consumers->count == 1 && !counts[credential];
 }
 
 /* The cursor counts the slots of all tables, one after the other. */

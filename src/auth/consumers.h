@@ -76,6 +76,11 @@ void consumers_unref(struct consumers **consumers);
 
 size_t consumers_count(const struct consumers *consumers);
 
+enum consumer_credential { CONSUMER_KEY, CONSUMER_CERTIFICATE, CONSUMER_PASSWORD };
+
+bool consumers_lack(const struct consumers *consumers, enum consumer_credential credential);
+/* Nobody has one of that kind, and no file could bring somebody who has. */
+
 const struct consumer *consumers_next(const struct consumers *consumers, size_t *cursor);
 /* All of them, in no order, from a cursor of 0 on. NULL at the end. */
 

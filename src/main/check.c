@@ -21,7 +21,7 @@ static int check_run(const struct command *command, int count, char **arguments)
 	code = 1;
 	if (load(file, &loaded)) {
 		printf("%.*s: ok: %zu listeners, %zu upstreams, %zu apis\n", STR_ARG(file),
-		       loaded.snapshot->listener_count, loaded.snapshot->upstream_count,
+		       loaded.snapshot->listener_count, loaded.snapshot->config.upstreams.len,
 		       loaded.snapshot->config.apis.len);
 		code = 0;
 	}

@@ -5,7 +5,7 @@
  * Keys are long and random, so that a fast hash is all that it takes to keep them: the configuration has
  * their SHA-256, and a look-up by it tells nothing of a key that is almost right. Never yields.
  */
-#include "auth/consumers.h"
+#include "policy/consumer_check.h"
 #include "policy/credential.h"
 #include "policy/identity_fields.h"
 #include "policy/principal.h"
@@ -34,6 +34,7 @@ static result api_key_compile(struct policy_compile *compile, void *self)
 	struct api_key *p = self;
 	result_value place = credential_place_compile(compile, "from", "X-API-Key", &p->from);
 
+	policy_check_credential(compile, CONSUMER_KEY);
 	TRY(consumer_fields_compile(compile, &p->forward));
 	return place;
 }

@@ -9,10 +9,10 @@
 #include <openssl/crypto.h>
 
 #include "auth/auth_worker.h"
-#include "auth/consumers.h"
 #include "auth/password.h"
 #include "auth/verified_passwords.h"
 #include "codec/base64.h"
+#include "policy/consumer_check.h"
 #include "policy/credential.h"
 #include "policy/identity_fields.h"
 #include "policy/principal.h"
@@ -45,6 +45,7 @@ static result basic_compile(struct policy_compile *compile, void *self)
 	struct basic *p = self;
 	str parts[] = { STR("Basic realm=\""), p->realm, STR("\", charset=\"UTF-8\"") };
 
+	policy_check_credential(compile, CONSUMER_PASSWORD);
 	TRY(credential_check_realm(compile, p->realm));
 	p->challenge = arena_join(compile->reader->arena, parts, 3);
 	return consumer_fields_compile(compile, &p->forward);

@@ -59,6 +59,7 @@ void policy_names_compile(struct policy_names *names, const struct policy_compil
 	map_init(&names->by_name, reader->arena, NAMES_MAX);
 	map_init(&names->by_node, reader->arena, NODES_MAX);
 	map_init(&names->warned, reader->arena, NODES_MAX);
+	map_init(&names->used, reader->arena, NAMES_MAX);
 	names->named = named;
 	for (const struct node *node = named ? named->first : NULL; node; node = node->next) {
 		struct policy_instance *instance = policy_item_named(&names->compile, node);
@@ -75,6 +76,8 @@ static struct policy_instance *find_used(struct policy_names *names, const struc
 	size_t count = names->named ? names->named->count : 0, i = 0;
 	str *known, suggestion;
 
+	if (instance)
+		(void)map_add(&names->used, use->text, instance);
 	if (instance || node_find(names->named, use->text))
 		return instance; /* or its own mistakes were reported */
 	known = ARENA_ARRAY(reader->arena, str, count);
@@ -84,6 +87,19 @@ static struct policy_instance *find_used(struct policy_names *names, const struc
 	diagnostic_error(reader->diagnostics, use, "no policy is named \"%.*s\"%.*s", STR_ARG(use->text),
 			 STR_ARG(suggestion));
 	return NULL;
+}
+
+/* Most likely it was to guard something, which is open without it. */
+void policy_names_warn(struct policy_names *names)
+{
+	struct diagnostics *diagnostics = names->reader->diagnostics;
+
+	if (!names->named || diagnostics_errors(diagnostics))
+		return;
+	for (const struct node *node = names->named->first; node; node = node->next)
+		if (!map_get(&names->used, node->key))
+			diagnostic_warning(diagnostics, node, "policy \"%.*s\" is used nowhere",
+					   STR_ARG(node->key));
 }
 
 /* What stands for an item that is wrong, so that it is reported once. */
@@ -206,14 +222,19 @@ static void warn_never_runs(struct policy_names *names, const struct node *item,
 				   "never runs: %.*s before it answers every request", STR_ARG(last_word));
 }
 
-static void warn_nobody(struct policy_names *names, const struct node *item, bool is_of_policy)
+/* owner: whose chain it is; an item of `defaults` may be in good order everywhere else. */
+static void warn_nobody(struct policy_names *names, const struct node *item, const struct node *owner,
+			bool is_of_policy)
 {
 	const struct node *when = is_of_policy ? NULL : node_find(item, STR("when"));
+	str where = owner ? node_path(owner, names->reader->arena) : (str) { 0 };
 
 	if (is_first_warning(names, item))
 		diagnostic_warning(names->reader->diagnostics, when ? when : item,
-				   "no policy before this one authenticates, so consumer and claims are "
-				   "missing here");
+				   "no policy before this one authenticates%s%.*s: consumer and claims are "
+				   "missing%s",
+				   where.len ? " in " : "", STR_ARG(where),
+				   is_of_policy ? ", and who must be known is refused (401)" : "");
 }
 
 static bool is_about_principal(const struct policy_instance *instance)
@@ -225,7 +246,7 @@ static bool is_about_principal(const struct policy_instance *instance)
 
 /* Where the order cannot work. */
 static void check_order(struct policy_names *names, const struct policy_instance *at,
-			const struct node *const *items, size_t count)
+			const struct node *const *items, size_t count, const struct node *owner)
 {
 	const struct policy_instance *last_word = NULL;
 	bool is_authenticated = false;
@@ -235,9 +256,9 @@ static void check_order(struct policy_names *names, const struct policy_instance
 		if (last_word && at[i].policy->on_request && !at[i].policy->on_response)
 			warn_never_runs(names, items[i], last_word->name);
 		if (!is_authenticated && is_about_principal(&at[i]))
-			warn_nobody(names, items[i], true);
+			warn_nobody(names, items[i], owner, true);
 		else if (at[i].when && !is_authenticated && expression_needs_principal(at[i].when))
-			warn_nobody(names, items[i], false);
+			warn_nobody(names, items[i], owner, false);
 		is_authenticated |= at[i].policy->authenticates;
 		if (!last_word && is_last_word(&at[i]))
 			last_word = &at[i];
@@ -275,6 +296,6 @@ struct policy_chain policy_chain_compile(struct policy_names *names, const struc
 	}
 	report_without(names, owner, without, dropped);
 	number_conditions(names, at, used, owner);
-	check_order(names, at, items, used);
+	check_order(names, at, items, used, owner);
 	return (struct policy_chain) { .at = at, .count = used, .has_preflight = has_preflight(at, used) };
 }

@@ -23,6 +23,7 @@ struct policy_names {
 	struct map by_name; /* to struct policy_instance */
 	struct map by_node; /* the same, by the address of the item's node */
 	struct map warned;  /* items, by the same */
+	struct map used;    /* those of by_name that an item uses */
 };
 
 void policy_names_compile(struct policy_names *names, const struct policy_compile *compile,
@@ -32,6 +33,9 @@ void policy_names_compile(struct policy_names *names, const struct policy_compil
 
 const struct policy_instance *policy_names_item(struct policy_names *names, const struct node *item);
 /* One item of a list within a policy's options, by `use` or by itself. NULL after a report. */
+
+void policy_names_warn(struct policy_names *names);
+/* When all chains are compiled: of policies that none of them uses. */
 
 struct policy_chain policy_chain_compile(struct policy_names *names, const struct node *const *lists,
 					 size_t count, const struct node *owner, const str_list *without);

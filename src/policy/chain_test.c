@@ -281,6 +281,16 @@ static const struct {
 	  "api[1]: no policy before" },
 	{ "api: [ authorize: { groups: [a] }, api_key: {} ]", "api[0]: no policy before" },
 	{ "policies: { may: { authorize: {} } }\napi: [ use: may ]", "api[0]: no policy before" },
+	{ "policies: { door: { respond: {} }, other: { rewrite: {} } }\napi: [ use: door ]",
+	  "test.yaml:1:43: warning: policies.other: policy \"other\" is used nowhere" },
+	{ "policies: { key: { api_key: {} } }\napi: [ any_of: [ use: key ] ]", "" },
+	{ "policies: { key: { api_key: {} }, either: { any_of: [ use: key ] } }\nroute: [ use: either ]",
+	  "" },
+	/* Left out is used all the same. */
+	{ "policies: { door: { respond: {} } }\ndefaults: [ use: door ]\nwithout: [ door ]", "" },
+	{ "defaults: [ { api_key: {} }, { authorize: {} } ]\nwithout: [ api_key ]",
+	  "defaults[1]: no policy before this one authenticates: consumer and claims are missing, and who "
+	  "must be known is refused (401)" },
 	{ "api: [ authorize: { when: 'request.path == \"/\"' } ]", "" },
 	{ "api: [ api_key: {}, authorize: { groups: [a] } ]", "" },
 	{ "api: [ any_of: [ api_key: {} ], authorize: {} ]", "" },
@@ -299,6 +309,7 @@ static void warnings_where_the_order_cannot_work(void **state)
 		bool is_warned = warned_cases[i].want[0] != 0;
 
 		policy_chain_compile(&file->names, &list, 1, NULL, NULL);
+		policy_names_warn(&file->names);
 		assert_int_equal(diagnostics_warnings(file->diagnostics), is_warned);
 		assert_int_equal(diagnostics_errors(file->diagnostics), 0);
 		if (!strstr(file_errors(file), warned_cases[i].want))

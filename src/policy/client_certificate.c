@@ -6,8 +6,8 @@
  * is: by its subject, as RFC 4514 writes it, or by one of its alternative names. What a proxy in front says
  * of a certificate is not looked at. Never yields.
  */
-#include "auth/consumers.h"
 #include "codec/base64.h"
+#include "policy/consumer_check.h"
 #include "policy/identity_fields.h"
 #include "policy/principal.h"
 
@@ -30,6 +30,12 @@ const struct field policy_client_certificate_fields[] = {
 
 static result client_certificate_compile(struct policy_compile *compile, void *self)
 {
+	policy_check_credential(compile, CONSUMER_CERTIFICATE);
+	if (compile->hooks && compile->hooks->asks_for_no_certificate)
+		diagnostic_warning(
+			compile->reader->diagnostics, compile->node,
+			"no listener asks for certificates: want client_ca and client_certificate in "
+			"the `tls` of one");
 	return consumer_fields_compile(compile, &((struct client_certificate *)self)->forward);
 }
 
@@ -96,7 +102,13 @@ const struct policy policy_client_certificate = {
 		"-subject -nameopt RFC2253,-esc_msb` prints it, behind `subject=`. Without a certificate the "
 		"answer is 401 `certificate_missing`, with one of nobody's "
 		"`certificate_unknown`.\n",
-	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
+	.example = "listeners:\n"
+		   "  public:\n"
+		   "    address: 127.0.0.1:8443\n"
+		   "    tls:\n"
+		   "      certificates: [{ certificate: gateway.pem, key: gateway.key }]\n"
+		   "      client_ca: clients.pem\n"
+		   "      client_certificate: optional\n"
 		   "upstreams: { orders: { endpoints: [127.0.0.1:9000] } }\n"
 		   "consumers: { acme: { certificates: [\"CN=acme,O=Acme\", \"dns:acme.example.com\"] } }\n"
 		   "apis:\n"
@@ -106,6 +118,6 @@ const struct policy policy_client_certificate = {
 		   "---\n"
 		   "cases:\n"
 		   "  - name: nobody without a certificate\n"
-		   "    request: { url: \"http://gw.test/\" }\n"
+		   "    request: { url: \"https://gw.test/\" }\n"
 		   "    expect: { status: 401, reason: certificate_missing }\n",
 };

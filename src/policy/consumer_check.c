@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/consumer_check.h"
 
-#include "auth/consumers.h"
-
 enum { SUGGESTIONS_MAX = 1000 };
 
 static str suggest_consumer(const struct policy_compile *compile, str name)
@@ -27,4 +25,18 @@ void policy_check_consumer(const struct policy_compile *compile, const struct no
 	suggestion = suggest_consumer(compile, name->text);
 	diagnostic_warning(compile->reader->diagnostics, name, "no consumer is named %.*s%.*s",
 			   STR_ARG(diagnostic_read(compile->reader->diagnostics, name)), STR_ARG(suggestion));
+}
+
+void policy_check_credential(const struct policy_compile *compile, enum consumer_credential credential)
+{
+	static const char *const words[] = { [CONSUMER_KEY] = "an API key",
+					     [CONSUMER_CERTIFICATE] = "a certificate",
+					     [CONSUMER_PASSWORD] = "a password" };
+	const struct consumers *consumers = compile->hooks ? compile->hooks->consumers : NULL;
+
+	if (consumers && consumers_lack(consumers, credential))
+		diagnostic_warning(compile->reader->diagnostics, compile->node,
+				   "nobody has %s: no consumer of the configuration does, and there is no "
+				   "`consumers_from`",
+				   words[credential]);
 }

@@ -92,6 +92,7 @@ struct policy_hooks {
 
 	void *owner;
 	const struct consumers *consumers; /* as they are now; NULL: nobody is known */
+	bool asks_for_no_certificate;      /* no listener does, so nobody can show one */
 };
 
 /* How an option can make its policy weaker, for those who compare two configurations. */

@@ -147,11 +147,31 @@ static bool is_component(str name)
 	return name.len;
 }
 
+/* Without the @ it is the field of that name, which there may be. */
+static bool is_derived(str name)
+{
+	static const char *const derived[] = { "method", "target-uri",     "authority",
+					       "scheme", "request-target", "path",
+					       "query",  "query-param",    NULL };
+
+	for (size_t i = 0; derived[i]; i++)
+		if (str_eq(name, str_of(derived[i])))
+			return true;
+	return false;
+}
+
 static result compile_components(struct policy_compile *compile, const struct signature *p)
 {
+	const struct node *list = node_find(compile->node, STR("components"));
+
 	for (size_t i = 0; i < p->components.len; i++)
 		if (!is_component(p->components.at[i]))
 			return policy_reject(compile, "components", "want names in small letters");
+	for (const struct node *item = list ? list->first : NULL; item; item = item->next)
+		if (is_derived(item->text))
+			diagnostic_warning(compile->reader->diagnostics, item,
+					   "this is a field's name; did you mean \"@%.*s\"?",
+					   STR_ARG(item->text));
 	return OK;
 }
 

@@ -129,3 +129,11 @@ const struct field listener_fields[] = {
 		     "What one client may ask of the gateway."),
 	FIELD_END
 };
+
+bool listener_asks_for_certificates(const struct listener_config *config)
+{
+	for (size_t i = 0; i < config->tls.certificates.len; i++)
+		if (config->tls.certificates.at[i].client_certificate != CLIENT_CERTIFICATE_NONE)
+			return true;
+	return config->tls.client_certificate != CLIENT_CERTIFICATE_NONE;
+}

@@ -79,3 +79,6 @@ static inline bool listener_speaks(const struct listener_config *config, enum li
 
 	return (config->protocols ? config->protocols : standard) >> protocol & 1;
 }
+
+bool listener_asks_for_certificates(const struct listener_config *config);
+/* For itself, or for one of its names. */

@@ -280,6 +280,14 @@ static void compile_apis(struct compiling *c)
 	ASSERT(!failed(compiled) || diagnostics_errors(c->reader.diagnostics));
 }
 
+static bool asks_for_certificates(const struct gateway_config *config)
+{
+	for (size_t i = 0; i < config->listeners.len; i++)
+		if (listener_asks_for_certificates(&config->listeners.at[i]))
+			return true;
+	return false;
+}
+
 static result snapshot_compile(struct snapshot *snapshot, const struct document *document,
 			       struct identities *identities, struct diagnostics *diagnostics)
 {
@@ -308,12 +316,15 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	c.destinations.keys.revocations = identities->revocations;
 	c.policy_hooks = destinations_hooks(&c.destinations);
 	c.policy_hooks.consumers = snapshot->roll.consumers;
+	c.policy_hooks.asks_for_no_certificate = !asks_for_certificates(&snapshot->config);
 	policy_names_compile(&c.names,
 			     &(struct policy_compile) { .reader = &c.reader,
 							.regexes = snapshot->regexes,
 							.hooks = &c.policy_hooks },
 			     snapshot->config.policies);
 	compile_apis(&c);
+	if (snapshot->config.apis.len)
+		policy_names_warn(&c.names);
 	if (!snapshot->config.listeners.len && !diagnostics_errors(diagnostics))
 		diagnostic_error(diagnostics, document_root(document),
 				 "no listeners: nobody could reach the gateway");
