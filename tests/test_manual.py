@@ -139,3 +139,11 @@ def test_the_line_of_a_consumers_file_is_one(manual: str, tmp_path: Path) -> Non
         "apis: { web: { policies: [api_key: {}, respond: {}] } }\n", "utf-8")
     done = run_command("check", "-c", tmp_path / "gatehouse.yaml")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_values_and_reasons_have_meanings_of_their_own(manual: str) -> None:
+    """The client hears less: all of these say the same to it."""
+    meanings = [row[2] for row in rows(section(manual, "reasons")) if row[1] in ("401", "403")]
+    assert len(meanings) > 35 and len(set(meanings)) == len(meanings)
+    values = {row[0] for row in rows(section(manual, "values"))}
+    assert {"${file:PATH}", "${claim.NAME}", "${request.header.NAME}", "${api}"} <= values

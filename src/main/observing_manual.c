@@ -58,7 +58,9 @@ static const char reason_words[] =
 	"## Reasons\n\n"
 	"An answer that the gateway makes itself is `application/problem+json` (RFC 9457) with `type`, "
 	"`title`, `status`, `detail` and `instance` (the request's id), but for what policies say. "
-	"The log has its `reason`. The status is the usual one: policies with a status of their own, such as "
+	"The log has its `reason`, and often tells more by it than the client hears: whose credentials fail "
+	"learns no more than that they do. The status is the usual one: policies with a status of their own, "
+	"such as "
 	"`redirect` and `fault`, give theirs, and `forward_auth` that of the service.\n\n"
 	"| reason | status | meaning |\n"
 	"| --- | --- | --- |\n";
@@ -96,17 +98,17 @@ static void print_log_fields(FILE *to)
 		fprintf(to, "| `%.*s` | %s |\n", STR_ARG(log_field_name((enum log_field)i)), meanings[i]);
 }
 
-/* Words for machines only, such as that a policy answered, have no detail. */
+/* Words for machines only, such as that a policy answered, have no meaning of their own. */
 static void print_reasons(FILE *to)
 {
 	for (int i = REASON_NONE + 1; i < REASONS; i++) {
 		enum reason reason = (enum reason)i;
-		str detail = reason_detail(reason);
+		str meaning = reason_meaning(reason);
 
-		if (!detail.len)
-			detail = STR("What the policy says.");
+		if (!meaning.len)
+			meaning = STR("What the policy says.");
 		fprintf(to, "| `%.*s` | %d | %.*s |\n", STR_ARG(reason_word(reason)), reason_status(reason),
-			STR_ARG(detail));
+			STR_ARG(meaning));
 	}
 }
 

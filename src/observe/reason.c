@@ -7,13 +7,16 @@
 
 struct reason_row {
 	int status;
-	str word, proxy_error, title, detail;
+	str word, proxy_error, title, detail, meaning;
 };
 
 static const struct reason_row reason_rows[REASONS] = {
-	[REASON_NONE] = { 0, STR_INIT(""), STR_INIT(""), STR_INIT(""), STR_INIT("") },
+#define X_MEANING(id, word, status, proxy_error, title, detail, meaning)            \
+	[REASON_##id] = { status,          STR_INIT(word),   STR_INIT(proxy_error), \
+			  STR_INIT(title), STR_INIT(detail), STR_INIT(meaning) },
 #define X(id, word, status, proxy_error, title, detail) \
-	[REASON_##id] = { status, STR_INIT(word), STR_INIT(proxy_error), STR_INIT(title), STR_INIT(detail) },
+	X_MEANING(id, word, status, proxy_error, title, detail, detail)
+	[REASON_NONE] = { 0, STR_INIT(""), STR_INIT(""), STR_INIT(""), STR_INIT(""), STR_INIT("") },
 #include "observe/reasons.h"
 #undef X
 };
@@ -41,6 +44,11 @@ str reason_title(enum reason reason)
 str reason_detail(enum reason reason)
 {
 	return reason_rows[reason].detail;
+}
+
+str reason_meaning(enum reason reason)
+{
+	return reason_rows[reason].meaning;
 }
 
 enum reason reason_find(str word)

@@ -24,6 +24,11 @@ str reason_proxy_error(enum reason reason);
 
 str reason_title(enum reason reason);
 str reason_detail(enum reason reason);
+/* What the client is told. */
+
+str reason_meaning(enum reason reason);
+/* For who runs the gateway: may be more than the client is told. Empty for words that a policy's own answer
+ * has. */
 
 enum reason reason_find(str word);
 /* REASON_NONE for an unknown one. */

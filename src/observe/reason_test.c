@@ -123,6 +123,21 @@ static void details_are_sentences(void **state)
 	}
 }
 
+/* Of those that clients cannot tell apart. */
+static void each_refusal_has_its_own_meaning(void **state)
+{
+	(void)state;
+	for (int i = REASON_NONE + 1; i < REASONS; i++) {
+		assert_int_equal(reason_meaning(i).len > 0, reason_detail(i).len > 0);
+		if (reason_status(i) != 401 && reason_status(i) != 403)
+			continue;
+		assert_true(str_ends(reason_meaning(i), STR(".")));
+		for (int j = REASON_NONE + 1; j < i; j++)
+			assert_false(str_eq(reason_meaning(i), reason_meaning(j)));
+	}
+	assert_string_equal(reason_detail(REASON_TOKEN_AUDIENCE).ptr, reason_detail(REASON_KEY_MISSING).ptr);
+}
+
 static void titles_are_there_where_the_status_has_no_phrase(void **state)
 {
 	(void)state;
@@ -146,6 +161,7 @@ int main(void)
 		cmocka_unit_test(errors_of_proxy_status_are_registered),
 		cmocka_unit_test(a_fault_behind_us_has_an_error),
 		cmocka_unit_test(details_are_sentences),
+		cmocka_unit_test(each_refusal_has_its_own_meaning),
 		cmocka_unit_test(titles_are_there_where_the_status_has_no_phrase),
 		cmocka_unit_test(the_parser_and_the_table_agree),
 	};

@@ -7,7 +7,13 @@
  * word for it. The title is empty where the status's own phrase says it, as RFC 9457 section 4.2.1 wants it
  * for problems without a type of their own. The detail tells nothing of the inside: no address, no name of an
  * upstream, nothing that came with the request.
+ *
+ * X_MEANING(..., meaning): what it means for who runs the gateway, where the detail does not tell him all.
  */
+#ifndef X_MEANING
+#define X_MEANING(id, word, status, proxy_error, title, detail, meaning) \
+	X(id, word, status, proxy_error, title, detail)
+#endif
 
 /* The request's head cannot be understood. Words of codec/h1_errors.h must all be here. */
 X(REQUEST_LINE_MALFORMED, "request_line_malformed", 400, "http_request_error", "",
@@ -78,56 +84,96 @@ X(IP_DENIED, "ip_denied", 403, "http_request_denied", "", "This client is not le
 
 /* Who asks is not known. All of them say the same to the client: which part has failed is for the log. */
 #define UNAUTHORIZED "The credentials are missing or not valid."
-X(TOKEN_MISSING, "token_missing", 401, "http_request_denied", "", UNAUTHORIZED)
-X(TOKEN_MALFORMED, "token_malformed", 401, "http_request_denied", "", UNAUTHORIZED)
-X(TOKEN_TOO_LARGE, "token_too_large", 401, "http_request_denied", "", UNAUTHORIZED)
-X(TOKEN_ALGORITHM, "token_algorithm", 401, "http_request_denied", "", UNAUTHORIZED)
-X(TOKEN_KEY_UNKNOWN, "token_key_unknown", 401, "http_request_denied", "", UNAUTHORIZED)
-X(TOKEN_SIGNATURE, "token_signature", 401, "http_request_denied", "", UNAUTHORIZED)
-X(TOKEN_EXPIRED, "token_expired", 401, "http_request_denied", "", UNAUTHORIZED)
-X(TOKEN_NOT_YET_VALID, "token_not_yet_valid", 401, "http_request_denied", "", UNAUTHORIZED)
-X(TOKEN_ISSUER, "token_issuer", 401, "http_request_denied", "", UNAUTHORIZED)
-X(TOKEN_AUDIENCE, "token_audience", 401, "http_request_denied", "", UNAUTHORIZED)
-X(TOKEN_TYPE, "token_type", 401, "http_request_denied", "", UNAUTHORIZED)
-X(TOKEN_CLAIMS, "token_claims", 401, "http_request_denied", "", UNAUTHORIZED)
-X(TOKEN_REVOKED, "token_revoked", 401, "http_request_denied", "", UNAUTHORIZED)
-X(TOKEN_BINDING, "token_binding", 401, "http_request_denied", "", UNAUTHORIZED)
-X(TOKEN_REPLAYED, "token_replayed", 401, "http_request_denied", "", UNAUTHORIZED)
-X(TOKEN_INACTIVE, "token_inactive", 401, "http_request_denied", "", UNAUTHORIZED)
-X(TOKEN_CONSUMER_UNKNOWN, "token_consumer_unknown", 401, "http_request_denied", "", UNAUTHORIZED)
-X(KEY_MISSING, "key_missing", 401, "http_request_denied", "", UNAUTHORIZED)
-X(KEY_UNKNOWN, "key_unknown", 401, "http_request_denied", "", UNAUTHORIZED)
-X(PASSWORD_MISSING, "password_missing", 401, "http_request_denied", "", UNAUTHORIZED)
-X(PASSWORD_WRONG, "password_wrong", 401, "http_request_denied", "", UNAUTHORIZED)
-X(CERTIFICATE_MISSING, "certificate_missing", 401, "http_request_denied", "", UNAUTHORIZED)
-X(CERTIFICATE_UNKNOWN, "certificate_unknown", 401, "http_request_denied", "", UNAUTHORIZED)
-X(SIGNATURE_MISSING, "signature_missing", 401, "http_request_denied", "", UNAUTHORIZED)
-X(SIGNATURE_MALFORMED, "signature_malformed", 401, "http_request_denied", "", UNAUTHORIZED)
-X(SIGNATURE_KEY_UNKNOWN, "signature_key_unknown", 401, "http_request_denied", "", UNAUTHORIZED)
-X(SIGNATURE_WRONG, "signature_wrong", 401, "http_request_denied", "", UNAUTHORIZED)
-X(SIGNATURE_EXPIRED, "signature_expired", 401, "http_request_denied", "", UNAUTHORIZED)
-X(SIGNATURE_UNCOVERED, "signature_uncovered", 401, "http_request_denied", "", UNAUTHORIZED)
-X(DIGEST_MISMATCH, "digest_mismatch", 401, "http_request_denied", "", UNAUTHORIZED)
-X(SESSION_MISSING, "session_missing", 401, "http_request_denied", "", UNAUTHORIZED)
-X(SESSION_INVALID, "session_invalid", 401, "http_request_denied", "", UNAUTHORIZED)
-X(SESSION_EXPIRED, "session_expired", 401, "http_request_denied", "", UNAUTHORIZED)
-X(CREDENTIALS_MISSING, "credentials_missing", 401, "http_request_denied", "", UNAUTHORIZED)
-X(NOT_AUTHENTICATED, "not_authenticated", 401, "http_request_denied", "", UNAUTHORIZED)
+X_MEANING(TOKEN_MISSING, "token_missing", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The request bears no token where the policy looks for it.")
+X_MEANING(TOKEN_MALFORMED, "token_malformed", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "What stands where the token should is none, or there are several of them.")
+X_MEANING(TOKEN_TOO_LARGE, "token_too_large", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The token is longer than any that is read.")
+X_MEANING(TOKEN_ALGORITHM, "token_algorithm", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The token is signed by an algorithm that is not among those of its issuer.")
+X_MEANING(TOKEN_KEY_UNKNOWN, "token_key_unknown", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "No key of the issuer's fits the token's `kid` and algorithm.")
+X_MEANING(TOKEN_SIGNATURE, "token_signature", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The token's signature was not made by a key of its issuer.")
+X_MEANING(TOKEN_EXPIRED, "token_expired", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The token's `exp` is past, by more than `skew`, or it has none and must have one.")
+X_MEANING(TOKEN_NOT_YET_VALID, "token_not_yet_valid", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The token's `nbf` or `iat` is still to come, by more than `skew`.")
+X_MEANING(TOKEN_ISSUER, "token_issuer", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The token's `iss` is no issuer of the policy.")
+X_MEANING(TOKEN_AUDIENCE, "token_audience", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The token's `aud` has none of the `audience` that is asked for.")
+X_MEANING(TOKEN_TYPE, "token_type", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The token's `typ` is none of the `types`.")
+X_MEANING(TOKEN_CLAIMS, "token_claims", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The token lacks what `require` or `claims` ask for, or has a time that is none.")
+X_MEANING(TOKEN_REVOKED, "token_revoked", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The list in `revoked` has the token, or whom it is about.")
+X_MEANING(TOKEN_BINDING, "token_binding", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "Who sent the token did not prove to have the certificate or the key that it is bound to.")
+X_MEANING(TOKEN_REPLAYED, "token_replayed", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The proof (DPoP) or the `nonce` of the signature was shown before; it is good once.")
+X_MEANING(TOKEN_INACTIVE, "token_inactive", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The issuer says that the token is not, or no longer, good.")
+X_MEANING(TOKEN_CONSUMER_UNKNOWN, "token_consumer_unknown", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The token is good, but the claim of `consumer` names nobody who is configured.")
+X_MEANING(KEY_MISSING, "key_missing", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The request bears no API key where the policy looks for it.")
+X_MEANING(KEY_UNKNOWN, "key_unknown", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "No consumer has this API key, or the request bears two.")
+X_MEANING(PASSWORD_MISSING, "password_missing", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The request bears no name and password.")
+X_MEANING(PASSWORD_WRONG, "password_wrong", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "No consumer has that name, the password is not his, or the two cannot be read.")
+X_MEANING(CERTIFICATE_MISSING, "certificate_missing", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The client's connection has no certificate.")
+X_MEANING(CERTIFICATE_UNKNOWN, "certificate_unknown", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The client's certificate is good, but its subject and names are no consumer's.")
+X_MEANING(SIGNATURE_MISSING, "signature_missing", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The request is not signed.")
+X_MEANING(SIGNATURE_MALFORMED, "signature_malformed", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "`Signature-Input` or `Signature` cannot be read, or they do not belong together.")
+X_MEANING(SIGNATURE_KEY_UNKNOWN, "signature_key_unknown", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The `keyid` is that of no key of the policy, or of a consumer's who is gone.")
+X_MEANING(SIGNATURE_WRONG, "signature_wrong", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The signature is not that of this request by this key.")
+X_MEANING(SIGNATURE_EXPIRED, "signature_expired", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The signature is older than `max_age`, has no `created`, or is past its `expires`.")
+X_MEANING(SIGNATURE_UNCOVERED, "signature_uncovered", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The signature does not cover all of `components`.")
+X_MEANING(DIGEST_MISMATCH, "digest_mismatch", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The body is not the one that the signed `Content-Digest` is of.")
+X_MEANING(SESSION_MISSING, "session_missing", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The request has no session, and is not one of a browser that could be sent to log in.")
+X_MEANING(SESSION_INVALID, "session_invalid", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The session's cookie is forged, cut off, or sealed by a secret that is gone.")
+X_MEANING(SESSION_EXPIRED, "session_expired", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The session is older than `max_age`, or the issuer has ended it.")
+X_MEANING(CREDENTIALS_MISSING, "credentials_missing", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "The request bears no credential that a policy of `any_of` knows.")
+X_MEANING(NOT_AUTHENTICATED, "not_authenticated", 401, "http_request_denied", "", UNAUTHORIZED,
+	  "`authorize` asks who it is, and no policy before it has found out.")
 #undef UNAUTHORIZED
 
 /* Who asks is known, and may not. */
 #define FORBIDDEN "This is not allowed to who asks."
-X(CONSUMER_DENIED, "consumer_denied", 403, "http_request_denied", "", FORBIDDEN)
-X(GROUP_DENIED, "group_denied", 403, "http_request_denied", "", FORBIDDEN)
-X(SCOPE_DENIED, "scope_denied", 403, "http_request_denied", "", FORBIDDEN)
-X(CLAIM_DENIED, "claim_denied", 403, "http_request_denied", "", FORBIDDEN)
-X(CONDITION_DENIED, "condition_denied", 403, "http_request_denied", "", FORBIDDEN)
+X_MEANING(CONSUMER_DENIED, "consumer_denied", 403, "http_request_denied", "", FORBIDDEN,
+	  "Who asks is none of the `consumers` of `authorize`.")
+X_MEANING(GROUP_DENIED, "group_denied", 403, "http_request_denied", "", FORBIDDEN,
+	  "Who asks is in none of the `groups` of `authorize`.")
+X_MEANING(SCOPE_DENIED, "scope_denied", 403, "http_request_denied", "", FORBIDDEN,
+	  "The token lacks a scope of `scopes`, or has none of `any_scope`.")
+X_MEANING(CLAIM_DENIED, "claim_denied", 403, "http_request_denied", "", FORBIDDEN,
+	  "The token lacks what the `claims` of `authorize` ask for.")
+X_MEANING(CONDITION_DENIED, "condition_denied", 403, "http_request_denied", "", FORBIDDEN,
+	  "The `when` of `authorize` does not hold.")
 #undef FORBIDDEN
 
 /* A browser is sent to log in, and comes back. */
 X(LOGIN_REDIRECT, "login_redirect", 302, "", "", "")
 X(LOGIN_FAILED, "login_failed", 400, "http_request_denied", "", "The login did not come to a good end.")
-X(LOGOUT, "logout", 302, "", "", "")
+X(LOGOUT, "logout", 303, "", "", "")
 
 X(FAULT_INJECTED, "fault_injected", 503, "proxy_internal_response", "",
   "This answer is a rehearsal of a fault.")
@@ -178,3 +224,5 @@ X(UPSTREAM_ABORTED, "upstream_aborted", 502, "http_response_incomplete", "",
 X(CLIENT_TIMEOUT, "client_timeout", 408, "", "", "The client did not read the answer in time.")
 X(TUNNEL_TIMEOUT, "tunnel_timeout", 408, "", "", "Nothing came through the WebSocket for too long.")
 X(CLIENT_ABORTED, "client_aborted", 499, "", "Client Closed Request", "The client went away.")
+
+#undef X_MEANING
