@@ -92,6 +92,9 @@ static void set_standard(struct reader *reader, const struct field *field, void 
 	case FIELD_T_SIZE:
 		ASSERT(unit_parse_size(standard, ret_member));
 		break;
+	case FIELD_T_RATE:
+		ASSERT(unit_parse_rate(standard, ret_member));
+		break;
 	case FIELD_T_ENUM:
 		ASSERT(field_find_word(field, standard, ret_member));
 		break;
@@ -269,6 +272,20 @@ static void read_text(struct reader *reader, const struct node *node, const stru
 		diagnostic_error(reader->diagnostics, node, "this must not be empty");
 }
 
+/* Numbers, with their bounds. */
+static void read_amount(struct reader *reader, const struct node *node, const struct field *field,
+			void *ret_member)
+{
+	if (field->type == FIELD_T_DURATION)
+		field_read_duration(reader, node, field->min, field->max, ret_member);
+	else if (field->type == FIELD_T_SIZE)
+		field_read_size(reader, node, (uint64_t)field->min, (uint64_t)field->max, ret_member);
+	else if (field->type == FIELD_T_RATE)
+		field_read_rate(reader, node, field->max, ret_member);
+	else
+		field_read_int(reader, node, field->min, field->max, ret_member);
+}
+
 static void read_field(struct reader *reader, const struct node *node, const struct field *field,
 		       void *ret_member)
 {
@@ -280,15 +297,6 @@ static void read_field(struct reader *reader, const struct node *node, const str
 		break;
 	case FIELD_T_BOOL:
 		field_read_bool(reader, node, ret_member);
-		break;
-	case FIELD_T_INT:
-		field_read_int(reader, node, field->min, field->max, ret_member);
-		break;
-	case FIELD_T_DURATION:
-		field_read_duration(reader, node, field->min, field->max, ret_member);
-		break;
-	case FIELD_T_SIZE:
-		field_read_size(reader, node, (uint64_t)field->min, (uint64_t)field->max, ret_member);
 		break;
 	case FIELD_T_STRS:
 		field_read_strs(reader, node, (size_t)field->min, (size_t)field->max, ret_member);
@@ -312,5 +320,7 @@ static void read_field(struct reader *reader, const struct node *node, const str
 	case FIELD_T_CUSTOM:
 		field->form->read(reader, node, ret_member);
 		break;
+	default:
+		read_amount(reader, node, field, ret_member);
 	}
 }

@@ -32,6 +32,7 @@
 
 #include "base/time.h"
 #include "config/document.h"
+#include "config/unit.h"
 
 struct reader;
 
@@ -42,6 +43,7 @@ enum field_type {
 	FIELD_T_INT,      /* int64_t in [min, max] */
 	FIELD_T_DURATION, /* duration in [min, max] */
 	FIELD_T_SIZE,     /* uint64_t bytes in [min, max] */
+	FIELD_T_RATE,     /* struct rate, of at most max in a second */
 	FIELD_T_STRS,     /* str_list of min to max items */
 	FIELD_T_ENUM,     /* int: the index into the words */
 	FIELD_T_ENUMS,    /* unsigned: bits of indexes into the words */
@@ -136,6 +138,17 @@ struct field {
 	{                                                                                          \
 		.name = key, FIELD_(S, m, uint64_t, FIELD_T_SIZE), .is_required = true, .min = lo, \
 		.max = hi, .doc = text                                                             \
+	}
+/* hi: in a second. */
+#define FIELD_RATE(S, m, key, def, hi, text)                                                      \
+	{                                                                                         \
+		.name = key, FIELD_(S, m, struct rate, FIELD_T_RATE), .standard = def, .max = hi, \
+		.doc = text                                                                       \
+	}
+#define FIELD_RATE_REQUIRED(S, m, key, hi, text)                                                      \
+	{                                                                                             \
+		.name = key, FIELD_(S, m, struct rate, FIELD_T_RATE), .is_required = true, .max = hi, \
+		.doc = text                                                                           \
 	}
 /* lo and hi bound what is given; nothing at all is an empty list, whatever lo is. */
 #define FIELD_STRS(S, m, key, lo, hi, text)                                                          \
@@ -232,6 +245,7 @@ bool field_read_duration(struct reader *reader, const struct node *node, duratio
 			 duration *ret_value);
 bool field_read_size(struct reader *reader, const struct node *node, uint64_t min, uint64_t max,
 		     uint64_t *ret_value);
+bool field_read_rate(struct reader *reader, const struct node *node, int64_t max, struct rate *ret_value);
 bool field_read_int(struct reader *reader, const struct node *node, int64_t min, int64_t max,
 		    int64_t *ret_value);
 bool field_read_bool(struct reader *reader, const struct node *node, bool *ret_value);

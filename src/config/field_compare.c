@@ -142,6 +142,31 @@ static void compare_numbers(struct comparing *c, const struct row *row)
 	tell(c, row, difference);
 }
 
+static int order_of(__int128 before, __int128 after)
+{
+	return (after > before) - (after < before);
+}
+
+/* More in the same time is more, and so is more at once at the same pace. Where the one grows and the other
+ * shrinks, no order can be told. */
+static void compare_rates(struct comparing *c, const struct row *row)
+{
+	struct rate before = *(const struct rate *)row->before.at,
+		    after = *(const struct rate *)row->after.at;
+	int pace = order_of((__int128)before.number * after.period, (__int128)after.number * before.period);
+	int number = order_of(before.number, after.number);
+	struct field_difference difference = { .is_ordered = pace * number >= 0 };
+	str one, other;
+
+	if (!pace && !number)
+		return;
+	difference.after = pace ? pace : number;
+	one = unit_print_rate(c->arena, before);
+	other = unit_print_rate(c->arena, after);
+	difference.words = arena_printf(c->arena, "%.*s -> %.*s", STR_ARG(one), STR_ARG(other));
+	tell(c, row, difference);
+}
+
 static void compare_texts(struct comparing *c, const struct row *row)
 {
 	str before = *(const str *)row->before.at, after = *(const str *)row->after.at;
@@ -275,6 +300,9 @@ static void compare_row(struct comparing *c, const struct row *row)
 	case FIELD_T_SIZE:
 	case FIELD_T_ENUM:
 		compare_numbers(c, row);
+		break;
+	case FIELD_T_RATE:
+		compare_rates(c, row);
 		break;
 	case FIELD_T_STRS:
 		compare_lists(c, row, *(const str_list *)before, *(const str_list *)after);

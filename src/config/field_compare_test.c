@@ -21,6 +21,13 @@ static const struct {
 	{ "", "number: 1", "number 3 -> 1[-2];" },
 	{ "wait: 1m", "wait: 2m", "wait 1m -> 2m[+60000000000];" },
 	{ "room: 2MiB", "room: 1MiB", "room 2MiB -> 1MiB[-1048576];" },
+	{ "pace: 60/1m", "pace: 60/60s", "" },
+	{ "pace: 100/1s", "pace: 200/1s", "pace 100/1s -> 200/1s[+1];" },
+	{ "pace: 100/1s", "pace: 100/2s", "pace 100/1s -> 100/2s[-1];" },
+	{ "pace: 100/1s", "pace: 6000/1m", "pace 100/1s -> 6000/1m[+1];" }, /* more at once */
+	{ "pace: 6000/1m", "pace: 100/1s", "pace 6000/1m -> 100/1s[-1];" },
+	{ "pace: 100/1s", "pace: 3000/1m", "pace 100/1s -> 3000/1m;" }, /* more at once, and slower */
+	{ "", "pace: 1/365d", "pace 5/1s -> 1/365d[-1];" },
 	{ "mode: round_robin", "mode: random", "mode round_robin -> random[+2];" },
 	{ "text: a", "text: b", "text \"a\" -> \"b\";" },
 	{ "names: [a, b]", "names: [b, c]", "names added c, removed a(1-1);" },

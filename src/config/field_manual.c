@@ -90,6 +90,9 @@ static void print_type(struct manual *manual, const struct field *field)
 	case FIELD_T_STRS:
 		fputs("list of texts", manual->to);
 		break;
+	case FIELD_T_RATE:
+		fputs("rate", manual->to);
+		break;
 	case FIELD_T_ENUM:
 		print_words(manual->to, field);
 		break;

@@ -36,6 +36,7 @@ static const char *const lines[] = {
 	"| `at_least` | number, at least 5 | `5` | A number with a lower bound. |\n",
 	"| `wait` | duration from 1ms to 2h | `250ms` | A duration. |\n",
 	"| `room` | size from 512 to 1GiB | `16KiB` | A size. |\n",
+	"| `pace` | rate | `5/1s` | A rate. |\n",
 	"| `names` | list of texts |  | Texts. |\n",
 	"| `methods` | list of texts | `[GET, HEAD]` | More texts. |\n",
 	("| `mode` | `round_robin`, `least_requests`, `random` or `502` | `least_requests` | One of some "

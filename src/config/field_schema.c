@@ -192,6 +192,9 @@ static void print_value(struct schema *schema, const struct field *field)
 		print_int(to, field->min, field->max ? field->max : INT64_MAX);
 		fputs(", {\"$ref\": \"#/$defs/size\"}]}", to);
 		break;
+	case FIELD_T_RATE:
+		fputs("{\"$ref\": \"#/$defs/rate\"}", to);
+		break;
 	case FIELD_T_ENUM:
 		print_words(to, field);
 		break;
@@ -291,14 +294,16 @@ static void print_body(struct schema *schema, const struct field *fields, const 
 	fputs("\n   }", schema->to);
 }
 
-/* What every schema needs. Durations and sizes are those of unit.h. */
+/* What every schema needs. Durations, sizes and rates are those of unit.h. */
 static void print_common(FILE *to)
 {
 	fputs("  \"interpolated\": {\"type\": \"string\", \"pattern\": \"\\\\$\\\\{[^}]+\\\\}\"},\n"
 	      "  \"duration\": {\"anyOf\": [{\"$ref\": \"#/$defs/interpolated\"}, {\"type\": \"string\",\n"
 	      "    \"pattern\": \"^(0|[1-9][0-9]*)(ms|s|m|h|d)$\"}]},\n"
 	      "  \"size\": {\"anyOf\": [{\"$ref\": \"#/$defs/interpolated\"}, {\"type\": \"string\",\n"
-	      "    \"pattern\": \"^(0|[1-9][0-9]*)(KiB|MiB|GiB)?$\"}]}",
+	      "    \"pattern\": \"^(0|[1-9][0-9]*)(KiB|MiB|GiB)?$\"}]},\n"
+	      "  \"rate\": {\"anyOf\": [{\"$ref\": \"#/$defs/interpolated\"}, {\"type\": \"string\",\n"
+	      "    \"pattern\": \"^[1-9][0-9]*/[1-9][0-9]*(ms|s|m|h|d)$\"}]}",
 	      to);
 }
 

@@ -69,6 +69,8 @@ static const struct {
 	{ "properties/wait/allOf/0/$ref", "#/$defs/duration" },
 	{ "properties/room/default", "16KiB" },
 	{ "properties/room/allOf/0/anyOf/0/minimum", "512" },
+	{ "properties/pace/default", "5/1s" },
+	{ "properties/pace/allOf/0/$ref", "#/$defs/rate" },
 	{ "properties/names/allOf/0/minItems", "1" },
 	{ "properties/names/allOf/0/maxItems", "3" },
 	{ "properties/names/allOf/0/type", "array" },

@@ -40,6 +40,7 @@ const struct field everything_fields[] = {
 	FIELD_INT(struct everything, at_least, "at_least", "5", 5, INT64_MAX, "A number with a lower bound."),
 	FIELD_DURATION(struct everything, wait, "wait", "250ms", MILLISECOND, 2 * HOUR, "A duration."),
 	FIELD_SIZE(struct everything, room, "room", "16KiB", 512, 1 << 30, "A size."),
+	FIELD_RATE(struct everything, pace, "pace", "5/1s", 1000, "A rate."),
 	FIELD_STRS(struct everything, names, "names", 1, 3, "Texts."),
 	FIELD_STRS_DEFAULT(struct everything, methods, "methods", "[GET, HEAD]", 0, 0, "More texts."),
 	FIELD_ENUM(struct everything, mode, "mode", mode_words, "least_requests", "One of some words."),

@@ -25,6 +25,7 @@ struct everything {
 	int64_t number, any_number, at_least;
 	duration wait;
 	uint64_t room;
+	struct rate pace;
 	str_list names, methods;
 	int mode;
 	unsigned modes;

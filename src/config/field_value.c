@@ -16,6 +16,8 @@
 
 enum { ROOM_ITEM = 256, TEXTS_MAX = 1000 };
 
+#define RATE_PERIOD_MAX (365 * DAY)
+
 bool field_parse_bool(str text, bool *ret_value)
 {
 	bool is_true = str_eq(text, STR("true")) || str_eq(text, STR("True")) || str_eq(text, STR("TRUE"));
@@ -150,6 +152,31 @@ bool field_read_size(struct reader *reader, const struct node *node, uint64_t mi
 	if ((min || max) && (value < min || value > max))
 		return refuse(reader, node,
 			      arena_printf(reader->arena, "a size from %.*s to %.*s", STR_ARG(least),
+					   STR_ARG(most)),
+			      (str) { 0 });
+	*ret_value = value;
+	return true;
+}
+
+static bool is_rate_within(struct rate rate, int64_t max)
+{
+	__int128 most = (__int128)max * rate.period / SECOND;
+
+	return rate.period <= RATE_PERIOD_MAX && rate.number <= most;
+}
+
+bool field_read_rate(struct reader *reader, const struct node *node, int64_t max, struct rate *ret_value)
+{
+	struct rate value;
+	str most = unit_print_duration(reader->arena, RATE_PERIOD_MAX);
+
+	if (node->kind != NODE_SCALAR || !unit_parse_rate(node->text, &value))
+		return refuse(reader, node, STR("a number of requests by a time, such as 100/1s"),
+			      hint_of(reader, node, unit_guess_rate(reader->arena, node->text)));
+	if (!is_rate_within(value, max))
+		return refuse(reader, node,
+			      arena_printf(reader->arena,
+					   "at most %" PRId64 " in a second, by a time of at most %.*s", max,
 					   STR_ARG(most)),
 			      (str) { 0 });
 	*ret_value = value;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Durations and sizes: one table of units each, and one way to read, print and guess for both.
+ * Durations and sizes: one table of units each, and one way to read, print and guess for both. A rate is made
+ * of a number and a duration.
  *
  * Only whole numbers and one unit. "1m30s" and "1.5h" are refused: every value has one spelling that is
  * shortest, and what is printed is what somebody would write. Sizes are powers of 1024, named so; "KB", which
@@ -83,6 +84,20 @@ bool unit_parse_size(str text, uint64_t *ret_value)
 	return parse(text, sizes, SIZES, UINT64_MAX, ret_value);
 }
 
+bool unit_parse_rate(str text, struct rate *ret_value)
+{
+	str number, period, digits, rest;
+	struct rate rate;
+
+	if (!str_cut(text, '/', &number, &period) || !split(number, &digits, &rest) || rest.len)
+		return false;
+	if (!str_to_u64(digits, INT64_MAX, (uint64_t *)&rate.number) ||
+	    !unit_parse_duration(period, &rate.period) || !rate.number || !rate.period)
+		return false;
+	*ret_value = rate;
+	return true;
+}
+
 /* The largest unit that divides the value; zero in the smallest. */
 static str print(struct arena *arena, const struct unit *units, size_t count, uint64_t value)
 {
@@ -103,6 +118,13 @@ str unit_print_duration(struct arena *arena, duration value)
 str unit_print_size(struct arena *arena, uint64_t value)
 {
 	return print(arena, sizes, SIZES, value);
+}
+
+str unit_print_rate(struct arena *arena, struct rate value)
+{
+	str period = unit_print_duration(arena, value.period);
+
+	return arena_printf(arena, "%" PRId64 "/%.*s", value.number, STR_ARG(period));
 }
 
 /* The unit that a word as people write it means: "sec", "Seconds", "kb", "KIB". Its own name goes before the
@@ -142,4 +164,22 @@ str unit_guess_duration(struct arena *arena, str text)
 str unit_guess_size(struct arena *arena, str text)
 {
 	return guess(arena, sizes, SIZES, text, STR(""));
+}
+
+/* "100/s", "100 / minute" and "100r/s", as others write it, are by one of the unit. */
+str unit_guess_rate(struct arena *arena, str text)
+{
+	str number, period, digits, rest, guessed;
+
+	if (!str_cut(text, '/', &number, &period) || !split(str_trim(number), &digits, &rest))
+		return (str) { 0 };
+	rest = str_trim(rest);
+	period = str_trim(period);
+	if (digits.len > 18 || (rest.len && !str_eq_nocase(rest, STR("r"))) || !period.len)
+		return (str) { 0 };
+	if (period.ptr[0] < '0' || period.ptr[0] > '9')
+		period = arena_printf(arena, "1%.*s", STR_ARG(period));
+	guessed = unit_guess_duration(arena, period);
+	return guessed.len ? arena_printf(arena, "%.*s/%.*s", STR_ARG(digits), STR_ARG(guessed))
+			   : (str) { 0 };
 }

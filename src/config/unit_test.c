@@ -143,6 +143,72 @@ static void test_sizes_are_read_and_printed(void **state)
 	arena_fini(&arena);
 }
 
+static const struct {
+	const char *text;
+	struct rate value;
+	const char *printed;
+} rates[] = {
+	{ "100/1s", { 100, SECOND }, NULL },
+	{ "1/1ms", { 1, MILLISECOND }, NULL },
+	{ "5000/1h", { 5000, HOUR }, NULL },
+	{ "1000000/30d", { 1000000, 30 * DAY }, NULL },
+	{ "60/60s", { 60, MINUTE }, "60/1m" },
+	{ "9223372036854775807/106751d", { INT64_MAX, 106751 * DAY }, NULL },
+};
+
+static const char *const no_rates[] = {
+	"",      "100",   "/",       "/1s",    "100/",  "100/s", "0/1s",
+	"1/0s",  "100/1", "-1/1s",   "1.5/1s", "01/1s", "1/01s", "1 /1s",
+	"1/ 1s", "1//1s", "1/1s/1s", "1r/1s",  "1/1w",  "1/-1s", "9223372036854775808/1s",
+};
+
+static void test_rates_are_read_and_printed(void **state)
+{
+	struct arena arena;
+	struct rate value, none = { 7, 7 };
+
+	(void)state;
+	arena_init(&arena, NULL, 1024 * 1024);
+	for (size_t i = 0; i < COUNT_OF(rates); i++) {
+		assert_row(unit_parse_rate(str_of(rates[i].text), &value), i, rates[i].text);
+		assert_row(value.number == rates[i].value.number, i, rates[i].text);
+		assert_row(value.period == rates[i].value.period, i, rates[i].text);
+		assert_text(unit_print_rate(&arena, value),
+			    rates[i].printed ? rates[i].printed : rates[i].text);
+	}
+	for (size_t i = 0; i < COUNT_OF(no_rates); i++)
+		assert_row(!unit_parse_rate(str_of(no_rates[i]), &none), i, no_rates[i]);
+	assert_true(none.number == 7 && none.period == 7);
+	arena_fini(&arena);
+}
+
+static void test_rates_are_guessed(void **state)
+{
+	static const char *const guessed[][2] = {
+		{ "100/s", "100/1s" },
+		{ "100r/s", "100/1s" },
+		{ "10 r/m", "10/1m" },
+		{ "100 / 1s", "100/1s" },
+		{ "100/minute", "100/1m" },
+		{ "100/60", "100/60s" },
+		{ "100/Hour", "100/1h" },
+		{ "100/5 sec", "100/5s" },
+		{ "100", "" },
+		{ "100/", "" },
+		{ "x/1s", "" },
+		{ "100x/s", "" },
+		{ "100/year", "" },
+		{ "9999999999999999999/s", "" },
+	};
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, NULL, 1024 * 1024);
+	for (size_t i = 0; i < COUNT_OF(guessed); i++)
+		assert_text(unit_guess_rate(&arena, str_of(guessed[i][0])), guessed[i][1]);
+	arena_fini(&arena);
+}
+
 static void test_everything_else_is_refused(void **state)
 {
 	duration value = 77;
@@ -205,6 +271,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_durations_are_read_and_printed),
 		cmocka_unit_test(test_sizes_are_read_and_printed),
+		cmocka_unit_test(test_rates_are_read_and_printed),
+		cmocka_unit_test(test_rates_are_guessed),
 		cmocka_unit_test(test_everything_else_is_refused),
 		cmocka_unit_test(test_guesses),
 	};
