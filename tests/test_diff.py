@@ -19,6 +19,7 @@ upstreams:
   next: { endpoints: ["10.0.0.6:80"] }
 policies:
   door: { ip: { allow: [10.0.0.0/8], deny: [10.1.0.0/16] } }
+  pace: { rate_limit: { limit: 100/1m, burst: 20, by: [client_ip, api] } }
 apis:
   orders:
     hosts: [api.example.com]
@@ -32,6 +33,7 @@ apis:
       beta: { match: { path: /beta, headers: { X-Beta: "yes" }, query: { v: "2" }, cookies: { c: "*" } } }
       numbers: { match: { path: "~^/n[0-9]+$" } }
   hello: { path: /hello, policies: [ { respond: { status: 418 } } ] }
+  paced: { path: /paced, upstream: orders, policies: [ { use: pace } ] }
 """
 
 
@@ -72,6 +74,15 @@ CHANGES = {
                      ["open    orders: door.allow: added 0.0.0.0/0"], 4),
     "a list that bounds nobody any more": (["allow: [10.0.0.0/8], ", ""],
                                            ["open    orders: door.allow: removed 10.0.0.0/8"], 4),
+    "a higher limit": (["limit: 100/1m", "limit: 101/1m"], ["open    paced: pace.limit: 100/1m -> 101/1m"], 4),
+    "a lower limit": (["limit: 100/1m", "limit: 100/2m"], ["tight   paced: pace.limit: 100/1m -> 100/2m"], 0),
+    "a limit that is slower and lets more through at once": (
+        ["limit: 100/1m", "limit: 2000/1h"], ["open    paced: pace.limit: 100/1m -> 2000/1h"], 4),
+    "the same limit": (["limit: 100/1m", "limit: 100/60s"], [], 0),
+    "a larger burst": (["burst: 20", "burst: 21"], ["open    paced: pace.burst: 20 -> 21"], 4),
+    "a burst as large as the limit": (["burst: 20, ", ""], ["open    paced: pace.burst: 20 -> 100"], 4),
+    "other clients count as one": (["[client_ip, api]", "client_ip"], ["open    paced: pace.by: removed api"], 4),
+    "a cost": (["burst: 20", "burst: 20, cost: 2"], ["open    paced: pace.cost: added 2"], 4),
     "a narrower list": (["allow: [10.0.0.0/8]", "allow: [10.2.0.0/16]"],
                         ["open    orders: door.allow: added 10.2.0.0/16, removed 10.0.0.0/8"], 4),
     "fewer are denied": (["deny: [10.1.0.0/16]", "deny: [10.1.1.0/24]"],

@@ -6,6 +6,7 @@
 #include "admin/admin.h"
 #include "base/assert.h"
 #include "config/file.h"
+#include "store/rate_table.h"
 
 /* A name that no listener has, under which the socket goes to the next process. */
 static const str socket_name = STR_INIT("/admin");
@@ -33,6 +34,7 @@ static void read_hook(void *owner, struct metrics_reading *ret_reading)
 	*ret_reading = (struct metrics_reading) {
 		.generation = gateway_edition(options->gateway)->snapshot->generation,
 		.log_dropped = gateway_log_dropped(options->gateway),
+		.rate_evictions = rate_table_evictions(options->identities->rates),
 		.reloads = reload_count(options->reload, RELOAD_APPLIED),
 		.refused_reloads = reload_count(options->reload, RELOAD_REFUSED) +
 				   reload_count(options->reload, RELOAD_FAILED),

@@ -330,6 +330,12 @@ static void print_log_dropped(const struct metrics_scrape *scrape, struct buf *o
 	put_number_line(out, scrape->reading.log_dropped);
 }
 
+static void print_rate_evictions(const struct metrics_scrape *scrape, struct buf *out)
+{
+	put_name(scrape, out);
+	put_number_line(out, scrape->reading.rate_evictions);
+}
+
 static void print_process(const struct metrics_scrape *scrape, struct buf *out)
 {
 	metrics_process_print(scrape->metrics->began, out);
@@ -367,6 +373,8 @@ static const struct family families[] = {
 	{ "gatehouse_config_generation", "gauge", "The configuration in force.", 0, NULL, print_generation },
 	{ "gatehouse_log_dropped_total", "counter", "Lines of the access log that could not be written.", 0,
 	  NULL, print_log_dropped },
+	{ "gatehouse_rate_limit_evictions_total", "counter",
+	  "Keys of limits that were forgotten too early, for want of room.", 0, NULL, print_rate_evictions },
 	{ "process", NULL, NULL, 0, NULL, print_process }, /* several, each with its own head */
 	{ 0 },
 };

@@ -23,7 +23,7 @@ struct metrics_scrape;
 
 /* What is known elsewhere. */
 struct metrics_reading {
-	uint64_t generation, log_dropped;
+	uint64_t generation, log_dropped, rate_evictions;
 	uint64_t reloads, refused_reloads, unchanged_reloads;
 };
 

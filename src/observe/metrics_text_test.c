@@ -9,7 +9,7 @@
 #include "observe/metrics_testing.h"
 
 static const struct metrics_reading reading = {
-	.generation = 7, .log_dropped = 3, .reloads = 2, .refused_reloads = 1
+	.generation = 7, .log_dropped = 3, .rate_evictions = 11, .reloads = 2, .refused_reloads = 1
 };
 
 static void count(struct metrics *metrics, size_t worker, struct metric_series *series,
@@ -197,6 +197,7 @@ static void test_the_others(void **state)
 		"gatehouse_config_reloads_total{outcome=\"unchanged\"} 0",
 		"gatehouse_config_generation 7",
 		"gatehouse_log_dropped_total 3",
+		"gatehouse_rate_limit_evictions_total 11",
 		"gatehouse_mirror_copies_total{outcome=\"answered\"} 1",
 		"gatehouse_mirror_copies_total{outcome=\"different\"} 2",
 		"gatehouse_mirror_copies_total{outcome=\"too_large\"} 0",

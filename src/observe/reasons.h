@@ -175,6 +175,10 @@ X(LOGIN_REDIRECT, "login_redirect", 302, "", "", "")
 X(LOGIN_FAILED, "login_failed", 400, "http_request_denied", "", "The login did not come to a good end.")
 X(LOGOUT, "logout", 303, "", "", "")
 
+/* Who asks may, but not as often. */
+X(RATE_LIMITED, "rate_limited", 429, "http_request_denied", "Quota Exceeded",
+  "There were too many requests lately.")
+
 X(FAULT_INJECTED, "fault_injected", 503, "proxy_internal_response", "",
   "This answer is a rehearsal of a fault.")
 

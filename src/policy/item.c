@@ -79,6 +79,11 @@ static const struct {
 	{ "responsetransformer", "headers" },
 	{ "proxyrewrite", "rewrite" },
 	{ "stripprefix", "rewrite" },
+	{ "ratelimiting", "rate_limit" },
+	{ "limitreq", "rate_limit" },
+	{ "limitcount", "rate_limit" },
+	{ "ratelimit", "rate_limit" },
+	{ "localratelimit", "rate_limit" },
 };
 
 /* Some write key-auth, some key_auth, and some keyAuth. */

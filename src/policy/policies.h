@@ -30,6 +30,7 @@ X(ip, "Lets clients in, or keeps them out, by their address.")
 X(security_headers, "Tells browsers to be careful.")
 X(cors, "Tells browsers whose pages may ask (CORS).")
 X(body_limit, "Refuses bodies that are too large.")
+X(rate_limit, "Bounds how often somebody may ask.")
 X(timeout, "Bounds the time that a request may take in all.")
 X(fault, "Delays or refuses some requests, to try out what then happens.")
 

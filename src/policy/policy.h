@@ -30,6 +30,8 @@ struct jwk_set;
 struct key_set;
 struct principal;
 struct policy_instance;
+struct rate_table;
+struct rate_taken;
 struct policy_names;
 struct regex_scratch;
 struct regex_table;
@@ -222,6 +224,8 @@ struct effects {
 	/* A source above view->response_body that gives it in a coding, until the exchange ends. NULL: none
 	 * can be had now. */
 
+	struct rate_table *rates; /* what limits count in */
+
 	void (*decided)(void *self, const struct view *view, const struct policy_instance *instance,
 			enum decision decision);
 	/* After each policy that has an on_request or an on_preflight. NULL: nobody wants to know. */
@@ -247,6 +251,8 @@ struct answer {
 	int status;             /* 0: the reason's */
 	str content_type, body; /* without a body, a reason other than `respond` gives a problem document */
 	str detail;             /* of the problem document; empty: the reason's */
+	str problem;            /* its type; empty: about:blank */
+	str members;            /* its further members, each with a comma before it; empty: none */
 	struct http_fields fields; /* further ones */
 };
 
@@ -277,6 +283,7 @@ struct view {
 	const struct consumers *consumers; /* who may be known; NULL: nobody */
 	struct auth_worker *auth;          /* the worker's own: what it remembers of credentials */
 	struct view_held *held;            /* by view_hold() */
+	struct rate_taken *rates;          /* what limits counted it as, the first one first */
 	const struct route_parameter *parameters;
 	size_t parameter_count;
 

@@ -9,13 +9,19 @@
 #include "codec/json.h"
 #include "config/document.h"
 #include "policy/principal.h"
+#include "store/rate_table.h"
 
-enum { ARENA_MAX = 16 * 1024 * 1024 };
+enum { ARENA_MAX = 16 * 1024 * 1024, RATES = 1024 };
 
 static wall_time standing_clock(void *self)
 {
 	(void)self;
 	return (wall_time)1767323045 * SECOND; /* 2026-01-02T03:04:05Z */
+}
+
+static wall_time moved_clock(void *self)
+{
+	return standing_clock(NULL) + ((struct bench *)self)->passed;
 }
 
 static uint64_t same_number(void *self)
@@ -114,6 +120,7 @@ struct bench *bench_new(const char *policies)
 	regex_table_init(&bench->regexes, &bench->snapshot);
 	regex_scratch_init(&bench->regex_scratch);
 	bench->key_sets = key_sets_new();
+	bench->rates = rate_table_new(RATES);
 	bench->hooks = (struct policy_hooks) { .find_url = find_destination,
 					       .find_upstream = find_destination,
 					       .find_keys = find_keys,
@@ -145,6 +152,7 @@ void bench_free(struct bench **address)
 	while (bench->kept_count)
 		key_set_unref(&bench->kept[--bench->kept_count]);
 	key_sets_free(&bench->key_sets);
+	rate_table_free(&bench->rates);
 	regex_scratch_fini(&bench->regex_scratch);
 	regex_table_fini(&bench->regexes);
 	arena_fini(&bench->snapshot);
@@ -202,9 +210,11 @@ void bench_ask(struct bench *bench, const char *target, const char *fields)
 	arena_fini(&bench->exchange);
 	ASSERT(str_cut(arena_str(&bench->exchange, str_of(target)), ' ', &method, &path));
 	str_cut(path, '?', &path, &query);
-	bench->effects = (struct effects) {
-		.wall = standing_clock, .random = same_number, .sleep = count_sleep, .self = bench
-	};
+	bench->effects = (struct effects) { .wall = bench->passed ? moved_clock : standing_clock,
+					    .random = same_number,
+					    .sleep = count_sleep,
+					    .rates = bench->rates,
+					    .self = bench };
 	bench->slept = 0;
 	bench->request = (struct http_request) { .method = http_method_find(method),
 						 .method_text = method,

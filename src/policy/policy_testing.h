@@ -35,6 +35,8 @@ struct bench {
 	struct key_sets *key_sets; /* by the URL or the issuer; empty until a test publishes keys */
 	struct key_set *kept[BENCH_KEYS_MAX];
 	size_t kept_count;
+	struct rate_table *rates;
+	duration passed;         /* what the clock is moved on by; who does leaves effects.self alone */
 	struct auth_worker auth; /* whatever of it a test makes is the test's */
 	char *printed;           /* by bench_errors() */
 };

@@ -42,13 +42,15 @@ static str problem_print(struct exchange *x, enum reason reason, int status, str
 	struct buf out = arena_open(&x->arena, PROBLEM_MAX);
 	str title = reason_title(reason).len ? reason_title(reason) : http_status_text(status);
 
-	buf_put(&out, STR("{\"type\":\"about:blank\""));
+	buf_put(&out, STR("{\"type\":"));
+	json_put_string(&out, x->view.answer.problem.len ? x->view.answer.problem : STR("about:blank"));
 	put_member(&out, STR("title"), title);
 	buf_put(&out, STR(",\"status\":"));
 	buf_put_u64(&out, (uint64_t)status);
 	if (detail.len)
 		put_member(&out, STR("detail"), detail);
 	put_member(&out, STR("instance"), x->view.request_id);
+	buf_put(&out, x->view.answer.members);
 	buf_put(&out, STR("}\n"));
 	return arena_close(&x->arena, &out);
 }

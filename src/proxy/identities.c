@@ -6,6 +6,7 @@
 #include "auth/revocations.h"
 #include "auth/replay_cache.h"
 #include "auth/session_refresh.h"
+#include "store/rate_table.h"
 #include "tls/client_identity.h"
 #include "tls/ticket_keys.h"
 
@@ -21,6 +22,7 @@ void identities_init(struct identities *identities)
 		.revocations = revocation_lists_new(),
 		.replays = replay_cache_new(REPLAY_ENTRIES),
 		.refreshes = session_refreshes_new(),
+		.rates = rate_table_new(RATE_CELLS),
 	};
 	identities->discoveries = discoveries_new(identities->endpoints);
 }
@@ -28,6 +30,7 @@ void identities_init(struct identities *identities)
 void identities_fini(struct identities *identities)
 {
 	metrics_free(&identities->metrics);
+	rate_table_free(&identities->rates);
 	session_refreshes_free(&identities->refreshes);
 	replay_cache_free(&identities->replays);
 	consumer_files_free(&identities->consumer_files);

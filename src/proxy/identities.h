@@ -10,6 +10,7 @@
 #include "observe/metrics.h"
 #include "upstream/upstream.h"
 
+struct rate_table;
 struct replay_cache;
 struct session_refreshes;
 struct ticket_keys;
@@ -25,8 +26,9 @@ struct identities {
 	struct key_sets *key_sets;    /* of issuers */
 	struct replay_cache *replays; /* proofs that were shown */
 	struct session_refreshes *refreshes;
-	struct metrics *metrics; /* made with the first snapshot; NULL: nothing is counted */
-	bool is_counting;        /* make them: set after identities_init() by whoever will serve */
+	struct rate_table *rates; /* what limits count in */
+	struct metrics *metrics;  /* made with the first snapshot; NULL: nothing is counted */
+	bool is_counting;         /* make them: set after identities_init() by whoever will serve */
 };
 
 void identities_init(struct identities *identities);

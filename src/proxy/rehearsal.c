@@ -17,6 +17,7 @@
 #include "proxy/chore.h"
 #include "proxy/fetch.h"
 #include "proxy/filter.h"
+#include "store/rate_table.h"
 
 static const duration patience = 10 * SECOND;
 static const size_t arena_max = (size_t)64 << 20;
@@ -32,6 +33,7 @@ struct rehearsal {
 	struct worker *worker;
 	struct edition *edition;
 	struct endpoints *endpoints; /* in the place of what discovery would find */
+	struct rate_table *rates;    /* its own: trying out takes nothing from anybody */
 	struct exchange_observer observer;
 	struct effects effects;
 	wall_time clock;
@@ -168,6 +170,7 @@ static void worker_prepare(struct rehearsal *r)
 					     .tell = rehearsal_tell,
 					     .hears_details = true,
 					     .work = chore_run,
+					     .rates = r->rates,
 					     .self = r };
 	if (r->options.seed)
 		worker->random = (struct random) { .a = r->options.seed | 1, .b = ~r->options.seed };
@@ -215,6 +218,7 @@ result rehearsal_new(const struct rehearsal_options *options, struct rehearsal *
 	r->options = *options;
 	r->clock = options->clock;
 	arena_init(&r->arena, NULL, arena_max);
+	r->rates = rate_table_new(RATE_CELLS);
 	worker.edition = r->edition = edition_new(options->snapshot, NULL, NULL);
 	discover(r);
 	made = worker_new(&worker, &r->worker);
@@ -239,6 +243,7 @@ void rehearsal_free(struct rehearsal **address)
 	worker_free(&r->worker);
 	edition_unref(&r->edition);
 	endpoints_free(&r->endpoints);
+	rate_table_free(&r->rates);
 	arena_fini(&r->arena);
 	free(r);
 	*address = NULL;

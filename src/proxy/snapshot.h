@@ -55,6 +55,7 @@ struct snapshot {
 	struct endpoints *endpoints;     /* likewise, for what is asked at URLs found later */
 	struct tls_client_identity *web; /* whom those believe; NULL: nothing is asked so */
 	struct session_refreshes *refreshes;
+	struct rate_table *rates; /* of the process, for workers */
 	struct admin_place admin;
 	struct counting counting;
 	const struct node *root; /* the configuration as it was read */

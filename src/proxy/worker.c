@@ -106,6 +106,7 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 					     .refresh_keys = issuer_refresh_keys,
 					     .mirror = mirror_order,
 					     .work = chore_run,
+					     .rates = options->edition->snapshot->rates,
 					     .decided = live_decided,
 					     .tell = live_tell,
 					     .self = worker };

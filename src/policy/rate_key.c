@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rate_key: every part is hashed with its kind and its length, the hash of one part being the seed of the
+ * next, so that no two lists of values run together, whatever clients put into them.
+ *
+ * An address of IPv6 counts by its /64: who has one has all of them. One of IPv4 is the same in both of its
+ * spellings, and clients without an address, on a Unix socket, are one.
+ */
+#include "policy/rate_key.h"
+
+#include "auth/claims.h"
+#include "base/hash.h"
+#include "codec/ip.h"
+#include "policy/principal.h"
+
+enum { PARTS_MAX = 8, LINES_MAX = 64, NETWORK_BYTES = 8 };
+
+enum part_kind { BY_CLIENT_IP, BY_CONSUMER, BY_ROUTE, BY_API, BY_HEADER, BY_CLAIM, PART_KINDS };
+
+/* Those that end with a colon are followed by a name. */
+static const str words[PART_KINDS] = {
+	[BY_CLIENT_IP] = STR_INIT("client_ip"), [BY_CONSUMER] = STR_INIT("consumer"),
+	[BY_ROUTE] = STR_INIT("route"),         [BY_API] = STR_INIT("api"),
+	[BY_HEADER] = STR_INIT("header:"),      [BY_CLAIM] = STR_INIT("claim:"),
+};
+
+struct rate_part {
+	enum part_kind kind;
+	str name; /* of the header or the claim */
+};
+
+/* ---- compiling ---- */
+
+static bool part_read(str text, struct rate_part *ret_part)
+{
+	for (int kind = 0; kind < PART_KINDS; kind++) {
+		str word = words[kind], name = str_skip(text, word.len);
+		bool has_name = kind == BY_HEADER || kind == BY_CLAIM;
+
+		if (!str_starts(text, word) || !name.len == has_name ||
+		    (kind == BY_HEADER && !http_is_token(name)))
+			continue;
+		*ret_part = (struct rate_part) { (enum part_kind)kind, name };
+		return true;
+	}
+	return false;
+}
+
+static void report_part(const struct policy_compile *compile, const struct node *node)
+{
+	struct diagnostics *diagnostics = compile->reader->diagnostics;
+	str read = diagnostic_read(diagnostics, node), hint = { 0 };
+
+	if (node->kind == NODE_SCALAR && !node->is_expanded)
+		hint = diagnostic_suggest(compile->reader->arena, node->text, words, PART_KINDS);
+	if (str_starts(hint, STR("; allowed")))
+		hint = (str) { 0 };
+	diagnostic_error(diagnostics, node,
+			 "want client_ip, consumer, header:NAME, claim:PATH, route or api, read %.*s%.*s",
+			 STR_ARG(read), STR_ARG(hint));
+}
+
+result rate_key_compile(const struct policy_compile *compile, const char *option, const str_list *by,
+			struct rate_key *ret_key)
+{
+	const struct node *node = node_find(compile->node, str_of(option));
+	const struct node *item = node && node->kind == NODE_LIST ? node->first : node;
+	struct rate_part *at = ARENA_ARRAY(compile->reader->arena, struct rate_part, PARTS_MAX);
+	bool is_good = true;
+
+	if (by->len > PARTS_MAX)
+		return policy_reject(compile, option, "want at most 8 things that are one key");
+	for (size_t i = 0; i < by->len; i++, item = item ? item->next : NULL) {
+		if (part_read(by->at[i], &at[i]))
+			continue;
+		report_part(compile, item ? item : compile->node);
+		is_good = false;
+	}
+	*ret_key = (struct rate_key) { at, by->len };
+	return is_good ? OK : error_make(ERROR_INVALID, "nobody can be told apart by that");
+}
+
+bool rate_key_needs_principal(const struct rate_key *key)
+{
+	for (size_t i = 0; i < key->count; i++)
+		if (key->at[i].kind == BY_CONSUMER || key->at[i].kind == BY_CLAIM)
+			return true;
+	return false;
+}
+
+/* ---- hashing ---- */
+
+/* variant: what tells values of one kind apart beside their bytes. */
+static uint64_t add(uint64_t hash, enum part_kind kind, unsigned variant, str value)
+{
+	return hash_bytes(value, hash_mix(hash, (uint64_t)variant << 8 | (uint64_t)kind));
+}
+
+static uint64_t add_address(uint64_t hash, const struct view *view)
+{
+	struct ip ip;
+
+	if (!ip_parse(view->client_ip, &ip))
+		return add(hash, BY_CLIENT_IP, 0, (str) { 0 });
+	return add(hash, BY_CLIENT_IP, 1,
+		   (str) { (const char *)ip.bytes, ip_is_v4(ip) ? sizeof ip.bytes : NETWORK_BYTES });
+}
+
+/* Where nobody is known, the address says more than nothing. */
+static uint64_t add_consumer(uint64_t hash, const struct view *view)
+{
+	if (!view->principal || !view->principal->consumer.len)
+		return add_address(hash, view);
+	return add(hash, BY_CONSUMER, 0, view->principal->consumer);
+}
+
+/* All lines of the name, as they mean together (RFC 9110 section 5.3). The number of a very long list counts,
+ * and no more of it. */
+static uint64_t add_header(uint64_t hash, const struct view *view, str name)
+{
+	const struct http_fields *fields = &view->request->fields;
+	str parts[2 * LINES_MAX], value = { 0 };
+	unsigned lines = 0;
+
+	for (size_t i = 0; i < fields->count; i++) {
+		if (fields->at[i].removed || !str_eq_nocase(fields->at[i].name, name))
+			continue;
+		if (lines < LINES_MAX) {
+			parts[2 * lines] = STR(", ");
+			parts[2 * lines + 1] = fields->at[i].value;
+		}
+		lines++;
+	}
+	if (lines == 1)
+		value = parts[1];
+	else if (lines)
+		value = arena_join(view->arena, parts + 1, 2 * (lines < LINES_MAX ? lines : LINES_MAX) - 1);
+	return add(hash, BY_HEADER, lines > LINES_MAX ? lines : lines > 0, value);
+}
+
+static uint64_t add_claim(uint64_t hash, const struct view *view, str path)
+{
+	struct operand value = { 0 };
+
+	if (view->principal)
+		value = json_find_path(&view->principal->claims, path);
+	return add(hash, BY_CLAIM, value.kind, claims_print(&value, view->arena));
+}
+
+static uint64_t add_part(uint64_t hash, const struct rate_part *part, const struct view *view)
+{
+	static const struct route_names nowhere;
+	const struct route_names *names = view->names ? view->names : &nowhere;
+
+	switch (part->kind) {
+	case BY_CONSUMER:
+		return add_consumer(hash, view);
+	case BY_HEADER:
+		return add_header(hash, view, part->name);
+	case BY_CLAIM:
+		return add_claim(hash, view, part->name);
+	case BY_API:
+		return add(hash, BY_API, 0, names->api);
+	case BY_ROUTE:
+		return add(add(hash, BY_API, 0, names->api), BY_ROUTE, 0, names->route);
+	case BY_CLIENT_IP:
+	default:
+		return add_address(hash, view);
+	}
+}
+
+uint64_t rate_key_hash(const struct rate_key *key, const struct view *view, uint64_t seed)
+{
+	uint64_t hash = seed;
+
+	for (size_t i = 0; i < key->count; i++)
+		hash = add_part(hash, &key->at[i], view);
+	return hash;
+}

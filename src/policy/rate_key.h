@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rate_key: by what a limit tells apart those who ask: `by`, one thing or several that are one key together.
+ */
+#pragma once
+
+#include "policy/policy.h"
+
+struct rate_part;
+
+struct rate_key {
+	const struct rate_part *at;
+	size_t count;
+};
+
+result rate_key_compile(const struct policy_compile *compile, const char *option, const str_list *by,
+			struct rate_key *ret_key);
+/* by: what the option says, or its default. ERROR_INVALID after a report. */
+
+bool rate_key_needs_principal(const struct rate_key *key);
+/* Whether it is about who asks, beyond the address. */
+
+uint64_t rate_key_hash(const struct rate_key *key, const struct view *view, uint64_t seed);
+/* Of this request. What is missing is a value of its own, the same for all who lack it. */

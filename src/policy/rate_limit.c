@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rate_limit: lets somebody ask so often, and no oftener.
+ *
+ * The counting is the table's (store/rate_table.h); here is who counts as one, what a request costs, and what
+ * the client is told. What is written once is one limit, wherever it applies: it is known by its place in the
+ * configuration and by what it says, so a reload that leaves it alone keeps its counts.
+ *
+ * A request that any limit refuses costs nothing: what limits before that one took is given back. Answers of
+ * all kinds tell how things stand. Never yields.
+ */
+#include "base/hash.h"
+#include "codec/json_text.h"
+#include "codec/structured_field.h"
+#include "policy/expression.h"
+#include "policy/rate_key.h"
+#include "store/rate_table.h"
+
+enum { NAME_MAX_BYTES = 64, MEMBER_MAX = 2 * NAME_MAX_BYTES + 64, MILLISECONDS = 1000 };
+
+static const int64_t integer_max = INT64_C(999999999999999); /* of a structured field */
+
+struct rate_limit {
+	struct rate limit;
+	int64_t burst;
+	str_list by;
+	const struct node *cost;
+	str name;
+	bool headers;
+	/* Compiled. */
+	struct gcra gcra;
+	struct rate_key key;
+	uint64_t id; /* of this limit, among all others */
+	uint64_t fixed_cost;
+	const struct expression *cost_of; /* NULL: every request costs the same */
+	str quoted;                       /* the name, as a structured field has it */
+	str policy;                       /* "\"default\";q=100;w=60" */
+	str violated;                     /* a member of the problem document */
+};
+
+/* What a request counted as, and how things stand. */
+struct rate_taken {
+	struct rate_taken *next;
+	const struct rate_limit *limit;
+	uint64_t key, cost; /* cost: what can be given back */
+	struct rate_standing standing;
+	bool is_silent; /* is told to nobody, or was told */
+};
+
+static const struct field_form cost_form = {
+	.manual = "a number, or an [expression](#expressions)",
+	.schema = "{\"type\": [\"string\", \"number\"]}",
+	.read = field_keep_node,
+};
+
+const struct field policy_rate_limit_fields[] = {
+	FIELD_RATE_REQUIRED(struct rate_limit, limit, "limit", RATE_SPEED_MAX,
+			    "How much in which time, such as `100/1s` or `5000/1h`."),
+	FIELD_INT(struct rate_limit, burst, "burst", NULL, 1, RATE_BURST_MAX,
+		  "How much at once, after a rest; without it the number of `limit`."),
+	FIELD_CUSTOM_DEFAULT(
+		struct rate_limit, by, "by", str_list, &field_texts_form, "client_ip",
+		"Who counts as one: `client_ip`, `consumer`, `header:NAME`, `claim:PATH`, `route`, `api`, "
+		"or several of them together."),
+	FIELD_CUSTOM_DEFAULT(struct rate_limit, cost, "cost", const struct node *, &cost_form, "1",
+			     "What a request takes of the limit."),
+	FIELD_STR(struct rate_limit, name, "name", "default", "What answers call it."),
+	FIELD_BOOL(struct rate_limit, headers, "headers", "true",
+		   "Whether answers tell how things stand, in `RateLimit-Policy` and `RateLimit`."),
+	FIELD_END
+};
+
+/* ---- compiling ---- */
+
+static int64_t common_divisor(int64_t a, int64_t b)
+{
+	return b ? common_divisor(b, a % b) : a;
+}
+
+/* Windows are told in whole seconds: where this one is none, so many of them are told as one that is. */
+static str policy_print(const struct rate_limit *p, struct arena *arena)
+{
+	int64_t period = p->limit.period / MILLISECOND;
+	int64_t windows = MILLISECONDS / common_divisor(period, MILLISECONDS);
+	int64_t number = p->limit.number > integer_max / windows ? integer_max : p->limit.number * windows;
+	struct buf out = arena_open(arena, MEMBER_MAX);
+
+	buf_put(&out, p->quoted);
+	buf_put(&out, STR(";q="));
+	buf_put_u64(&out, (uint64_t)number);
+	buf_put(&out, STR(";w="));
+	buf_put_u64(&out, (uint64_t)(period * windows / MILLISECONDS));
+	return arena_close(arena, &out);
+}
+
+static bool is_printable(str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.ptr[i] < ' ' || text.ptr[i] > '~')
+			return false;
+	return text.len > 0;
+}
+
+static result compile_name(struct policy_compile *compile, struct rate_limit *p)
+{
+	struct arena *arena = compile->reader->arena;
+	struct structured_item item = { .bare = { .kind = STRUCTURED_STRING, .text = p->name } };
+	struct buf out;
+
+	if (!is_printable(p->name) || p->name.len > NAME_MAX_BYTES)
+		return policy_reject(compile, "name", "want a name of 1 to 64 printable ASCII characters");
+	out = arena_open(arena, MEMBER_MAX);
+	structured_item_print(&item, &out);
+	p->quoted = arena_close(arena, &out);
+	p->policy = policy_print(p, arena);
+	out = arena_open(arena, MEMBER_MAX);
+	buf_put(&out, STR(",\"violated-policies\":["));
+	json_put_string(&out, p->name);
+	buf_put(&out, STR("]"));
+	p->violated = arena_close(arena, &out);
+	return OK;
+}
+
+static result compile_rate(struct policy_compile *compile, struct rate_limit *p)
+{
+	bool has_burst = node_find(compile->node, STR("burst"));
+
+	if (p->limit.number > RATE_BURST_MAX)
+		return policy_reject(compile, "limit", "want a number of at most 1000000000000");
+	if (!p->burst)
+		p->burst = p->limit.number;
+	if (!gcra_make(p->limit, (uint64_t)p->burst, &p->gcra))
+		return policy_reject(compile, has_burst ? "burst" : "limit",
+				     "the burst would take more than 100 years to come back");
+	return OK;
+}
+
+static result compile_cost(struct policy_compile *compile, struct rate_limit *p)
+{
+	if (p->cost->kind != NODE_SCALAR ||
+	    !str_to_u64(p->cost->text, (uint64_t)RATE_BURST_MAX, &p->fixed_cost))
+		return expression_compile(compile, p->cost, EXPRESSION_INT, &p->cost_of);
+	if (p->fixed_cost > (uint64_t)p->burst)
+		return policy_reject(compile, "cost", "more than the burst: every request would be refused");
+	return OK;
+}
+
+/* In a list, how many limits stand before it there, so that other policies may come and go. */
+static str place_print(const struct node *options, struct arena *arena)
+{
+	const struct node *item = options->parent, *list = item->parent;
+	str path;
+	size_t before = 0;
+
+	if (!list || list->kind != NODE_LIST)
+		return node_path(item, arena);
+	for (const struct node *other = list->first; other != item; other = other->next)
+		before += node_find(other, options->key) != NULL;
+	path = node_path(list, arena);
+	return arena_printf(arena, "%.*s[%zu]", STR_ARG(path), before);
+}
+
+/* Not by a seed, which is the table's. */
+static uint64_t identify(const struct policy_compile *compile, const struct rate_limit *p)
+{
+	struct arena *arena = compile->reader->arena;
+	str place = place_print(compile->node, arena), rate = unit_print_rate(arena, p->limit);
+	str by = arena_join_list(arena, &p->by, STR(" "));
+	str cost = p->cost->kind == NODE_SCALAR ? p->cost->text : (str) { 0 };
+
+	return hash_bytes(arena_printf(arena, "%.*s limit %.*s burst %lld by %.*s cost %.*s", STR_ARG(place),
+				       STR_ARG(rate), (long long)p->burst, STR_ARG(by), STR_ARG(cost)),
+			  0);
+}
+
+static result rate_limit_compile(struct policy_compile *compile, void *self)
+{
+	struct rate_limit *p = self;
+	result_value key = rate_key_compile(compile, "by", &p->by, &p->key), name;
+
+	if (!p->limit.number)
+		return error_make(ERROR_INVALID, "there is no limit"); /* reported */
+	name = compile_name(compile, p);
+	TRY(compile_rate(compile, p));
+	TRY(compile_cost(compile, p));
+	TRY(name);
+	p->id = identify(compile, p);
+	return key;
+}
+
+/* ---- requests ---- */
+
+static uint64_t find_cost(const struct rate_limit *p, const struct view *view)
+{
+	int64_t number;
+
+	if (!p->cost_of)
+		return p->fixed_cost;
+	return expression_number(p->cost_of, view, &number) && number >= 0 ? (uint64_t)number : 1;
+}
+
+/* A limit that only reports counts for itself. */
+static uint64_t find_key(const struct rate_limit *p, const struct view *view)
+{
+	uint64_t own[] = { p->id, view->is_report };
+
+	return rate_key_hash(
+		&p->key, view,
+		hash_bytes((str) { (const char *)own, sizeof own }, rate_table_seed(view->effects->rates)));
+}
+
+static struct rate_taken *remember(const struct rate_limit *p, struct view *view)
+{
+	struct rate_taken *taken = ARENA_NEW(view->arena, struct rate_taken), **last = &view->rates;
+
+	while (*last)
+		last = &(*last)->next;
+	*taken = (struct rate_taken) { .limit = p,
+				       .key = find_key(p, view),
+				       .is_silent = view->is_report || !p->headers };
+	return *last = taken;
+}
+
+static void give_back_all(struct view *view, wall_time now)
+{
+	struct rate_table *rates = view->effects->rates;
+
+	for (struct rate_taken *taken = view->rates; taken; taken = taken->next) {
+		const struct gcra *gcra = &taken->limit->gcra;
+
+		if (!taken->cost)
+			continue;
+		rate_table_give_back(rates, taken->key, now, gcra, taken->cost);
+		taken->cost = 0;
+		taken->standing = rate_table_take(rates, taken->key, now, gcra, 0);
+	}
+}
+
+/* Whole seconds, rounded up, so that who waits as long does not come too early. */
+static uint64_t seconds_of(duration time)
+{
+	return (uint64_t)(time / SECOND + (time % SECOND > 0));
+}
+
+static str retry_print(const struct rate_taken *taken, struct arena *arena)
+{
+	struct buf out = arena_open(arena, MEMBER_MAX);
+	uint64_t seconds = seconds_of(taken->standing.until_enough);
+
+	buf_put_u64(&out, seconds ? seconds : 1);
+	return arena_close(arena, &out);
+}
+
+/* What can never be had is not worth waiting for. */
+static enum verdict refuse(const struct rate_limit *p, struct view *view, const struct rate_taken *taken)
+{
+	struct answer answer = { .reason = REASON_RATE_LIMITED,
+				 .problem = STR(
+					 "https://iana.org/assignments/http-problem-types#quota-exceeded"),
+				 .members = p->violated };
+
+	if (taken->standing.until_enough >= 0) {
+		answer.fields.at = ARENA_NEW(view->arena, struct http_field);
+		answer.fields.at[answer.fields.count++] =
+			(struct http_field) { .id = HTTP_RETRY_AFTER,
+					      .name = STR("Retry-After"),
+					      .value = retry_print(taken, view->arena) };
+	}
+	return view_answer(view, &answer);
+}
+
+static enum verdict rate_limit_request(const void *self, struct view *view)
+{
+	const struct rate_limit *p = self;
+	const struct effects *effects = view->effects;
+	struct rate_taken *taken = remember(p, view);
+	wall_time now = effects->wall(effects->self);
+	uint64_t cost = find_cost(p, view);
+
+	taken->standing = rate_table_take(effects->rates, taken->key, now, &p->gcra, cost);
+	if (taken->standing.is_admitted) {
+		taken->cost = cost;
+		return POLICY_CONTINUE;
+	}
+	if (!view->is_report)
+		give_back_all(view, now);
+	return refuse(p, view, taken);
+}
+
+/* ---- answers ---- */
+
+static void put_standing(struct buf *out, const struct rate_taken *taken)
+{
+	buf_put(out, taken->limit->quoted);
+	buf_put(out, STR(";r="));
+	buf_put_u64(out, taken->standing.left);
+	buf_put(out, STR(";t="));
+	buf_put_u64(out, seconds_of(taken->standing.until_whole));
+}
+
+static void put_member(struct buf *out, const struct rate_taken *taken, bool is_policy)
+{
+	if (out->len)
+		buf_put(out, STR(", "));
+	if (is_policy)
+		buf_put(out, taken->limit->policy);
+	else
+		put_standing(out, taken);
+}
+
+/* Of all limits that have not been told yet, in the order in which they were asked. */
+static str members_print(const struct view *view, size_t count, bool is_policy)
+{
+	struct buf out = arena_open(view->arena, count * MEMBER_MAX);
+
+	for (const struct rate_taken *taken = view->rates; taken; taken = taken->next)
+		if (!taken->is_silent)
+			put_member(&out, taken, is_policy);
+	return arena_close(view->arena, &out);
+}
+
+/* An answer that has no more room for fields goes without them. */
+static void add_field(struct view *view, str name, str value)
+{
+	result_value added = http_fields_add(&view->response->fields, HTTP_NAME_OTHER, name, value);
+
+	(void)added;
+}
+
+/* The last limit in the chain, which comes first here, tells for all of them. */
+static void rate_limit_response(const void *self, struct view *view)
+{
+	size_t count = 0;
+
+	(void)self;
+	for (const struct rate_taken *taken = view->rates; taken; taken = taken->next)
+		count += !taken->is_silent;
+	if (!count || arena_left(view->arena) < 2 * count * MEMBER_MAX)
+		return;
+	add_field(view, STR("RateLimit-Policy"), members_print(view, count, true));
+	add_field(view, STR("RateLimit"), members_print(view, count, false));
+	for (struct rate_taken *taken = view->rates; taken; taken = taken->next)
+		taken->is_silent = true;
+}
+
+static bool rate_limit_needs_principal(const void *self)
+{
+	const struct rate_limit *p = self;
+
+	return rate_key_needs_principal(&p->key) || (p->cost_of && expression_needs_principal(p->cost_of));
+}
+
+static const struct policy_risk risks[] = {
+	{ "limit", RISK_MORE }, { "burst", RISK_MORE }, { "by", RISK_ANY }, { "cost", RISK_ANY }, { 0 }
+};
+
+const struct policy policy_rate_limit = {
+	.name = "rate_limit",
+	.doc = "Bounds how often somebody may ask.",
+	.size = sizeof(struct rate_limit),
+	.fields = policy_rate_limit_fields,
+	.compile = rate_limit_compile,
+	.on_request = rate_limit_request,
+	.on_response = rate_limit_response,
+	.needs_principal = rate_limit_needs_principal,
+	.risks = risks,
+	.page = "Whoever has rested long enough may ask `burst` times at once; from then on requests come "
+		"back at "
+		"the pace of `limit`, one by one and not all together when a window ends (GCRA). Between any "
+		"two "
+		"instants nobody gets more than the burst and what the pace gives in between, counted "
+		"exactly, by "
+		"all workers together.\n"
+		"\n"
+		"Who is refused gets 429 (`rate_limited`) with `Retry-After`, and a problem document of type "
+		"`https://iana.org/assignments/http-problem-types#quota-exceeded`; callers of gRPC get "
+		"status 8. "
+		"It costs nothing to be refused, by this limit or by a later one: a limit always recovers, "
+		"whatever is asked.\n"
+		"\n"
+		"**Who counts as one** is said by `by`: an address (IPv6 by its /64, for who has one has all "
+		"of "
+		"it), a consumer, a field, a claim, a route, an API, or a list of these as one key. By "
+		"`consumer`, "
+		"who is not known counts by address. All requests without the field or the claim count as "
+		"one; a "
+		"field that stands on several lines counts as the one line that it means. A limit by "
+		"consumer or "
+		"claim stands behind the policy that authenticates; `check` warns where it does not. "
+		"Fields are the client's to choose: a limit by one of them bounds those who do not cheat.\n"
+		"\n"
+		"What is written once is one limit, wherever it applies: one in `defaults`, or one of "
+		"`policies` "
+		"that several APIs use, counts them all together, unless `by` has `api` or `route`. A reload "
+		"that "
+		"leaves it where it is, with the same `limit`, `burst`, `by` and `cost`, keeps its counts; "
+		"any "
+		"other one begins afresh, and so does another process.\n"
+		"\n"
+		"**What it costs**: `cost: 10`, or an expression, such as `request.method == \"POST\" ? 5 : "
+		"1`. "
+		"What is missing or negative costs 1. With 0 a request passes and takes nothing; with more "
+		"than "
+		"the burst it is always refused, and not told to come again.\n"
+		"\n"
+		"**What clients are told**, on every answer behind the limit: `RateLimit-Policy: "
+		"\"default\";q=100;w=60`, 100 in 60 seconds, and `RateLimit: \"default\";r=50;t=30`, 50 left "
+		"now, "
+		"and all of the burst back in 30 seconds. A time that is no whole number of seconds is told "
+		"by the "
+		"least multiple that is: `10/1500ms` as `q=20;w=3`. Several limits give several members: "
+		"give "
+		"each a `name`. What a service itself says in these fields stays.\n"
+		"\n"
+		"With `report: true` it counts for itself, refuses nobody and tells nothing.\n"
+		"\n"
+		"A process keeps 1,048,576 counts, 16 MiB when all are in use. Beyond that, and seldom from "
+		"a fifth "
+		"of it on, the count that would have been over soonest goes for a new one before its time: "
+		"`gatehouse_rate_limit_evictions_total`.\n",
+	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
+		   "upstreams: { orders: { endpoints: [127.0.0.1:9000] } }\n"
+		   "apis:\n"
+		   "  orders:\n"
+		   "    path: /orders\n"
+		   "    upstream: orders\n"
+		   "    policies:\n"
+		   "      - rate_limit: { limit: 10/1m, burst: 3 }\n"
+		   "---\n"
+		   "cases:\n"
+		   "  - name: three at once\n"
+		   "    request: { url: \"http://gw.test/orders\" }\n"
+		   "    repeat: 3\n"
+		   "    expect: { status: 200, headers: { RateLimit-Policy: '\"default\";q=10;w=60', "
+		   "RateLimit: '\"default\";r=0;t=18' } }\n"
+		   "  - name: and not a fourth\n"
+		   "    request: { url: \"http://gw.test/orders\" }\n"
+		   "    repeat: 4\n"
+		   "    meanwhile: { status: 200 }\n"
+		   "    expect: { status: 429, reason: rate_limited, headers: { Retry-After: \"6\" } }\n"
+		   "  - name: one every six seconds goes on for ever\n"
+		   "    request: { url: \"http://gw.test/orders\" }\n"
+		   "    repeat: 100\n"
+		   "    advance: 6s\n"
+		   "    expect: { status: 200 }\n",
+};
