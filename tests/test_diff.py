@@ -227,7 +227,7 @@ def test_whom_an_upstream_may_be_is_told(tmp_path: Path, name: str) -> None:
     ["[GET, POST]", "[POST, GET]"],
     ["allow: [10.0.0.0/8]", 'allow: ["10.0.0.0/8"]'],
     ["upstream: orders\n", "upstream: orders # the same\n"],
-    ["policies:\n  door: { ip: { allow: [10.0.0.0/8], deny: [10.1.0.0/16] } }\n", "",
+    ["  door: { ip: { allow: [10.0.0.0/8], deny: [10.1.0.0/16] } }\n", "",
      "{ use: door }", "{ ip: { allow: [10.0.0.0/8], deny: [10.1.0.0/16] } }"],
     ['one: { match: { path: "/{id}" } }', 'one: { match: { path: "/{number}" } }'],
     ["policies: [ { respond", "policies: [ { respond"],

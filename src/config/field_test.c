@@ -19,8 +19,9 @@ static void read_everything(struct reading *reading, const char *text, struct ev
 	fields_read(&reader, document_root(reading->document), everything_fields, ret_everything);
 }
 
-#define ALLOWED                                                                                              \
-	"; allowed: include, text, needed, flag, number, any_number, at_least, wait, room, names, methods, " \
+#define ALLOWED                                                                                           \
+	"; allowed: include, text, needed, flag, number, any_number, at_least, wait, room, pace, names, " \
+	"methods, "                                                                                       \
 	"mode, modes, pairs, inner, items, named and custom"
 
 static const struct {
