@@ -157,6 +157,33 @@ def job_tokens(plan: Plan) -> list[Row]:
     return [beside_haproxy(plan, "RS256", 0.40), beside_haproxy(plan, "HS256", 0.50), beside_no_tokens(plan)]
 
 
+# Limits that admit everything that a window asks for, by the client's address.
+GATEHOUSE_LIMIT = "    policies: [ rate_limit: { limit: 1000000/1s } ]\n"
+NGINX_ZONE = "limit_req_zone $binary_remote_addr zone=clients:16m rate=1000000r/s; limit_req_status 429;"
+NGINX_LIMIT = "location / { limit_req zone=clients burst=1000000 nodelay; proxy_pass http://app; }"
+HAPROXY_LIMIT = ("\tstick-table type ip size 1m expire 1m store http_req_rate(1s)\n\thttp-request track-sc0 src\n"
+                 "\thttp-request deny deny_status 429 if { sc_http_req_rate(0) gt 1000000 }\n")
+
+
+def job_limits(plan: Plan) -> list[Row]:
+    """A limit by the client's address that admits all; against limit_req and stick-tables, and itself without one."""
+    starters: dict[str, Callable[[Lab, int], Side]] = {
+        "nginx": lambda lab, slot: start_nginx(lab, slot, zones=NGINX_ZONE, locations=NGINX_LIMIT),
+        "haproxy": lambda lab, slot: start_haproxy(lab, slot, rules=HAPROXY_LIMIT),
+        "gatehouse": start_gatehouse,
+    }
+    pairs = {}
+    for name, start_peer in starters.items():
+        with Lab() as lab:
+            pairs[name] = measure(plan, start_gatehouse(lab, 0, routes=GATEHOUSE_LIMIT), start_peer(lab, 1), KIB_PATH)
+            tell(f"    {windows(pairs[name])}")
+    without = pairs.pop("gatehouse")
+    return [compare("with a limit by address, 1 KiB answers: CPU per request", pairs, 0.75),
+            Row("the same beside no limit: CPU per request", microseconds(without.first.cost),
+                figure=f"{without.ratio:.3f} of that without", target="at most 1.05", is_met=without.ratio <= 1.05,
+                details=[f"with a limit beside without: {windows(without)}"])]
+
+
 def job_floor(plan: Plan) -> list[Row]:
     """The gateway, and each peer, beside a relay that reads nothing: how much of the cost is the kernel's alone."""
     pairs = {}
@@ -440,6 +467,7 @@ JOBS: dict[str, Callable[[Plan], list[Row]]] = {
     "idle": job_idle,
     "idle_tls": job_idle_tls,
     "tokens": job_tokens,
+    "limits": job_limits,
     "callgrind": job_callgrind,
     "floor": job_floor,
     "self": job_self,

@@ -103,8 +103,8 @@ def gatehouse_wire(lab: Lab, wire: str) -> str:
 
 
 def start_nginx(lab: Lab, slot: int, *, is_logging: bool = False, bodies: str = "small", locations: str = "",
-                prefix: Sequence[str | Path] = (), wire: str = "h1") -> Side:
-    """nginx; `locations` replace its one location."""
+                zones: str = "", prefix: Sequence[str | Path] = (), wire: str = "h1") -> Side:
+    """nginx; `locations` replace its one location, `zones` are what they share."""
 
     def configure(directory: Path, port: int, upstream_port: int) -> tuple[Path, Path | None]:
         log = directory / "access.log" if is_logging else None
@@ -114,7 +114,7 @@ def start_nginx(lab: Lab, slot: int, *, is_logging: bool = False, bodies: str = 
             user += " master_process off;"
         tls = "ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate %s; ssl_certificate_key %s;" % lab.certificate() if is_tls(wire) else ""
         return fill("nginx.conf", directory / "nginx.conf", USER=user, DIRECTORY=directory, PORT=port,
-                    UPSTREAM_PORT=upstream_port, ACCESS_LOG=access, LISTEN=NGINX_LISTEN[wire], TLS=tls,
+                    UPSTREAM_PORT=upstream_port, ACCESS_LOG=access, LISTEN=NGINX_LISTEN[wire], TLS=tls, ZONES=zones,
                     BUFFERS=NGINX_BUFFERS[bodies], LOCATIONS=locations or "location / { proxy_pass http://app; }"), log
 
     def command(config: Path) -> list[str | Path]:
