@@ -40,6 +40,7 @@ struct keys {
 	struct timer timer;
 	struct fetch *fetches;
 	size_t fetch_count;
+	size_t turn; /* the set that the next look begins with */
 	bool is_closing;
 };
 
@@ -139,16 +140,20 @@ static void begin(struct keys *keys, struct key_set *set, struct tls_client_iden
 /* ---- all of a configuration ---- */
 
 /* Those of the configuration in force only: sets of one that has gone are not asked for any more. More
- * than FETCHES_MAX wait for the next look. */
+ * than FETCHES_MAX wait for the next look, which begins where this one ends: a hundred that do not answer
+ * are due again before all have had their turn. */
 static void look(struct keys *keys)
 {
 	const struct snapshot *snapshot = gateway_edition(keys->gateway)->snapshot;
 	struct loop *loop = keys->control->loop;
 	deadline now = loop_now(loop), next = deadline_after(now, look_again);
 
-	for (size_t i = 0; i < snapshot->key_set_count && keys->fetch_count < FETCHES_MAX; i++)
-		if (key_set_begin(snapshot->key_sets[i], now))
-			begin(keys, snapshot->key_sets[i], snapshot->web);
+	for (size_t left = snapshot->key_set_count; left && keys->fetch_count < FETCHES_MAX; left--) {
+		struct key_set *set = snapshot->key_sets[keys->turn++ % snapshot->key_set_count];
+
+		if (key_set_begin(set, now))
+			begin(keys, set, snapshot->web);
+	}
 	timer_set(loop, &keys->timer, next);
 }
 
