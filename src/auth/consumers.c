@@ -234,6 +234,9 @@ static const char *password_wrong(str hash)
 		return "only Argon2id is taken, $argon2id$..., no other kind of hash: `gatehouse password "
 		       "hash` "
 		       "makes one of the password";
+	if (str_starts(hash, STR("$argon2id$")))
+		return "want $argon2id$v=19$m=M,t=T,p=P$SALT$HASH with M at most 262144, P at most 4, and M "
+		       "times T at most 1048576: `gatehouse password hash` makes one";
 	return "want the hash of a password, $argon2id$...: see `gatehouse password hash`";
 }
 

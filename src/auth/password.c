@@ -3,7 +3,8 @@
  * password: Argon2id by libargon2, in the text form that other tools write, too.
  *
  * It takes long on purpose, and so is never called on a worker's thread. What a hash may ask for is bounded
- * when the configuration is read: at most a gigabyte, or one login could take all memory.
+ * when the configuration is read: a quarter of a gigabyte, four threads and about a second, or one login
+ * could take all memory and hold up the end of the process.
  */
 #include "auth/password.h"
 
@@ -15,7 +16,15 @@
 /* RFC 9106 section 4, the second recommended option, in one lane: each would be a thread. */
 enum { PASSES = 3, KIBIBYTES = 64 * 1024, LANES = 1, SALT_LEN = 16, HASH_LEN = 32 };
 
-enum { KIBIBYTES_MAX = 1024 * 1024, PASSES_MAX = 100 };
+enum {
+	KIBIBYTES_MAX = 256 * 1024,
+	PASSES_MAX = 100,
+	LANES_MAX = 4,
+	WORK_MAX = 1024 * 1024, /* kibibytes of all passes */
+	KIBIBYTES_A_LANE = 8,   /* at least (RFC 9106 section 3.1) */
+};
+
+static const char base64_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /* Of no password that anybody has; costs what password_hash() makes. */
 static const char nobody[] =
@@ -57,27 +66,36 @@ bool password_is(str password, str hash)
 }
 
 /* ",m=65536" and its like. */
-static bool read_parameter(str *rest, str name, uint64_t max)
+static bool read_parameter(str *rest, str name, uint64_t max, uint64_t *ret_value)
 {
-	uint64_t value;
 	str digits, after;
 
 	if (!str_starts(*rest, name) ||
 	    !str_cut(str_skip(*rest, name.len), name.ptr[0] == 'p' ? '$' : ',', &digits, &after))
 		return false;
 	*rest = after;
-	return str_to_u64(digits, max, &value) && value;
+	return str_to_u64(digits, max, ret_value) && *ret_value;
 }
 
-/* Only what the parameters say: whether salt and digest are good base64, libargon2 tells when it is
- * checked. */
+/* Base64 without padding, as the form has it. */
+static bool is_base64(str text, size_t least)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!strchr(base64_letters, text.ptr[i]) || !text.ptr[i])
+			return false;
+	return text.len >= least && text.len % 4 != 1;
+}
+
 bool password_hash_is_good(str hash)
 {
 	static const str prefix = STR_INIT("$argon2id$v=19$");
 	str rest = str_skip(hash, prefix.len), salt, digest;
+	uint64_t kibibytes, passes, lanes;
 
 	return hash.len < PASSWORD_HASH_MAX && str_starts(hash, prefix) &&
-	       read_parameter(&rest, STR("m="), KIBIBYTES_MAX) &&
-	       read_parameter(&rest, STR("t="), PASSES_MAX) && read_parameter(&rest, STR("p="), UINT8_MAX) &&
-	       str_cut(rest, '$', &salt, &digest) && salt.len >= SALT_LEN / 2 && digest.len >= SALT_LEN;
+	       read_parameter(&rest, STR("m="), KIBIBYTES_MAX, &kibibytes) &&
+	       read_parameter(&rest, STR("t="), PASSES_MAX, &passes) &&
+	       read_parameter(&rest, STR("p="), LANES_MAX, &lanes) && kibibytes * passes <= WORK_MAX &&
+	       kibibytes >= KIBIBYTES_A_LANE * lanes && str_cut(rest, '$', &salt, &digest) &&
+	       is_base64(salt, SALT_LEN / 2) && is_base64(digest, SALT_LEN);
 }

@@ -55,6 +55,18 @@ static const struct {
 	{ "$argon2id$v=19$m=1024,t=1,p=1$$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh", false },
 	{ "$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$", false },
 	{ "$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHRzb21lc2FsdA", false },
+	/* What would take all memory or minutes, or could never be right. */
+	{ "$argon2id$v=19$m=262144,t=4,p=4$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh", true },
+	{ "$argon2id$v=19$m=262145,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh", false },
+	{ "$argon2id$v=19$m=262144,t=5,p=1$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh", false },
+	{ "$argon2id$v=19$m=65536,t=3,p=5$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh", false },
+	{ "$argon2id$v=19$m=31,t=1,p=4$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh", false },
+	{ "$argon2id$v=19$m=32,t=1,p=4$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh", true },
+	{ "$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$!!!!cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh",
+	  false },
+	{ "$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh$x", false },
+	{ "$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh=", false },
+	{ "$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHRzb21lc2Fsd$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh", false },
 	{ "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW", false },
 };
 
