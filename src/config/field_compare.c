@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "config/cover.h"
 #include "config/field_private.h"
 #include "config/unit.h"
 
@@ -60,11 +61,12 @@ bool nodes_are_same(const struct node *a, const struct node *b)
 	return true;
 }
 
+/* What came from outside, and what is one by its name, though it is written out. */
 static bool has_secret(const struct node *node)
 {
 	if (!node)
 		return false;
-	if (node->is_expanded)
+	if (node->is_expanded || cover_is_secret(node->key))
 		return true;
 	for (const struct node *child = node->kind == NODE_SCALAR ? NULL : node->first; child;
 	     child = child->next)
