@@ -176,7 +176,7 @@ static void a_full_arena_is_an_error(void **state)
 		"[[[[[[[[[[[[[[0]]]]]]]]]]]]]]",
 		"{\"a\":[{},{}]}",
 	};
-	enum { TEXT_LEN = 64 * 1024 };
+	enum { TEXT_LEN = 16 * 1024 };
 	static char bytes[TEXT_LEN];
 
 	(void)state;
@@ -191,7 +191,7 @@ static void a_full_arena_is_an_error(void **state)
 			buf_put_char(&text, ',');
 		}
 		bytes[text.len - 1] = ']';
-		for (size_t max = 128 * 1024; max < 4 * 1024 * 1024; max += 16 * 1024 + 1) {
+		for (size_t max = 64 * 1024; max < 1024 * 1024; max += 32 * 1024 + 1) {
 			struct arena arena;
 			result_value parsed;
 
