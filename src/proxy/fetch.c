@@ -270,7 +270,7 @@ static result ask_for_policy(struct exchange *x, const struct fetch_request *req
 		.take = keep_body,
 		.self = &room,
 	};
-	struct http_response response;
+	struct http_response response = { 0 };
 	result_value run = error_make(ERROR_LIMIT, "too many questions of policies are under way");
 
 	if (x->worker->fetches < FETCHES_MAX) {
