@@ -7,6 +7,7 @@ without the file's name and without the lines that are shown.
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -174,6 +175,13 @@ def test_a_secret_that_is_written_out_is_covered(tmp_path: Path, lines: str) -> 
     assert code == 1 and "**************" in said, said
 
 
+def test_a_secret_is_covered_in_json_too(tmp_path: Path) -> None:
+    """Where its key, in quotes, begins the line."""
+    path = tmp_path / "gatehouse.yaml"
+    path.write_text(json.dumps({"listeners": {"public": {"address": "127.0.0.1:8080"}},
+                                "consumers": {"a": {"basic": {"password": SECRET}}, "b": {"api_keys": [SECRET]}}}, indent=1), encoding="utf-8")
+    code, said = check(path)
+    assert code == 1 and said.count('"**************"') == 2 and '"password"' in said, said
 
 
 HASH = "sha256:" + 64 * "a"

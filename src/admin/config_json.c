@@ -4,47 +4,11 @@
  */
 #include "admin/config_json.h"
 
-/* Beyond this a name is no name, and is masked. */
-enum { NAME_MAX_FOLDED = 256 };
-
-/* Part of a name, folded. */
-static const char *const secret_parts[] = {
-	"token",         "secret", "passw",      "pwd",       "apikey",    "credential",
-	"authorization", "cookie", "privatekey", "assertion", "signature", "session",
-};
-
-/* The whole of a name: of a key, of which a path may stand there as well. */
-static const char *const secret_names[] = { "key", "keys", "auth", "basic" };
+#include "config/secret_name.h"
 
 /* Maps of things that the operator names: a route called `tokens` is no token. */
 static const char *const named_things[] = { "listeners", "upstreams", "policies",
 					    "consumers", "apis",      "routes" };
-
-static bool fold(str name, struct buf *out)
-{
-	for (size_t i = 0; i < name.len; i++)
-		if (name.ptr[i] != '-' && name.ptr[i] != '_' && name.ptr[i] != '.')
-			buf_put_char(out, ascii_lower(name.ptr[i]));
-	return !buf_overflowed(out);
-}
-
-bool config_json_is_secret_name(str name)
-{
-	char bytes[NAME_MAX_FOLDED];
-	struct buf room = buf_over(bytes, sizeof bytes);
-	str folded;
-
-	if (!fold(name, &room))
-		return true;
-	folded = buf_str(&room);
-	for (size_t i = 0; i < sizeof secret_parts / sizeof *secret_parts; i++)
-		if (str_contains(folded, str_of(secret_parts[i])))
-			return true;
-	for (size_t i = 0; i < sizeof secret_names / sizeof *secret_names; i++)
-		if (str_eq(folded, str_of(secret_names[i])))
-			return true;
-	return false;
-}
 
 /* Between "://" and the next '/' there is an '@'. */
 static bool has_userinfo(str text)
@@ -100,7 +64,7 @@ static bool is_policy_kind(const struct node *node)
 static bool is_under_secret_name(const struct node *node)
 {
 	for (; node; node = node->parent)
-		if (node->key.len && config_json_is_secret_name(node->key) && !is_named_thing(node) &&
+		if (secret_name_judge(node->key) != SECRET_NAME_NONE && !is_named_thing(node) &&
 		    !is_policy_kind(node))
 			return true;
 	return false;

@@ -15,7 +15,4 @@
 void config_json_put(struct json_stream *json, const struct node *node);
 /* Yields. node and what is beneath it, masked also by the names above it. */
 
-bool config_json_is_secret_name(str name);
-/* For tests. Case, '-' and '_' make no difference. */
-
 bool config_json_is_secret_value(str text);

@@ -278,28 +278,6 @@ static void test_configuration(void **state)
 		assert_config(rows[i].yaml, rows[i].json);
 }
 
-static void test_secret_names(void **state)
-{
-	static const char *const secret[] = {
-		"password",     "Password",      "db_passwd",     "token",
-		"access-token", "X_API.KEY",     "Authorization", "Set-Cookie",
-		"key",          "client_secret", "session_id",    "Proxy-Authorization",
-		"apikey",       "private_key",   "credentials",   "pwd"
-	};
-	static const char *const plain[] = { "",       "path",      "monkey", "keyboard", "hosts",
-					     "author", "authorize", "pass",   "address",  "upstream",
-					     "basics", "headers",   "turnkey" };
-	char long_name[1000];
-
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(secret); i++)
-		assert_row(config_json_is_secret_name(str_of(secret[i])), i, secret[i]);
-	for (size_t i = 0; i < COUNT_OF(plain); i++)
-		assert_row(!config_json_is_secret_name(str_of(plain[i])), i, plain[i]);
-	memset(long_name, 'a', sizeof long_name);
-	assert_true(config_json_is_secret_name((str) { long_name, sizeof long_name }));
-}
-
 static void test_secret_values(void **state)
 {
 	static const char *const secret[] = { "Bearer x",
@@ -328,7 +306,6 @@ int main(void)
 		cmocka_unit_test(test_much),
 		cmocka_unit_test(test_a_client_that_takes_nothing),
 		cmocka_unit_test(test_configuration),
-		cmocka_unit_test(test_secret_names),
 		cmocka_unit_test(test_secret_values),
 	};
 

@@ -7,23 +7,17 @@
 
 #include <string.h>
 
+#include "codec/scan.h"
 #include "config/character.h"
-
-static const str names[] = { STR_INIT("api_keys"), STR_INIT("key"), STR_INIT("token") };
-static const str parts_of_names[] = { STR_INIT("secret"), STR_INIT("password") };
+#include "config/field_private.h"
+#include "config/secret_name.h"
 
 static const str harmless[] = { STR_INIT("${"), STR_INIT("file:"), STR_INIT("sha256:") };
 
 /* Also one that is misspelt, or another gateway's: it is the line of a mistake that is shown. */
 static bool is_secret_name(str name)
 {
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (str_eq(name, names[i]))
-			return true;
-	for (size_t i = 0; i < sizeof parts_of_names / sizeof *parts_of_names; i++)
-		if (str_contains(name, parts_of_names[i]))
-			return true;
-	return false;
+	return secret_name_judge(name) == SECRET_NAME_USUAL;
 }
 
 bool cover_is_secret(str path)
@@ -114,15 +108,25 @@ static bool is_harmless(str value)
 	return false;
 }
 
+/* Such as `credentials: true` of cors. */
+static bool is_switch(str value)
+{
+	bool is_on;
+
+	return field_parse_bool(value, &is_on);
+}
+
 static void cover_scalar(struct cover *cover)
 {
 	char first = cover->rest.len ? cover->rest.ptr[0] : 0;
 	bool is_quoted = first == '"' || first == '\'';
 	size_t len;
+	str value;
 
 	keep(cover, is_quoted);
 	len = is_quoted ? quoted_length(cover->rest, first) : plain_length(cover);
-	if (is_harmless(cover->rest))
+	value = str_slice(cover->rest, 0, len);
+	if (is_harmless(value) || (!is_quoted && is_switch(value)))
 		keep(cover, len);
 	else
 		hide(cover, len);
@@ -151,17 +155,12 @@ static void cover_value(struct cover *cover)
 		cover_scalar(cover);
 }
 
-static bool is_name_character(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-	       c == '-' || c == '.';
-}
-
+/* Keys are written in the letters that hosts are. */
 static size_t name_length(str text)
 {
 	size_t len = 0;
 
-	while (len < text.len && is_name_character(text.ptr[len]))
+	while (len < text.len && scan_is(text.ptr[len], SCAN_HOST))
 		len++;
 	return len;
 }
@@ -178,6 +177,20 @@ static size_t colon_length(str text)
 	return i < text.len && text.ptr[i] == ':' ? i + 1 : 0;
 }
 
+/* `hun:ter2` is no key, and neither is "hun: ter2", though they look like one. */
+static bool begins_with_key(str text)
+{
+	bool is_quoted = text.len && (text.ptr[0] == '"' || text.ptr[0] == '\'');
+	str name = str_skip(text, is_quoted), rest = str_skip(name, name_length(name));
+	size_t colon = colon_length(rest);
+
+	if (!colon || rest.len == name.len)
+		return false;
+	if (is_quoted)
+		return rest.ptr[0] == text.ptr[0];
+	return colon == rest.len || rest.ptr[colon] == ' ';
+}
+
 static void cover_items(struct cover *cover)
 {
 	keep_spaces(cover);
@@ -185,7 +198,7 @@ static void cover_items(struct cover *cover)
 		keep(cover, 1);
 		keep_spaces(cover);
 	}
-	if (!colon_length(str_skip(cover->rest, name_length(cover->rest))))
+	if (!begins_with_key(cover->rest))
 		cover_value(cover);
 }
 

@@ -27,10 +27,12 @@ static const struct {
 	{ "secret: s\xc3\xa4"
 	  "ge # x",
 	  "secret: **** # x", false },
+	{ "credentials: true", "credentials: true", false },
+	{ "secret: trueish", "secret: *******", false },
 	{ "secret:", "secret:", false },
 	{ "secret: ", "secret: ", false },
 	{ "token: { sub: alice }", "token: { sub: alice }", false },
-	{ "{ not_a_secret: x, my-token: y }", "{ not_a_secret: *, my-token: y }", false },
+	{ "{ not_a_secret: x, my-token: y }", "{ not_a_secret: *, my-token: * }", false },
 	{ "keys: [a.pem]", "keys: [a.pem]", false },
 	{ "a secret is open", "a secret is open", false },
 	{ "api_keys: [unclosed, \"and more", "api_keys: [********, \"********", false },
@@ -42,6 +44,15 @@ static const struct {
 	{ "- - x", "- - *", true },
 	{ "  - id: k1", "  - id: k1", true },
 	{ "secret: [x]", "secret: [*]", true },
+	{ "  \"password\": \"hunter2\"", "  \"password\": \"*******\"", true },
+	{ "  \"password\" : \"hunter2\",", "  \"password\" : \"*******\",", true },
+	{ "  'password': hunter2", "  'password': *******", true },
+	{ "password: hunter2", "password: *******", true },
+	{ "password:", "password:", true },
+	{ "  \"hunter2\",", "  \"*******\",", true },
+	{ "  \"hun: ter2\"", "  \"*********\"", true },
+	{ "  hun:ter2", "  ********", true },
+	{ "  \"hun' : ter2\"", "  \"***********\"", true },
 	{ "", "", true },
 };
 
@@ -70,7 +81,8 @@ static void paths_of_secrets_are_known(void **state)
 	assert_false(cover_is_secret(STR("apis.a.policies[0].jwt")));
 	assert_false(cover_is_secret(STR("apis.secrets.policies[0]")));
 	assert_true(cover_is_secret(STR("oidc.session_secret")));
-	assert_false(cover_is_secret(STR("my_token")));
+	assert_true(cover_is_secret(STR("my_token")));
+	assert_false(cover_is_secret(STR("jwt.keys[0]")));
 	assert_false(cover_is_secret(STR("")));
 	assert_false(cover_is_secret(STR("]")));
 }

@@ -3,8 +3,8 @@
 
 #include <inttypes.h>
 
-#include "config/cover.h"
 #include "config/field_private.h"
+#include "config/secret_name.h"
 #include "config/unit.h"
 
 enum { ITEMS_SHOWN = 5 };
@@ -61,12 +61,24 @@ bool nodes_are_same(const struct node *a, const struct node *b)
 	return true;
 }
 
+/* A text or a list of them: under such a name a map is something else, as the policy `api_key` is, and so is
+ * a switch, as `credentials` of cors. */
+static bool is_secret_by_name(const struct node *node)
+{
+	bool is_on;
+
+	if (node->kind == NODE_SCALAR && field_parse_bool(node->text, &is_on))
+		return false;
+	return (node->kind == NODE_SCALAR || node->kind == NODE_LIST) &&
+	       secret_name_judge(node->key) == SECRET_NAME_USUAL;
+}
+
 /* What came from outside, and what is one by its name, though it is written out. */
 static bool has_secret(const struct node *node)
 {
 	if (!node)
 		return false;
-	if (node->is_expanded || cover_is_secret(node->key))
+	if (node->is_expanded || is_secret_by_name(node))
 		return true;
 	for (const struct node *child = node->kind == NODE_SCALAR ? NULL : node->first; child;
 	     child = child->next)

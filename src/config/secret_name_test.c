@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows: names, and what may stand under them. */
+#include "base/testing.h"
+#include "config/secret_name.h"
+
+static const struct {
+	const char *name;
+	enum secret_name want;
+} rows[] = {
+	{ "password", SECRET_NAME_USUAL },
+	{ "Password", SECRET_NAME_USUAL },
+	{ "db_passwd", SECRET_NAME_USUAL },
+	{ "token", SECRET_NAME_USUAL },
+	{ "access-token", SECRET_NAME_USUAL },
+	{ "X_API.KEY", SECRET_NAME_USUAL },
+	{ "Authorization", SECRET_NAME_USUAL },
+	{ "Proxy-Authorization", SECRET_NAME_USUAL },
+	{ "key", SECRET_NAME_USUAL },
+	{ "client_secret", SECRET_NAME_USUAL },
+	{ "apikey", SECRET_NAME_USUAL },
+	{ "private_key", SECRET_NAME_USUAL },
+	{ "credentials", SECRET_NAME_USUAL },
+	{ "pwd", SECRET_NAME_USUAL },
+
+	{ "Set-Cookie", SECRET_NAME_DOUBTFUL },
+	{ "session_id", SECRET_NAME_DOUBTFUL },
+	{ "keys", SECRET_NAME_DOUBTFUL },
+	{ "basic", SECRET_NAME_DOUBTFUL },
+
+	{ "", SECRET_NAME_NONE },
+	{ "path", SECRET_NAME_NONE },
+	{ "monkey", SECRET_NAME_NONE },
+	{ "keyboard", SECRET_NAME_NONE },
+	{ "hosts", SECRET_NAME_NONE },
+	{ "author", SECRET_NAME_NONE },
+	{ "authorize", SECRET_NAME_NONE },
+	{ "pass", SECRET_NAME_NONE },
+	{ "address", SECRET_NAME_NONE },
+	{ "upstream", SECRET_NAME_NONE },
+	{ "basics", SECRET_NAME_NONE },
+	{ "headers", SECRET_NAME_NONE },
+	{ "turnkey", SECRET_NAME_NONE },
+};
+
+static void names_are_judged(void **state)
+{
+	static char long_name[1000];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		assert_row(secret_name_judge(str_of(rows[i].name)) == rows[i].want, i, rows[i].name);
+	memset(long_name, 'a', sizeof long_name);
+	assert_int_equal(secret_name_judge((str) { long_name, sizeof long_name }), SECRET_NAME_USUAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_are_judged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
