@@ -125,10 +125,15 @@ static void manage(void *owner, str name)
 	managed->at[managed->count++] = name;
 }
 
+/* Once, however many routes have a policy with that name: logs and requests go through them all. */
 static void add_name(struct destinations *d, str_list *list, size_t *max, str name)
 {
-	str *at = arena_widen(d->reader->arena, list->at, list->len, sizeof *at, max);
+	str *at;
 
+	for (size_t i = 0; i < list->len; i++)
+		if (str_eq(list->at[i], name))
+			return;
+	at = arena_widen(d->reader->arena, list->at, list->len, sizeof *at, max);
 	at[list->len++] = name;
 	list->at = at;
 }

@@ -354,6 +354,25 @@ static void routes_inherit_their_policies(void **state)
 	bench_close(&bench);
 }
 
+/* Lists that every line of the log, and every request, goes through. */
+static void names_that_many_policies_keep_stand_once(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	bench_open(&bench,
+		   "listeners: { main: { address: 127.0.0.1:0 } }\n"
+		   "log: { access: { redact: [pin] } }\n"
+		   "consumers_from: []\n"
+		   "apis:\n"
+		   "  a: { path: /a, policies: [ api_key: { from: { query: mine } }, respond: {} ] }\n"
+		   "  b: { path: /b, policies: [ api_key: { from: { query: mine } }, respond: {} ] }\n"
+		   "  c: { path: /c, policies: [ api_key: { from: { query: pin } }, respond: {} ] }\n");
+	assert_int_equal(diagnostics_errors(bench.diagnostics), 0);
+	assert_int_equal(bench.snapshot->config.log.access.redact.len, 2);
+	bench_close(&bench);
+}
+
 static void the_same_address_may_stand_in_two_snapshots(void **state)
 {
 	struct bench first, second;
@@ -395,6 +414,7 @@ int main(void)
 		cmocka_unit_test(timeouts_are_mixed_key_by_key),
 		cmocka_unit_test(splits_are_inherited_part_by_part),
 		cmocka_unit_test(routes_inherit_their_policies),
+		cmocka_unit_test(names_that_many_policies_keep_stand_once),
 		cmocka_unit_test(the_same_address_may_stand_in_two_snapshots),
 		cmocka_unit_test(a_file_that_is_not_there_is_told),
 	};
