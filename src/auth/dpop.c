@@ -9,11 +9,6 @@
 #include "codec/sha256.h"
 #include "codec/uri.h"
 
-str dpop_challenge(void)
-{
-	return STR("RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA");
-}
-
 /* ---- what it says it is for ---- */
 
 /* Names in any case, and a port that is the scheme's own is none (RFC 9110 section 4.2.3): what a client

@@ -31,6 +31,3 @@ enum reason dpop_check(const struct dpop_request *request, struct arena *arena, 
 /* RFC 9449 section 4.3. seen NULL: whether for the first time is not asked. REASON_NONE: it is proven, and
  * was proven for the first time. REASON_TOKEN_BINDING: it is not; REASON_TOKEN_REPLAYED;
  * REASON_AUTH_UNAVAILABLE: nothing more can be remembered now. Does not yield. */
-
-str dpop_challenge(void);
-/* The algorithms that a proof may be signed by, as in `DPoP algs="..."` (section 7.1). */

@@ -65,6 +65,7 @@ str arena_join(struct arena *arena, const str *parts, size_t count);
 /* The parts one after the other, as a new slice. */
 
 str arena_join_list(struct arena *arena, const str_list *list, str between);
+/* The same with a text between each two. */
 
 str arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 str arena_vprintf(struct arena *arena, const char *format, va_list arguments)

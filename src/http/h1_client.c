@@ -11,9 +11,8 @@
 
 #include "http/h1_head.h"
 
-enum {
-	ARENA_SHARE = 4
-}; /* heads, which the arena must hold for one: its fields are kept too, and trailers */
+/* Heads that the arena must have room for before one is read: its fields are kept too, and trailers. */
+enum { ARENA_HEADS = 4 };
 
 /* An end before the first byte and one within the head are different things for whoever may try again. */
 static result fill(struct h1_client *client, deadline until)
@@ -72,7 +71,7 @@ static result read_answer(struct client *base, struct arena *arena, enum http_me
 	str bytes, kept;
 
 	*ret_response = (struct http_response) { 0 };
-	if (arena_left(arena) / ARENA_SHARE < base->limits->head)
+	if (arena_left(arena) / ARENA_HEADS < base->limits->head)
 		return error_make(ERROR_LIMIT, "no memory is left for an answer's head");
 	TRY(read_head(client, arena, method, until, ret_response, &len));
 	/* One copy of the whole head; slices into it move along with it. */

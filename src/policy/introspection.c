@@ -13,8 +13,8 @@
 #include "codec/json.h"
 #include "codec/scan.h"
 #include "policy/credential.h"
-#include "policy/identity_fields.h"
 #include "policy/fetch_trouble.h"
+#include "policy/identity_fields.h"
 #include "policy/oauth_client.h"
 
 enum {

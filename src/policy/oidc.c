@@ -236,16 +236,8 @@ static bool oidc_recognises(const void *self, const struct view *view)
 	       session_cookie_parts(&view->request->fields, p->cookie.name) > 0 || is_navigation(view);
 }
 
-/* There is no scheme of HTTP's for a login with a form. */
-static str oidc_challenge(const void *self, struct view *view)
-{
-	(void)self;
-	(void)view;
-	return (str) { 0 };
-}
-
+/* There is no scheme of HTTP's for a login with a form, and so no challenge. */
 static const struct authenticator authenticator = { .recognises = oidc_recognises,
-						    .challenge = oidc_challenge,
 						    .make = oidc_session_make };
 
 static const struct policy_risk risks[] = {

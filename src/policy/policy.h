@@ -54,8 +54,8 @@ struct policy_compile {
 };
 
 result policy_reject(const struct policy_compile *compile, const char *key, const char *why);
-/* What a compile function returns: reports it at the option, or at the policy where key is NULL.
- * ERROR_INVALID. */
+/* What a compile function returns: reports it at the option, or at the policy where key is NULL or the option
+ * is not given. ERROR_INVALID. */
 
 result policy_reject_several(const struct policy_compile *compile, const struct node *map,
 			     const char *const *keys);
@@ -125,7 +125,8 @@ struct authenticator {
 	/* The request bears a credential of this kind, good or not. */
 
 	str (*challenge)(const void *self, struct view *view);
-	/* What WWW-Authenticate says to who bears none; in the arena or the snapshot. Empty: nothing. */
+	/* What WWW-Authenticate says to who bears none; in the arena or the snapshot. Empty, and NULL:
+	 * nothing. */
 
 	void (*strip)(const void *self, struct view *view);
 	/* No upstream gets its credential, where the policy says so: another one has decided. NULL: there is

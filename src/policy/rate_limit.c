@@ -320,9 +320,9 @@ static str members_print(const struct view *view, size_t count, bool is_policy)
 }
 
 /* An answer that has no more room for fields goes without them. */
-static void add_field(struct view *view, str name, str value)
+static void add_field(struct view *view, enum http_name id, str value)
 {
-	result_value added = http_fields_add(&view->response->fields, HTTP_NAME_OTHER, name, value);
+	result_value added = http_fields_add(&view->response->fields, id, http_name_text(id), value);
 
 	(void)added;
 }
@@ -337,8 +337,8 @@ static void rate_limit_response(const void *self, struct view *view)
 		count += !taken->is_silent;
 	if (!count || arena_left(view->arena) < 2 * count * MEMBER_MAX)
 		return;
-	add_field(view, STR("RateLimit-Policy"), members_print(view, count, true));
-	add_field(view, STR("RateLimit"), members_print(view, count, false));
+	add_field(view, HTTP_RATE_LIMIT_POLICY, members_print(view, count, true));
+	add_field(view, HTTP_RATE_LIMIT, members_print(view, count, false));
 	for (struct rate_taken *taken = view->rates; taken; taken = taken->next)
 		taken->is_silent = true;
 }
