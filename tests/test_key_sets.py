@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import ssl
 import threading
 import time
@@ -192,6 +193,25 @@ def test_a_request_waits_for_keys_that_are_on_their_way(issuer: Issuer, tmp_path
     issuer.pause = 0.5
     with Gateway(config(at_url(issuer)), tmp_path) as gateway:
         assert ask(gateway, issuer.token()).status == 200
+
+
+def hanging(count: int) -> list[socket.socket]:
+    """So many issuers to which one can connect, and that never answer."""
+    return [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+
+
+@pytest.mark.parametrize(("hosts", "tenants"), [(1, 99), (40, 1)], ids=["one host", "many hosts"])
+def test_issuers_that_hang_hold_up_no_other(issuer: Issuer, hosts: int, tenants: int, tmp_path: Path) -> None:
+    """They stand before the one that answers, and are more than are asked at a time."""
+    dark = hanging(hosts)
+    issuers = [{"issuer": f"http://127.0.0.1:{each.getsockname()[1]}/{tenant}", "audience": "orders"}
+               for each in dark for tenant in range(tenants)]
+    with Gateway(config({"issuers": [*issuers, discovered(issuer)]}), tmp_path) as gateway:
+        assert ask(gateway, issuer.token()).status == 200
+        issuer.rotate("second")
+        assert ask(gateway, issuer.token()).status == 200
+    for each in dark:
+        each.close()
 
 
 @pytest.mark.parametrize("metadata", [

@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/container.h"
 #include "codec/sha256.h"
+#include "codec/url.h"
 
 /* Until keys are fetched anew, while all is well. */
 static const duration usual = 5 * MINUTE, least = 30 * SECOND, most = HOUR;
@@ -50,6 +51,7 @@ struct key_set {
 	/* Constant. */
 	bool is_fetched;
 	enum key_origin origin;
+	str authority;
 	char name[];
 };
 
@@ -59,6 +61,7 @@ enum { KIND_FIXED = '=', KIND_URL = 'u', KIND_ISSUER = 'i' };
 static result make(void *owner, str name, struct registered **ret_made)
 {
 	struct key_set *set = calloc(1, sizeof *set + name.len);
+	struct url url;
 
 	ASSERT(set);
 	set->sets = owner;
@@ -69,6 +72,8 @@ static result make(void *owner, str name, struct registered **ret_made)
 	atomic_init(&set->version, 0);
 	memcpy(set->name, name.ptr, name.len);
 	set->registered.name = (str) { set->name, name.len };
+	if (set->is_fetched && !url_parse(key_set_url(set), &url))
+		set->authority = url.authority;
 	*ret_made = &set->registered;
 	return OK;
 }
@@ -152,6 +157,11 @@ void key_set_unref(struct key_set **address)
 str key_set_url(const struct key_set *set)
 {
 	return str_skip(set->registered.name, 1);
+}
+
+str key_set_authority(const struct key_set *set)
+{
+	return set->authority;
 }
 
 enum key_origin key_set_origin(const struct key_set *set)
@@ -366,18 +376,37 @@ result key_set_wait(struct key_set *set, struct loop *loop, struct fiber *self, 
 
 /* ---- who fetches ---- */
 
-bool key_set_begin(struct key_set *set, deadline now)
+/* Under the lock. */
+static bool may_begin(const struct key_set *set, deadline now)
 {
-	bool may_begin;
+	return set->is_fetched && !set->is_under_way && (set->is_wanted || now >= set->due);
+}
+
+enum key_set_need key_set_need(struct key_set *set, deadline now)
+{
+	enum key_set_need need = KEYS_NOT_NEEDED;
 
 	pthread_mutex_lock(&set->lock);
-	may_begin = set->is_fetched && !set->is_under_way && (set->is_wanted || now >= set->due);
-	if (may_begin) {
+	if (may_begin(set, now) && set->retry)
+		need = set->waiters ? KEYS_AWAITED_AGAIN : KEYS_DUE_AGAIN;
+	else if (may_begin(set, now))
+		need = set->waiters ? KEYS_AWAITED : KEYS_DUE;
+	pthread_mutex_unlock(&set->lock);
+	return need;
+}
+
+bool key_set_begin(struct key_set *set, deadline now)
+{
+	bool begins;
+
+	pthread_mutex_lock(&set->lock);
+	begins = may_begin(set, now);
+	if (begins) {
 		set->is_under_way = true;
 		set->is_wanted = false;
 	}
 	pthread_mutex_unlock(&set->lock);
-	return may_begin;
+	return begins;
 }
 
 /* Under the lock. A tenth before its end is early enough. */

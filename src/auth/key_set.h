@@ -44,9 +44,11 @@ void key_set_unref(struct key_set **set);
 /* From any thread. Clears the address, accepts NULL. */
 
 str key_set_url(const struct key_set *set);
+str key_set_authority(const struct key_set *set);
 enum key_origin key_set_origin(const struct key_set *set);
 bool key_set_is_fetched(const struct key_set *set);
-/* url and origin are those of one that is; as long as the set. */
+/* The others are those of one that is fetched; as long as the set. The authority is who is asked, "host:port"
+ * as it stands in the URL. */
 
 struct jwk_set *key_set_take(struct key_set *set);
 /* Its keys now, the caller's until jwk_set_unref(). NULL: there were never any. From any thread. */
@@ -66,6 +68,18 @@ result key_set_wait(struct key_set *set, struct loop *loop, struct fiber *self, 
 /* Yields until the fetch that is under way has ended, or one that begins now; at once when none may begin:
  * one in KEY_SET_PATIENCE is begun on request, however many ask. OK does not say that there are keys.
  * ERROR_TIMEOUT, ERROR_CANCELLED. */
+
+/* Whether keys are to be fetched, and before which others: the last first. */
+enum key_set_need {
+	KEYS_NOT_NEEDED,    /* not now, or it is under way */
+	KEYS_DUE_AGAIN,     /* the last fetch failed */
+	KEYS_AWAITED_AGAIN, /* likewise, and requests wait for them */
+	KEYS_DUE,
+	KEYS_AWAITED,
+};
+
+enum key_set_need key_set_need(struct key_set *set, deadline now);
+/* From any thread. */
 
 bool key_set_begin(struct key_set *set, deadline now);
 /* By who fetches: whether to do so now. It is under way then, until key_set_end(). */

@@ -184,6 +184,39 @@ static void who_has_gone_is_not_woken(void **state)
 	scene_end(&scene);
 }
 
+static void who_waits_makes_it_urgent(void **state)
+{
+	struct scene scene;
+	struct world world;
+	struct asking asking = { .scene = &scene, .patience = HOUR };
+	const struct key_set_fetched nothing = { 0 };
+	deadline now = time_monotonic();
+
+	(void)state;
+	scene_begin(&scene);
+	world_open(&world);
+	asking.loop = world.loop;
+	assert_true(str_eq(key_set_authority(scene.set), STR("a.test")));
+	assert_int_equal(key_set_need(scene.set, now), KEYS_DUE);
+	world_start(&world, ask, &asking);
+	assert_int_equal(key_set_need(scene.set, now), KEYS_AWAITED);
+	assert_true(key_set_begin(scene.set, now));
+	assert_int_equal(key_set_need(scene.set, now), KEYS_NOT_NEEDED); /* it is under way */
+	key_set_end(scene.set, &nothing, now - MINUTE);
+	world_run(&world);
+	assert_int_equal(key_set_need(scene.set, now - MINUTE), KEYS_NOT_NEEDED);
+	assert_int_equal(key_set_need(scene.set, now), KEYS_DUE_AGAIN);
+	world_start(&world, ask, &asking);
+	assert_int_equal(key_set_need(scene.set, now), KEYS_AWAITED_AGAIN);
+	assert_true(key_set_begin(scene.set, now));
+	end_with(scene.set, "one");
+	world_run(&world);
+	assert_int_equal(key_set_need(scene.set, time_monotonic()), KEYS_NOT_NEEDED);
+	assert_int_equal(key_set_need(scene.set, now + DAY), KEYS_DUE);
+	world_close(&world);
+	scene_end(&scene);
+}
+
 /* Two of three, from the front to the end of those who wait: the others are woken all the same. */
 static void who_goes_takes_nobody_along(void **state)
 {
@@ -275,6 +308,7 @@ int main(void)
 		cmocka_unit_test(stale_keys_do_not_hold_for_ever),
 		cmocka_unit_test(nobody_waits_for_what_may_not_begin),
 		cmocka_unit_test(who_has_gone_is_not_woken),
+		cmocka_unit_test(who_waits_makes_it_urgent),
 		cmocka_unit_test(who_goes_takes_nobody_along),
 		cmocka_unit_test(all_of_all_threads_are_woken),
 	};

@@ -3,14 +3,16 @@
  * keys: has the key sets of the configuration in force fetched, on the control thread: at the start, when
  * they grow old, and when a worker meets a key that nobody knows.
  *
- * Each fetch is a fiber, so that one issuer that does not answer holds up no other. What may be fetched, and
- * how soon again, each set knows by itself (key_set_begin); here is only a look at all of them, once a
- * second or when somebody posts.
+ * Each fetch is a fiber, so that one issuer that does not answer holds up no other. Of these there are only
+ * so many, and issuers that hang must not have them all: one host has a few, each need leaves some to those
+ * that are more urgent, and among equals it goes by turns. What may be fetched, and how soon again, each set
+ * knows by itself (key_set_need); here is only a look at all of them, once a second or when somebody posts.
  *
  * A failure is told once, and its end once: an issuer that is away for a day is two lines in the log.
  */
 #include "main/keys.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -18,7 +20,10 @@
 #include "proxy/key_fetch.h"
 #include "tls/scratch.h"
 
-enum { FETCHES_MAX = 32, ARENA_MAX = 16 * 1024 * 1024 };
+/* At a time: of all, of one host, and what each need leaves to the next one. */
+enum { FETCHES_MAX = 32, FETCHES_OF_HOST_MAX = 4, FETCHES_LEFT = 4 };
+
+enum { ARENA_MAX = 16 * 1024 * 1024 };
 
 static const duration patience = 10 * SECOND, look_again = SECOND;
 
@@ -40,7 +45,8 @@ struct keys {
 	struct timer timer;
 	struct fetch *fetches;
 	size_t fetch_count;
-	size_t turn; /* the set that the next look begins with */
+	size_t turns[KEYS_AWAITED + 1]; /* of each need: whose turn it is, as an index */
+	atomic_bool is_posted;
 	bool is_closing;
 };
 
@@ -139,22 +145,43 @@ static void begin(struct keys *keys, struct key_set *set, struct tls_client_iden
 
 /* ---- all of a configuration ---- */
 
-/* Those of the configuration in force only: sets of one that has gone are not asked for any more. More
- * than FETCHES_MAX wait for the next look, which begins where this one ends: a hundred that do not answer
- * are due again before all have had their turn. */
-static void look(struct keys *keys)
+static bool host_has_place(const struct keys *keys, const struct key_set *set)
+{
+	size_t count = 0;
+
+	for (const struct fetch *fetch = keys->fetches; fetch; fetch = fetch->next)
+		count += str_eq_nocase(key_set_authority(fetch->set), key_set_authority(set));
+	return count < FETCHES_OF_HOST_MAX;
+}
+
+/* From the one behind the last that had its turn. */
+static void look_for(struct keys *keys, enum key_set_need need)
 {
 	const struct snapshot *snapshot = gateway_edition(keys->gateway)->snapshot;
-	struct loop *loop = keys->control->loop;
-	deadline now = loop_now(loop), next = deadline_after(now, look_again);
+	size_t places = FETCHES_MAX - FETCHES_LEFT * (size_t)(KEYS_AWAITED - need);
+	deadline now = loop_now(keys->control->loop);
+	size_t first = keys->turns[need];
 
-	for (size_t left = snapshot->key_set_count; left && keys->fetch_count < FETCHES_MAX; left--) {
-		struct key_set *set = snapshot->key_sets[keys->turn++ % snapshot->key_set_count];
+	for (size_t i = 0; i < snapshot->key_set_count && keys->fetch_count < places; i++) {
+		size_t at = (first + i) % snapshot->key_set_count;
+		struct key_set *set = snapshot->key_sets[at];
 
-		if (key_set_begin(set, now))
-			begin(keys, set, snapshot->web);
+		if (key_set_need(set, now) != need || !host_has_place(keys, set) || !key_set_begin(set, now))
+			continue;
+		keys->turns[need] = at + 1;
+		begin(keys, set, snapshot->web);
 	}
-	timer_set(loop, &keys->timer, next);
+}
+
+/* Those of the configuration in force only: sets of one that has gone are not asked for any more. Those for
+ * which there is no place wait for the next look. */
+static void look(struct keys *keys)
+{
+	struct loop *loop = keys->control->loop;
+
+	for (enum key_set_need need = KEYS_AWAITED; need > KEYS_NOT_NEEDED; need--)
+		look_for(keys, need);
+	timer_set(loop, &keys->timer, deadline_after(loop_now(loop), look_again));
 }
 
 static void on_due(struct timer *timer)
@@ -170,16 +197,20 @@ void keys_follow(struct keys *keys)
 
 static void on_post(void *argument)
 {
-	look_soon(argument);
+	struct keys *keys = argument;
+
+	atomic_store(&keys->is_posted, false);
+	look_soon(keys);
 }
 
-/* From any thread. Where there is no room, the timer comes within a second. */
+/* From any thread. One post is enough for all sets: there are more of them than a loop has room for. Where it
+ * has none, the timer comes within a second. */
 static void on_wanted(void *owner)
 {
 	struct keys *keys = owner;
-	result_value posted = loop_post(keys->control->loop, on_post, keys);
 
-	(void)posted;
+	if (!atomic_exchange(&keys->is_posted, true) && failed(loop_post(keys->control->loop, on_post, keys)))
+		atomic_store(&keys->is_posted, false);
 }
 
 /* ret_keys is set also on failure, for keys_close(). */
