@@ -116,6 +116,21 @@ def test_what_is_wrong_in_a_file_is_told_with_its_line(lines: list[Any], words: 
     assert "secret" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("parameters, words", [
+    ("m=65536,t=3,p=1", ""),
+    ("m=1024,t=1,p=1", "warning: consumers.alice.basic.password: whoever waits for the answer can tell this name"),
+    ("m=1048576,t=100,p=255", "error: consumers.alice.basic.password: want $argon2id$v=19$m=M,t=T,p=P$SALT$HASH with P at most 4"),
+])
+def test_what_a_password_may_cost_is_bounded(parameters: str, words: str, tmp_path: Path) -> None:
+    hashed = f"$argon2id$v=19${parameters}$c29tZXNhbHRzb21lc2FsdA$ZjuxTRTmUWCgNQMRIh7/aDCqz4MyT2v6KrQ6ZyXs7hE"
+    alice = {"api_keys": [digest("alice-key")], "basic": {"password": hashed}}
+    write(tmp_path / "consumers.jsonl")
+    (tmp_path / "gatehouse.yaml").write_text(json.dumps(config(consumers={"alice": alice}), indent=1))
+    done = run_command("check", "-c", tmp_path / "gatehouse.yaml")
+    assert done.returncode == (1 if "error" in words else 0)
+    assert words in done.stderr and bool(done.stderr) == bool(words)
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "gatehouse.yaml").write_text(json.dumps(config()))
     done = run_command("check", "-c", tmp_path / "gatehouse.yaml")

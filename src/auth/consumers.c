@@ -25,7 +25,9 @@ static const struct field basic_fields[] = {
 	FIELD_STR_REQUIRED(
 		struct consumer_basic, password, "password",
 		"The hash of its password, `$argon2id$...`, as `gatehouse password hash` prints it; its name "
-		"is the consumer's."),
+		"is the consumer's. Others are taken up to `m=262144` (KiB), `p=4`, and 1048576 for `m` "
+		"times `t`; by parameters that are not the usual `m=65536,t=3,p=1` the name can be told from "
+		"those that nobody has."),
 	FIELD_END
 };
 
@@ -235,8 +237,9 @@ static const char *password_wrong(str hash)
 		       "hash` "
 		       "makes one of the password";
 	if (str_starts(hash, STR("$argon2id$")))
-		return "want $argon2id$v=19$m=M,t=T,p=P$SALT$HASH with M at most 262144, P at most 4, and M "
-		       "times T at most 1048576: `gatehouse password hash` makes one";
+		return "want $argon2id$v=19$m=M,t=T,p=P$SALT$HASH with P at most 4, M at least 8 "
+		       "times P and at most 262144, and M times T at most 1048576: `gatehouse password hash` "
+		       "makes one";
 	return "want the hash of a password, $argon2id$...: see `gatehouse password hash`";
 }
 
@@ -291,6 +294,18 @@ static void report(struct reader *reader, const struct consumer_config *config,
 			 "%s", mistake->why);
 }
 
+/* Whoever tries a name and waits would learn that it is somebody's. */
+static void warn_of_password(struct reader *reader, const struct consumer_config *config)
+{
+	const struct node *basic = node_find(config->entry.node, STR("basic"));
+
+	if (config->basic.password.len && !password_hash_is_usual(config->basic.password))
+		diagnostic_warning(
+			reader->diagnostics, node_find(basic, STR("password")),
+			"whoever waits for the answer can tell this name from those that nobody has, "
+			"which take as long as m=65536,t=3,p=1: see `gatehouse password hash`");
+}
+
 void consumer_table_compile(struct consumer_table *table, struct reader *reader,
 			    const struct consumer_config *configs, size_t count)
 {
@@ -299,6 +314,8 @@ void consumer_table_compile(struct consumer_table *table, struct reader *reader,
 
 		if (failed(consumer_table_add(table, &configs[i], &mistake)))
 			report(reader, &configs[i], &mistake);
+		else
+			warn_of_password(reader, &configs[i]);
 	}
 }
 

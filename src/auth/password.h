@@ -16,7 +16,11 @@ result password_hash(str password, struct buf *out);
 
 bool password_is(str password, str hash);
 /* Whether the hash, as password_hash() prints it, is of this password. False also when it cannot be found
- * out. An empty hash takes as long as any and is nobody's: by waiting nobody learns which names there are. */
+ * out. An empty hash takes as long as a usual one and is nobody's: by waiting nobody learns which names there
+ * are. */
 
 bool password_hash_is_good(str hash);
 /* Whether it can be read, and costs no more than is reasonable. */
+
+bool password_hash_is_usual(str hash);
+/* Whether it is good, and costs what those of password_hash() do. */

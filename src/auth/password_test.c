@@ -18,7 +18,7 @@ static void a_hash_is_of_its_password_alone(void **state)
 	assert_false(failed(password_hash(STR("correct horse"), &out)));
 	assert_false(failed(password_hash(STR("correct horse"), &again)));
 	assert_false(str_eq(buf_str(&out), buf_str(&again))); /* each has a salt of its own */
-	assert_true(password_hash_is_good(buf_str(&out)));
+	assert_true(password_hash_is_good(buf_str(&out)) && password_hash_is_usual(buf_str(&out)));
 	assert_true(password_is(STR("correct horse"), buf_str(&out)));
 	assert_false(password_is(STR("correct hors"), buf_str(&out)));
 	assert_false(password_is(STR("correct horse "), buf_str(&out)));
@@ -39,6 +39,32 @@ static void nobodys_hash_is_of_no_password(void **state)
 	assert_int_equal(password_hash((str) { long_one, sizeof long_one }, &out).kind, ERROR_LIMIT);
 }
 
+/* All of "secret". */
+static void other_parameters_are_computed(void **state)
+{
+	static const char *const good[] = {
+		"$argon2id$v=19$m=65536,t=3,p=1$c29tZXNhbHRzb21lc2FsdA"
+		"$ZjuxTRTmUWCgNQMRIh7/aDCqz4MyT2v6KrQ6ZyXs7hE",
+		"$argon2id$v=19$m=1024,t=1,p=4$c29tZXNhbHRzb21lc2FsdA"
+		"$gBPRol5x0aeU0GLpwywBF718XWKwSvjgcqV2ps53fnc",
+		"$argon2id$v=19$m=32,t=1,p=4$c29tZXNhbHRzb21lc2FsdA"
+		"$Eh5QcSoTSzB9dgkj5HVQpVREE7NRit5r2zn2o9jSBY0",
+		"$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA"
+		"$+c6q23sQwLpOH1shdbgrn6Ho39DyRbsdY34ab5ZO+fs",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(good); i++) {
+		assert_row(password_hash_is_good(str_of(good[i])), i, good[i]);
+		assert_row(password_hash_is_usual(str_of(good[i])) == !i, i, good[i]);
+		assert_row(password_is(STR("secret"), str_of(good[i])), i, good[i]);
+		assert_row(!password_is(STR("secret "), str_of(good[i])), i, good[i]);
+	}
+}
+
+#define WITH(parameters) \
+	"$argon2id$v=19$" parameters "$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh/PgxMRCku8o"
+
 static const struct {
 	const char *hash;
 	bool want;
@@ -56,6 +82,19 @@ static const struct {
 	{ "$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$", false },
 	{ "$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHRzb21lc2FsdA", false },
 	/* What would take all memory or minutes, or could never be right. */
+	{ WITH("m=1048576,t=100,p=255"), false },
+	{ WITH("m=1024,t=1024,p=1"), true },
+	{ WITH("m=1024,t=1025,p=1"), false },
+	{ WITH("m=1,t=1,p=1"), false },
+	{ WITH("m=1024,t=0,p=1"), false },
+	{ WITH("m=1024,t=1,p=0"), false },
+	{ WITH("m=1024,t=1,p=1,x=1"), false },
+	{ HASH "\n", false },
+	{ HASH "AA", false }, /* a length that no bytes have */
+	{ "$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh/PgxMRCku8p",
+	  false }, /* bits that are set and say nothing */
+	{ "$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh/PgxMRCku8o",
+	  false }, /* seven bytes of salt */
 	{ "$argon2id$v=19$m=262144,t=4,p=4$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh", true },
 	{ "$argon2id$v=19$m=262145,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh", false },
 	{ "$argon2id$v=19$m=262144,t=5,p=1$c29tZXNhbHRzb21lc2FsdA$cWb/zc7e/m86A+v9ffaqZ73LImS6yAGh", false },
@@ -114,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hash_is_of_its_password_alone),
 		cmocka_unit_test(nobodys_hash_is_of_no_password),
+		cmocka_unit_test(other_parameters_are_computed),
 		cmocka_unit_test(hashes_are_checked),
 		cmocka_unit_test(each_question_is_another),
 	};
