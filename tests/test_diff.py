@@ -180,6 +180,11 @@ CHANGES = {
                               [ROUTE + "orders/numbers: is gone"], 3),
     "an API is gone": (["  hello: { path: /hello, policies: [ { respond: { status: 418 } } ] }\n", ""],
                        [ROUTE + "GET http://gw-probe.invalid/hello: hello -> nobody (404)"], 3),
+    "more streams and more to repeat": (
+        ["body: 1MiB", "body: 1MiB, streams: 200, replay: 128KiB"],
+        ["open    listeners.public.limits.replay: 64KiB -> 128KiB", "open    listeners.public.limits.streams: 100 -> 200"], 4),
+    "no redirection": (["trusted_proxies", "redirect_to_https: 443, trusted_proxies"],
+                       ["tight   listeners.public: redirect_to_https is on: nobody is served without TLS"], 0),
     "the log": (["apis:", "log: { level: debug }\napis:"], ["other   log: changed"], 0),
 }
 
@@ -206,7 +211,7 @@ TLS_CHANGES = {
                                     ["tight   upstreams.next.tls.verify: false -> true"], 0),
     "another authority": ("tls: {}", "tls: { ca: ca.pem }", ["open    upstreams.next.tls.ca: \"\" -> \"ca.pem\""], 4),
     "another name": ("tls: {}", "tls: { server_name: b.test }",
-                     ["other   upstreams.next.tls.server_name: \"\" -> \"b.test\""], 0),
+                     ["open    upstreams.next.tls.server_name: \"\" -> \"b.test\""], 4),
     "the same": ("tls: {}", "tls: { verify: true }", [], 0),
 }
 
@@ -235,6 +240,53 @@ def test_whom_an_upstream_may_be_is_told(tmp_path: Path, name: str) -> None:
 def test_what_no_request_notices_is_not_told(tmp_path: Path, changes: list[str]) -> None:
     done = diff(tmp_path, CONFIG, changed(*changes))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+KNOWN = """
+listeners: { public: { address: 127.0.0.1:8080 } }
+consumers: { alice: { groups: [a] }, bob: {} }
+consumers_from: [one.jsonl]
+apis: { all: { policies: [ api_key: {}, respond: {} ] } }
+"""
+
+# What changes in who is known: texts of the configuration, lines of the new one's file, the lines, the exit code.
+KNOWN_CHANGES = {
+    "nothing": ([], '{"name": "carol", "groups": ["c"]}', [], 0),
+    "one more in the file": ([], '{"name": "carol", "groups": ["c"]}\n{"name": "dave"}', ["open    consumers.dave is new"], 4),
+    "one less in the file": ([], "", ["tight   consumers.carol is gone"], 0),
+    "other groups in the file": ([], '{"name": "carol", "groups": ["d"]}',
+                                 ["open    consumers.carol.groups: added d", "tight   consumers.carol.groups: removed c"], 4),
+    "one more in the configuration": (["bob: {}", "bob: {}, eve: {}"], '{"name": "carol", "groups": ["c"]}',
+                                      ["open    consumers.eve is new"], 4),
+    "more groups in the configuration": (["[a]", "[a, b]"], '{"name": "carol", "groups": ["c"]}',
+                                         ["open    consumers.alice.groups: added b"], 4),
+    "one that moves": (["alice: { groups: [a] }, ", ""],
+                       '{"name": "carol", "groups": ["c"]}\n{"name": "alice", "groups": ["a", "b"]}',
+                       ["open    consumers.alice.groups: added b"], 4),
+    "another file": (["[one.jsonl]", "[one.jsonl, two.jsonl]"], '{"name": "carol", "groups": ["c"]}',
+                     ["open    consumers_from: changed"], 4),
+    "no file": (["consumers_from: [one.jsonl]\n", ""], "", ["tight   consumers.carol is gone", "other   consumers_from: changed"], 0),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN_CHANGES)
+def test_who_is_known_is_told_wherever_it_stands(tmp_path: Path, name: str) -> None:
+    changes, file, lines, code = KNOWN_CHANGES[name]
+    new = KNOWN.replace(*changes) if changes else KNOWN
+    for folder, text, known in (("old", KNOWN, '{"name": "carol", "groups": ["c"]}'), ("new", new, file)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "c.yaml").write_text(text, encoding="utf-8")
+        (tmp_path / folder / "one.jsonl").write_text(known + "\n", encoding="utf-8")
+        (tmp_path / folder / "two.jsonl").write_text("", encoding="utf-8")
+    done = run_command("diff", "old/c.yaml", "new/c.yaml", cwd=tmp_path)
+    assert (done.stdout.splitlines(), done.returncode) == (lines, code), done.stderr
+
+
+def test_a_secret_that_is_written_out_is_not_told(tmp_path: Path) -> None:
+    old = changed("A: b } } } } ]", "A: b } } } }, { jwt: { issuer: a.test, audience: a, secret: "
+                  "hunter2hunter2hunter2hunter2hunter2 } } ]")
+    done = diff(tmp_path, old, old.replace("secret: h", "secret: X"))
+    assert "unter2" not in done.stdout and "secret: changed" in done.stdout, done.stdout + done.stderr
 
 
 SHARED = """

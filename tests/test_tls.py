@@ -676,7 +676,7 @@ def test_diff_knows_what_opens(authority: Authority, tmp_path: Path) -> None:
         ({**strict, "client_certificate": "none"}, strict, 0, "api.test: client_certificate: none -> required"),
         (strict, {**strict, "minimum": "1.2"}, 4, "api.test: TLS from 1.3 -> 1.2"),
         (strict, {**strict, "client_ca": first["certificate"]}, 4, "api.test: client_ca: "),
-        (strict, None, 4, "tls is gone"), (None, strict, 0, "tls is new"),
+        (strict, None, 4, "listeners.main.tls is gone: nothing is encrypted"), (None, strict, 0, "listeners.main.tls is new"),
         (strict, {**strict, "certificates": [first, second]}, 0, "tls.certificates"),
         (strict, {**strict, "certificates": [first, {**second, "client_certificate": "none"}]}, 4,
          "b.test: client_certificate: required -> none"),
@@ -686,5 +686,6 @@ def test_diff_knows_what_opens(authority: Authority, tmp_path: Path) -> None:
     for before, after, code, words in rows:
         done = run_command("diff", written("old.yaml", before), written("new.yaml", after))
         assert done.returncode == code and words in done.stdout, (before, after, done.stdout)
+        assert done.stdout.count("tls is") == words.count("tls is"), done.stdout  # told once
     off = run_command("diff", written("old.yaml", None, redirect_to_https=True), written("new.yaml", None))
-    assert off.returncode == 4 and "redirect_to_https is off" in off.stdout
+    assert off.returncode == 4 and "redirect_to_https is off" in off.stdout and len(off.stdout.splitlines()) == 1

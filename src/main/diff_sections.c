@@ -6,6 +6,7 @@
  */
 #include "main/diff_sections.h"
 
+#include "main/diff_consumers.h"
 #include "main/diff_target.h"
 #include "main/diff_tls.h"
 
@@ -30,14 +31,17 @@ static const struct section_risk listener_risks[] = {
 	{ "limits.idle_timeout", RISK_MORE },
 	{ "limits.requests_per_connection", RISK_MORE_OR_NONE },
 	{ "limits.connections", RISK_MORE },
+	{ "limits.streams", RISK_MORE },
+	{ "limits.replay", RISK_MORE },
 	{ "address", RISK_MORE }, /* text: who can reach the new one cannot be told */
 	{ 0 },
 };
 
-/* Who is believed with other authorities cannot be told. */
+/* Who is believed with other authorities, or by another name, cannot be told. */
 static const struct section_risk upstream_risks[] = {
 	{ "tls.verify", RISK_FEWER },
 	{ "tls.ca", RISK_ANY },
+	{ "tls.server_name", RISK_ANY },
 	{ 0 },
 };
 
@@ -51,14 +55,15 @@ struct section {
 	struct diff_lines *lines;
 	const char *kind; /* "listeners" */
 	str name;
-	const struct section_risk *risks; /* NULL: all are RISK_OTHER */
+	const struct section_risk *risks;
 };
 
-/* By what it means for each name: see diff_tls(). */
-static bool is_told_by_name(const struct section *section, str path)
+/* By what it means: for each name, see diff_tls(), and see compare_redirect(). */
+static bool is_told_by_meaning(const struct section *section, str path)
 {
-	return section->risks && (str_eq(path, STR("tls.client_certificate")) ||
-				  str_eq(path, STR("tls.minimum")) || str_eq(path, STR("tls.client_ca")));
+	return section->risks == listener_risks &&
+	       (str_eq(path, STR("tls.client_certificate")) || str_eq(path, STR("tls.minimum")) ||
+		str_eq(path, STR("tls.client_ca")) || str_eq(path, STR("redirect_to_https")));
 }
 
 /* Hashes: of no use to who reads this, and better not spread. */
@@ -74,7 +79,7 @@ static void on_option(void *self, const struct field_difference *difference)
 	enum risk risk = RISK_OTHER;
 	str words = is_credential(section, difference->path) ? STR("changed") : difference->words;
 
-	if (is_told_by_name(section, difference->path))
+	if (is_told_by_meaning(section, difference->path))
 		return;
 	for (const struct section_risk *row = section->risks; row && row->option; row++)
 		if (str_eq(str_of(row->option), difference->path))
@@ -102,19 +107,7 @@ static const struct field *table_of(const char *key)
 	return NULL;
 }
 
-/* Entries of a map by their name; at: structs that begin with a struct entry. */
-static const struct entry *find_entry(const void *at, size_t count, size_t size, str name)
-{
-	for (size_t i = 0; i < count; i++) {
-		const struct entry *entry = (const void *)((const char *)at + i * size);
-
-		if (str_eq(entry->name, name))
-			return entry;
-	}
-	return NULL;
-}
-
-/* One side of a map of the configuration. */
+/* One side of a map of the configuration; at: structs that begin with a struct entry. */
 struct entries {
 	const void *at;
 	size_t count, size;
@@ -125,33 +118,49 @@ static const struct entry *entry_at(const struct entries *entries, size_t i)
 	return (const void *)((const char *)entries->at + i * entries->size);
 }
 
+static const struct entry *find_entry(const struct entries *entries, str name)
+{
+	for (size_t i = 0; i < entries->count; i++)
+		if (str_eq(entry_at(entries, i)->name, name))
+			return entry_at(entries, i);
+	return NULL;
+}
+
+/* Those that go on. */
 static void compare_entries(struct section *section, const struct entries *before,
-			    const struct entries *after, enum risk risk_new, enum risk risk_gone)
+			    const struct entries *after)
 {
 	const struct field *fields = table_of(section->kind);
 
 	for (size_t i = 0; i < after->count; i++) {
 		const struct entry *entry = entry_at(after, i);
-		const struct entry *old = find_entry(before->at, before->count, before->size, entry->name);
+		const struct entry *old = find_entry(before, entry->name);
 
-		section->name = entry->name;
-		if (!old) {
-			diff_add(section->lines, risk_new, "%s.%.*s is new", section->kind,
-				 STR_ARG(entry->name));
+		if (!old)
 			continue;
-		}
+		section->name = entry->name;
 		compare_encryption(section, old->node, entry->node);
 		fields_compare(fields, (struct field_side) { old, old->node },
 			       (struct field_side) { entry, entry->node }, section->lines->arena, on_option,
 			       section);
 	}
-	for (size_t i = 0; i < before->count; i++) {
-		const struct entry *entry = entry_at(before, i);
+}
 
-		if (!find_entry(after->at, after->count, after->size, entry->name))
-			diff_add(section->lines, risk_gone, "%s.%.*s is gone", section->kind,
-				 STR_ARG(entry->name));
-	}
+static void tell_missing(struct section *section, const struct entries *there, const struct entries *missing,
+			 enum risk risk, const char *word)
+{
+	for (size_t i = 0; i < there->count; i++)
+		if (!find_entry(missing, entry_at(there, i)->name))
+			diff_add(section->lines, risk, "%s.%.*s is %s", section->kind,
+				 STR_ARG(entry_at(there, i)->name), word);
+}
+
+static void compare_both(struct section *section, const struct entries *before, const struct entries *after,
+			 enum risk risk_new, enum risk risk_gone)
+{
+	compare_entries(section, before, after);
+	tell_missing(section, after, before, risk_new, "new");
+	tell_missing(section, before, after, risk_gone, "gone");
 }
 
 /* Told of elsewhere, by what they mean. */
@@ -166,6 +175,27 @@ static bool is_told_elsewhere(const char *key)
 	return false;
 }
 
+static bool has_item(const struct node *list, str text)
+{
+	for (const struct node *item = list ? list->first : NULL; item; item = item->next)
+		if (str_eq(item->text, text))
+			return true;
+	return false;
+}
+
+/* Another file of consumers: who will stand in it cannot be told. */
+static bool has_more_files(const struct field *field, const struct snapshot *before,
+			   const struct snapshot *after)
+{
+	str key = STR("consumers_from");
+	const struct node *list = node_find(after->root, key);
+
+	for (const struct node *item = list ? list->first : NULL; item; item = item->next)
+		if (str_eq(str_of(field->name), key) && !has_item(node_find(before->root, key), item->text))
+			return true;
+	return false;
+}
+
 static void compare_rest(struct diff_lines *lines, const struct snapshot *before,
 			 const struct snapshot *after)
 {
@@ -174,11 +204,28 @@ static void compare_rest(struct diff_lines *lines, const struct snapshot *before
 
 		if (!is_told_elsewhere(field->name) &&
 		    !nodes_are_same(node_find(before->root, key), node_find(after->root, key)))
-			diff_add(lines, RISK_OTHER, "%s: changed", field->name);
+			diff_add(lines, has_more_files(field, before, after) ? RISK_OPEN : RISK_OTHER,
+				 "%s: changed", field->name);
 	}
 }
 
 #define ENTRIES(list) ((struct entries) { (list).at, (list).len, sizeof *(list).at })
+
+static void compare_redirect(struct diff_lines *lines, str listener, const struct https_redirect *before,
+			     const struct https_redirect *after)
+{
+	if (before->is_on && !after->is_on)
+		diff_add(lines, RISK_OPEN,
+			 "listeners.%.*s: redirect_to_https is off: requests are served without TLS",
+			 STR_ARG(listener));
+	else if (!before->is_on && after->is_on)
+		diff_add(lines, RISK_TIGHT,
+			 "listeners.%.*s: redirect_to_https is on: nobody is served without TLS",
+			 STR_ARG(listener));
+	else if (before->port != after->port)
+		diff_add(lines, RISK_OTHER, "listeners.%.*s: redirect_to_https: %u -> %u", STR_ARG(listener),
+			 before->port, after->port);
+}
 
 /* Those that go on. */
 static void compare_listeners(struct diff_lines *lines, const struct snapshot *before,
@@ -192,11 +239,8 @@ static void compare_listeners(struct diff_lines *lines, const struct snapshot *b
 			if (!str_eq(one->name, other->name))
 				continue;
 			diff_tls(lines, one, other);
-			if (one->config->redirect_to_https.is_on && !other->config->redirect_to_https.is_on)
-				diff_add(lines, RISK_OPEN,
-					 "listeners.%.*s: redirect_to_https is off: requests are served "
-					 "without TLS",
-					 STR_ARG(other->name));
+			compare_redirect(lines, other->name, &one->config->redirect_to_https,
+					 &other->config->redirect_to_https);
 		}
 	}
 }
@@ -208,12 +252,11 @@ void diff_sections(struct diff_lines *lines, const struct snapshot *before, cons
 	struct section upstreams = { .lines = lines, .kind = "upstreams", .risks = upstream_risks };
 	struct section consumers = { .lines = lines, .kind = "consumers", .risks = consumer_risks };
 
-	compare_entries(&listeners, &ENTRIES(one->listeners), &ENTRIES(other->listeners), RISK_OPEN,
-			RISK_TIGHT);
-	compare_entries(&upstreams, &ENTRIES(one->upstreams), &ENTRIES(other->upstreams), RISK_OTHER,
-			RISK_OTHER);
-	compare_entries(&consumers, &ENTRIES(one->consumers), &ENTRIES(other->consumers), RISK_OPEN,
-			RISK_TIGHT);
+	compare_both(&listeners, &ENTRIES(one->listeners), &ENTRIES(other->listeners), RISK_OPEN, RISK_TIGHT);
+	compare_both(&upstreams, &ENTRIES(one->upstreams), &ENTRIES(other->upstreams), RISK_OTHER,
+		     RISK_OTHER);
+	compare_entries(&consumers, &ENTRIES(one->consumers), &ENTRIES(other->consumers));
+	diff_consumers(lines, before, after);
 	compare_listeners(lines, before, after);
 	compare_rest(lines, before, after);
 }

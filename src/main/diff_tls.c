@@ -86,12 +86,6 @@ static void compare_both(struct diff_lines *lines, str listener, const struct li
 void diff_tls(struct diff_lines *lines, const struct listener_snapshot *before,
 	      const struct listener_snapshot *after)
 {
-	if (before->tls && !after->tls)
-		diff_add(lines, RISK_OPEN, "listeners.%.*s: tls is gone: everybody in between can read",
-			 STR_ARG(after->name));
-	else if (!before->tls && after->tls)
-		diff_add(lines, RISK_TIGHT, "listeners.%.*s: tls is new: nobody is served without it",
-			 STR_ARG(after->name));
-	else if (before->tls)
+	if (before->tls && after->tls)
 		compare_both(lines, after->name, before->tls, after->tls);
 }

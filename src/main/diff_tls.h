@@ -9,4 +9,4 @@
 
 void diff_tls(struct diff_lines *lines, const struct listener_snapshot *before,
 	      const struct listener_snapshot *after);
-/* The same listener in both. */
+/* The same listener in both. Nothing where only one of them has TLS, which is told with its options. */
