@@ -80,11 +80,15 @@ def test_a_file_that_changes_is_read_again_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lines, words", [
-    (['{"name": "acme"'], "consumers.jsonl:1: want a JSON object"),
+    (['{"name": "acme"'], "consumers.jsonl:1: that is no JSON"),
     (["", "[]"], "consumers.jsonl:2: want a JSON object"),
+    (['\ufeff{"name": "a"}'], "consumers.jsonl:1: JSON has no byte order mark before it"),
+    (['{"name": "a\\u0000"}'], "consumers.jsonl:1: no \\u0000 may stand in a text of JSON"),
+    (['{"name": "a", "groups": ' + "[" * 40 + "]" * 40 + "}"], "JSON is nested too deep"),
+    ([{"name": "a", "groups": ["g"] * 1001}], "want at most 1000 items in a list"),
     (['{"groups": ["a"]}'], "consumers.jsonl:1: want a name"),
     (['{"name": ""}'], "want a name"),
-    (['{"name": "a", "name": "b"}'], "want a JSON object"),
+    (['{"name": "a", "name": "b"}'], "a name stands twice in an object"),
     (['{"name": "a", "key": "x"}'], 'unknown key "key"; allowed: name, groups, api_keys, basic, certificates and labels'),
     (['{"name": "a", "group": ["secret"]}'], 'consumers.jsonl:1: unknown key "group"; did you mean "groups"?'),
     (['{"name": "a", "' + "k" * 60000 + '": 1}'], f'unknown key "{"k" * 40}"; allowed: name'),
@@ -151,7 +155,7 @@ def test_a_file_that_becomes_wrong_changes_nothing(tmp_path: Path) -> None:
     write(path, consumer("acme", "acme-key"))
     with Gateway(config(), tmp_path) as gateway:
         write(path, consumer("globex", "globex-key"), "oops")
-        gateway.wait_for_message("consumers.jsonl:2: want a JSON object: the consumers from before stay")
+        gateway.wait_for_message("consumers.jsonl:2: that is no JSON: the consumers from before stay")
         assert who(gateway, "acme-key") == "acme" and who(gateway, "globex-key") == "401"
         path.unlink()
         gateway.wait_for_message("No such file or directory: the consumers from before stay")

@@ -22,7 +22,8 @@ static str_list read_texts(struct line *line, const struct operand *value)
 	str *at = NULL;
 
 	if (value->kind != OPERAND_LIST || value->list.count > ITEMS_MAX) {
-		line->wrong = "want a list of texts";
+		line->wrong = value->kind == OPERAND_LIST ? "want at most 1000 items in a list"
+							  : "want a list of texts";
 		return (str_list) { 0 };
 	}
 	at = ARENA_ARRAY(line->arena, str, value->list.count);
@@ -41,7 +42,7 @@ static struct pair_list read_labels(struct line *line, const struct operand *val
 	struct pair *at;
 
 	if (!object || object->count > ITEMS_MAX) {
-		line->wrong = "labels: want a map of texts";
+		line->wrong = object ? "labels: want at most 1000 items" : "labels: want a map of texts";
 		return (struct pair_list) { 0 };
 	}
 	at = ARENA_ARRAY(line->arena, struct pair, object->count);
@@ -108,8 +109,11 @@ const char *consumer_line_read(struct arena *arena, str text, struct consumer_co
 	struct line line = { .arena = arena };
 	struct operand json;
 	const struct json_object *object;
+	result_value parsed = json_parse(arena, text, &json);
 
-	if (failed(json_parse(arena, text, &json)) || !(object = json_object_of(&json)))
+	if (failed(parsed))
+		return parsed.why;
+	if (!(object = json_object_of(&json)))
 		return "want a JSON object";
 	for (size_t i = 0; i < object->count && !line.wrong; i++)
 		read_member(&line, &object->at[i]);

@@ -139,6 +139,25 @@ static struct operand convert(struct arena *arena, const json_t *json)
 	}
 }
 
+static const char *why_not(str text, const json_error_t *error)
+{
+	if (str_starts(text, STR("\xef\xbb\xbf")))
+		return "JSON has no byte order mark before it";
+	switch (json_error_code(error)) {
+	case json_error_invalid_utf8:
+		return "JSON that is not UTF-8";
+	case json_error_null_character:
+	case json_error_null_byte_in_key:
+		return "no \\u0000 may stand in a text of JSON";
+	case json_error_duplicate_key:
+		return "a name stands twice in an object of JSON";
+	case json_error_numeric_overflow:
+		return "a number of JSON does not fit";
+	default:
+		return "that is no JSON";
+	}
+}
+
 /* All that it will take is had in one piece before jansson begins: an arena that is full ends the process. A
  * number that does not fit is an error of jansson's. */
 result json_parse(struct arena *arena, str text, struct operand *ret_value)
@@ -154,7 +173,7 @@ result json_parse(struct arena *arena, str text, struct operand *ret_value)
 	json = json_loadb(text.len ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
 			  &error);
 	if (!json)
-		return error_make(ERROR_MALFORMED, "that is no JSON, or not in one way only");
+		return error_make(ERROR_MALFORMED, why_not(text, &error));
 	arena_reserve(arena, extent.room);
 	*ret_value = convert(arena, json);
 	json_decref(json);

@@ -106,6 +106,19 @@ static const char *const wrongs[] = {
 	"undefined",
 };
 
+static const struct {
+	const char *text, *words;
+} reasons[] = {
+	{ "\xef\xbb\xbf{}", "byte order mark" },
+	{ "\"\xff\"", "not UTF-8" },
+	{ "\"\\u0000\"", "no \\u0000" },
+	{ "{\"\\u0000\":1}", "no \\u0000" },
+	{ "{\"a\":1,\"a\":1}", "a name stands twice" },
+	{ "1e999", "does not fit" },
+	{ "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", "too deep" },
+	{ "{", "no JSON" },
+};
+
 static void refuses_what_is_none(void **state)
 {
 	struct arena arena;
@@ -116,6 +129,12 @@ static void refuses_what_is_none(void **state)
 	for (size_t i = 0; i < COUNT_OF(wrongs); i++)
 		assert_row(json_parse(&arena, str_of(wrongs[i]), &value).kind == ERROR_MALFORMED, i,
 			   wrongs[i]);
+	for (size_t i = 0; i < COUNT_OF(reasons); i++) {
+		result_value parsed = json_parse(&arena, str_of(reasons[i].text), &value);
+
+		assert_row(failed(parsed) && str_contains(str_of(parsed.why), str_of(reasons[i].words)), i,
+			   parsed.why);
+	}
 	assert_int_equal(json_parse(&arena, (str) { "{}\0", 3 }, &value).kind, ERROR_MALFORMED);
 	assert_int_equal(json_parse(&arena, (str) { "\"a\0b\"", 5 }, &value).kind, ERROR_MALFORMED);
 	assert_int_equal(json_parse(&arena, (str) { 0 }, &value).kind, ERROR_MALFORMED);
