@@ -105,7 +105,13 @@ def test_a_file_that_changes_is_read_again_alone(tmp_path: Path) -> None:
     (['{"name": "a", "api_keys": ["secret"]}'], "want sha256: and 64 hexadecimal digits"),
     (['{"name": "a", "certificates": ["acme"]}'], "want a subject such as CN=acme"),
     (['{"name": "a", "certificates": ["/C=DE/O=secret/CN=acme"]}'], "the last part first, such as CN=acme,O=Acme,C=DE"),
-    (['{"name": "a", "certificates": ["CN = a, O = A", "CN=a,O=A"]}'], "this certificate is somebody's already"),
+    (['{"name": "a", "certificates": ["CN = a, O = A", "CN=a,O=A"]}'], "this certificate stands twice"),
+    (['{"name": "a", "certificates": ["CN=a"]}', '{"name": "b", "certificates": ["CN=a"]}'], "this certificate is somebody's already"),
+    ([{"name": "a", "api_keys": [digest("k"), digest("k")]}], "consumers.jsonl:1: this key stands twice"),
+    (['{"name": "a\\n"}'], "want a name without control characters"),
+    (['{"name": "a", "groups": ["b", "a\\u007f"]}'], "want no control characters"),
+    (['{"name": "a", "groups": ["b,c"]}'], "want no comma, which is between groups"),
+    (['{"name": "a", "labels": {"a": "b\\tc"}}'], "want no control characters"),
     (['{"name": "a"}', '{"name": "a"}'], "consumers.jsonl:2: another consumer has this name"),
     ([consumer("a", "k"), consumer("b", "k")], "consumers.jsonl:2: this key is somebody's already"),
     (['{"name": "own"}'], 'consumer "own": its name or a credential of it is in another place, too'),
@@ -133,6 +139,17 @@ def test_what_a_password_may_cost_is_bounded(parameters: str, words: str, tmp_pa
     done = run_command("check", "-c", tmp_path / "gatehouse.yaml")
     assert done.returncode == (1 if "error" in words else 0)
     assert words in done.stderr and bool(done.stderr) == bool(words)
+
+
+def test_what_cannot_be_forwarded_is_told_at_its_place(tmp_path: Path) -> None:
+    own = {"own": {"groups": ["a", "b,c"]}, "x\n": {}, "y": {"labels": {"plan": "a\nb"}}}
+    (tmp_path / "gatehouse.yaml").write_text(json.dumps(config(consumers=own, consumers_from=["c\0x"]), indent=1))
+    (tmp_path / "c").write_text("")
+    said = run_command("check", "-c", tmp_path / "gatehouse.yaml").stderr
+    assert "error: consumers.own.groups[1]: want no comma" in said
+    assert "want a name without control characters" in said
+    assert "error: consumers.y.labels.plan: want no control characters" in said
+    assert "error: consumers_from[0]: want a path without a NUL in it" in said
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -167,6 +167,42 @@ static result mistake(struct consumer_mistake *ret_mistake, const char *key, siz
 	return error_make(ERROR_INVALID, why);
 }
 
+/* What is forwarded in a field (RFC 9110 section 5.5): the right key would be answered with 400. */
+static bool has_control(str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
+			return true;
+	return false;
+}
+
+/* Groups are forwarded as a list with commas. */
+static result check_groups(const str_list *groups, struct consumer_mistake *ret_mistake)
+{
+	size_t at;
+
+	for (size_t i = 0; i < groups->len; i++) {
+		if (has_control(groups->at[i]))
+			return mistake(ret_mistake, "groups", i, "want no control characters");
+		if (str_find(groups->at[i], ',', &at))
+			return mistake(ret_mistake, "groups", i,
+				       "want no comma, which is between groups where they are forwarded");
+	}
+	return OK;
+}
+
+static result check_texts(const struct consumer_config *config, struct consumer_mistake *ret_mistake)
+{
+	const struct pair_list *labels = &config->labels;
+
+	if (has_control(config->entry.name))
+		return mistake(ret_mistake, "", 0, "want a name without control characters");
+	for (size_t i = 0; i < labels->len; i++)
+		if (has_control(labels->at[i].name) || has_control(labels->at[i].value))
+			return mistake(ret_mistake, "labels", i, "want no control characters");
+	return check_groups(&config->groups, ret_mistake);
+}
+
 /* ---- credentials ---- */
 
 /* By the digest's bytes, not its text: so the same key is the same however it was written. A consumer who
@@ -183,6 +219,8 @@ static result add_keys(struct consumer_table *table, struct consumer *consumer, 
 				ret_mistake, "api_keys", i,
 				"want sha256: and 64 hexadecimal digits, the hash of a key: see `gatehouse "
 				"key hash`");
+		if (map_get(&table->maps[BY_KEY], key) == consumer)
+			return mistake(ret_mistake, "api_keys", i, "this key stands twice");
 		if (!map_add(&table->maps[BY_KEY], arena_str(&table->arena, key), consumer))
 			return mistake(ret_mistake, "api_keys", i, "this key is somebody's already");
 	}
@@ -220,6 +258,8 @@ static result add_certificates(struct consumer_table *table, struct consumer *co
 						  : subject_normalise(&table->arena, names->at[i]);
 		const char *wrong = certificate_wrong(name);
 
+		if (!wrong && map_get(&table->maps[BY_CERTIFICATE], name) == consumer)
+			wrong = "this certificate stands twice";
 		if (!wrong && !map_add(&table->maps[BY_CERTIFICATE], name, consumer))
 			wrong = "this certificate is somebody's already";
 		if (wrong)
@@ -255,25 +295,22 @@ static result add_password(struct consumer_table *table, struct consumer *consum
 	return OK;
 }
 
-/* Goes on after a mistake, so that all of what is wrong is told at once; whoever has one mistake never
- * puts the table into force. */
+/* Whoever has one mistake never puts the table into force. */
 result consumer_table_add(struct consumer_table *table, const struct consumer_config *config,
 			  struct consumer_mistake *ret_mistake)
 {
 	struct arena *arena = &table->arena;
 	struct consumer *consumer = ARENA_NEW(arena, struct consumer);
-	result_value password, keys;
 
+	TRY(check_texts(config, ret_mistake));
 	*consumer = (struct consumer) { .name = arena_str(arena, config->entry.name),
 					.groups = copy_groups(arena, &config->groups),
 					.labels = copy_labels(arena, &config->labels) };
 	if (!consumer->name.len || !map_add(&table->maps[BY_NAME], consumer->name, consumer))
 		return mistake(ret_mistake, "", 0, "another consumer has this name");
-	password = add_password(table, consumer, config->basic.password, ret_mistake);
-	keys = add_keys(table, consumer, &config->api_keys, ret_mistake);
-	TRY(add_certificates(table, consumer, &config->certificates, ret_mistake));
-	TRY(password);
-	return keys;
+	TRY(add_password(table, consumer, config->basic.password, ret_mistake));
+	TRY(add_keys(table, consumer, &config->api_keys, ret_mistake));
+	return add_certificates(table, consumer, &config->certificates, ret_mistake);
 }
 
 /* ---- of a configuration ---- */

@@ -54,7 +54,7 @@ void consumer_table_unref(struct consumer_table **table);
 result consumer_table_add(struct consumer_table *table, const struct consumer_config *config,
 			  struct consumer_mistake *ret_mistake);
 /* While nobody else has it. Everything is copied. ERROR_INVALID: something is wrong, or is another's already;
- * the rest of it is added all the same. */
+ * ret_mistake has the first of it, and the table is of no use any more. */
 
 void consumer_table_compile(struct consumer_table *table, struct reader *reader,
 			    const struct consumer_config *configs, size_t count);

@@ -42,6 +42,8 @@ struct file_list *document_files(const struct document *document)
 
 str node_resolve_path(const struct document *document, const struct node *node, str path, struct arena *arena)
 {
+	if (path.len && memchr(path.ptr, 0, path.len))
+		diagnostic_error(document->diagnostics, node, "want a path without a NUL in it");
 	return expand_path(arena, file_folder(diagnostics_source_name(document->diagnostics, node->file)),
 			   path);
 }

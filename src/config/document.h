@@ -48,4 +48,5 @@ struct file_list *document_files(const struct document *document);
 
 str node_resolve_path(const struct document *document, const struct node *node, str path,
 		      struct arena *arena);
-/* A relative path made relative to the file that names it. */
+/* A relative path made relative to the file that names it. A NUL in it, where the system would end it, is
+ * reported at the node. */
