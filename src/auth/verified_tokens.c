@@ -12,7 +12,8 @@
 enum {
 	WAYS = 8, /* with 4, of a thousand tokens in 4,096 places 17 would drive each other out for ever */
 	ARENA_MAX = 1024 * 1024,
-	FIRST_ROOM = 1024, /* beside what the texts take */
+	REMEMBERED_MAX = 16 * 1024, /* with the claims, which parsed may take sixteen times their text */
+	FIRST_ROOM = 1024,          /* beside what the texts take */
 };
 
 struct place {
@@ -133,6 +134,8 @@ void verified_tokens_add(struct verified_tokens *tokens, struct verified_token *
 	uint64_t hash = hash_bytes(token->token, tokens->seed);
 	struct place *place = find(tokens, token->token, hash);
 
+	if (token->arena.used > REMEMBERED_MAX)
+		return;
 	if (!place)
 		place = find_room(tokens, hash);
 	clear(place);

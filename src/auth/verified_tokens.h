@@ -40,7 +40,8 @@ struct verified_token *verified_token_new(str token, const struct jws *jws);
  * is no object. */
 
 void verified_tokens_add(struct verified_tokens *tokens, struct verified_token *token, uint64_t version);
-/* It was found good, by the keys of that version: it takes the place of what was known of it. */
+/* It was found good, by the keys of that version: it takes the place of what was known of it. One that takes
+ * more than 16 KiB is not remembered, or a few thousand would take a gigabyte. */
 
 void verified_token_release(void *token);
 /* For view_hold(). */

@@ -87,6 +87,32 @@ static void a_later_one_takes_the_place_of_its_own(void **state)
 	verified_token_release(after);
 }
 
+/* Numbers take two bytes of the text each, and many more when they are parsed. */
+static void what_takes_much_is_not_remembered(void **state)
+{
+	static const struct {
+		size_t numbers;
+		bool is_known;
+	} rows[] = { { 0, true }, { 100, true }, { 2850, false } };
+	struct verified_tokens *tokens = verified_tokens_new(ROOM);
+	char payload[8192];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct buf out = buf_over(payload, sizeof payload);
+
+		buf_put(&out, STR("{\"n\":[0"));
+		for (size_t j = 0; j < rows[i].numbers; j++)
+			buf_put(&out, STR(",1"));
+		buf_put(&out, (str) { "]}", 3 }); /* with a NUL */
+		add(tokens, "t", payload, 1);
+		assert_row(knows(tokens, "t") == rows[i].is_known, i, "known");
+		verified_tokens_free(&tokens);
+		tokens = verified_tokens_new(ROOM);
+	}
+	verified_tokens_free(&tokens);
+}
+
 /* However many there are; those that are asked for stay. */
 static void there_are_no_more_than_there_is_room_for(void **state)
 {
@@ -140,6 +166,7 @@ int main(void)
 		cmocka_unit_test(a_token_is_known_by_all_of_it),
 		cmocka_unit_test(what_is_no_object_is_no_token),
 		cmocka_unit_test(a_later_one_takes_the_place_of_its_own),
+		cmocka_unit_test(what_takes_much_is_not_remembered),
 		cmocka_unit_test(there_are_no_more_than_there_is_room_for),
 		cmocka_unit_test(a_quarter_of_the_places_holds_nearly_all),
 	};
