@@ -15,7 +15,8 @@ enum {
 	EXTRA = IV_LEN + TAG_LEN,
 	PART_MAX = 3600, /* bytes of value in one cookie: name and attributes count among the 4 KiB */
 	VALUE_MAX = PART_MAX * SESSION_COOKIES_MAX - 1,
-	FIELD_MAX = 512, /* of a Set-Cookie without its value */
+	FIELD_MAX = 512,     /* of a Set-Cookie without its value and path */
+	ATTRIBUTES_MAX = 80, /* of that, all but the name */
 };
 
 /* ---- sealing ---- */
@@ -194,6 +195,7 @@ static result put_part(const struct session_cookie *cookie, size_t part, str val
 	buf_put(&out, STR("; HttpOnly; SameSite=Lax"));
 	if (cookie->is_secure)
 		buf_put(&out, STR("; Secure"));
+	ASSERT(!buf_overflowed(&out)); /* attributes that are left out would open it to scripts */
 	return http_fields_add(to, HTTP_SET_COOKIE, STR("Set-Cookie"), arena_close(arena, &out));
 }
 
@@ -218,6 +220,8 @@ result session_cookie_put(const struct session_cookie *cookie, str value, durati
 	str with_count[] = { { &digit, 1 }, value };
 	str all = { 0 };
 
+	if (cookie->name.len > FIELD_MAX - ATTRIBUTES_MAX)
+		return error_make(ERROR_LIMIT, "the name of the session's cookie is too long");
 	if (value.len > VALUE_MAX || to->max - to->count < SESSION_COOKIES_MAX ||
 	    arena_left(arena) < 2 * value.len + SESSION_COOKIES_MAX * (FIELD_MAX + cookie->path.len))
 		return error_make(ERROR_LIMIT, "the session is too large for cookies");

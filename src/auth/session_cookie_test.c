@@ -265,6 +265,33 @@ static void browsers_are_told_how_to_keep_them(void **state)
 	assert_text(desk->at[0].value, "gw=; Path=/shop; Max-Age=0; HttpOnly; SameSite=Lax");
 }
 
+/* With what is left out of a field that is full, scripts could read it. */
+static void no_attribute_is_left_out(void **state)
+{
+	static char name[600];
+	struct desk *desk = *state;
+	size_t longest = 0;
+
+	memset(name, 'n', sizeof name);
+	for (size_t len = 1; len <= sizeof name; len++) {
+		struct session_cookie cookie = { .name = { name, len }, .path = STR("/"), .is_secure = true };
+		result_value put;
+
+		desk->fields.count = 0;
+		put = session_cookie_put(&cookie, STR("abc"), DAY, &desk->arena, &desk->fields);
+		if (failed(put)) {
+			assert_int_equal(put.kind, ERROR_LIMIT);
+			assert_int_equal(desk->fields.count, 0);
+			continue;
+		}
+		assert_int_equal(longest, len - 1);
+		longest = len;
+		assert_true(str_ends(desk->at[0].value,
+				     STR("=1abc; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax; Secure")));
+	}
+	assert_in_range(longest, 256, 512);
+}
+
 static void services_do_not_get_them(void **state)
 {
 	static const struct {
@@ -300,6 +327,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(cookies_are_put_together, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(large_ones_come_back_whole, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(browsers_are_told_how_to_keep_them, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(no_attribute_is_left_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(services_do_not_get_them, set_up, tear_down),
 	};
 
