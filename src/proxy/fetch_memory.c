@@ -133,26 +133,27 @@ bool fetch_memory_find(struct fetch_memory *memory, str question, deadline now, 
 	return false;
 }
 
+/* What is too large is written in part: the question may hold somebody's credentials. */
 static struct memory_entry *entry_new(str question, const struct fetch_answer *answer)
 {
 	char text[FETCH_MEMORY_ANSWER_MAX];
 	struct buf out = buf_over(text, sizeof text);
-	struct memory_entry *entry;
+	struct memory_entry *entry = NULL;
 	size_t count;
 
 	buf_put(&out, question);
 	buf_put(&out, answer->body);
 	put_fields(&out, &answer->fields, &count);
-	if (buf_overflowed(&out))
-		return NULL;
-	entry = malloc(sizeof *entry + out.len);
-	ASSERT(entry);
-	*entry = (struct memory_entry) { .size = out.len,
-					 .question_len = question.len,
-					 .body_len = answer->body.len,
-					 .field_count = count,
-					 .status = answer->status };
-	memcpy(entry->bytes, text, out.len);
+	if (!buf_overflowed(&out)) {
+		entry = malloc(sizeof *entry + out.len);
+		ASSERT(entry);
+		*entry = (struct memory_entry) { .size = out.len,
+						 .question_len = question.len,
+						 .body_len = answer->body.len,
+						 .field_count = count,
+						 .status = answer->status };
+		memcpy(entry->bytes, text, out.len);
+	}
 	explicit_bzero(text, sizeof text);
 	return entry;
 }
