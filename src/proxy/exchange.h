@@ -7,7 +7,7 @@
  * gateway says itself).
  *
  * What the steps hand to each other stands in struct exchange, and nowhere else. It belongs to one fiber;
- * only exchange_client_gone() comes from outside, from the loop, and does no more than to cancel.
+ * only on_client_gone() comes from outside, from the loop, and does no more than to cancel.
  */
 #pragma once
 
@@ -76,7 +76,8 @@ result exchange_before_wait(struct exchange *x);
  * client is gone already. */
 
 result exchange_sleep(void *self, struct view *view, duration time);
-/* effects.sleep. Yields. OK when the time has passed, or all that the exchange has; ERROR_CANCELLED. */
+/* effects.sleep. Yields. OK when the time has passed; ERROR_TIMEOUT when all that the exchange has;
+ * ERROR_CANCELLED. */
 
 str exchange_token(struct exchange *x);
 /* 32 hexadecimal digits at random, in its arena. */
