@@ -210,7 +210,7 @@ def test_check(gateway: StartGateway) -> None:
     assert (bad.status, bad.json["outcome"], len(bad.json["errors"])) == (422, "refused", 2)
     assert bad.json["errors"][0].startswith("candidate.yaml:1:28: listeners.a.address: ")
     assert admin.post("/v1/check", body=b"a: [").status == 422
-    assert admin.post("/v1/check", body=b"").status == 503
+    assert admin.post("/v1/check", body=b"").status == 400
     assert admin.get("/v1/config").json["generation"] == 1
     assert admin.metrics()['gatehouse_config_reloads_total{outcome="failure"}'] == 0
 

@@ -153,6 +153,8 @@ static result read_and_check(struct admin_request *request, char **text)
 	if (read.kind == ERROR_MALFORMED)
 		return admin_problem(request, 400, STR("The body cannot be read."));
 	TRY(read);
+	if (!len)
+		return admin_problem(request, 400, STR("The body is empty: it should be a configuration."));
 	return check_text(request, (str) { *text, len });
 }
 

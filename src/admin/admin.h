@@ -43,8 +43,8 @@ struct admin_hooks {
 	/* Yields. */
 
 	result (*check)(void *owner, struct fiber *self, str text, diagnostics_fn tell, void *audience);
-	/* Yields. A candidate, as if it stood where the configuration does; diagnostics name it
-	 * ADMIN_CANDIDATE. ERROR_INVALID when it has errors, ERROR_CANCELLED, ERROR_LIMIT. */
+	/* Yields. A candidate, which is not empty, as if it stood where the configuration does; diagnostics
+	 * name it ADMIN_CANDIDATE. ERROR_INVALID when it has errors, ERROR_CANCELLED, ERROR_LIMIT. */
 };
 
 #define ADMIN_CANDIDATE "candidate.yaml"

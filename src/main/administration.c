@@ -83,8 +83,6 @@ static result check_hook(void *owner, struct fiber *self, str text, diagnostics_
 	struct loader_job job = { .text = text, .identities = &administration->candidates };
 	result_value run;
 
-	if (!text.len)
-		return error_make(ERROR_LIMIT, "the body is empty: it should be a configuration");
 	arena_init(&arena, NULL, SIZE_MAX / 2);
 	job.name = arena_join(&arena, (str[]) { nearby.folder, STR(ADMIN_CANDIDATE) }, 2);
 	run = loader_run(reload_loader(administration->options.reload), self, &job);
