@@ -114,8 +114,8 @@ def test_a_file_that_changes_is_read_again_alone(tmp_path: Path) -> None:
     (['{"name": "a", "labels": {"a": "b\\tc"}}'], "want no control characters"),
     (['{"name": "a"}', '{"name": "a"}'], "consumers.jsonl:2: another consumer has this name"),
     ([consumer("a", "k"), consumer("b", "k")], "consumers.jsonl:2: this key is somebody's already"),
-    (['{"name": "own"}'], 'consumer "own": its name or a credential of it is in another place, too'),
-    ([consumer("a", "own-key")], "is in another place, too"),
+    (['{"name": "own"}'], 'consumers.jsonl: consumer "own": its name or a credential of it is in the configuration, too'),
+    ([consumer("a", "own-key")], "is in the configuration, too"),
     (['{"name": "' + "a" * 70000 + '"}'], "the line is too long"),
 ])
 def test_what_is_wrong_in_a_file_is_told_with_its_line(lines: list[Any], words: str, tmp_path: Path) -> None:
@@ -150,6 +150,26 @@ def test_what_cannot_be_forwarded_is_told_at_its_place(tmp_path: Path) -> None:
     assert "want a name without control characters" in said
     assert "error: consumers.y.labels.plan: want no control characters" in said
     assert "error: consumers_from[0]: want a path without a NUL in it" in said
+
+
+def test_files_that_clash_are_both_named(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", consumer("acme", "a"))
+    write(tmp_path / "b.jsonl", consumer("globex", "b"), consumer("other", "a"))
+    write(tmp_path / "c.jsonl", consumer("initech", "c"))
+    (tmp_path / "gatehouse.yaml").write_text(json.dumps(config(consumers_from=["a.jsonl", "b.jsonl", "c.jsonl"])))
+    said = run_command("check", "-c", tmp_path / "gatehouse.yaml").stderr
+    assert "error: consumers_from[1]: " in said and "b.jsonl: consumer" in said
+    assert f"its name or a credential of it is in {tmp_path}/a.jsonl, too" in said
+    assert "c.jsonl" not in said.splitlines()[0]
+
+
+def test_a_file_that_clashes_while_it_runs_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", consumer("acme", "a"))
+    write(tmp_path / "b.jsonl", consumer("globex", "b"))
+    with Gateway(config(consumers_from=["a.jsonl", "b.jsonl"]), tmp_path) as gateway:
+        write(tmp_path / "a.jsonl", consumer("globex", "a"))
+        gateway.wait_for_message(f'b.jsonl: consumer "globex": its name or a credential of it is in {tmp_path}/a.jsonl, too')
+        assert who(gateway, "a") == "acme"
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -381,7 +381,7 @@ static const struct consumer *find_clash(const struct map *a, const struct map *
 	return NULL;
 }
 
-str consumers_clash(const struct consumers *consumers)
+bool consumers_clash(const struct consumers *consumers, struct consumer_clash *ret_clash)
 {
 	for (size_t i = 0; i < consumers->count; i++)
 		for (size_t j = 0; j < i; j++)
@@ -389,10 +389,11 @@ str consumers_clash(const struct consumers *consumers)
 				const struct consumer *both = find_clash(&consumers->tables[i]->maps[by],
 									 &consumers->tables[j]->maps[by]);
 
+				*ret_clash = (struct consumer_clash) { both ? both->name : STR(""), j, i };
 				if (both)
-					return both->name;
+					return true;
 			}
-	return (str) { 0 };
+	return false;
 }
 
 struct consumers *consumers_ref(struct consumers *consumers)

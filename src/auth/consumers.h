@@ -67,8 +67,14 @@ struct consumers;
 struct consumers *consumers_new(struct consumer_table *const *tables, size_t count);
 /* Takes references. The caller has one to what is made. */
 
-str consumers_clash(const struct consumers *consumers);
-/* The name of somebody who is, or whose credential is, in two tables. Empty: nobody. */
+/* Somebody who is, or whose credential is, in two tables. */
+struct consumer_clash {
+	str name;
+	size_t one, other; /* tables; one is before the other */
+};
+
+bool consumers_clash(const struct consumers *consumers, struct consumer_clash *ret_clash);
+/* Whether there is one: the first of them. */
 
 struct consumers *consumers_ref(struct consumers *consumers);
 void consumers_unref(struct consumers **consumers);

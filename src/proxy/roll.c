@@ -14,7 +14,7 @@
 #include "base/hash.h"
 #include "proxy/gateway_config.h"
 
-enum { FILES_MAX = 99 };
+enum { FILES_MAX = 99, NAME_SHOWN_MAX = 100 };
 
 /* Of all files together: any of them makes another number. */
 static uint64_t stamps(const struct roll *roll)
@@ -54,21 +54,25 @@ static bool read_tables(struct roll_reading *reading, struct consumer_table **ta
 	return true;
 }
 
-/* Nobody may be in two places: which of the groups would hold? */
-static void join(struct roll_reading *reading, struct consumer_table **tables)
+/* Nobody may be in two places: which of the groups would hold? The later one is told, and names the other; a
+ * file is the later one always. */
+static void join(struct roll_reading *reading, struct consumer_table **tables, size_t *ret_failed)
 {
-	struct consumers *joined = consumers_new(tables, reading->roll->path_count + 1);
-	str both = consumers_clash(joined);
-	int len;
+	const struct roll *roll = reading->roll;
+	struct consumers *joined = consumers_new(tables, roll->path_count + 1);
+	struct consumer_file_mistake mistake = { 0 };
+	struct consumer_clash clash;
 
-	if (!both.len) {
+	if (!consumers_clash(joined, &clash)) {
 		reading->consumers = joined;
 		return;
 	}
-	len = snprintf(reading->why, sizeof reading->why,
-		       "consumer \"%.*s\": its name or a credential of it is in another place, too",
-		       (int)(both.len < 200 ? both.len : 200), both.ptr);
-	reading->wrong = (str) { reading->why, (size_t)len };
+	snprintf(mistake.why, sizeof mistake.why,
+		 "consumer \"%.*s\": its name or a credential of it is in %s, too",
+		 (int)(clash.name.len < NAME_SHOWN_MAX ? clash.name.len : NAME_SHOWN_MAX), clash.name.ptr,
+		 clash.one ? roll->paths[clash.one - 1] : "the configuration");
+	*ret_failed = clash.other - 1;
+	(void)tell(reading, roll->paths[*ret_failed], &mistake);
 	consumers_unref(&joined);
 }
 
@@ -80,7 +84,7 @@ static void read_all(struct roll_reading *reading, size_t *ret_failed)
 
 	*ret_failed = 0;
 	if (read_tables(reading, tables, ret_failed))
-		join(reading, tables);
+		join(reading, tables, ret_failed);
 	for (size_t i = 1; i <= roll->path_count; i++)
 		consumer_table_unref(&tables[i]);
 }
