@@ -172,6 +172,16 @@ def test_a_file_that_clashes_while_it_runs_is_named(tmp_path: Path) -> None:
         assert who(gateway, "a") == "acme"
 
 
+def test_a_file_in_which_nobody_is_left_is_warned_of(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", consumer("acme", "a"))
+    write(tmp_path / "b.jsonl", consumer("globex", "b"))
+    with Gateway(config(consumers_from=["a.jsonl", "b.jsonl"]), tmp_path) as gateway:
+        write(tmp_path / "b.jsonl")
+        gateway.wait_for_message("b.jsonl: nobody is left in it")
+        wait_until(lambda: who(gateway, "b") == "401", "the empty file")
+        assert who(gateway, "a") == "acme"
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "gatehouse.yaml").write_text(json.dumps(config()))
     done = run_command("check", "-c", tmp_path / "gatehouse.yaml")

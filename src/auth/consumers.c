@@ -437,6 +437,11 @@ bool consumers_lack(const struct consumers *consumers, enum consumer_credential 
 	return consumers->count == 1 && !counts[credential];
 }
 
+size_t consumers_count_of(const struct consumers *consumers, size_t table)
+{
+	return consumers->tables[table]->maps[BY_NAME].count;
+}
+
 /* The cursor counts the slots of all tables, one after the other. */
 const struct consumer *consumers_next(const struct consumers *consumers, size_t *cursor)
 {

@@ -81,6 +81,8 @@ void consumers_unref(struct consumers **consumers);
 /* From any thread. Clears the address, accepts NULL. */
 
 size_t consumers_count(const struct consumers *consumers);
+size_t consumers_count_of(const struct consumers *consumers, size_t table);
+/* All, and those of one table. */
 
 enum consumer_credential { CONSUMER_KEY, CONSUMER_CERTIFICATE, CONSUMER_PASSWORD };
 

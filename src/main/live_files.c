@@ -61,6 +61,16 @@ static void read_roll(void *argument)
 	roll_read(argument);
 }
 
+/* A file that is empty may be meant, or cut off by who wrote it. */
+static void tell_consumers(struct journal *journal, const struct roll_reading *reading)
+{
+	const char *emptied = roll_emptied(reading->roll, reading->consumers);
+
+	journal_info(journal, "%zu consumers were read again", consumers_count(reading->consumers));
+	if (emptied)
+		journal_warn(journal, "%s: nobody is left in it", emptied);
+}
+
 /* The workers get the new consumers with the edition that gateway_refresh() publishes. */
 static void look_at_roll(struct live_files *files, struct snapshot *snapshot)
 {
@@ -76,7 +86,7 @@ static void look_at_roll(struct live_files *files, struct snapshot *snapshot)
 	} else if (!reading.consumers) {
 		journal_warn(journal, "%.*s: the consumers from before stay", STR_ARG(reading.wrong));
 	} else {
-		journal_info(journal, "%zu consumers were read again", consumers_count(reading.consumers));
+		tell_consumers(journal, &reading);
 		roll_replace(&snapshot->roll, &reading.consumers);
 		gateway_refresh(files->gateway);
 	}

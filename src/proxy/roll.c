@@ -153,6 +153,14 @@ bool roll_look(struct roll *roll)
 	return roll->path_count && file_stamps_look(&roll->stamps, stamps(roll));
 }
 
+const char *roll_emptied(const struct roll *roll, const struct consumers *consumers)
+{
+	for (size_t i = 0; i < roll->path_count; i++)
+		if (consumers_count_of(roll->consumers, i + 1) && !consumers_count_of(consumers, i + 1))
+			return roll->paths[i];
+	return NULL;
+}
+
 /* Exchanges that are under way have references to the ones before. */
 void roll_replace(struct roll *roll, struct consumers **consumers)
 {

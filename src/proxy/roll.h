@@ -39,5 +39,8 @@ struct roll_reading {
 void roll_read(struct roll_reading *reading);
 /* Reads what has changed: takes seconds, so not on a thread that has other things to do. */
 
+const char *roll_emptied(const struct roll *roll, const struct consumers *consumers);
+/* The first file that had some, and has none among those that were read. NULL: there is no such file. */
+
 void roll_replace(struct roll *roll, struct consumers **consumers);
 /* Takes the reference. */
