@@ -12,7 +12,7 @@
 enum {
 	WAYS = 8, /* with 4, of a thousand tokens in 4,096 places 17 would drive each other out for ever */
 	ARENA_MAX = 1024 * 1024,
-	REMEMBERED_MAX = 16 * 1024, /* with the claims, which parsed may take sixteen times their text */
+	REMEMBERED_MAX = 16 * 1024, /* with the claims, which parsed may take 25 times their text */
 	FIRST_ROOM = 1024,          /* beside what the texts take */
 };
 
