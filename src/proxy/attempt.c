@@ -75,16 +75,16 @@ static enum reason connect_endpoint(struct forward *f)
 	struct exchange *x = f->exchange;
 	deadline until = deadline_min(x->until, deadline_after(exchange_now(x), x->timeouts->connect));
 	bool is_repeatable = http_method_is_idempotent(x->request.head.method) && f->stale_tries == 0;
-	struct upstream_choosing choosing = { &x->generation->turns[f->upstream->index],
-					      &x->generation->arena, &x->worker->random };
+	struct balance_choosing choosing = { &x->generation->turns[f->upstream->index], &x->generation->arena,
+					     &x->worker->random };
 	result_value taken;
 
-	f->endpoint = upstream_pick(f->upstream, f->roster, &choosing, &f->tried);
+	f->endpoint = balance_pick(f->upstream->config, f->roster, &choosing, &f->tried);
 	if (!f->endpoint)
 		return fail(f, FAILURE_FINAL, REASON_NO_ENDPOINT);
 	begin_load(f);
 	x->view.endpoint = f->endpoint->text;
-	if (f->tried.count < UPSTREAM_TRIED_MAX)
+	if (f->tried.count < BALANCE_TRIED_MAX)
 		f->tried.at[f->tried.count++] = f->endpoint;
 	if (x->is_websocket && f->upstream->config->protocol == UPSTREAM_AUTO)
 		taken = pool_connect_h1(x->worker->pool, f->upstream, f->endpoint, until, &f->connection);

@@ -128,20 +128,20 @@ static void the_last_one_out_of_a_generation_lets_go(void **state)
 
 static void nothing_is_made_for_an_upstream_before_it_is_asked(void **state)
 {
-	struct upstream_tried nobody = { .count = 0 };
+	struct balance_tried nobody = { .count = 0 };
 	struct bench bench;
 	struct edition *edition = bench_open(&bench);
 	struct generation *generation = generation_new(edition);
 	struct random random;
-	struct upstream_choosing choosing = { &generation->turns[0], &generation->arena, &random };
+	struct balance_choosing choosing = { &generation->turns[0], &generation->arena, &random };
 
 	(void)state;
 	random_init(&random);
 	assert_null(generation->arena.blocks);
 	assert_null(generation->turns[0].credit);
-	assert_non_null(upstream_pick(generation->snapshot->upstreams[0],
-				      generation_roster(generation, generation->snapshot->upstreams[0]),
-				      &choosing, &nobody));
+	assert_non_null(balance_pick(generation->snapshot->upstreams[0]->config,
+				     generation_roster(generation, generation->snapshot->upstreams[0]),
+				     &choosing, &nobody));
 	assert_non_null(generation->turns[0].credit);
 	assert_null(generation->turns[1].credit);
 	memset(generation->request_fields, 1, 9 * sizeof *generation->request_fields); /* as many as any */

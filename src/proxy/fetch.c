@@ -38,16 +38,16 @@ static deadline now_of(const struct fetch_call *call)
 
 /* ---- one try ---- */
 
-static result connect_endpoint(struct fetch_call *call, const struct upstream_tried *tried, bool is_new)
+static result connect_endpoint(struct fetch_call *call, const struct balance_tried *tried, bool is_new)
 {
 	const struct upstream *upstream = call->upstream;
 	deadline until =
 		deadline_min(call->until, deadline_after(now_of(call), upstream->config->timeouts.connect));
-	struct upstream_choosing choosing = { &call->generation->turns[upstream->index],
-					      &call->generation->arena, &call->worker->random };
+	struct balance_choosing choosing = { &call->generation->turns[upstream->index],
+					     &call->generation->arena, &call->worker->random };
 
-	call->endpoint =
-		upstream_pick(upstream, generation_roster(call->generation, upstream), &choosing, tried);
+	call->endpoint = balance_pick(upstream->config, generation_roster(call->generation, upstream),
+				      &choosing, tried);
 	if (!call->endpoint)
 		return error_make(ERROR_MISSING, "no endpoint to ask");
 	atomic_fetch_add_explicit(&call->endpoint->active, 1, memory_order_relaxed);
@@ -67,7 +67,7 @@ static result exchange_heads(struct fetch_call *call, struct http_response *resp
 	return client_read_final(client, call->arena, call->method, call->until, response);
 }
 
-static result ask(struct fetch_call *call, const struct upstream_tried *tried, bool is_new,
+static result ask(struct fetch_call *call, const struct balance_tried *tried, bool is_new,
 		  struct http_response *response)
 {
 	TRY(connect_endpoint(call, tried, is_new));
@@ -94,7 +94,7 @@ static bool was_stale(const struct fetch_call *call, result_value why)
 
 static result ask_until_answered(struct fetch_call *call, struct http_response *response)
 {
-	struct upstream_tried tried = { .count = 0 };
+	struct balance_tried tried = { .count = 0 };
 	result_value asked = OK;
 	bool is_stale = false;
 

@@ -12,12 +12,13 @@
 #pragma once
 
 #include "proxy/edition.h"
+#include "upstream/balance.h"
 
 struct generation {
 	size_t users; /* the worker, exchanges, closing doors */
 	struct edition *edition;
 	const struct snapshot *snapshot; /* the edition's */
-	struct upstream_turns *turns;    /* by the upstream's index */
+	struct balance_turns *turns;     /* by the upstream's index */
 	struct arena arena;              /* of the turns */
 	/* Shared by all heads of requests that are being parsed, each until it waits: as many as any listener
 	 * allows. */

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * upstream: compiling a group, choosing a member of it, and the budget of tries.
- *
- * A request that is tried again asks for another member than before; only when none is left does it meet
- * one twice, because a struggling upstream with one endpoint must still get its second try.
+ * upstream: compiling a group, and the budget of its tries.
  */
 #include "upstream/upstream.h"
 
@@ -121,102 +118,6 @@ void upstream_fini(struct upstream *upstream)
 struct roster *upstream_roster(const struct upstream *upstream)
 {
 	return upstream->roster ? roster_ref(upstream->roster) : discovery_roster(upstream->discovery);
-}
-
-static bool was_tried(const struct upstream_tried *tried, const struct endpoint *endpoint)
-{
-	for (size_t i = 0; i < tried->count; i++)
-		if (tried->at[i] == endpoint)
-			return true;
-	return false;
-}
-
-/* Which members may be picked: untried ones first, then untried backups, then anyone. */
-enum stage { STAGE_UNTRIED, STAGE_UNTRIED_BACKUP, STAGE_ANY, STAGES };
-
-static bool may_pick(const struct roster_member *member, const struct upstream_tried *tried, enum stage stage)
-{
-	if (member->weight == 0 || endpoint_is_drained(member->endpoint))
-		return false;
-	if (stage == STAGE_ANY)
-		return true;
-	return member->is_backup == (stage == STAGE_UNTRIED_BACKUP) && !was_tried(tried, member->endpoint);
-}
-
-static void turns_begin(const struct upstream_choosing *choosing, size_t count)
-{
-	choosing->turns->credit = ARENA_ARRAY(choosing->arena, int64_t, count);
-	choosing->turns->first = random_below(choosing->random, count);
-}
-
-/* Smooth weighted round robin: everyone earns its weight, the richest is chosen and pays for all. */
-static struct endpoint *pick_in_turn(const struct roster *roster, const struct upstream_choosing *choosing,
-				     const struct upstream_tried *tried, enum stage stage)
-{
-	struct upstream_turns *turns = choosing->turns;
-	size_t best = roster->count;
-	int64_t total = 0;
-
-	if (!turns->credit)
-		turns_begin(choosing, roster->count);
-	for (size_t n = 0, i = turns->first; n < roster->count; n++, i = i + 1 < roster->count ? i + 1 : 0) {
-		if (!may_pick(&roster->members[i], tried, stage))
-			continue;
-		turns->credit[i] += roster->members[i].weight;
-		total += roster->members[i].weight;
-		if (best == roster->count || turns->credit[i] > turns->credit[best])
-			best = i;
-	}
-	if (best == roster->count)
-		return NULL;
-	turns->credit[best] -= total;
-	return roster->members[best].endpoint;
-}
-
-/* Whether a is busier than b, each by its weight. */
-static bool is_busier(const struct roster_member *a, const struct roster_member *b)
-{
-	uint64_t load_a = atomic_load_explicit(&a->endpoint->active, memory_order_relaxed) + 1;
-	uint64_t load_b = atomic_load_explicit(&b->endpoint->active, memory_order_relaxed) + 1;
-
-	return load_a * b->weight > load_b * a->weight;
-}
-
-/* The least busy by weight; the search begins at a random member, so that equals share. */
-static struct endpoint *pick_least_busy(const struct roster *roster, struct random *random,
-					const struct upstream_tried *tried, enum stage stage)
-{
-	size_t from = random_below(random, roster->count);
-	const struct roster_member *best = NULL;
-
-	for (size_t i = 0; i < roster->count; i++) {
-		const struct roster_member *member = &roster->members[(from + i) % roster->count];
-
-		if (may_pick(member, tried, stage) && (!best || is_busier(best, member)))
-			best = member;
-	}
-	return best ? best->endpoint : NULL;
-}
-
-static struct endpoint *pick_only(const struct roster_member *member)
-{
-	return endpoint_is_drained(member->endpoint) || member->weight == 0 ? NULL : member->endpoint;
-}
-
-struct endpoint *upstream_pick(const struct upstream *upstream, const struct roster *roster,
-			       const struct upstream_choosing *choosing, const struct upstream_tried *tried)
-{
-	struct endpoint *picked = NULL;
-
-	if (roster->count <= 1)
-		return roster->count ? pick_only(&roster->members[0]) : NULL;
-	for (enum stage stage = STAGE_UNTRIED; stage < STAGES && !picked; stage++) {
-		if (upstream->config->balance == BALANCE_LEAST_REQUESTS)
-			picked = pick_least_busy(roster, choosing->random, tried, stage);
-		else
-			picked = pick_in_turn(roster, choosing, tried, stage);
-	}
-	return picked;
 }
 
 void upstream_retry_earn(const struct upstream *upstream)

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * upstream: a named group of endpoints that serve the same, as a snapshot holds it; and the choice of one
- * of them.
+ * upstream: a named group of endpoints that serve the same, as a snapshot holds it.
  *
- * Immutable. Who serves it is a roster, the turn of round_robin each worker's own (struct upstream_turns);
- * the load of an endpoint and the retry budget are shared and atomic. Choosing never waits and never
- * connects: whether the chosen one can be reached shows itself in the attempt.
+ * Immutable. Who serves it is a roster, which of them gets a request is for balance.h to say; the load of an
+ * endpoint and the retry budget are shared and atomic.
  */
 #pragma once
 
-#include "base/random.h"
 #include "upstream/roster.h"
 #include "upstream/upstream_config.h"
 #include "upstream/upstream_state.h"
@@ -44,32 +41,6 @@ void upstream_fini(struct upstream *upstream);
 
 struct roster *upstream_roster(const struct upstream *upstream);
 /* Who serves it at this moment. A reference, the caller's. */
-
-/* One worker's changing half of an upstream and its roster. All zero is where it begins. */
-struct upstream_turns {
-	int64_t *credit; /* round_robin: one for each member; NULL: nobody has been chosen yet */
-	size_t first;    /* where the search begins, so that each worker and each reload begins elsewhere */
-};
-
-/* Which members this request has tried: those are asked again only when no other is left. */
-enum { UPSTREAM_TRIED_MAX = 10 };
-
-struct upstream_tried {
-	const struct endpoint *at[UPSTREAM_TRIED_MAX];
-	size_t count;
-};
-
-/* What choosing changes; the worker's. */
-struct upstream_choosing {
-	struct upstream_turns *turns;
-	struct arena *arena; /* of the turns: their credit is made at the first choice */
-	struct random *random;
-};
-
-struct endpoint *upstream_pick(const struct upstream *upstream, const struct roster *roster,
-			       const struct upstream_choosing *choosing, const struct upstream_tried *tried);
-/* By the upstream's balance; backups only when every other member was tried. NULL when no member has a
- * weight and is not drained. */
 
 void upstream_retry_earn(const struct upstream *upstream);
 /* A request begins: it earns its percentage of a retry. */

@@ -1,327 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The choice of an endpoint: shares that are exact over a cycle and never come in lumps, load that is evened
- * out, and who is asked when others were tried.
+ * The budget of retries, and what is tried again.
  */
+#include "base/random.h"
 #include "base/testing.h"
 #include "upstream/upstream.h"
 
-enum { MEMBERS_MAX = 8, PICKS_MAX = 64 };
-
 struct bench {
-	struct arena arena;
-	struct endpoint endpoints[MEMBERS_MAX];
-	struct roster *roster;
 	struct upstream_config config;
 	struct upstream_states *states;
 	struct upstream upstream;
-	struct upstream_turns turns;
-	struct random random;
-	struct upstream_tried tried;
 };
 
-/* Members "a", "b", ... of these weights; a capital in `kinds` is a backup. */
-static void bench_open(struct bench *bench, enum balance balance, const char *kinds, const uint32_t *weights)
+static void bench_open(struct bench *bench)
 {
-	struct roster_member members[MEMBERS_MAX];
-
-	*bench = (struct bench) { .random = { 1, 2 } };
-	arena_init(&bench->arena, NULL, 1 << 20);
-	bench->config.balance = balance;
-	bench->states = upstream_states_new();
+	*bench = (struct bench) { .states = upstream_states_new() };
 	bench->upstream = (struct upstream) { .config = &bench->config,
 					      .state = upstream_states_get(bench->states, STR("u")) };
-	for (size_t i = 0; i < strlen(kinds); i++) {
-		atomic_init(&bench->endpoints[i].registered.references, 2); /* it is not to be freed */
-		members[i] = (struct roster_member) { .endpoint = &bench->endpoints[i],
-						      .weight = weights[i],
-						      .is_backup = kinds[i] < 'a' };
-	}
-	bench->roster = roster_new(members, strlen(kinds));
-	/* Begun at the first, so that the order can be told. */
-	bench->turns.credit = ARENA_ARRAY(&bench->arena, int64_t, MEMBERS_MAX);
 }
 
 static void bench_close(struct bench *bench)
 {
-	roster_unref(&bench->roster);
 	upstream_state_unref(&bench->upstream.state);
 	upstream_states_free(&bench->states);
-	arena_fini(&bench->arena);
-}
-
-static struct endpoint *pick_endpoint(struct bench *bench)
-{
-	struct upstream_choosing choosing = { &bench->turns, &bench->arena, &bench->random };
-
-	return upstream_pick(&bench->upstream, bench->roster, &choosing, &bench->tried);
-}
-
-static char pick(struct bench *bench)
-{
-	struct endpoint *picked = pick_endpoint(bench);
-
-	return picked ? (char)('a' + (picked - bench->endpoints)) : '-';
-}
-
-static void try(struct bench *bench, const char *names)
-{
-	bench->tried.count = 0;
-	for (; *names; names++)
-		bench->tried.at[bench->tried.count++] = &bench->endpoints[*names - 'a'];
-}
-
-/* ---- round_robin ---- */
-
-static const struct {
-	const char *name, *kinds;
-	uint32_t weights[MEMBERS_MAX];
-	const char *want;
-} turn_rows[] = {
-	{ "one", "a", { 1 }, "aaaa" },
-	{ "equals", "abc", { 1, 1, 1 }, "abcabcabc" },
-	{ "equals of any weight", "abc", { 7, 7, 7 }, "abcabcabc" },
-	{ "two to one", "ab", { 2, 1 }, "abaaba" },
-	{ "five to one to one, not in lumps", "abc", { 5, 1, 1 }, "aabacaaaabacaa" },
-	{ "three to two", "ab", { 3, 2 }, "ababaababa" },
-	{ "none for weight 0", "abc", { 1, 0, 1 }, "acacac" },
-	{ "none but one", "abc", { 0, 0, 4 }, "cccc" },
-	{ "no weight at all", "ab", { 0, 0 }, "--" },
-	{ "no member", "", { 0 }, "-" },
-	{ "backups are not asked", "aBc", { 1, 9, 1 }, "acacac" },
-	{ "backups alone", "AB", { 1, 1 }, "abab" },
-	{ "a backup where the others have no weight", "aB", { 0, 1 }, "bb" },
-	{ "a backup without weight", "aB", { 1, 0 }, "aa" },
-};
-
-static void turns_are_smooth_and_exact(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(turn_rows); i++) {
-		char got[PICKS_MAX] = "";
-		struct bench bench;
-
-		bench_open(&bench, BALANCE_ROUND_ROBIN, turn_rows[i].kinds, turn_rows[i].weights);
-		for (size_t n = 0; turn_rows[i].want[n]; n++)
-			got[n] = pick(&bench);
-		assert_row(strcmp(got, turn_rows[i].want) == 0, i, turn_rows[i].name);
-		bench_close(&bench);
-	}
-}
-
-/* Over each cycle everyone has exactly its weight, and at no point is anyone a whole turn off its share. */
-static void shares_are_exact_over_each_cycle(void **state)
-{
-	struct random random = { 3, 4 };
-
-	(void)state;
-	for (unsigned round = 0; round < 300; round++) {
-		uint32_t weights[MEMBERS_MAX] = { 0 }, total = 0;
-		int64_t counts[MEMBERS_MAX] = { 0 };
-		size_t members = 2 + random_below(&random, MEMBERS_MAX - 1);
-		struct bench bench;
-
-		for (size_t i = 0; i < members; i++)
-			total += weights[i] = (uint32_t)random_below(&random, 12);
-		weights[0]++;
-		total++;
-		bench_open(&bench, BALANCE_ROUND_ROBIN, &"abcdefgh"[MEMBERS_MAX - members], weights);
-		for (int64_t n = 1; n <= 3 * (int64_t)total; n++) {
-			counts[pick(&bench) - 'a']++;
-			for (size_t i = 0; i < members; i++) {
-				int64_t off = counts[i] * (int64_t)total - n * weights[i];
-
-				if (off > (int64_t)total * 2 || off < -(int64_t)total * 2)
-					fail_msg("round %u: %zu is off its share", round, i);
-				if (n % (int64_t)total == 0)
-					assert_int_equal(counts[i] * (int64_t)total, n * weights[i]);
-			}
-		}
-		bench_close(&bench);
-	}
-}
-
-/* ---- least_requests ---- */
-
-static const struct {
-	const char *name, *kinds;
-	uint32_t weights[MEMBERS_MAX], active[MEMBERS_MAX];
-	char want;
-} load_rows[] = {
-	{ "the idle one", "abc", { 1, 1, 1 }, { 4, 0, 2 }, 'b' },
-	{ "the last", "abc", { 1, 1, 1 }, { 4, 5, 2 }, 'c' },
-	{ "by weight", "ab", { 4, 1 }, { 6, 1 }, 'a' },
-	{ "by weight, the other way", "ab", { 4, 1 }, { 9, 1 }, 'b' },
-	{ "idle ones by weight", "ab", { 1, 3 }, { 0, 0 }, 'b' },
-	{ "none for weight 0", "ab", { 0, 1 }, { 0, 99 }, 'b' },
-	{ "no weight at all", "ab", { 0, 0 }, { 0, 0 }, '-' },
-	{ "a busy one before an idle backup", "aB", { 1, 1 }, { 99, 0 }, 'a' },
-	{ "backups alone", "AB", { 1, 1 }, { 3, 1 }, 'b' },
-	{ "loads beyond 32 bits when weighed", "ab", { 1000, 1 }, { UINT32_MAX - 1, UINT32_MAX - 1 }, 'a' },
-};
-
-static void the_least_busy_is_picked(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(load_rows); i++) {
-		struct bench bench;
-
-		bench_open(&bench, BALANCE_LEAST_REQUESTS, load_rows[i].kinds, load_rows[i].weights);
-		for (size_t m = 0; m < bench.roster->count; m++)
-			atomic_store(&bench.endpoints[m].active, load_rows[i].active[m]);
-		for (unsigned again = 0; again < 20; again++)
-			assert_row(pick(&bench) == load_rows[i].want, i, load_rows[i].name);
-		bench_close(&bench);
-	}
-}
-
-/* Many workers with the same view must not all go to the first one. */
-static void equals_share(void **state)
-{
-	unsigned counts[3] = { 0 };
-	struct bench bench;
-
-	(void)state;
-	bench_open(&bench, BALANCE_LEAST_REQUESTS, "abc", (uint32_t[]) { 1, 1, 1 });
-	for (unsigned i = 0; i < 3000; i++)
-		counts[pick(&bench) - 'a']++;
-	for (unsigned i = 0; i < 3; i++)
-		assert_in_range(counts[i], 800, 1200);
-	bench_close(&bench);
-}
-
-/* With the load that it makes itself, it fills everyone by its weight. */
-static void load_settles_by_weight(void **state)
-{
-	struct bench bench;
-
-	(void)state;
-	bench_open(&bench, BALANCE_LEAST_REQUESTS, "abc", (uint32_t[]) { 1, 2, 5 });
-	for (unsigned i = 0; i < 80; i++)
-		atomic_fetch_add(&pick_endpoint(&bench)->active, 1);
-	assert_in_range(bench.endpoints[0].active, 9, 11);
-	assert_in_range(bench.endpoints[1].active, 19, 21);
-	assert_in_range(bench.endpoints[2].active, 49, 51);
-	bench_close(&bench);
-}
-
-/* ---- when others were tried ---- */
-
-static const struct {
-	const char *name, *kinds;
-	uint32_t weights[MEMBERS_MAX];
-	const char *tried, *may; /* one of these is picked */
-} tried_rows[] = {
-	{ "the other one", "ab", { 1, 1 }, "a", "b" },
-	{ "the other one, whatever the weights", "ab", { 1000, 1 }, "a", "b" },
-	{ "one of the others", "abc", { 1, 1, 1 }, "b", "ac" },
-	{ "the last one", "abcd", { 1, 1, 1, 1 }, "dab", "c" },
-	{ "all were tried: anyone", "abc", { 1, 1, 1 }, "abc", "abc" },
-	{ "tried twice", "ab", { 1, 1 }, "aa", "b" },
-	{ "a backup only after all others", "abC", { 1, 1, 1 }, "a", "b" },
-	{ "then the backup", "abC", { 1, 1, 1 }, "ab", "c" },
-	{ "the backup that was not tried", "aBC", { 1, 1, 1 }, "ab", "c" },
-	{ "backups too: anyone", "aB", { 1, 1 }, "ab", "ab" },
-	{ "never one without weight", "abc", { 1, 0, 0 }, "a", "a" },
-	{ "a backup before one without weight", "abC", { 1, 0, 1 }, "a", "c" },
-	{ "the only one", "a", { 1 }, "a", "a" },
-};
-
-static void others_are_tried_first(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(tried_rows); i++) {
-		for (enum balance balance = BALANCE_ROUND_ROBIN; balance <= BALANCE_LEAST_REQUESTS;
-		     balance++) {
-			struct bench bench;
-
-			bench_open(&bench, balance, tried_rows[i].kinds, tried_rows[i].weights);
-			try(&bench, tried_rows[i].tried);
-			for (unsigned again = 0; again < 20; again++)
-				assert_row(strchr(tried_rows[i].may, pick(&bench)), i, tried_rows[i].name);
-			bench_close(&bench);
-		}
-	}
-}
-
-/* A member left out for a while has not saved up turns that come all at once. */
-static void who_was_left_out_does_not_catch_up(void **state)
-{
-	char got[PICKS_MAX] = "";
-	struct bench bench;
-
-	(void)state;
-	bench_open(&bench, BALANCE_ROUND_ROBIN, "ab", (uint32_t[]) { 1, 1 });
-	try(&bench, "a");
-	for (unsigned i = 0; i < 1000; i++)
-		assert_int_equal(pick(&bench), 'b');
-	try(&bench, "");
-	for (unsigned i = 0; i < 6; i++)
-		got[i] = pick(&bench);
-	assert_true(strcmp(got, "ababab") == 0 || strcmp(got, "bababa") == 0);
-	bench_close(&bench);
-}
-
-/* Each worker begins anew with each reload: not all of them with the same member. */
-static void the_first_turn_is_anyones(void **state)
-{
-	unsigned counts[4] = { 0 };
-	struct bench bench;
-
-	(void)state;
-	bench_open(&bench, BALANCE_ROUND_ROBIN, "abcd", (uint32_t[]) { 1, 1, 1, 1 });
-	for (unsigned i = 0; i < 2000; i++) {
-		bool seen[4] = { false };
-
-		bench.turns = (struct upstream_turns) { 0 };
-		for (unsigned n = 0; n < 4; n++) {
-			char picked = pick(&bench);
-
-			counts[picked - 'a'] += n == 0;
-			assert_false(seen[picked - 'a']);
-			seen[picked - 'a'] = true;
-		}
-		arena_fini(&bench.arena);
-	}
-	for (unsigned i = 0; i < 4; i++)
-		assert_in_range(counts[i], 400, 600);
-	bench_close(&bench);
-}
-
-/* ---- drained by the operator ---- */
-
-static const struct {
-	const char *name, *kinds;
-	uint32_t weights[MEMBERS_MAX];
-	const char *drained, *tried, *may; /* one of these is picked */
-} drained_rows[] = {
-	{ "the only one", "a", { 1 }, "a", "", "-" },
-	{ "one of two", "ab", { 1, 1 }, "a", "", "b" },
-	{ "all", "abc", { 1, 1, 1 }, "abc", "", "-" },
-	{ "also where the other was tried", "ab", { 1, 1 }, "a", "b", "b" },
-	{ "a backup stands in", "aB", { 1, 1 }, "a", "", "b" },
-	{ "a drained backup does not", "aB", { 1, 1 }, "ab", "", "-" },
-	{ "the others share", "abc", { 1, 1, 1 }, "b", "", "ac" },
-};
-
-static void a_drained_one_is_never_picked(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(drained_rows); i++) {
-		for (enum balance balance = BALANCE_ROUND_ROBIN; balance <= BALANCE_LEAST_REQUESTS;
-		     balance++) {
-			struct bench bench;
-
-			bench_open(&bench, balance, drained_rows[i].kinds, drained_rows[i].weights);
-			for (const char *at = drained_rows[i].drained; *at; at++)
-				atomic_store(&bench.endpoints[*at - 'a'].is_drained, true);
-			try(&bench, drained_rows[i].tried);
-			for (unsigned again = 0; again < 20; again++)
-				assert_row(strchr(drained_rows[i].may, pick(&bench)), i,
-					   drained_rows[i].name);
-			bench_close(&bench);
-		}
-	}
 }
 
 /* ---- the retry budget ---- */
@@ -357,7 +58,7 @@ static void retries_are_earned_by_requests(void **state)
 	for (size_t i = 0; i < COUNT_OF(budget_rows); i++) {
 		struct bench bench;
 
-		bench_open(&bench, BALANCE_ROUND_ROBIN, "a", (uint32_t[]) { 1 });
+		bench_open(&bench);
 		bench.config.retries.budget = budget_rows[i].budget;
 		assert_row(spend_all(&bench) == (budget_rows[i].budget ? 10 : 0), i, "a few at first");
 		for (unsigned n = 0; n < budget_rows[i].requests; n++)
@@ -375,7 +76,7 @@ static void retries_stay_within_their_percentage(void **state)
 	struct bench bench;
 
 	(void)state;
-	bench_open(&bench, BALANCE_ROUND_ROBIN, "a", (uint32_t[]) { 1 });
+	bench_open(&bench);
 	bench.config.retries.budget = 20;
 	for (unsigned n = 0; n < 10000; n++) {
 		upstream_retry_earn(&bench.upstream);
@@ -405,7 +106,7 @@ static void causes_are_as_configured(void **state)
 	for (size_t i = 0; i < COUNT_OF(on_rows); i++) {
 		struct bench bench;
 
-		bench_open(&bench, BALANCE_ROUND_ROBIN, "a", (uint32_t[]) { 1 });
+		bench_open(&bench);
 		bench.config.retries.on = on_rows[i].on;
 		for (enum retry_cause cause = RETRY_CONNECT; cause <= RETRY_TIMEOUT; cause++)
 			assert_int_equal(upstream_retries_on(&bench.upstream, cause), on_rows[i].want[cause]);
@@ -416,15 +117,6 @@ static void causes_are_as_configured(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(turns_are_smooth_and_exact),
-		cmocka_unit_test(shares_are_exact_over_each_cycle),
-		cmocka_unit_test(the_least_busy_is_picked),
-		cmocka_unit_test(equals_share),
-		cmocka_unit_test(load_settles_by_weight),
-		cmocka_unit_test(others_are_tried_first),
-		cmocka_unit_test(who_was_left_out_does_not_catch_up),
-		cmocka_unit_test(the_first_turn_is_anyones),
-		cmocka_unit_test(a_drained_one_is_never_picked),
 		cmocka_unit_test(retries_are_earned_by_requests),
 		cmocka_unit_test(retries_stay_within_their_percentage),
 		cmocka_unit_test(causes_are_as_configured),
