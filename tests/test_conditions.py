@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,9 @@ from wire import Answer
 
 StartUpstream = Callable[..., Upstream]
 StartGateway = Callable[..., Gateway]
+
+KEY_DIGEST = "sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683"  # of "key"
+OTHER_DIGEST = "sha256:" + hashlib.sha256(b"other").hexdigest()
 
 # Expression, target, fields, method, and whether it holds.
 ROWS: list[tuple[str, str, str, str, bool]] = [
@@ -115,6 +119,29 @@ def test_a_report_does_not_hide_a_refusal(gateway: StartGateway) -> None:
     assert ask(running, get()).status == 403
     (line,) = running.wait_for_log(1)
     assert (line["reason"], line["reported"]) == ("ip_denied", "ip=ip_denied, respond=respond")
+
+
+def test_a_chain_that_only_reports_tells_what_it_would_do(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """Who would be known is so to what only reports: nobody else hears of it, neither the service nor the log's `consumer`."""
+    service = upstream()
+    told = {"headers": {"request": {"set": {"X-Name": "${consumer.name}", "X-Seen": "yes"}}}}
+    tried: list[dict[str, Any]] = [{**policy, "report": True} for policy in (
+        {"api_key": {"forward": {"X-Consumer-Name": "name"}}}, {"authorize": {"groups": ["partners"]}}, told,
+        {"headers": {"response": {"set": {"X-Answered": "yes"}}}}, {"rewrite": {"path": "/${consumer.name}"}})]
+    document = having(service.address, *tried, {"headers": {"request": {"set": {"X-Known": "${consumer.name}"}}}})
+    document["consumers"] = {"acme": {"groups": ["partners"], "api_keys": [KEY_DIGEST]}, "other": {"api_keys": [OTHER_DIGEST]}}
+    running = gateway(document)
+    answers = [ask(running, get("/asked", fields)) for fields in ("X-API-Key: key\r\n", "X-API-Key: other\r\n", "")]
+    assert [answer.status for answer in answers] == [200, 200, 200]
+    assert not any(answer.get("x-answered") for answer in answers)
+    lines = running.wait_for_log(3)
+    assert [line.get("reported") for line in lines] == [
+        None, "authorize=group_denied", "api_key=key_missing, authorize=not_authenticated"]
+    assert not any("consumer" in line for line in lines)
+    for request in service.requests:
+        assert request.target == "/asked"
+        assert not any(request.all(name) for name in ("x-consumer-name", "x-name", "x-seen", "x-known"))
+    assert service.requests[0].get("x-api-key") == "key"  # nothing is taken out either
 
 
 def test_a_preflight_that_does_not_concern_cors_goes_on(upstream: StartUpstream, gateway: StartGateway) -> None:

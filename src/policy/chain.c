@@ -249,17 +249,20 @@ static void check_order(struct policy_names *names, const struct policy_instance
 			const struct node *const *items, size_t count, const struct node *owner)
 {
 	const struct policy_instance *last_word = NULL;
-	bool is_authenticated = false;
+	bool is_known = false, is_supposed = false; /* the latter to policies that only report */
 
 	/* What is wrong comes first; what stands behind it may look otherwise when it is mended. */
 	for (size_t i = 0; i < count && !diagnostics_errors(names->reader->diagnostics); i++) {
+		bool is_authenticated = is_known || (at[i].is_report && is_supposed);
+
 		if (last_word && at[i].policy->on_request && !at[i].policy->on_response)
 			warn_never_runs(names, items[i], last_word->name);
 		if (!is_authenticated && is_about_principal(&at[i]))
 			warn_nobody(names, items[i], owner, true);
 		else if (at[i].when && !is_authenticated && expression_needs_principal(at[i].when))
 			warn_nobody(names, items[i], owner, false);
-		is_authenticated |= at[i].policy->authenticates;
+		is_supposed |= at[i].policy->authenticates;
+		is_known |= at[i].policy->authenticates && !at[i].is_report;
 		if (!last_word && is_last_word(&at[i]))
 			last_word = &at[i];
 	}

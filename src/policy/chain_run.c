@@ -7,8 +7,6 @@
 
 #include "policy/expression.h"
 
-enum { REPORTED_MAX = 512 };
-
 typedef enum verdict (*request_fn)(const void *self, struct view *view);
 
 /* `when` is asked once, the first time that it matters: what the policy changes does not change whether it
@@ -30,20 +28,6 @@ static enum expression_outcome settle(const struct policy_instance *instance, st
 	return outcome;
 }
 
-/* Goes on as if it had said nothing. A list that grows too long is cut: it is for people. */
-static void write_down(const struct policy_instance *instance, struct view *view)
-{
-	str parts[] = { view->reported, STR(", "), instance->name, STR("="),
-			reason_word(view->answer.reason) };
-	size_t skip = view->reported.len ? 0 : 2, len = 0;
-
-	view->answer = (struct answer) { 0 };
-	for (size_t i = 0; i < 5; i++)
-		len += parts[i].len;
-	if (len <= REPORTED_MAX && len <= arena_left(view->arena))
-		view->reported = arena_join(view->arena, parts + skip, 5 - skip);
-}
-
 /* Where it cannot be decided whether the policy takes part, the request is refused: by being expensive
  * nothing slips past one that keeps out, and nothing is given what another would give it. */
 static enum decision decide(const struct policy_instance *instance, request_fn run, struct view *view)
@@ -60,8 +44,26 @@ static enum decision decide(const struct policy_instance *instance, request_fn r
 		return DECISION_CONTINUE;
 	if (!instance->is_report || view->answer.reason == REASON_NONE) /* the exchange is over */
 		return DECISION_ANSWER;
-	write_down(instance, view);
+	view_report(view, instance->name, view->answer.reason);
+	view->answer = (struct answer) { 0 }; /* it goes on as if the policy had said nothing */
 	return DECISION_REPORT;
+}
+
+/* Whom a policy that only reports finds out, those behind it that only report know, and nobody else does. Who
+ * is known by a policy in force is so to both. */
+static enum decision decide_of_whom(const struct policy_instance *instance, request_fn run, struct view *view)
+{
+	const struct principal *known = view->principal;
+	enum decision decision;
+
+	if (instance->is_report && view->supposed)
+		view->principal = view->supposed;
+	decision = decide(instance, run, view);
+	if (instance->is_report || view->principal != known)
+		view->supposed = view->principal;
+	if (instance->is_report)
+		view->principal = known;
+	return decision;
 }
 
 static enum verdict run_one(const struct policy_instance *instance, request_fn run, struct view *view)
@@ -71,7 +73,7 @@ static enum verdict run_one(const struct policy_instance *instance, request_fn r
 
 	if (!run)
 		return POLICY_CONTINUE;
-	decision = decide(instance, run, view);
+	decision = decide_of_whom(instance, run, view);
 	if (effects->decided)
 		effects->decided(effects->self, view, instance, decision);
 	return decision == DECISION_ANSWER ? POLICY_ANSWERED : POLICY_CONTINUE;
@@ -99,7 +101,12 @@ enum verdict policy_chain_request(const struct policy_chain *chain, struct view 
 
 void policy_chain_response(const struct policy_chain *chain, struct view *view)
 {
-	for (size_t i = chain->count; i-- > 0;)
-		if (chain->at[i].policy->on_response && settle(&chain->at[i], view) != EXPRESSION_NO)
-			chain->at[i].policy->on_response(chain->at[i].self, view);
+	for (size_t i = chain->count; i-- > 0;) {
+		const struct policy_instance *instance = &chain->at[i];
+
+		if (!instance->policy->on_response || settle(instance, view) == EXPRESSION_NO)
+			continue;
+		view->is_report = instance->is_report;
+		instance->policy->on_response(instance->self, view);
+	}
 }

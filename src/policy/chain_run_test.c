@@ -4,6 +4,7 @@
 #include "base/testing.h"
 #include "policy/chain.h"
 #include "policy/expression.h"
+#include "policy/principal.h"
 #include "route/regex.h"
 
 enum { ARENA_MAX = 16 * 1024 * 1024, FIELDS_MAX = 8, TOLD_MAX = 1024 };
@@ -61,6 +62,37 @@ static enum verdict remover_request(const void *self, struct view *view)
 	return scribe_request(self, view);
 }
 
+/* Finds out that it is somebody of its own name. */
+static enum verdict knower_request(const void *self, struct view *view)
+{
+	const struct scribe *scribe = self;
+
+	view_identify(view, STR("knower"))->consumer = (str) { &scribe->name, 1 };
+	return POLICY_CONTINUE;
+}
+
+/* Refuses nobody, and writes down who asks. */
+static enum verdict asker_request(const void *self, struct view *view)
+{
+	bool is_known = view_is_authenticated(view);
+	str parts[] = { view->query, STR("<"), is_known ? view->principal->consumer : STR("nobody"),
+			STR(">") };
+
+	view->query = arena_join(view->arena, parts, COUNT_OF(parts));
+	return is_known ? scribe_request(self, view) : view_refuse(view, REASON_NOT_AUTHENTICATED);
+}
+
+/* Whether it is only to report, when the answer comes. */
+static void reporter_response(const void *self, struct view *view)
+{
+	write_down(self, view, view->is_report ? "r" : "f");
+}
+
+static const struct policy knower = { .name = "knower", .on_request = knower_request };
+static const struct policy asker = { .name = "asker", .on_request = asker_request };
+static const struct policy reporter = { .name = "reporter",
+					.on_request = scribe_request,
+					.on_response = reporter_response };
 static const struct policy both = { .name = "both",
 				    .on_request = scribe_request,
 				    .on_response = scribe_response };
@@ -243,6 +275,57 @@ static const struct run_row {
 	  "cc c'c'",
 	  "c:report c:report",
 	  "c=no_route, c=no_route" },
+	{ "whom a report finds out is known to reports behind it, and to nobody else",
+	  "",
+	  { { &knower, &a, NULL, true }, { &asker, &b }, { &asker, &d, NULL, true } },
+	  POLICY_ANSWERED,
+	  "<nobody> ",
+	  "a:continue b:answer",
+	  "" },
+	{ "also to their conditions",
+	  "",
+	  { { &knower, &a, NULL, true },
+	    { &both, &b, "consumer.name == 'a'" },
+	    { &both, &d, "consumer.name == 'a'", true } },
+	  POLICY_CONTINUE,
+	  "d d'",
+	  "a:continue b:skip d:continue",
+	  "" },
+	{ "a whole chain that only reports",
+	  "",
+	  { { &asker, &b, NULL, true }, { &knower, &a, NULL, true }, { &asker, &d, NULL, true } },
+	  POLICY_CONTINUE,
+	  "<nobody><a>d ",
+	  "b:report a:continue d:continue",
+	  "b=not_authenticated" },
+	{ "who is known by a policy in force is so to reports as well",
+	  "",
+	  { { &knower, &a }, { &asker, &b, NULL, true }, { &asker, &d } },
+	  POLICY_CONTINUE,
+	  "<a>b<a>d ",
+	  "a:continue b:continue d:continue",
+	  "" },
+	{ "a report takes nothing from who is known",
+	  "",
+	  { { &knower, &a }, { &knower, &b, NULL, true }, { &asker, &b }, { &asker, &d, NULL, true } },
+	  POLICY_CONTINUE,
+	  "<a>b<b>d ",
+	  "a:continue b:continue b:continue d:continue",
+	  "" },
+	{ "the last one who knows is believed",
+	  "",
+	  { { &knower, &a, NULL, true }, { &knower, &b }, { &asker, &d, NULL, true } },
+	  POLICY_CONTINUE,
+	  "<b>d ",
+	  "a:continue b:continue d:continue",
+	  "" },
+	{ "each knows whether it only reports when the answer comes",
+	  "",
+	  { { &reporter, &a }, { &reporter, &b, NULL, true } },
+	  POLICY_CONTINUE,
+	  "ab braf",
+	  "a:continue b:continue",
+	  "" },
 	{ "nothing to report", "", { { &both, &a, NULL, true } }, POLICY_CONTINUE, "a a'", "a:continue", "" },
 	{ "not asked to report", "", { { &both, &c, "false", true } }, POLICY_CONTINUE, " ", "c:skip", "" },
 	{ "reported, then answered",

@@ -280,6 +280,7 @@ static const struct {
 	{ "api: [ { respond: {}, when: 'false' }, { authorize: { scopes: [a] }, report: true } ]",
 	  "api[1]: no policy before" },
 	{ "api: [ authorize: { groups: [a] }, api_key: {} ]", "api[0]: no policy before" },
+	{ "api: [ { api_key: {}, report: true }, authorize: {} ]", "api[1]: no policy before" },
 	{ "policies: { may: { authorize: {} } }\napi: [ use: may ]", "api[0]: no policy before" },
 	{ "policies: { door: { respond: {} }, other: { rewrite: {} } }\napi: [ use: door ]",
 	  "test.yaml:1:43: warning: policies.other: policy \"other\" is used nowhere" },

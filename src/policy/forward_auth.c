@@ -24,7 +24,6 @@ enum {
 	OWN_FIELDS = 5, /* X-Forwarded-* */
 	SENT_FIELDS_MAX = 256,
 	BODY_MAX = 64 * 1024,
-	REPORTED_MAX = 512,
 };
 
 enum { FAILURE_DENY, FAILURE_ALLOW };
@@ -186,11 +185,7 @@ static enum verdict pass_refusal(struct view *view, const struct fetch_answer *a
 /* `on_failure: allow`: the log tells that nobody has decided. */
 static enum verdict pass_undecided(struct view *view)
 {
-	str parts[] = { view->reported, STR(", "), STR("forward_auth=auth_unavailable") };
-	size_t skip = view->reported.len ? 0 : 2;
-
-	if (view->reported.len < REPORTED_MAX)
-		view->reported = arena_join(view->arena, parts + skip, 3 - skip);
+	view_report(view, STR("forward_auth"), REASON_AUTH_UNAVAILABLE);
 	return POLICY_CONTINUE;
 }
 

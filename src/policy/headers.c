@@ -73,8 +73,11 @@ static result apply(const struct headers_side *side, const struct view *view, st
 static enum verdict headers_request(const void *self, struct view *view)
 {
 	const struct headers *p = self;
-	result_value applied = apply(&p->request, view, &view->request->fields);
+	result_value applied;
 
+	if (view->is_report)
+		return POLICY_CONTINUE;
+	applied = apply(&p->request, view, &view->request->fields);
 	return failed(applied) ? value_refuse(view, applied) : POLICY_CONTINUE;
 }
 
@@ -82,8 +85,11 @@ static enum verdict headers_request(const void *self, struct view *view)
 static void headers_response(const void *self, struct view *view)
 {
 	const struct headers *p = self;
-	result_value applied = apply(&p->response, view, &view->response->fields);
+	result_value applied;
 
+	if (view->is_report)
+		return;
+	applied = apply(&p->response, view, &view->response->fields);
 	(void)applied;
 }
 

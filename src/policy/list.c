@@ -35,7 +35,8 @@ const struct field policy_list_fields[] = {
 	  .type = FIELD_T_BOOL,
 	  .standard = "false",
 	  .doc = "Whether the policy refuses nothing: what it would have answered is logged (`reported`) and "
-		 "counted, and the request goes on." },
+		 "counted, and the request goes on as if the policy had not been there. Whom it finds out is "
+		 "known to policies behind it that only report too, and to nobody else." },
 	FIELD_END
 };
 

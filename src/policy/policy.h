@@ -281,6 +281,7 @@ struct view {
 	const struct route_names *names; /* NULL: not routed */
 	/* Who asks, by view_identify(); NULL, or by its certificate alone: nobody was authenticated. */
 	const struct principal *principal;
+	const struct principal *supposed;  /* the same to policies that only report; NULL: no other */
 	const struct consumers *consumers; /* who may be known; NULL: nobody */
 	struct auth_worker *auth;          /* the worker's own: what it remembers of credentials */
 	struct view_held *held;            /* by view_hold() */
@@ -295,7 +296,7 @@ struct view {
 
 	struct answer answer; /* by view_answer() */
 	bool is_report;       /* the policy at work shall change nothing: `report: true` */
-	str reported;         /* "limit=rate_limited, door=ip_denied": who would have answered, and why */
+	str reported;         /* by view_report(): "limit=rate_limited, door=ip_denied" */
 	struct regex_scratch *regex; /* the worker's; what a match leaves in it is gone after a yield */
 
 	/* The chain's own. */
@@ -314,8 +315,8 @@ enum verdict view_unauthorized(struct view *view, enum reason reason, const str 
  * the snapshot or the arena. POLICY_ANSWERED. */
 
 struct principal *view_identify(struct view *view, str method);
-/* Who asks is known now, by a policy of this kind: what was known before, for the caller to fill. To report
- * is not to know: it is nobody's then. */
+/* Who asks is known now, by a policy of this kind: what was known before, for the caller to fill. By one that
+ * only reports it is known to those behind it that only report. */
 
 void view_set_consumer(struct principal *principal, const struct consumer *consumer);
 /* Its name, groups and labels. The consumer is one of view->consumers, or of the snapshot. */
@@ -335,6 +336,10 @@ bool view_encode_body(struct view *view, enum coding coding);
 void view_tell(const struct view *view, enum telling what, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* One line, cut where it is long. Never a credential. */
+
+void view_report(struct view *view, str name, enum reason reason);
+/* For the log: what the policy of this name would have answered, but lets pass. A list that grows too long is
+ * cut: it is for people. */
 
 enum verdict view_abandon(struct view *view);
 /* The exchange is over (the client has gone, the worker stops): nothing is said any more. POLICY_ANSWERED. */

@@ -207,8 +207,11 @@ static enum reason rewrite_query(const struct rewrite *p, struct view *view)
 static enum verdict rewrite_request(const void *self, struct view *view)
 {
 	const struct rewrite *p = self;
-	enum reason reason = rewrite_path(p, view);
+	enum reason reason;
 
+	if (view->is_report)
+		return POLICY_CONTINUE;
+	reason = rewrite_path(p, view);
 	if (reason == REASON_NONE)
 		reason = rewrite_host(p, view);
 	if (reason == REASON_NONE)

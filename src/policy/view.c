@@ -7,7 +7,7 @@
 #include "policy/policy.h"
 #include "policy/principal.h"
 
-enum { TOLD_MAX = 512 };
+enum { TOLD_MAX = 512, REPORTED_MAX = 512 };
 
 enum verdict view_answer(struct view *view, const struct answer *answer)
 {
@@ -54,8 +54,7 @@ struct principal *view_identify(struct view *view, str method)
 	if (view->principal)
 		*principal = *view->principal;
 	principal->method = method;
-	if (!view->is_report)
-		view->principal = principal;
+	view->principal = principal;
 	return principal;
 }
 
@@ -114,6 +113,17 @@ void view_tell(const struct view *view, enum telling what, const char *format, .
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
 	effects->tell(effects->self, view, what, text);
+}
+
+void view_report(struct view *view, str name, enum reason reason)
+{
+	str parts[] = { view->reported, STR(", "), name, STR("="), reason_word(reason) };
+	size_t skip = view->reported.len ? 0 : 2, len = 0;
+
+	for (size_t i = 0; i < 5; i++)
+		len += parts[i].len;
+	if (len <= REPORTED_MAX && len <= arena_left(view->arena))
+		view->reported = arena_join(view->arena, parts + skip, 5 - skip);
 }
 
 enum verdict view_abandon(struct view *view)
