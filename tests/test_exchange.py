@@ -820,6 +820,51 @@ def test_a_trusted_proxy_is_believed(upstream: StartUpstream, gateway: StartGate
     assert running.wait_for_log(1)[0]["client_ip"] == "203.0.113.9"
 
 
+# What a proxy that is trusted sends, and what is believed of it: scheme, host, port; "" stands for the gateway's own port.
+TOLD: list[tuple[str, str, str, str]] = [
+    ("", "http", "gw.test", ""),
+    ("X-Forwarded-Proto: HTTPS\r\nX-Forwarded-Host: shop.test:8443\r\nX-Forwarded-Port: 8443\r\n", "https", "shop.test:8443", "8443"),
+    ("X-Forwarded-Proto: wss\r\n", "https", "gw.test", ""),
+    ("Forwarded: for=203.0.113.9;proto=https;host=shop.test\r\n", "https", "shop.test", ""),
+    ('Forwarded: for=203.0.113.9;proto=https;host="shop.test:8443", for=127.0.0.9;proto=http;host=inner.test\r\n',
+     "https", "shop.test:8443", ""),
+    # Whoever is not trusted wrote it, or may have.
+    ("Forwarded: for=1.1.1.1;proto=https;host=evil.test, for=203.0.113.9\r\n", "http", "gw.test", ""),
+    ("X-Forwarded-Proto: http\r\nForwarded: for=203.0.113.9;proto=https;host=evil.test\r\n", "http", "gw.test", ""),
+    ("X-Forwarded-Host: shop.test\r\nForwarded: for=203.0.113.9;proto=https;host=evil.test\r\n", "http", "shop.test", ""),
+    # Said twice, or no such thing.
+    ("X-Forwarded-Proto: https\r\nX-Forwarded-Proto: https\r\n", "http", "gw.test", ""),
+    ("X-Forwarded-Proto: https, http\r\n", "http", "gw.test", ""),
+    ("X-Forwarded-Proto: gopher\r\n", "http", "gw.test", ""),
+    ("X-Forwarded-Host: evil.test\r\nX-Forwarded-Host: shop.test\r\n", "http", "gw.test", ""),
+    ("X-Forwarded-Host: evil.test, shop.test\r\n", "http", "gw.test", ""),
+    ("X-Forwarded-Host: shop.test/evil\r\n", "http", "gw.test", ""),
+    ("X-Forwarded-Host: me@shop.test\r\n", "http", "gw.test", ""),
+    ("X-Forwarded-Host: shop.test:99999\r\n", "http", "gw.test", ""),
+    ('Forwarded: for=203.0.113.9;proto="https ";host="shop.test/evil"\r\n', "http", "gw.test", ""),
+    ('Forwarded: for=203.0.113.9;proto=https;host="shop.test\r\n', "http", "gw.test", ""),
+    ("X-Forwarded-Port: 0\r\n", "http", "gw.test", ""),
+    ("X-Forwarded-Port: 65536\r\n", "http", "gw.test", ""),
+    ("X-Forwarded-Port: 443x\r\n", "http", "gw.test", ""),
+]
+
+
+def test_of_a_trusted_proxy_what_is_well_formed_is_believed(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service = upstream(echo)
+    seen = {"headers": {"request": {"set": {"X-Scheme": "${request.scheme}", "X-Routed": "${request.host}"}}}}
+    running = gateway(config(service.address, listener={"trusted_proxies": ["127.0.0.0/8"]}, api={"policies": [seen], "hosts": ["gw.test"]}))
+    with running.connect() as client:
+        for fields, *_ in TOLD:
+            client.send(get("/", fields))
+            assert client.read_answer().status == 200
+    for request, (fields, scheme, host, port) in zip(service.requests, TOLD, strict=True):
+        told = forwarding(request)
+        assert (told["x-forwarded-proto"], told["x-forwarded-host"], told["x-forwarded-port"]) == \
+            (scheme, host, port or str(running.port())), fields
+        assert told["forwarded"].split(", ")[-1].replace('"', "").endswith(f";host={host};proto={scheme}"), fields
+        assert (request.get("x-scheme"), request.get("x-routed")) == (scheme, "gw.test"), fields
+
+
 def test_a_long_list_of_proxies_in_many_fields(upstream: StartUpstream, gateway: StartGateway) -> None:
     """Put together once, not once more for each of them."""
     service = upstream(echo)

@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from gatehouse import Gateway
 from node_peers import NodeServer
+from issuer import Issuer
 from peers import free_port
+from simple import get
 from test_browser import HOST, Browser, browser, certificate  # noqa: F401, pylint: disable=unused-import
 from upstream import Upstream
 from wire import DEADLINE, Request, wait_until
@@ -227,6 +230,31 @@ def test_the_log_says_why_a_login_fails(node_server: StartNode, upstream: StartU
         assert started.get(to).status_code == 503
         desk.gateway.wait_for_message("/token answered 401: invalid_client")
     assert "another's" not in desk.gateway.errors
+
+
+@pytest.mark.parametrize("trusted, fields, origin", [
+    ("127.0.0.1", {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "shop.example:8443"}, "https://shop.example:8443"),
+    ("127.0.0.1", {"Forwarded": "for=192.0.2.1;host=shop.example;proto=https"}, "https://shop.example"),
+    ("127.0.0.1", {"X-Forwarded-Host": "shop.example/evil"}, "http://gw.test"),
+    ("192.0.2.9", {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}, "http://gw.test"),
+    ("192.0.2.9", {"Forwarded": "for=192.0.2.1;host=evil.example;proto=https"}, "http://gw.test"),
+])
+def test_browsers_come_back_to_where_they_were(gateway: StartGateway, trusted: str, fields: dict[str, str], origin: str) -> None:
+    """Behind a proxy that is trusted: to the proxy, by the scheme and host that it tells, and nobody else."""
+    with contextlib.closing(Issuer()) as issuer:
+        issuer.metadata = {name: f"{issuer.url}/{name}" for name in ("authorization_endpoint", "token_endpoint")}
+        policy = {"issuer": issuer.url, "client_id": "shop", "client_secret": "s", "cookie": {"secret": [SECRET]}}
+        running = gateway({
+            "listeners": {"main": {"address": "127.0.0.1:0", "trusted_proxies": [trusted]}},
+            "upstreams": {"app": {"endpoints": ["127.0.0.1:9"]}},
+            "apis": {"shop": {"path": "/shop", "upstream": "app", "policies": [{"oidc": policy}]}}})
+        with running.connect() as browsing:
+            lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+            browsing.send(get("/shop/", f"Accept: text/html\r\n{lines}"))
+            answer = browsing.read_answer()
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(answer.get("location") or "").query)
+    assert query["redirect_uri"] == [f"{origin}/shop/oidc/callback"]
+    assert ("; Secure" in (answer.get("set-cookie") or "")) == origin.startswith("https")
 
 
 def test_chromium_logs_in(tmp_path: Path, node_server: StartNode, upstream: StartUpstream, gateway: StartGateway,

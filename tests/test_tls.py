@@ -518,6 +518,20 @@ def test_who_came_without_tls_is_sent_to_it(gateway: StartGateway, authority: Au
     assert {entry["reason"] for entry in running.wait_for_log(3)} == {"https_redirect"}
 
 
+def test_behind_a_proxy_it_is_the_host_that_was_asked_for(gateway: StartGateway, authority: Authority, tmp_path: Path) -> None:
+    """Who came by https to a proxy that is trusted is served; who did not is sent to the name that the proxy was asked for."""
+    config = configuration({"certificates": [authority.issue("api.test").write(tmp_path, "a")]})
+    config["listeners"]["plain"] = {"address": "127.0.0.1:0", "redirect_to_https": 443, "trusted_proxies": ["127.0.0.1"]}
+    running = gateway(config)
+    for fields, want in (("X-Forwarded-Host: Shop.test:8080\r\n", "https://shop.test/"),
+                         ("Forwarded: for=192.0.2.1;host=shop.test;proto=http\r\n", "https://shop.test/"),
+                         ("X-Forwarded-Host: a, b\r\n", "https://gw.test/")):
+        asked = f"GET / HTTP/1.1\r\nHost: gw.test\r\n{fields}\r\n".encode()
+        assert running.exchange(asked, ["GET"], "plain")[0].get("location") == want
+    asked = b"GET / HTTP/1.1\r\nHost: gw.test\r\nForwarded: for=192.0.2.1;proto=https\r\n\r\n"
+    assert running.exchange(asked, ["GET"], "plain")[0].status != 301
+
+
 def test_explain_and_cases_know_the_way_in(authority: Authority, tmp_path: Path) -> None:
     """By the scheme of the URL: which listener would be asked."""
     config = configuration({"certificates": [authority.issue("api.test").write(tmp_path, "a")]})

@@ -93,35 +93,39 @@ bool forwarded_node_ip(str node, struct ip *ret_ip)
 	return ip_parse(host.name, ret_ip);
 }
 
-/* X-Forwarded-For has bare addresses where Forwarded has parameters. */
-static bool element_ip(enum http_name id, str element, struct ip *ret_ip)
+/* One element: by a proxy that is trusted, of whoever came to it. False: it does not say who that is.
+ * X-Forwarded-For has bare addresses where Forwarded has parameters. */
+static bool take_element(enum http_name id, str element, struct forwarded_client *client)
 {
-	struct forwarded forwarded;
+	struct forwarded forwarded = { .for_node = element };
+	struct ip ip;
 
-	if (id == HTTP_X_FORWARDED_FOR)
-		return forwarded_node_ip(element, ret_ip);
-	return forwarded_parse(element, &forwarded) && forwarded_node_ip(forwarded.for_node, ret_ip);
+	if (id == HTTP_FORWARDED && !forwarded_parse(element, &forwarded))
+		return false;
+	client->host = forwarded.host.len ? forwarded.host : client->host;
+	client->proto = forwarded.proto.len ? forwarded.proto : client->proto;
+	if (!forwarded_node_ip(forwarded.for_node, &ip))
+		return false;
+	client->ip = ip;
+	return true;
 }
 
-struct ip forwarded_client(const struct http_fields *fields, const struct cidr *trusted, size_t trusted_count,
-			   struct ip peer)
+struct forwarded_client forwarded_client(const struct http_fields *fields, const struct cidr *trusted,
+					 size_t trusted_count, struct ip peer)
 {
 	enum http_name id =
 		http_fields_get(fields, HTTP_X_FORWARDED_FOR) ? HTTP_X_FORWARDED_FOR : HTTP_FORWARDED;
-	struct ip client = peer;
+	struct forwarded_client client = { .ip = peer };
 
 	for (size_t i = fields->count; i-- > 0;) {
 		str list = fields->at[i].value, element;
-		struct ip next;
 
 		if (fields->at[i].id != id || fields->at[i].removed)
 			continue;
-		while (cidr_any_has(trusted, trusted_count, client) && forwarded_last(&list, &element)) {
-			if (!element_ip(id, element, &next))
+		while (cidr_any_has(trusted, trusted_count, client.ip) && forwarded_last(&list, &element))
+			if (!take_element(id, element, &client))
 				return client;
-			client = next;
-		}
-		if (!cidr_any_has(trusted, trusted_count, client))
+		if (!cidr_any_has(trusted, trusted_count, client.ip))
 			return client;
 	}
 	return client;

@@ -27,8 +27,14 @@ bool forwarded_node_ip(str node, struct ip *ret_ip);
 /* The address of a node: with or without port, IPv6 with or without brackets. False for "unknown" and for
  * obfuscated identifiers. */
 
-struct ip forwarded_client(const struct http_fields *fields, const struct cidr *trusted, size_t trusted_count,
-			   struct ip peer);
+/* What proxies say of the request that came to the first of them that is trusted. */
+struct forwarded_client {
+	struct ip ip;
+	str host, proto; /* of Forwarded, as they stand there; empty: it does not say */
+};
+
+struct forwarded_client forwarded_client(const struct http_fields *fields, const struct cidr *trusted,
+					 size_t trusted_count, struct ip peer);
 /* Who the request is from: peer, unless it is trusted; then the last address of X-Forwarded-For (of Forwarded
  * when there is none) that is not; or the first of them when all are. What is no address ends the search. */
 

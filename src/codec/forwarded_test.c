@@ -161,9 +161,52 @@ static void believes_only_trusted_proxies(void **state)
 			add_forwarded(&fields, client_rows[i].fields[j]);
 		assert_true(ip_parse(str_of(client_rows[i].peer), &peer));
 		assert_true(ip_parse(str_of(client_rows[i].client), &client));
-		assert_row(ip_eq(forwarded_client(&fields, trusted, 2, peer), client), i,
+		assert_row(ip_eq(forwarded_client(&fields, trusted, 2, peer).ip, client), i,
 			   client_rows[i].client);
-		assert_true(ip_eq(forwarded_client(&fields, NULL, 0, peer), peer));
+		assert_true(ip_eq(forwarded_client(&fields, NULL, 0, peer).ip, peer));
+	}
+}
+
+static const struct {
+	const char *peer, *fields[3], *proto, *host;
+} told_rows[] = {
+	{ "10.0.0.1", { "for=203.0.113.9;proto=https;host=shop.test" }, "https", "shop.test" },
+	{ "10.0.0.1", { "for=203.0.113.9;host=\"shop.test:8443\"" }, "", "shop.test:8443" },
+	/* Whoever is not trusted may have written what stands further left. */
+	{ "10.0.0.1", { "for=1.1.1.1;proto=https;host=evil.test, for=203.0.113.9" }, "", "" },
+	{ "10.0.0.1", { "for=1.1.1.1;host=evil.test", "for=203.0.113.9;host=shop.test" }, "", "shop.test" },
+	{ "198.51.100.1", { "for=203.0.113.9;proto=https;host=evil.test" }, "", "" },
+	/* The first proxy that is trusted had the client's request; others had each other's. */
+	{ "10.0.0.1",
+	  { "for=203.0.113.9;proto=https;host=shop.test, for=10.0.0.2;proto=http;host=inner.test" },
+	  "https",
+	  "shop.test" },
+	{ "10.0.0.1", { "for=203.0.113.9, for=10.0.0.2;proto=https;host=shop.test" }, "https", "shop.test" },
+	{ "10.0.0.1", { "for=203.0.113.9;host=\"a, for=10.0.0.2;host=shop.test" }, "", "shop.test" },
+	/* Of somebody whom it does not name, it says the rest all the same. */
+	{ "10.0.0.1", { "for=1.1.1.1;host=evil.test, for=_hidden;host=shop.test" }, "", "shop.test" },
+	/* The other field says who the client is, and only that. */
+	{ "10.0.0.1", { "for=203.0.113.9;host=evil.test", "203.0.113.9" }, "", "" },
+};
+
+static void believes_them_of_scheme_and_host(void **state)
+{
+	struct cidr trusted;
+
+	(void)state;
+	assert_true(cidr_parse(STR("10.0.0.0/8"), &trusted));
+	for (size_t i = 0; i < COUNT_OF(told_rows); i++) {
+		struct http_field at[4];
+		struct http_fields fields = { .at = at, .max = COUNT_OF(at) };
+		struct forwarded_client told;
+		struct ip peer;
+
+		for (size_t j = 0; j < 3 && told_rows[i].fields[j]; j++)
+			add_forwarded(&fields, told_rows[i].fields[j]);
+		assert_true(ip_parse(str_of(told_rows[i].peer), &peer));
+		told = forwarded_client(&fields, &trusted, 1, peer);
+		assert_row(str_eq(told.proto, str_of(told_rows[i].proto)), i, told_rows[i].fields[0]);
+		assert_row(str_eq(told.host, str_of(told_rows[i].host)), i, told_rows[i].fields[0]);
 	}
 }
 
@@ -181,9 +224,9 @@ static void removed_fields_say_nothing(void **state)
 	add_forwarded(&fields, "192.0.2.1");
 	add_forwarded(&fields, "198.51.100.1");
 	at[1].removed = true;
-	assert_true(ip_eq(forwarded_client(&fields, &all, 1, peer), said));
+	assert_true(ip_eq(forwarded_client(&fields, &all, 1, peer).ip, said));
 	at[0].removed = true;
-	assert_true(ip_eq(forwarded_client(&fields, &all, 1, peer), peer));
+	assert_true(ip_eq(forwarded_client(&fields, &all, 1, peer).ip, peer));
 }
 
 static void prints_what_it_reads(void **state)
@@ -211,6 +254,7 @@ int main(void)
 		cmocka_unit_test(takes_elements_from_the_right),
 		cmocka_unit_test(finds_addresses_in_nodes),
 		cmocka_unit_test(believes_only_trusted_proxies),
+		cmocka_unit_test(believes_them_of_scheme_and_host),
 		cmocka_unit_test(removed_fields_say_nothing),
 		cmocka_unit_test(prints_what_it_reads),
 	};

@@ -117,7 +117,7 @@ static void fill_question(const struct forward_auth *p, const struct view *view,
 
 	add(fields, HTTP_X_FORWARDED_FAMILY, STR("X-Forwarded-Method"), view->request->method_text);
 	add(fields, HTTP_X_FORWARDED_PROTO, STR("X-Forwarded-Proto"), view->scheme);
-	add(fields, HTTP_X_FORWARDED_HOST, STR("X-Forwarded-Host"), view->host);
+	add(fields, HTTP_X_FORWARDED_HOST, STR("X-Forwarded-Host"), view->authority);
 	add(fields, HTTP_X_FORWARDED_FAMILY, STR("X-Forwarded-Uri"), asked_uri(view));
 	if (view->client_ip.len)
 		add(fields, HTTP_X_FORWARDED_FOR, STR("X-Forwarded-For"), view->client_ip);

@@ -182,7 +182,7 @@ static enum reason check_proof(const struct jwt *p, struct view *view, str token
 		.bound = json_find_text(&confirmation, STR("jkt")),
 		.method = view->request->method_text,
 		.scheme = view->scheme,
-		.authority = http_fields_value(&view->request->fields, HTTP_HOST),
+		.authority = view->authority,
 		.path = view->path,
 		.now = view->effects->wall(view->effects->self),
 		.max_age = 5 * MINUTE,

@@ -74,8 +74,7 @@ static str join(struct view *view, str a, str b)
 
 str oidc_origin(const struct view *view)
 {
-	str host = http_fields_value(&view->request->fields, HTTP_HOST);
-	str parts[] = { view->scheme, STR("://"), host.len ? host : view->host };
+	str parts[] = { view->scheme, STR("://"), view->authority };
 
 	return arena_join(view->arena, parts, 3);
 }

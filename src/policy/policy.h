@@ -265,6 +265,7 @@ struct view {
 		*request;  /* its fields may be edited; hop-by-hop and managed names are gone already */
 	str scheme;        /* "http" or "https" */
 	str host;          /* lower case, without port: what was routed by */
+	str authority;     /* "host:port" as the client wrote it, also to a proxy that is trusted: for URLs */
 	str path;          /* the one normalised path; change it by view_set_path() */
 	str query;         /* without '?', as it came; may be replaced */
 	str upstream_host; /* Host for the upstream; empty: the client's own */

@@ -205,7 +205,7 @@ void bench_ask(struct bench *bench, const char *target, const char *fields)
 {
 	static const struct route_names names = { STR_INIT("orders"), STR_INIT("one") };
 	static const struct route_parameter parameters[] = { { STR_INIT("id"), STR_INIT("7") } };
-	str method, path, query = { 0 };
+	str method, path, authority, query = { 0 };
 
 	arena_fini(&bench->exchange);
 	ASSERT(str_cut(arena_str(&bench->exchange, str_of(target)), ' ', &method, &path));
@@ -221,12 +221,14 @@ void bench_ask(struct bench *bench, const char *target, const char *fields)
 						 .host = STR("api.test") };
 	bench->request.fields = (struct http_fields) { .at = bench->request_fields, .max = BENCH_FIELDS_MAX };
 	add_lines(&bench->request.fields, arena_printf(&bench->exchange, "%s", fields).ptr);
+	authority = http_fields_value(&bench->request.fields, HTTP_HOST);
 	bench->view = (struct view) {
 		.arena = &bench->exchange,
 		.effects = &bench->effects,
 		.request = &bench->request,
 		.scheme = STR("https"),
 		.host = STR("api.test"),
+		.authority = authority.len ? authority : STR("api.test"),
 		.path = path,
 		.query = query,
 		.client_ip = STR("203.0.113.9"),

@@ -268,7 +268,7 @@ static enum reason check_signature(const struct signature_key *key, struct view 
 	struct signature_message message = {
 		.method = view->request->method_text,
 		.scheme = view->scheme,
-		.authority = http_fields_value(&view->request->fields, HTTP_HOST),
+		.authority = view->authority,
 		.target = view->request->target,
 		.fields = &view->request->fields,
 	};

@@ -23,6 +23,7 @@ static void take_host(struct exchange *x)
 	struct buf room = arena_open(&x->arena, HOST_LEN_MAX + 1);
 
 	x->view.host = host_lower(x->request.head.host, &room);
+	x->view.authority = http_fields_value(&x->request.head.fields, HTTP_HOST);
 	arena_close(&x->arena, &room);
 }
 
@@ -73,11 +74,40 @@ static void believe_client(struct exchange *x, struct ip client)
 		x->view.client = address;
 }
 
+/* Said twice, or in a list, it is not clear which proxy says it, or whether one does. */
+static str said_once(const struct http_fields *fields, enum http_name id)
+{
+	return http_fields_count(fields, id) == 1 ? str_trim(http_fields_value(fields, id)) : (str) { 0 };
+}
+
+/* Which URL the client asked for, for those that are made of it; routing goes by Host. A proxy that says it
+ * in X-Forwarded-* may pass on a Forwarded that it did not write. */
+static void believe_url(struct exchange *x, const struct forwarded_client *told)
+{
+	const struct http_fields *fields = &x->request.head.fields;
+	bool is_in_forwarded = !http_fields_get(fields, HTTP_X_FORWARDED_PROTO) &&
+			       !http_fields_get(fields, HTTP_X_FORWARDED_HOST);
+	str proto = is_in_forwarded ? told->proto : said_once(fields, HTTP_X_FORWARDED_PROTO);
+	str authority = is_in_forwarded ? told->host : said_once(fields, HTTP_X_FORWARDED_HOST);
+	str port = said_once(fields, HTTP_X_FORWARDED_PORT);
+	struct host host;
+	uint64_t number;
+
+	if (str_eq_nocase(proto, STR("https")) || str_eq_nocase(proto, STR("wss")))
+		x->view.scheme = STR("https");
+	if (str_eq_nocase(proto, STR("http")) || str_eq_nocase(proto, STR("ws")))
+		x->view.scheme = STR("http");
+	if (host_parse(authority, &host))
+		x->view.authority = authority;
+	if (str_to_u64(port, UINT16_MAX, &number) && number)
+		x->forwarded_port = port;
+}
+
 /* A Unix socket's peer is whoever may open the path: nobody's address, and never a trusted one. */
 static void believe_proxies(struct exchange *x)
 {
 	const struct listener_snapshot *listener = x->listener;
-	const struct http_fields *fields = &x->request.head.fields;
+	struct forwarded_client told;
 	struct ip peer;
 
 	if (!ip_parse(x->view.client_ip, &peer) ||
@@ -85,11 +115,9 @@ static void believe_proxies(struct exchange *x)
 		return;
 	x->forwarded_for = joined(x, HTTP_X_FORWARDED_FOR);
 	x->forwarded = joined(x, HTTP_FORWARDED);
-	x->forwarded_host = http_fields_value(fields, HTTP_X_FORWARDED_HOST);
-	x->forwarded_port = http_fields_value(fields, HTTP_X_FORWARDED_PORT);
-	if (str_eq_nocase(http_fields_value(fields, HTTP_X_FORWARDED_PROTO), STR("https")))
-		x->view.scheme = STR("https");
-	believe_client(x, forwarded_client(fields, listener->trusted, listener->trusted_count, peer));
+	told = forwarded_client(&x->request.head.fields, listener->trusted, listener->trusted_count, peer);
+	believe_url(x, &told);
+	believe_client(x, told.ip);
 }
 
 /* This is no forward proxy: a CONNECT has no path to be routed by. */

@@ -82,7 +82,7 @@ static const struct {
 	  "10.1.2.3", REASON_NONE, "h", "/", "", "9.9.9.9", "http", "Host=h;" },
 	{ "Forwarded too",
 	  "GET / HTTP/1.1\r\nHost: h\r\nForwarded: for=\"[2001:db8::1]:80\";proto=https\r\n\r\n", "fd00::7",
-	  REASON_NONE, "h", "/", "", "2001:db8::1", "http", "Host=h;" },
+	  REASON_NONE, "h", "/", "", "2001:db8::1", "https", "Host=h;" },
 	{ "ours says nothing", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", "10.1.2.3", REASON_NONE, "h", "/", "",
 	  "10.1.2.3", "http", "Host=h;" },
 	{ "ours says nonsense", "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: nobody\r\n\r\n", "10.1.2.3",

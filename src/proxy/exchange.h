@@ -60,7 +60,7 @@ struct exchange {
 	deadline first_byte;          /* of the upstream's answer; 0: none came */
 	uint64_t sent;                /* bytes to the client */
 	str forwarded_for, forwarded; /* what trusted proxies said before; empty otherwise */
-	str forwarded_host, forwarded_port;
+	str forwarded_port;
 	size_t client_fields; /* how many of the request's fields are the client's; policies set those behind
 			       */
 	unsigned allowed;     /* for Allow */

@@ -47,7 +47,7 @@ static void put_forwarded(struct exchange *x, struct buf *out)
 	char text[CLIENT_IP_MAX + 2];
 	struct buf room = buf_over(text, sizeof text);
 	struct forwarded element = { .for_node = node_print(x, &room),
-				     .host = x->forwarded_host,
+				     .host = x->view.authority,
 				     .proto = x->view.scheme };
 
 	if (is_set(x, HTTP_FORWARDED))
@@ -113,10 +113,7 @@ static void remove_sessions(struct exchange *x, struct http_fields *fields)
 void forwarding_prepare(struct exchange *x)
 {
 	struct http_fields *fields = &x->request.head.fields;
-	const struct http_field *host = http_fields_get(fields, HTTP_HOST);
 
-	if (!x->forwarded_host.len)
-		x->forwarded_host = host ? host->value : x->view.host;
 	if (x->view.upstream_host.len)
 		http_fields_remove(fields, HTTP_HOST);
 	http_fields_remove_named(fields, x->view.request_id_header);
@@ -132,7 +129,7 @@ void forwarding_put(struct exchange *x, struct buf *out)
 	put_forwarded(x, out);
 	put_forwarded_for(x, out);
 	put(x, out, HTTP_X_FORWARDED_PROTO, x->view.scheme);
-	put(x, out, HTTP_X_FORWARDED_HOST, x->forwarded_host);
+	put(x, out, HTTP_X_FORWARDED_HOST, x->view.authority);
 	put(x, out, HTTP_X_FORWARDED_PORT, x->forwarded_port.len ? x->forwarded_port : port);
 	h1_line_print(out, x->view.request_id_header, x->view.request_id);
 	buf_put(out, x->request.head.version == HTTP_2 ? STR("Via: 2.0 gatehouse\r\n")

@@ -6,6 +6,7 @@
  */
 #include "proxy/https.h"
 
+#include "codec/host.h"
 #include "proxy/door.h"
 #include "proxy/secure.h"
 
@@ -37,15 +38,26 @@ static uint16_t port_of(const struct exchange *x)
 	return port ? port : HTTPS_PORT;
 }
 
+/* The one that the client has asked for; its port is that of http. */
+static str host_of(struct exchange *x)
+{
+	struct buf room = arena_open(&x->arena, HOST_LEN_MAX + 1);
+	struct host host;
+	str name = host_parse(x->view.authority, &host) ? host_lower(host.name, &room) : x->view.host;
+
+	arena_close(&x->arena, &room);
+	return name;
+}
+
 /* The path as it was routed by, in the one form in which it could be trusted. */
 static str location_print(struct exchange *x)
 {
-	struct buf out =
-		arena_open(&x->arena, x->view.host.len + x->path.len + x->query.len + 16 + PORT_TEXT);
+	str host = host_of(x);
+	struct buf out = arena_open(&x->arena, host.len + x->path.len + x->query.len + 16 + PORT_TEXT);
 	uint16_t port = port_of(x);
 
 	buf_put(&out, STR("https://"));
-	buf_put(&out, x->view.host);
+	buf_put(&out, host);
 	if (port != HTTPS_PORT) {
 		buf_put_char(&out, ':');
 		buf_put_u64(&out, port);

@@ -120,7 +120,14 @@ const struct field listener_fields[] = {
 		   "Whether every connection begins with a PROXY protocol header (v1 or v2), before any TLS; "
 		   "without one it is closed."),
 	FIELD_STRS(struct listener_config, trusted_proxies, "trusted_proxies", 0, 1000,
-		   "Addresses (CIDR) whose `X-Forwarded-*` and `Forwarded` are believed; nobody else's."),
+		   "Addresses (CIDR) whose `X-Forwarded-*` and `Forwarded` are believed; nobody else's. "
+		   "`X-Forwarded-For`, else `for` of `Forwarded`, says who the client is; "
+		   "`X-Forwarded-Proto` and `-Host`, where neither is there `proto` and `host` of "
+		   "`Forwarded`, the scheme and host that it asked for: what is forwarded, URLs that the "
+		   "gateway makes or compares (`oidc`, `redirect_to_https`, proofs and signatures) and "
+		   "`${request.scheme}` go by these; routes and `${request.host}` by `Host`. What is "
+		   "malformed or said twice is not believed. These proxies must set or remove those fields, "
+		   "or clients choose them."),
 	FIELD_CUSTOM_DEFAULT(
 		struct listener_config, redirect_to_https, "redirect_to_https", struct https_redirect,
 		&redirect_form, "false",
