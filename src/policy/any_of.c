@@ -32,6 +32,38 @@ static const char *member_wrong(const struct policy_instance *member)
 	return NULL;
 }
 
+static str place_of(const struct policy_instance *member, struct arena *arena)
+{
+	const struct policy *policy = member->policy;
+
+	return policy->authenticator->place ? policy->authenticator->place(member->self, arena)
+					    : str_of(policy->name);
+}
+
+/* Whatever is found in place is found in the first one too. */
+static bool has_all_of(str first, str place)
+{
+	return first.len && str_starts(place, first) &&
+	       (place.len == first.len || place.ptr[first.len] == ' ');
+}
+
+/* A member behind one that looks for its credential in the same place. */
+static void warn_never_decides(const struct policy_compile *compile, const struct any_of *p,
+			       const struct node *item, size_t at)
+{
+	struct arena *arena = compile->reader->arena;
+	str place = place_of(p->members[at], arena);
+
+	for (size_t i = 0; i < at; i++) {
+		if (!p->members[i] || !has_all_of(place_of(p->members[i], arena), place))
+			continue;
+		diagnostic_warning(compile->reader->diagnostics, item,
+				   "never decides: %.*s before it takes whatever is in the same place (%.*s)",
+				   STR_ARG(p->members[i]->name), STR_ARG(place));
+		return;
+	}
+}
+
 static result any_of_compile(struct policy_compile *compile, void *self)
 {
 	struct any_of *p = self;
@@ -48,7 +80,10 @@ static result any_of_compile(struct policy_compile *compile, void *self)
 		if (wrong)
 			diagnostic_error(compile->reader->diagnostics, item, "%s", wrong);
 		is_good &= member && !wrong;
-		p->members[p->count++] = member;
+		p->members[p->count] = wrong ? NULL : member;
+		if (p->members[p->count])
+			warn_never_decides(compile, p, item, p->count);
+		p->count++;
 	}
 	return is_good ? OK : error_make(ERROR_INVALID, "a policy of it is wrong");
 }
@@ -133,6 +168,14 @@ static str any_of_make(const void *self, const struct credential_wish *wish)
 	return line;
 }
 
+/* Within another one: in those of its members, which are not compared. */
+static str any_of_place(const void *self, struct arena *arena)
+{
+	(void)self;
+	(void)arena;
+	return (str) { 0 };
+}
+
 /* What members do to answers, as if they stood in the chain themselves: in reverse. */
 static void any_of_response(const void *self, struct view *view)
 {
@@ -144,6 +187,7 @@ static void any_of_response(const void *self, struct view *view)
 }
 
 static const struct authenticator authenticator = { .recognises = any_of_recognises,
+						    .place = any_of_place,
 						    .strip = any_of_strip,
 						    .challenge = any_of_challenge,
 						    .make = any_of_make };
@@ -167,7 +211,10 @@ const struct policy policy_any_of = {
 		"first one that finds it decides, also when the credential is bad. A request that bears none "
 		"gets 401 `credentials_missing` with the challenges of those that have one: `api_key`, "
 		"`client_certificate`, `signature` and `oidc` have none, for HTTP has no scheme of theirs. "
-		"Once somebody is known, every policy takes its own credential out of the request, as its "
+		"Where two of them look in the same place, the first one decides always: `check` warns of "
+		"the "
+		"other. Several issuers of tokens are `issuers` of one `jwt`. Once somebody is known, every "
+		"policy takes its own credential out of the request, as its "
 		"`strip` says.\n",
 	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
 		   "upstreams: { orders: { endpoints: [127.0.0.1:9000] } }\n"

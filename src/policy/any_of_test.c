@@ -13,6 +13,8 @@
 #define TWO_KEYS "[ any_of: [ api_key: {}, api_key: { from: { query: key } } ] ]"
 #define NESTED "[ any_of: [ any_of: [ client_certificate: {} ], api_key: {} ] ]"
 
+#define TOKENS "jwt: { audience: orders, secret: 0123456789abcdef0123456789abcdef }"
+
 static struct consumers *make_consumers(void)
 {
 	static str key = STR_INIT(KEY_DIGEST), subject = STR_INIT("CN=globex");
@@ -142,6 +144,51 @@ static void mistakes_are_reported(void **state)
 	}
 }
 
+static void what_never_decides_is_warned_of(void **state)
+{
+	static const struct {
+		const char *policies, *want; /* want: empty, or a part of the one warning */
+	} rows[] = {
+		{ "[ any_of: [ api_key: {}, api_key: { forward: { X-A: name } } ] ]",
+		  "[0].any_of[1]: never decides: api_key before it takes whatever is in the same place "
+		  "(header x-api-key)" },
+		{ "[ any_of: [ api_key: {}, api_key: { from: { header: x-api-KEY } } ] ]",
+		  "header x-api-key" },
+		{ "[ any_of: [ api_key: { from: { cookie: a } }, api_key: { from: { cookie: a } } ] ]",
+		  "cookie a" },
+		{ "[ any_of: [ api_key: { from: { query: a } }, api_key: { from: { query: a } } ] ]",
+		  "query a" },
+		{ "[ any_of: [ " TOKENS ", " TOKENS " ] ]", "header authorization bearer" },
+		{ "[ any_of: [ api_key: { from: { header: Authorization } }, " TOKENS " ] ]",
+		  "header authorization bearer" },
+		{ "[ any_of: [ api_key: { from: { header: Authorization } }, basic: {} ] ]",
+		  "header authorization basic" },
+		{ "[ any_of: [ basic: {}, basic: { realm: a } ] ]", "header authorization basic" },
+		{ "[ any_of: [ client_certificate: {}, client_certificate: {} ] ]", "(client_certificate)" },
+		/* Each has something of its own. */
+		{ EITHER, "" },
+		{ TWO_KEYS, "" },
+		{ "[ any_of: [ any_of: [ api_key: {} ], any_of: [ basic: {} ] ] ]", "" },
+		{ "[ any_of: [ basic: {}, " TOKENS " ] ]", "" },
+		{ "[ any_of: [ " TOKENS ", api_key: { from: { header: Authorization } } ] ]", "" },
+		{ "[ any_of: [ api_key: { from: { header: a } }, api_key: { from: { header: a-b } } ] ]",
+		  "" },
+		{ "[ any_of: [ api_key: { from: { cookie: a } }, api_key: { from: { cookie: A } } ] ]", "" },
+		{ "[ any_of: [ api_key: { from: { header: a } }, api_key: { from: { query: a } } ] ]", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct bench *bench = bench_new(rows[i].policies);
+		const char *errors = bench_errors(bench);
+
+		assert_int_equal(diagnostics_errors(bench->diagnostics), 0);
+		if (!strstr(errors, "never decides") != !*rows[i].want || !strstr(errors, rows[i].want))
+			fail_msg("%s: %s", rows[i].policies, errors);
+		bench_free(&bench);
+	}
+}
+
 static void not_too_many(void **state)
 {
 	(void)state;
@@ -166,6 +213,7 @@ int main(void)
 		cmocka_unit_test(each_row),
 		cmocka_unit_test(who_decides_strips_its_own),
 		cmocka_unit_test(mistakes_are_reported),
+		cmocka_unit_test(what_never_decides_is_warned_of),
 		cmocka_unit_test(not_too_many),
 	};
 

@@ -47,6 +47,13 @@ static bool api_key_recognises(const void *self, const struct view *view)
 	return credential_find(&p->from, view, &key) != CREDENTIAL_NONE;
 }
 
+static str api_key_place(const void *self, struct arena *arena)
+{
+	const struct api_key *p = self;
+
+	return credential_place_text(&p->from, (str) { 0 }, arena);
+}
+
 /* Whose key it is; two of them are nobody's. */
 static enum reason find_consumer(const struct api_key *p, const struct view *view,
 				 const struct consumer **ret_consumer)
@@ -86,6 +93,7 @@ static enum verdict api_key_request(const void *self, struct view *view)
 }
 
 static const struct authenticator authenticator = { .recognises = api_key_recognises,
+						    .place = api_key_place,
 						    .strip = api_key_strip };
 
 static const struct policy_risk risks[] = {

@@ -87,6 +87,13 @@ static bool basic_recognises(const void *self, const struct view *view)
 	return find_login(view, &login) != REASON_PASSWORD_MISSING;
 }
 
+static str basic_place(const void *self, struct arena *arena)
+{
+	(void)self;
+	(void)arena;
+	return STR("header authorization basic");
+}
+
 /* ---- whether it is right ---- */
 
 struct check {
@@ -168,6 +175,7 @@ static str basic_challenge(const void *self, struct view *view)
 }
 
 static const struct authenticator authenticator = { .recognises = basic_recognises,
+						    .place = basic_place,
 						    .strip = basic_strip,
 						    .challenge = basic_challenge };
 

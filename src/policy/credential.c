@@ -52,6 +52,28 @@ result credential_place_compile(struct policy_compile *compile, const char *key,
 	return OK;
 }
 
+static str lower(struct arena *arena, str text)
+{
+	struct buf out = arena_open(arena, text.len);
+
+	for (size_t i = 0; i < text.len; i++)
+		buf_put_char(&out, ascii_lower(text.ptr[i]));
+	return arena_close(arena, &out);
+}
+
+str credential_place_text(const struct credential_place *place, str scheme, struct arena *arena)
+{
+	str header[] = { STR("header "), lower(arena, place->header), STR(" "), lower(arena, scheme) };
+	str cookie[] = { STR("cookie "), place->cookie };
+	str query[] = { STR("query "), place->query };
+
+	if (place->cookie.len)
+		return arena_join(arena, cookie, 2);
+	if (place->query.len)
+		return arena_join(arena, query, 2);
+	return arena_join(arena, header, place->id == HTTP_AUTHORIZATION && scheme.len ? 4 : 2);
+}
+
 /* Neither quotes nor what would end the field's line. */
 result credential_check_realm(const struct policy_compile *compile, str realm)
 {

@@ -21,6 +21,10 @@ result credential_place_compile(struct policy_compile *compile, const char *key,
 				struct credential_place *place);
 /* standard: the field where nothing is said. ERROR_INVALID after a report. */
 
+str credential_place_text(const struct credential_place *place, str scheme, struct arena *arena);
+/* "header x-api-key", "cookie a", "query b", and with a scheme "header authorization bearer": whatever stands
+ * in a place stands in all that it begins with, word by word. */
+
 enum credential_found { CREDENTIAL_NONE, CREDENTIAL_ONE, CREDENTIAL_MANY };
 
 enum credential_found credential_find(const struct credential_place *place, const struct view *view,

@@ -117,6 +117,13 @@ static bool introspection_recognises(const void *self, const struct view *view)
 	return find_token(self, view, &token) != REASON_TOKEN_MISSING;
 }
 
+static str introspection_place(const void *self, struct arena *arena)
+{
+	const struct introspection *p = self;
+
+	return credential_place_text(&p->from, STR("Bearer"), arena);
+}
+
 static str introspection_challenge(const void *self, struct view *view)
 {
 	(void)self;
@@ -266,6 +273,7 @@ static enum verdict introspection_request(const void *self, struct view *view)
 }
 
 static const struct authenticator authenticator = { .recognises = introspection_recognises,
+						    .place = introspection_place,
 						    .strip = introspection_strip,
 						    .challenge = introspection_challenge };
 

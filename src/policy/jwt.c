@@ -126,6 +126,13 @@ static bool jwt_recognises(const void *self, const struct view *view)
 	return find_token(self, view, &token) != REASON_TOKEN_MISSING;
 }
 
+static str jwt_place(const void *self, struct arena *arena)
+{
+	const struct jwt *p = self;
+
+	return credential_place_text(&p->from, scheme_of(p), arena);
+}
+
 static bool is_about_token(enum reason reason)
 {
 	return reason != REASON_NONE && reason != REASON_TOKEN_MISSING;
@@ -231,9 +238,11 @@ static enum verdict jwt_request(const void *self, struct view *view)
 	return claims_fields_set(&p->forward, view, claims);
 }
 
-static const struct authenticator authenticator = {
-	.recognises = jwt_recognises, .strip = jwt_strip, .challenge = jwt_challenge, .make = jwt_make
-};
+static const struct authenticator authenticator = { .recognises = jwt_recognises,
+						    .place = jwt_place,
+						    .strip = jwt_strip,
+						    .challenge = jwt_challenge,
+						    .make = jwt_make };
 
 static const struct policy_risk risks[] = {
 	{ "issuer", RISK_ANY },

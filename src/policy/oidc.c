@@ -236,8 +236,18 @@ static bool oidc_recognises(const void *self, const struct view *view)
 	       session_cookie_parts(&view->request->fields, p->cookie.name) > 0 || is_navigation(view);
 }
 
+/* Its sessions' cookie: whoever could log in goes to the first anyway. */
+static str oidc_place(const void *self, struct arena *arena)
+{
+	const struct oidc *p = self;
+
+	return credential_place_text(&(struct credential_place) { .cookie = p->cookie.name }, (str) { 0 },
+				     arena);
+}
+
 /* There is no scheme of HTTP's for a login with a form, and so no challenge. */
 static const struct authenticator authenticator = { .recognises = oidc_recognises,
+						    .place = oidc_place,
 						    .make = oidc_session_make };
 
 static const struct policy_risk risks[] = {

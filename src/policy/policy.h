@@ -124,6 +124,10 @@ struct authenticator {
 	bool (*recognises)(const void *self, const struct view *view);
 	/* The request bears a credential of this kind, good or not. */
 
+	str (*place)(const void *self, struct arena *arena);
+	/* Where it looks for it, by credential_place_text(): of two in one place the first has them all. In
+	 * the arena or constant. NULL: all policies of the kind look in the same one. */
+
 	str (*challenge)(const void *self, struct view *view);
 	/* What WWW-Authenticate says to who bears none; in the arena or the snapshot. Empty, and NULL:
 	 * nothing. */
