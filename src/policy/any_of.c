@@ -194,6 +194,18 @@ static const struct authenticator authenticator = { .recognises = any_of_recogni
 
 static const struct policy_risk risks[] = { { "policies", RISK_ANY }, { 0 } };
 
+/* Of the first member that has some: nobody has two ways to log in. */
+static const struct own_path *any_of_own_paths(const void *self)
+{
+	const struct any_of *p = self;
+	const struct own_path *own = NULL;
+
+	for (size_t i = 0; i < p->count && !own; i++)
+		if (p->members[i]->policy->own_paths)
+			own = p->members[i]->policy->own_paths(p->members[i]->self);
+	return own;
+}
+
 const struct policy policy_any_of = {
 	.name = "any_of",
 	.doc = "Lets in by whichever of several policies knows the credential.",
@@ -205,6 +217,7 @@ const struct policy policy_any_of = {
 	.on_response = any_of_response,
 	.authenticates = true,
 	.authenticator = &authenticator,
+	.own_paths = any_of_own_paths,
 	.risks = risks,
 	.page = "The policies are asked in the order written whether the request bears a credential of "
 		"theirs; the "

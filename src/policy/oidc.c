@@ -152,6 +152,8 @@ static result oidc_compile(struct policy_compile *compile, void *self)
 	if (!p->keys)
 		return error_make(ERROR_INVALID, "the issuer has no keys");
 	session_keys_init(&p->session_keys, p->cookie.secrets.at, p->cookie.secrets.len);
+	p->own_paths[0] = (struct own_path) { "callback", p->callback, true };
+	p->own_paths[1] = (struct own_path) { "logout", p->logout, false };
 	p->scope = arena_join_list(arena, &p->scopes, STR(" "));
 	p->credentials = oauth_client_authorization(arena, p->client_id, p->client_secret);
 	p->label = arena_join(arena, label, 3);
@@ -245,6 +247,13 @@ static str oidc_place(const void *self, struct arena *arena)
 				     arena);
 }
 
+static const struct own_path *oidc_own_paths(const void *self)
+{
+	const struct oidc *p = self;
+
+	return p->own_paths;
+}
+
 /* There is no scheme of HTTP's for a login with a form, and so no challenge. */
 static const struct authenticator authenticator = { .recognises = oidc_recognises,
 						    .place = oidc_place,
@@ -270,6 +279,7 @@ const struct policy policy_oidc = {
 	.on_response = oidc_response,
 	.authenticates = true,
 	.authenticator = &authenticator,
+	.own_paths = oidc_own_paths,
 	.risks = risks,
 	.page = "Who has no session and navigates with a browser is sent to the issuer (302, the log says "
 		"`login_redirect`), logs in there, comes back to `callback`, and is sent on to the page that "
@@ -298,7 +308,8 @@ const struct policy policy_oidc = {
 		"has copied its cookie keeps it until then.\n"
 		"\n"
 		"`callback` and `logout` lie beneath the path of the API, so the policy belongs to an API "
-		"rather than to one of its routes, and before any that rewrites the path. Who is sent to log "
+		"rather than to one of its routes, and before any that rewrites the path. On a route they "
+		"must be paths that it matches: `check` refuses others. Who is sent to log "
 		"in returns to the path and host that were asked for, never elsewhere. A logout that another "
 		"site asks for is refused. In `any_of` it stands last: a browser's navigation is its to "
 		"answer.\n",

@@ -22,6 +22,7 @@ struct oidc {
 	struct pair_list forward;
 	str consumer;
 	/* Compiled. */
+	struct own_path own_paths[3];
 	struct key_set *keys;
 	const struct destination *metadata;
 	struct session_keys session_keys;

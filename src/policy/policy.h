@@ -141,6 +141,13 @@ struct authenticator {
 	 * none of these claims can be made. NULL: there are no claims in it. */
 };
 
+/* A path, beneath the API's, that a policy answers itself. */
+struct own_path {
+	const char *option; /* that says it; NULL ends a list of them */
+	str path;
+	bool is_needed; /* without it the policy is of no use */
+};
+
 struct policy {
 	const char *name;
 	const char *doc;       /* one sentence */
@@ -156,6 +163,7 @@ struct policy {
 	bool always_answers; /* what stands behind it never runs */
 	bool authenticates;  /* a request that it lets through has a consumer or claims */
 	const struct authenticator *authenticator; /* NULL: it looks at no credential of its own */
+	const struct own_path *(*own_paths)(const void *self); /* NULL, and what it gives: it has none */
 	bool (*needs_principal)(const void *self); /* it is about who asks; NULL: it never is */
 
 	/* For `gatehouse diff`. */

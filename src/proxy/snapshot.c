@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "proxy/destination.h"
 #include "proxy/key_source.h"
+#include "proxy/own_path.h"
 #include "route/regex.h"
 #include "upstream/courier.h"
 
@@ -278,6 +279,8 @@ static void compile_apis(struct compiling *c)
 	compiled = router_compile(c->reader.arena, c->reader.diagnostics, c->rules, c->rule_count,
 				  &c->snapshot->router);
 	ASSERT(!failed(compiled) || diagnostics_errors(c->reader.diagnostics));
+	if (!diagnostics_errors(c->reader.diagnostics))
+		own_paths_check(c->snapshot, &c->reader);
 }
 
 static bool asks_for_certificates(const struct gateway_config *config)
