@@ -118,6 +118,9 @@ def test_decisions_are_counted(upstream: StartUpstream, gateway: StartGateway) -
                for policy in ("any_of", "authorize") for word in ("continue", "answer", "report")}
     assert counted == {("any_of", "continue"): 3, ("any_of", "answer"): 1, ("any_of", "report"): 0,
                        ("authorize", "continue"): 0, ("authorize", "answer"): 1, ("authorize", "report"): 1}
+    assert {(labels["api"], labels["reason"]): scrape.value("gatehouse_reasons_total", **labels)
+            for labels in scrape.labels("gatehouse_reasons_total")} == {
+        ("all", "scope_denied"): 1, ("all", "credentials_missing"): 1}
 
 
 @pytest.mark.parametrize(("path", "fields", "status"), [("/", [], 16), ("/admin", ["X-API-Key: key"], 7)])

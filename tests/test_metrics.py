@@ -70,7 +70,7 @@ def test_the_names_of_the_contract(upstream: StartUpstream, gateway: StartGatewa
         "http_server_request_duration_seconds": "histogram", "http_server_active_requests": "gauge",
         "http_client_request_duration_seconds": "histogram", "gatehouse_connections": "gauge",
         "gatehouse_upstream_endpoint_up": "gauge", "gatehouse_upstream_requests": "counter", "gatehouse_retries": "counter",
-        "gatehouse_policy_decisions": "counter", "gatehouse_config_reloads": "counter", "gatehouse_config_generation": "gauge",
+        "gatehouse_policy_decisions": "counter", "gatehouse_reasons": "counter", "gatehouse_config_reloads": "counter", "gatehouse_config_generation": "gauge",
         "gatehouse_log_dropped": "counter", "gatehouse_rate_limit_evictions": "counter", "process_cpu_seconds": "counter", "process_resident_memory_bytes": "gauge",
         "process_open_fds": "gauge", "process_start_time_seconds": "gauge",
     }
@@ -94,6 +94,8 @@ def test_requests_by_route_method_and_status(upstream: StartUpstream, gateway: S
         client.send(b"nonsense\r\n\r\n")
         assert client.read_answer().status == 400
     scrape = scrape_when(running, 7)
+    assert {tuple(labels.values()): scrape.value("gatehouse_reasons_total", **labels) for labels in scrape.labels("gatehouse_reasons_total")} == {
+        ("", "no_route"): 1, ("", "request_line_malformed"): 1}
     counted = {tuple(sorted(labels.items())): scrape.value("http_server_request_duration_seconds_count", **labels)
                for labels in scrape.labels("http_server_request_duration_seconds_count")}
 

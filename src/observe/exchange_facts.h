@@ -32,7 +32,8 @@ struct exchange_facts {
 	duration upstream_time; /* to the first byte of its answer; -1: none came */
 	str user_agent, referer;
 	uint64_t generation;
-	struct metric_series *series; /* the route's; NULL: not routed, or not counted */
+	struct metric_series *series;  /* the route's; NULL: not routed, or not counted */
+	struct metric_series *reasons; /* the API's; there with the other */
 };
 
 struct exchange_facts *exchange_facts_copy(const struct exchange_facts *facts);

@@ -30,6 +30,7 @@ size_t metric_values(enum metric_kind kind)
 {
 	static const size_t values[METRIC_KINDS] = {
 		[METRIC_ROUTE] = HISTOGRAM_VALUES,
+		[METRIC_REASONS] = 1,
 		[METRIC_POLICY] = DECISIONS,
 		[METRIC_LISTENER] = LISTENER_VALUES,
 		[METRIC_HANDSHAKES] = METRIC_HANDSHAKE_OUTCOMES,
@@ -187,6 +188,7 @@ struct metrics *metrics_new(size_t workers)
 	for (size_t i = 0; i < workers; i++)
 		metrics->shards[i] = (struct metrics_shard) { .metrics = metrics, .worker = i };
 	metrics->unrouted = metrics_series(metrics, METRIC_ROUTE, (str) { 0 }, (str) { 0 });
+	metrics->unrouted_reasons = metrics_series(metrics, METRIC_REASONS, (str) { 0 }, (str) { 0 });
 	return metrics;
 }
 
@@ -198,6 +200,7 @@ void metrics_free(struct metrics **address)
 		return;
 	*address = NULL;
 	metric_series_unref(&metrics->unrouted);
+	metric_series_unref(&metrics->unrouted_reasons);
 	ASSERT(metrics->count == 0);
 	pthread_mutex_destroy(&metrics->lock);
 	free(metrics->table);

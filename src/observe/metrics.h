@@ -26,6 +26,7 @@ struct metric_series;
 /* What a series stands for, and what its two names are. */
 enum metric_kind {
 	METRIC_ROUTE,       /* API, route (empty: the API's own rule) */
+	METRIC_REASONS,     /* API (empty: of what was not routed) */
 	METRIC_POLICY,      /* policy, API */
 	METRIC_LISTENER,    /* listener */
 	METRIC_HANDSHAKES,  /* listener */
@@ -94,7 +95,8 @@ void metrics_expect_soon(const struct metrics_shard *shard, const struct metric_
  * into the cache, one step each, and the first some time before the second. Both accept NULL. */
 
 void metrics_count_exchange(struct metrics_shard *shard, const struct exchange_facts *facts);
-/* By facts->series; those that were not routed have a series of their own, with empty names. */
+/* By facts->series, and by facts->reasons where it has a reason; those that were not routed have series of
+ * their own, with empty names. */
 
 void metrics_count_try(struct metrics_shard *shard, struct metric_series *endpoint,
 		       enum metric_outcome outcome, duration time_taken);

@@ -97,6 +97,13 @@ void metrics_expect_soon(const struct metrics_shard *shard, const struct metric_
 				   1);
 }
 
+/* What all went well has none. */
+static void count_reason(struct metrics_shard *shard, struct metric_series *reasons, enum reason reason)
+{
+	if (reason != REASON_NONE)
+		add(&cell_of(reasons, shard, (uint32_t)reason)->values[0], 1);
+}
+
 void metrics_count_exchange(struct metrics_shard *shard, const struct exchange_facts *facts)
 {
 	struct metric_series *series;
@@ -104,6 +111,7 @@ void metrics_count_exchange(struct metrics_shard *shard, const struct exchange_f
 	if (!shard || (!facts->series && facts->api.len))
 		return; /* its configuration counts nothing */
 	series = facts->series ? facts->series : shard->metrics->unrouted;
+	count_reason(shard, facts->series ? facts->reasons : shard->metrics->unrouted_reasons, facts->reason);
 	add_time(cell_of(series, shard, metric_key(facts->method_id, facts->status))->values,
 		 facts->time_taken);
 }

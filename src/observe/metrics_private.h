@@ -26,7 +26,7 @@ extern const duration metric_bounds[METRIC_BUCKETS]; /* a bucket holds what is n
 
 struct metric_cell {
 	struct metric_cell *next; /* fixed before the cell can be seen */
-	uint32_t key;             /* of a route: metric_key(); else 0 */
+	uint32_t key;             /* of a route: metric_key(); of reasons: the reason; else 0 */
 	_Atomic uint64_t values[];
 };
 
@@ -53,7 +53,7 @@ struct metrics {
 	struct metric_series **table;
 	size_t count, mask;
 	uint64_t seed;
-	struct metric_series *unrouted;
+	struct metric_series *unrouted, *unrouted_reasons;
 	wall_time began;
 	size_t workers;
 	struct metrics_shard *shards;

@@ -202,6 +202,22 @@ static void print_outcomes(const struct metrics_scrape *scrape, const struct met
 	put_words(scrape, series, labels, words, OUTCOMES, out);
 }
 
+/* A worker has cells for so many reasons of an API only. */
+static void print_reason(const struct metrics_scrape *scrape, const struct metric_series *series,
+			 struct buf *out)
+{
+	uint32_t key = scrape->keys[scrape->key_at];
+	uint64_t value;
+
+	metric_sum(series, key, 1, &value);
+	put_name(scrape, out);
+	buf_put_char(out, '{');
+	put_label(out, "api", series->names[0]);
+	put_label(out, ",reason", key == METRIC_KEY_OTHER ? STR("_OTHER") : reason_word((enum reason)key));
+	buf_put_char(out, '}');
+	put_number_line(out, value);
+}
+
 static void print_decisions(const struct metrics_scrape *scrape, const struct metric_series *series,
 			    struct buf *out)
 {
@@ -364,6 +380,9 @@ static const struct family families[] = {
 	  METRIC_ENDPOINT, print_outcomes, NULL },
 	{ "gatehouse_retries_total", "counter", "Tries after the first.", METRIC_UPSTREAM, print_retries,
 	  NULL },
+	{ "gatehouse_reasons_total", "counter",
+	  "Requests that have a reason in the log, by it: refused, answered by the gateway, or broken off.",
+	  METRIC_REASONS, print_reason, NULL },
 	{ "gatehouse_policy_decisions_total", "counter", "What policies decided.", METRIC_POLICY,
 	  print_decisions, NULL },
 	{ "gatehouse_mirror_copies_total", "counter",
@@ -395,8 +414,8 @@ static int compare_keys(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-/* The keys of a series that any worker has, each once. Any but a route has one, and none before it is counted
- * for the first time: a family that wants zeros prints them by key 0. */
+/* The keys of a series that any worker has, each once. Any but routes and reasons has one, and none before it
+ * is counted for the first time: a family that wants zeros prints them by key 0. */
 static void gather_keys(struct metrics_scrape *scrape, const struct metric_series *series)
 {
 	size_t count = 0, unique = 0;
@@ -413,8 +432,8 @@ static void gather_keys(struct metrics_scrape *scrape, const struct metric_serie
 	scrape->key_at = 0;
 }
 
-/* Latencies and decisions begin with the first; other counters with zero, so that what may never happen is
- * known to be watched. */
+/* Latencies, reasons and decisions begin with the first; other counters with zero, so that what may never
+ * happen is known to be watched. */
 static bool begins_with_zero(const struct family *family)
 {
 	return family->kind == METRIC_LISTENER || family->kind == METRIC_UPSTREAM ||

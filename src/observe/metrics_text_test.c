@@ -182,6 +182,59 @@ static void test_tls(void **state)
 	metrics_free(&metrics);
 }
 
+/* Of what was routed by its API, of the rest for itself; nothing of what went well. */
+static void test_reasons(void **state)
+{
+	static const char *const lines[] = {
+		"# TYPE gatehouse_reasons_total counter",
+		"gatehouse_reasons_total{api=\"orders\",reason=\"token_expired\"} 2",
+		"gatehouse_reasons_total{api=\"orders\",reason=\"key_unknown\"} 1",
+		"gatehouse_reasons_total{api=\"\",reason=\"no_route\"} 1",
+		NULL,
+	};
+	struct metrics *metrics = metrics_new(2);
+	struct metrics_shard *shards[] = { metrics_shard(metrics, 0), metrics_shard(metrics, 1) };
+	struct exchange_facts facts = { .api = STR("orders"), .method_id = HTTP_GET, .status = 401 };
+	struct exchange_facts unrouted = { .method_id = HTTP_GET, .status = 404, .reason = REASON_NO_ROUTE };
+	char *text;
+
+	(void)state;
+	facts.series = metrics_series(metrics, METRIC_ROUTE, STR("orders"), (str) { 0 });
+	facts.reasons = metrics_series(metrics, METRIC_REASONS, STR("orders"), (str) { 0 });
+	metrics_count_exchange(shards[0], &facts);
+	facts.reason = REASON_TOKEN_EXPIRED;
+	metrics_count_exchange(shards[0], &facts);
+	metrics_count_exchange(shards[1], &facts);
+	facts.reason = REASON_KEY_UNKNOWN;
+	metrics_count_exchange(shards[1], &facts);
+	metrics_count_exchange(shards[1], &unrouted);
+	metrics_count_exchange(NULL, &facts);
+	text = scrape_text(metrics, &(struct metrics_reading) { 0 });
+	assert_lines(text, lines);
+	assert_int_equal(count_lines(text, "gatehouse_reasons_total{"), 3);
+	free(text);
+	metric_series_unref(&facts.series);
+	metric_series_unref(&facts.reasons);
+	metrics_free(&metrics);
+}
+
+/* However many there may be. */
+static void test_reasons_are_bounded(void **state)
+{
+	struct metrics *metrics = metrics_new(1);
+	struct metrics_shard *shard = metrics_shard(metrics, 0);
+	char *text;
+
+	(void)state;
+	for (int reason = REASON_NONE + 1; reason < REASONS; reason++)
+		metrics_count_exchange(shard, &(struct exchange_facts) { .reason = (enum reason)reason });
+	text = scrape_text(metrics, &(struct metrics_reading) { 0 });
+	assert_int_equal(count_lines(text, "gatehouse_reasons_total{"), METRIC_CELLS_MAX + 1);
+	assert_int_equal(count_lines(text, "gatehouse_reasons_total{api=\"\",reason=\"_OTHER\"}"), 1);
+	free(text);
+	metrics_free(&metrics);
+}
+
 static void test_the_others(void **state)
 {
 	static const char *const lines[] = {
@@ -354,7 +407,7 @@ static void test_series_may_change_meanwhile(void **state)
 	metrics_scrape_free(&scrape);
 	metrics_scrape_free(&scrape);
 	metric_series_unref(&late);
-	assert_int_equal(metrics->count, 1);
+	assert_int_equal(metrics->count, 2); /* of what was not routed */
 	metrics_free(&metrics);
 	free(series);
 	free(piece);
@@ -406,6 +459,8 @@ int main(void)
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_upstreams),
 		cmocka_unit_test(test_tls),
+		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_reasons_are_bounded),
 		cmocka_unit_test(test_the_others),
 		cmocka_unit_test(test_names_are_escaped),
 		cmocka_unit_test(test_families_stand_together),

@@ -61,6 +61,8 @@ void counting_target(struct snapshot *snapshot, struct target *target, const str
 	const struct policy_chain *chain = &target->chain;
 
 	target->series = find_series(snapshot, METRIC_ROUTE, target->names.api, target->names.route);
+	if (!of_api)
+		target->reasons = find_series(snapshot, METRIC_REASONS, target->names.api, (str) { 0 });
 	if (!snapshot->counting.is_on || (of_api && of_api->chain.at == chain->at))
 		return; /* the API's own, which were copied with it */
 	target->decisions = ARENA_ARRAY(&snapshot->arena, struct metric_series *, chain->count);

@@ -283,6 +283,7 @@ static void write_log(struct exchange *x, enum reason reason)
 		facts.api = x->target->names.api;
 		facts.route = x->target->names.route;
 		facts.series = x->target->series;
+		facts.reasons = x->target->reasons;
 		facts.upstream = x->attempts ? x->upstream->name : (str) { 0 };
 	}
 	if (x->passage) {

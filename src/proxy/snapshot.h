@@ -29,6 +29,7 @@ struct target {
 	struct metric_series *series;             /* NULL: nothing is counted */
 	bool keeps_encoded_slashes;
 	struct route_names names;
+	struct metric_series *reasons;    /* its API's; likewise */
 	struct metric_series **decisions; /* by the policy's place in the chain; NULL too */
 };
 
