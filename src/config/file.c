@@ -4,16 +4,19 @@
  * changes it. The bytes are collected on the heap and copied once, so that the arena holds nothing but the
  * text.
  *
- * A named pipe into which nobody writes would hold its reader for ever, and with it every reload after this
- * one and the end of the process: so it is opened without waiting, and asked before it is read.
+ * A named pipe into which nobody writes would hold its reader, and with it every reload after this one and
+ * the end of the process: so whatever it is is opened without waiting, and what is neither a file nor a pipe
+ * that somebody has handed over (a shell's <(...)) is refused at once.
  */
 #include "config/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -69,6 +72,26 @@ static result read_all(int descriptor, size_t max, deadline until, struct growin
 	return OK;
 }
 
+/* One without a name lies in a file system of its own. */
+static bool is_unnamed_pipe(int descriptor)
+{
+	struct statfs system;
+
+	return fstatfs(descriptor, &system) == 0 && system.f_type == PIPEFS_MAGIC;
+}
+
+/* A folder is told by reading it. */
+static result check_kind(int descriptor)
+{
+	struct stat status;
+
+	if (fstat(descriptor, &status) != 0)
+		return error_system("cannot be read", errno);
+	if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || is_unnamed_pipe(descriptor))
+		return OK;
+	return error_make(ERROR_INVALID, "is no regular file");
+}
+
 static void descriptor_close(const int *descriptor)
 {
 	if (*descriptor >= 0)
@@ -86,6 +109,7 @@ result file_read_until(struct arena *arena, str path, size_t max, deadline until
 	descriptor = open(name.ptr, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (descriptor < 0)
 		return error_system("cannot be opened", errno);
+	TRY(check_kind(descriptor));
 	max = max < arena_left(arena) ? max : arena_left(arena);
 	TRY(read_all(descriptor, max, until, &growing));
 	*ret_text = arena_str(arena, (str) { growing.bytes, growing.len });

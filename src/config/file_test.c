@@ -143,8 +143,32 @@ static void test_the_folder_of_a_path(void **state)
 		assert_text(file_folder(str_of(rows[i].path)), rows[i].want);
 }
 
-/* Without a writer, with one that says nothing, and with one that does not end. */
-static void test_a_named_pipe_holds_nobody_for_ever(void **state)
+/* Whose writer says nothing, or does not end. */
+static void test_a_pipe_holds_nobody_for_ever(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct arena arena;
+		str text = { 0 };
+		int ends[2];
+		deadline until = deadline_after(time_monotonic(), 20 * MILLISECOND);
+
+		arena_init(&arena, NULL, ARENA_MAX);
+		assert_int_equal(pipe(ends), 0);
+		assert_int_equal(write(ends[1], "a: b\n", i ? 5 : 0), i ? 5 : 0);
+		assert_int_equal(file_read_until(&arena, arena_printf(&arena, "/dev/fd/%d", ends[0]), 100,
+						 until, &text)
+					 .kind,
+				 ERROR_TIMEOUT);
+		assert_row(text.len == 0, i, "nothing is written");
+		close(ends[0]);
+		close(ends[1]);
+		arena_fini(&arena);
+	}
+}
+
+/* Without a writer, with one that says nothing, and with one that does not end; nor are devices files. */
+static void test_what_is_no_file_is_refused_at_once(void **state)
 {
 	char path[64];
 
@@ -152,17 +176,18 @@ static void test_a_named_pipe_holds_nobody_for_ever(void **state)
 	write_file(path, (str) { 0 });
 	unlink(path);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		struct arena arena;
 		str text = { 0 };
 		int writer = i ? open(path, O_RDWR) : -1;
-		deadline until = deadline_after(time_monotonic(), 20 * MILLISECOND);
 
 		arena_init(&arena, NULL, ARENA_MAX);
 		if (i == 2)
 			assert_int_equal(write(writer, "a: b\n", 5), 5);
-		assert_int_equal(file_read_until(&arena, str_of(path), 100, until, &text).kind,
-				 ERROR_TIMEOUT);
+		assert_int_equal(file_read_until(&arena, i == 3 ? STR("/dev/zero") : str_of(path), 100,
+						 DEADLINE_NEVER, &text)
+					 .kind,
+				 ERROR_INVALID);
 		assert_row(text.len == 0, i, "nothing is written");
 		if (writer >= 0)
 			close(writer);
@@ -176,7 +201,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files_up_to_a_bound),
 		cmocka_unit_test(test_a_pipe_is_read_to_its_end),
-		cmocka_unit_test(test_a_named_pipe_holds_nobody_for_ever),
+		cmocka_unit_test(test_a_pipe_holds_nobody_for_ever),
+		cmocka_unit_test(test_what_is_no_file_is_refused_at_once),
 		cmocka_unit_test(test_a_file_larger_than_the_arena_is_refused),
 		cmocka_unit_test(test_what_cannot_be_read_says_why),
 		cmocka_unit_test(test_the_folder_of_a_path),
