@@ -28,10 +28,10 @@ struct consumers;
 struct expression;
 struct jwk_set;
 struct key_set;
+struct limit_taken;
 struct principal;
 struct policy_instance;
 struct rate_table;
-struct rate_taken;
 struct policy_names;
 struct regex_scratch;
 struct regex_table;
@@ -298,7 +298,7 @@ struct view {
 	const struct consumers *consumers; /* who may be known; NULL: nobody */
 	struct auth_worker *auth;          /* the worker's own: what it remembers of credentials */
 	struct view_held *held;            /* by view_hold() */
-	struct rate_taken *rates;          /* what limits counted it as, the first one first */
+	struct limit_taken *limits;        /* what limits counted it as, the first one first */
 	const struct route_parameter *parameters;
 	size_t parameter_count;
 

@@ -10,15 +10,12 @@
  * all kinds tell how things stand. Never yields.
  */
 #include "base/hash.h"
-#include "codec/json_text.h"
-#include "codec/structured_field.h"
 #include "policy/expression.h"
+#include "policy/limit.h"
 #include "policy/rate_key.h"
 #include "store/rate_table.h"
 
-enum { NAME_MAX_BYTES = 64, MEMBER_MAX = 2 * NAME_MAX_BYTES + 64, MILLISECONDS = 1000 };
-
-static const int64_t integer_max = INT64_C(999999999999999); /* of a structured field */
+enum { MILLISECONDS = 1000 };
 
 struct rate_limit {
 	struct rate limit;
@@ -33,18 +30,14 @@ struct rate_limit {
 	uint64_t id; /* of this limit, among all others */
 	uint64_t fixed_cost;
 	const struct expression *cost_of; /* NULL: every request costs the same */
-	str quoted;                       /* the name, as a structured field has it */
-	str policy;                       /* "\"default\";q=100;w=60" */
-	str violated;                     /* a member of the problem document */
+	struct limit_label label;
+	str policy; /* "\"default\";q=100;w=60" */
 };
 
-/* What a request counted as, and how things stand. */
 struct rate_taken {
-	struct rate_taken *next;
+	struct limit_taken taken; /* first */
 	const struct rate_limit *limit;
 	uint64_t key, cost; /* cost: what can be given back */
-	struct rate_standing standing;
-	bool is_silent; /* is told to nobody, or was told */
 };
 
 static const struct field_form cost_form = {
@@ -82,42 +75,15 @@ static str policy_print(const struct rate_limit *p, struct arena *arena)
 {
 	int64_t period = p->limit.period / MILLISECOND;
 	int64_t windows = MILLISECONDS / common_divisor(period, MILLISECONDS);
-	int64_t number = p->limit.number > integer_max / windows ? integer_max : p->limit.number * windows;
-	struct buf out = arena_open(arena, MEMBER_MAX);
+	uint64_t number = (uint64_t)p->limit.number * (uint64_t)windows;
 
-	buf_put(&out, p->quoted);
-	buf_put(&out, STR(";q="));
-	buf_put_u64(&out, (uint64_t)number);
-	buf_put(&out, STR(";w="));
-	buf_put_u64(&out, (uint64_t)(period * windows / MILLISECONDS));
-	return arena_close(arena, &out);
+	return limit_policy_print(&p->label, number, (uint64_t)(period * windows / MILLISECONDS), arena);
 }
 
-static bool is_printable(str text)
+static result compile_name(const struct policy_compile *compile, struct rate_limit *p)
 {
-	for (size_t i = 0; i < text.len; i++)
-		if (text.ptr[i] < ' ' || text.ptr[i] > '~')
-			return false;
-	return text.len > 0;
-}
-
-static result compile_name(struct policy_compile *compile, struct rate_limit *p)
-{
-	struct arena *arena = compile->reader->arena;
-	struct structured_item item = { .bare = { .kind = STRUCTURED_STRING, .text = p->name } };
-	struct buf out;
-
-	if (!is_printable(p->name) || p->name.len > NAME_MAX_BYTES)
-		return policy_reject(compile, "name", "want a name of 1 to 64 printable ASCII characters");
-	out = arena_open(arena, MEMBER_MAX);
-	structured_item_print(&item, &out);
-	p->quoted = arena_close(arena, &out);
-	p->policy = policy_print(p, arena);
-	out = arena_open(arena, MEMBER_MAX);
-	buf_put(&out, STR(",\"violated-policies\":["));
-	json_put_string(&out, p->name);
-	buf_put(&out, STR("]"));
-	p->violated = arena_close(arena, &out);
+	TRY(limit_label_compile(compile, p->name, &p->label));
+	p->policy = policy_print(p, compile->reader->arena);
 	return OK;
 }
 
@@ -145,26 +111,11 @@ static result compile_cost(struct policy_compile *compile, struct rate_limit *p)
 	return OK;
 }
 
-/* In a list, how many limits stand before it there, so that other policies may come and go. */
-static str place_print(const struct node *options, struct arena *arena)
-{
-	const struct node *item = options->parent, *list = item->parent;
-	str path;
-	size_t before = 0;
-
-	if (!list || list->kind != NODE_LIST)
-		return node_path(item, arena);
-	for (const struct node *other = list->first; other != item; other = other->next)
-		before += node_find(other, options->key) != NULL;
-	path = node_path(list, arena);
-	return arena_printf(arena, "%.*s[%zu]", STR_ARG(path), before);
-}
-
 /* Not by a seed, which is the table's. */
 static uint64_t identify(const struct policy_compile *compile, const struct rate_limit *p)
 {
 	struct arena *arena = compile->reader->arena;
-	str place = place_print(compile->node, arena), rate = unit_print_rate(arena, p->limit);
+	str place = limit_place(compile->node, arena), rate = unit_print_rate(arena, p->limit);
 	str by = arena_join_list(arena, &p->by, STR(" "));
 	str cost = p->cost->kind == NODE_SCALAR ? p->cost->text : (str) { 0 };
 
@@ -209,64 +160,36 @@ static uint64_t find_key(const struct rate_limit *p, const struct view *view)
 		hash_bytes((str) { (const char *)own, sizeof own }, rate_table_seed(view->effects->rates)));
 }
 
+static void stand(struct rate_taken *taken, struct rate_standing standing)
+{
+	taken->taken.left = standing.left;
+	taken->taken.until_whole = standing.until_whole;
+}
+
+static void give_back(struct limit_taken *limit_taken, struct view *view, wall_time now)
+{
+	struct rate_taken *taken = (struct rate_taken *)limit_taken;
+	struct rate_table *rates = view->effects->rates;
+	const struct gcra *gcra = &taken->limit->gcra;
+
+	if (!taken->cost)
+		return;
+	rate_table_give_back(rates, taken->key, now, gcra, taken->cost);
+	taken->cost = 0;
+	stand(taken, rate_table_take(rates, taken->key, now, gcra, 0));
+}
+
 static struct rate_taken *remember(const struct rate_limit *p, struct view *view)
 {
-	struct rate_taken *taken = ARENA_NEW(view->arena, struct rate_taken), **last = &view->rates;
+	struct rate_taken *taken = ARENA_NEW(view->arena, struct rate_taken);
 
-	while (*last)
-		last = &(*last)->next;
-	*taken = (struct rate_taken) { .limit = p,
-				       .key = find_key(p, view),
-				       .is_silent = view->is_report || !p->headers };
-	return *last = taken;
-}
-
-static void give_back_all(struct view *view, wall_time now)
-{
-	struct rate_table *rates = view->effects->rates;
-
-	for (struct rate_taken *taken = view->rates; taken; taken = taken->next) {
-		const struct gcra *gcra = &taken->limit->gcra;
-
-		if (!taken->cost)
-			continue;
-		rate_table_give_back(rates, taken->key, now, gcra, taken->cost);
-		taken->cost = 0;
-		taken->standing = rate_table_take(rates, taken->key, now, gcra, 0);
-	}
-}
-
-/* Whole seconds, rounded up, so that who waits as long does not come too early. */
-static uint64_t seconds_of(duration time)
-{
-	return (uint64_t)(time / SECOND + (time % SECOND > 0));
-}
-
-static str retry_print(const struct rate_taken *taken, struct arena *arena)
-{
-	struct buf out = arena_open(arena, MEMBER_MAX);
-	uint64_t seconds = seconds_of(taken->standing.until_enough);
-
-	buf_put_u64(&out, seconds ? seconds : 1);
-	return arena_close(arena, &out);
-}
-
-/* What can never be had is not worth waiting for. */
-static enum verdict refuse(const struct rate_limit *p, struct view *view, const struct rate_taken *taken)
-{
-	struct answer answer = { .reason = REASON_RATE_LIMITED,
-				 .problem = STR(
-					 "https://iana.org/assignments/http-problem-types#quota-exceeded"),
-				 .members = p->violated };
-
-	if (taken->standing.until_enough >= 0) {
-		answer.fields.at = ARENA_NEW(view->arena, struct http_field);
-		answer.fields.at[answer.fields.count++] =
-			(struct http_field) { .id = HTTP_RETRY_AFTER,
-					      .name = STR("Retry-After"),
-					      .value = retry_print(taken, view->arena) };
-	}
-	return view_answer(view, &answer);
+	*taken = (struct rate_taken) { .limit = p, .key = find_key(p, view) };
+	taken->taken = (struct limit_taken) { .label = &p->label,
+					      .policy = p->policy,
+					      .is_silent = view->is_report || !p->headers,
+					      .give_back = give_back };
+	limit_remember(view, &taken->taken);
+	return taken;
 }
 
 static enum verdict rate_limit_request(const void *self, struct view *view)
@@ -276,71 +199,24 @@ static enum verdict rate_limit_request(const void *self, struct view *view)
 	struct rate_taken *taken = remember(p, view);
 	wall_time now = effects->wall(effects->self);
 	uint64_t cost = find_cost(p, view);
+	struct rate_standing standing = rate_table_take(effects->rates, taken->key, now, &p->gcra, cost);
 
-	taken->standing = rate_table_take(effects->rates, taken->key, now, &p->gcra, cost);
-	if (taken->standing.is_admitted) {
+	stand(taken, standing);
+	if (standing.is_admitted) {
 		taken->cost = cost;
 		return POLICY_CONTINUE;
 	}
 	if (!view->is_report)
-		give_back_all(view, now);
-	return refuse(p, view, taken);
+		limit_give_back_all(view, now);
+	return limit_refuse(view, &p->label, REASON_RATE_LIMITED, standing.until_enough);
 }
 
 /* ---- answers ---- */
 
-static void put_standing(struct buf *out, const struct rate_taken *taken)
-{
-	buf_put(out, taken->limit->quoted);
-	buf_put(out, STR(";r="));
-	buf_put_u64(out, taken->standing.left);
-	buf_put(out, STR(";t="));
-	buf_put_u64(out, seconds_of(taken->standing.until_whole));
-}
-
-static void put_member(struct buf *out, const struct rate_taken *taken, bool is_policy)
-{
-	if (out->len)
-		buf_put(out, STR(", "));
-	if (is_policy)
-		buf_put(out, taken->limit->policy);
-	else
-		put_standing(out, taken);
-}
-
-/* Of all limits that have not been told yet, in the order in which they were asked. */
-static str members_print(const struct view *view, size_t count, bool is_policy)
-{
-	struct buf out = arena_open(view->arena, count * MEMBER_MAX);
-
-	for (const struct rate_taken *taken = view->rates; taken; taken = taken->next)
-		if (!taken->is_silent)
-			put_member(&out, taken, is_policy);
-	return arena_close(view->arena, &out);
-}
-
-/* An answer that has no more room for fields goes without them. */
-static void add_field(struct view *view, enum http_name id, str value)
-{
-	result_value added = http_fields_add(&view->response->fields, id, http_name_text(id), value);
-
-	(void)added;
-}
-
-/* The last limit in the chain, which comes first here, tells for all of them. */
 static void rate_limit_response(const void *self, struct view *view)
 {
-	size_t count = 0;
-
 	(void)self;
-	for (const struct rate_taken *taken = view->rates; taken; taken = taken->next)
-		count += !taken->is_silent;
-	if (!count || arena_left(view->arena) < 2 * count * MEMBER_MAX)
-		return;
-	add_field(view, HTTP_RATE_LIMIT_POLICY, members_print(view, count, true));
-	add_field(view, HTTP_RATE_LIMIT, members_print(view, count, false));
-	for (struct rate_taken *taken = view->rates; taken; taken = taken->next)
-		taken->is_silent = true;
+	limit_tell(view);
 }
 
 static bool rate_limit_needs_principal(const void *self)
