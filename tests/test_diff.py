@@ -33,6 +33,7 @@ apis:
       beta: { match: { path: /beta, headers: { X-Beta: "yes" }, query: { v: "2" }, cookies: { c: "*" } } }
       numbers: { match: { path: "~^/n[0-9]+$" } }
   hello: { path: /hello, policies: [ { respond: { status: 418 } } ] }
+  busy: { path: /busy, upstream: orders, policies: [ { concurrency: { limit: 5, queue: 3 } } ] }
   paced: { path: /paced, upstream: orders, policies: [ { use: pace } ] }
 """
 
@@ -82,6 +83,9 @@ CHANGES = {
     "a larger burst": (["burst: 20", "burst: 21"], ["open    paced: pace.burst: 20 -> 21"], 4),
     "a burst as large as the limit": (["burst: 20, ", ""], ["open    paced: pace.burst: 20 -> 100"], 4),
     "other clients count as one": (["[client_ip, api]", "client_ip"], ["open    paced: pace.by: removed api"], 4),
+    "more at once": (["limit: 5, ", "limit: 6, "], ["open    busy: concurrency.limit: 5 -> 6"], 4),
+    "a longer queue": (["queue: 3", "queue: 4"], ["open    busy: concurrency.queue: 3 -> 4"], 4),
+    "others count as one at once": (["queue: 3", "queue: 3, by: api"], ["open    busy: concurrency.by: added api"], 4),
     "a cost": (["burst: 20", "burst: 20, cost: 2"], ["open    paced: pace.cost: added 2"], 4),
     "a narrower list": (["allow: [10.0.0.0/8]", "allow: [10.2.0.0/16]"],
                         ["open    orders: door.allow: added 10.2.0.0/16, removed 10.0.0.0/8"], 4),

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "config/file.h"
 #include "store/rate_table.h"
+#include "store/slot_table.h"
 
 /* A name that no listener has, under which the socket goes to the next process. */
 static const str socket_name = STR_INIT("/admin");
@@ -30,11 +31,14 @@ static bool draining_hook(void *owner)
 static void read_hook(void *owner, struct metrics_reading *ret_reading)
 {
 	const struct administration_options *options = &((struct administration *)owner)->options;
+	struct slot_counts slots = slot_table_counts(options->identities->slots);
 
 	*ret_reading = (struct metrics_reading) {
 		.generation = gateway_edition(options->gateway)->snapshot->generation,
 		.log_dropped = gateway_log_dropped(options->gateway),
 		.rate_evictions = rate_table_evictions(options->identities->rates),
+		.slots_taken = slots.taken,
+		.slots_awaited = slots.waiting,
 		.reloads = reload_count(options->reload, RELOAD_APPLIED),
 		.refused_reloads = reload_count(options->reload, RELOAD_REFUSED) +
 				   reload_count(options->reload, RELOAD_FAILED),

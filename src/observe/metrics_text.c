@@ -352,6 +352,16 @@ static void print_rate_evictions(const struct metrics_scrape *scrape, struct buf
 	put_number_line(out, scrape->reading.rate_evictions);
 }
 
+static void print_slots(const struct metrics_scrape *scrape, struct buf *out)
+{
+	put_name(scrape, out);
+	buf_put(out, STR("{state=\"active\"}"));
+	put_number_line(out, scrape->reading.slots_taken);
+	put_name(scrape, out);
+	buf_put(out, STR("{state=\"waiting\"}"));
+	put_number_line(out, scrape->reading.slots_awaited);
+}
+
 static void print_process(const struct metrics_scrape *scrape, struct buf *out)
 {
 	metrics_process_print(scrape->metrics->began, out);
@@ -394,6 +404,8 @@ static const struct family families[] = {
 	  NULL, print_log_dropped },
 	{ "gatehouse_rate_limit_evictions_total", "counter",
 	  "Keys of limits that were forgotten too early, for want of room.", 0, NULL, print_rate_evictions },
+	{ "gatehouse_concurrency_requests", "gauge",
+	  "Requests that have, or wait for, a slot of a `concurrency` limit.", 0, NULL, print_slots },
 	{ "process", NULL, NULL, 0, NULL, print_process }, /* several, each with its own head */
 	{ 0 },
 };

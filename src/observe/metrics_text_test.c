@@ -8,9 +8,13 @@
 #include "observe/metrics_private.h"
 #include "observe/metrics_testing.h"
 
-static const struct metrics_reading reading = {
-	.generation = 7, .log_dropped = 3, .rate_evictions = 11, .reloads = 2, .refused_reloads = 1
-};
+static const struct metrics_reading reading = { .generation = 7,
+						.log_dropped = 3,
+						.rate_evictions = 11,
+						.slots_taken = 5,
+						.slots_awaited = 4,
+						.reloads = 2,
+						.refused_reloads = 1 };
 
 static void count(struct metrics *metrics, size_t worker, struct metric_series *series,
 		  enum http_method method, int status, duration time_taken)
@@ -251,6 +255,8 @@ static void test_the_others(void **state)
 		"gatehouse_config_generation 7",
 		"gatehouse_log_dropped_total 3",
 		"gatehouse_rate_limit_evictions_total 11",
+		"gatehouse_concurrency_requests{state=\"active\"} 5",
+		"gatehouse_concurrency_requests{state=\"waiting\"} 4",
 		"gatehouse_mirror_copies_total{outcome=\"answered\"} 1",
 		"gatehouse_mirror_copies_total{outcome=\"different\"} 2",
 		"gatehouse_mirror_copies_total{outcome=\"too_large\"} 0",

@@ -179,6 +179,11 @@ X(LOGOUT, "logout", 303, "", "", "")
 X(RATE_LIMITED, "rate_limited", 429, "http_request_denied", "Quota Exceeded",
   "There were too many requests lately.")
 
+X(CONCURRENCY_LIMITED, "concurrency_limited", 503, "http_request_denied", "",
+  "As many requests as may be are under way at once.")
+X(CONCURRENCY_QUEUE_TIMEOUT, "concurrency_queue_timeout", 503, "http_request_denied", "",
+  "None of the requests that are under way has ended in time.")
+
 X(FAULT_INJECTED, "fault_injected", 503, "proxy_internal_response", "",
   "This answer is a rehearsal of a fault.")
 

@@ -84,6 +84,9 @@ static const struct {
 	{ "limitcount", "rate_limit" },
 	{ "ratelimit", "rate_limit" },
 	{ "localratelimit", "rate_limit" },
+	{ "limitconn", "concurrency" },
+	{ "inflightreq", "concurrency" },
+	{ "bulkhead", "concurrency" },
 };
 
 /* Some write key-auth, some key_auth, and some keyAuth. */

@@ -31,6 +31,7 @@ X(security_headers, "Tells browsers to be careful.")
 X(cors, "Tells browsers whose pages may ask (CORS).")
 X(body_limit, "Refuses bodies that are too large.")
 X(rate_limit, "Bounds how often somebody may ask.")
+X(concurrency, "Bounds how many requests are under way at once.")
 X(timeout, "Bounds the time that a request may take in all.")
 X(fault, "Delays or refuses some requests, to try out what then happens.")
 

@@ -36,6 +36,9 @@ struct policy_names;
 struct regex_scratch;
 struct regex_table;
 struct revocations;
+struct slot;
+struct slot_table;
+struct slot_wish;
 struct token_mint;
 struct view;
 
@@ -238,6 +241,12 @@ struct effects {
 	 * can be had now. */
 
 	struct rate_table *rates; /* what limits count in */
+	struct slot_table *slots; /* likewise, of what is under way at once */
+
+	result (*take_slot)(void *self, struct view *view, const struct slot_wish *wish, duration patience,
+			    struct slot *ret_slot);
+	/* Yields while it waits, never longer than the exchange may take. ERROR_LIMIT, ERROR_TIMEOUT: there
+	 * is none. ERROR_CANCELLED: the exchange is over. */
 
 	void (*decided)(void *self, const struct view *view, const struct policy_instance *instance,
 			enum decision decision);
@@ -256,6 +265,13 @@ struct view_held {
 	struct view_held *next;
 	void (*release)(void *self);
 	void *self;
+};
+
+/* What an exchange has until it ends, or, where it becomes a WebSocket, until that is closed; the first
+ * member of something that is nobody else's. */
+struct view_lasting {
+	struct view_lasting *next;
+	void (*release)(struct view_lasting *self);
 };
 
 /* An answer of the gateway's own. */
@@ -298,6 +314,7 @@ struct view {
 	const struct consumers *consumers; /* who may be known; NULL: nobody */
 	struct auth_worker *auth;          /* the worker's own: what it remembers of credentials */
 	struct view_held *held;            /* by view_hold() */
+	struct view_lasting *lasting;      /* by view_hold_on() */
 	struct limit_taken *limits;        /* what limits counted it as, the first one first */
 	const struct route_parameter *parameters;
 	size_t parameter_count;
@@ -339,8 +356,14 @@ bool view_is_authenticated(const struct view *view);
 void view_hold(struct view *view, void (*release)(void *self), void *self);
 /* release(self) when the exchange ends, the last one held first. */
 
+void view_hold_on(struct view *view, struct view_lasting *lasting);
+/* lasting->release(lasting) when the exchange ends, and what has become of it. */
+
+void view_let_go(struct view_lasting **lasting);
+/* Releases all of them and clears the address; by whoever ends what the exchange has become. */
+
 void view_release(struct view *view);
-/* All of them; by whoever ends the exchange, before its arena. */
+/* All that is held; by whoever ends the exchange, before its arena. */
 
 bool view_encode_body(struct view *view, enum coding coding);
 /* In response functions: the client gets the body in this coding; the fields are the caller's business.

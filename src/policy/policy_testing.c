@@ -10,6 +10,7 @@
 #include "config/document.h"
 #include "policy/principal.h"
 #include "store/rate_table.h"
+#include "store/slot_table.h"
 
 enum { ARENA_MAX = 16 * 1024 * 1024, RATES = 1024 };
 
@@ -37,6 +38,21 @@ static result count_sleep(void *self, struct view *view, duration time)
 	(void)view;
 	bench->slept += time;
 	return bench->is_over ? error_make(ERROR_CANCELLED, "the exchange is over") : OK;
+}
+
+static result take_slot(void *self, struct view *view, const struct slot_wish *wish, duration patience,
+			struct slot *ret_slot)
+{
+	struct bench *bench = self;
+
+	(void)view;
+	if (slot_take(bench->slots, wish, ret_slot))
+		return OK;
+	bench->slept += wish->queue ? patience : 0;
+	if (bench->is_over)
+		return error_make(ERROR_CANCELLED, "the exchange is over");
+	return wish->queue ? error_make(ERROR_TIMEOUT, "nobody has come back")
+			   : error_make(ERROR_LIMIT, "full");
 }
 
 static const char *no_environment(const char *name, void *argument)
@@ -121,6 +137,7 @@ struct bench *bench_new(const char *policies)
 	regex_scratch_init(&bench->regex_scratch);
 	bench->key_sets = key_sets_new();
 	bench->rates = rate_table_new(RATES);
+	bench->slots = slot_table_new(RATES);
 	bench->hooks = (struct policy_hooks) { .find_url = find_destination,
 					       .find_upstream = find_destination,
 					       .find_keys = find_keys,
@@ -153,6 +170,8 @@ void bench_free(struct bench **address)
 		key_set_unref(&bench->kept[--bench->kept_count]);
 	key_sets_free(&bench->key_sets);
 	rate_table_free(&bench->rates);
+	view_let_go(&bench->view.lasting);
+	slot_table_free(&bench->slots);
 	regex_scratch_fini(&bench->regex_scratch);
 	regex_table_fini(&bench->regexes);
 	arena_fini(&bench->snapshot);
@@ -214,6 +233,8 @@ void bench_ask(struct bench *bench, const char *target, const char *fields)
 					    .random = same_number,
 					    .sleep = count_sleep,
 					    .rates = bench->rates,
+					    .slots = bench->slots,
+					    .take_slot = take_slot,
 					    .self = bench };
 	bench->slept = 0;
 	bench->request = (struct http_request) { .method = http_method_find(method),

@@ -88,6 +88,14 @@ bool rate_key_needs_principal(const struct rate_key *key)
 	return false;
 }
 
+bool rate_key_is_of_clients(const struct rate_key *key)
+{
+	for (size_t i = 0; i < key->count; i++)
+		if (key->at[i].kind != BY_ROUTE && key->at[i].kind != BY_API)
+			return true;
+	return false;
+}
+
 /* ---- hashing ---- */
 
 /* variant: what tells values of one kind apart beside their bytes. */

@@ -20,5 +20,8 @@ result rate_key_compile(const struct policy_compile *compile, const char *option
 bool rate_key_needs_principal(const struct rate_key *key);
 /* Whether it is about who asks, beyond the address. */
 
+bool rate_key_is_of_clients(const struct rate_key *key);
+/* Whether it tells clients apart, and not only places of the configuration. */
+
 uint64_t rate_key_hash(const struct rate_key *key, const struct view *view, uint64_t seed);
 /* Of this request. What is missing is a value of its own, the same for all who lack it. */

@@ -78,10 +78,28 @@ void view_hold(struct view *view, void (*release)(void *self), void *self)
 	view->held = held;
 }
 
+void view_hold_on(struct view *view, struct view_lasting *lasting)
+{
+	lasting->next = view->lasting;
+	view->lasting = lasting;
+}
+
+void view_let_go(struct view_lasting **address)
+{
+	struct view_lasting *lasting = *address, *next;
+
+	*address = NULL;
+	for (; lasting; lasting = next) {
+		next = lasting->next;
+		lasting->release(lasting);
+	}
+}
+
 void view_release(struct view *view)
 {
 	struct view_held *held = view->held;
 
+	view_let_go(&view->lasting);
 	view->held = NULL;
 	for (; held; held = held->next)
 		held->release(held->self);

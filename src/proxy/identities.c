@@ -7,6 +7,7 @@
 #include "auth/replay_cache.h"
 #include "auth/session_refresh.h"
 #include "store/rate_table.h"
+#include "store/slot_table.h"
 #include "tls/client_identity.h"
 #include "tls/ticket_keys.h"
 
@@ -23,6 +24,7 @@ void identities_init(struct identities *identities)
 		.replays = replay_cache_new(REPLAY_ENTRIES),
 		.refreshes = session_refreshes_new(),
 		.rates = rate_table_new(RATE_CELLS),
+		.slots = slot_table_new(SLOT_KEYS),
 	};
 	identities->discoveries = discoveries_new(identities->endpoints);
 }
@@ -31,6 +33,7 @@ void identities_fini(struct identities *identities)
 {
 	metrics_free(&identities->metrics);
 	rate_table_free(&identities->rates);
+	slot_table_free(&identities->slots);
 	session_refreshes_free(&identities->refreshes);
 	replay_cache_free(&identities->replays);
 	consumer_files_free(&identities->consumer_files);

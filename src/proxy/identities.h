@@ -13,6 +13,7 @@
 struct rate_table;
 struct replay_cache;
 struct session_refreshes;
+struct slot_table;
 struct ticket_keys;
 
 struct identities {
@@ -27,6 +28,7 @@ struct identities {
 	struct replay_cache *replays; /* proofs that were shown */
 	struct session_refreshes *refreshes;
 	struct rate_table *rates; /* what limits count in */
+	struct slot_table *slots; /* likewise, of what is under way at once */
 	struct metrics *metrics;  /* made with the first snapshot; NULL: nothing is counted */
 	bool is_counting;         /* make them: set after identities_init() by whoever will serve */
 };

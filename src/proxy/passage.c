@@ -12,6 +12,7 @@ struct passage {
 	struct generation *generation;
 	struct pool_connection *upstream;
 	struct exchange_facts *facts;
+	struct view_lasting *lasting; /* what policies hold for it */
 	deadline began;
 	uint64_t head_bytes;
 	passage_end_fn on_end;
@@ -61,6 +62,7 @@ static void passage_end(struct tunnel *tunnel)
 	tell(passage);
 	atomic_fetch_sub_explicit(&passage->upstream->endpoint->active, 1, memory_order_relaxed);
 	pool_linger(&passage->upstream, deadline_after(loop_now(passage->worker->loop), linger));
+	view_let_go(&passage->lasting);
 	generation_leave(passage->generation);
 	free(passage->facts);
 	free(passage);
@@ -87,6 +89,8 @@ struct passage *passage_new(struct forward *f)
 	passage->began = x->began;
 	passage->upstream = f->connection;
 	passage->upstream->taker = passage;
+	passage->lasting = x->view.lasting;
+	x->view.lasting = NULL;
 	f->connection = NULL;
 	f->endpoint = NULL; /* its load is the passage's from here on */
 	options.client = server_take_over(x->server, &client_in);

@@ -17,6 +17,7 @@
 #include "proxy/chore.h"
 #include "proxy/fetch.h"
 #include "proxy/filter.h"
+#include "proxy/slots.h"
 #include "store/rate_table.h"
 
 static const duration patience = 10 * SECOND;
@@ -34,6 +35,7 @@ struct rehearsal {
 	struct edition *edition;
 	struct endpoints *endpoints; /* in the place of what discovery would find */
 	struct rate_table *rates;    /* its own: trying out takes nothing from anybody */
+	struct slot_table *slots;    /* likewise */
 	struct exchange_observer observer;
 	struct effects effects;
 	wall_time clock;
@@ -171,6 +173,8 @@ static void worker_prepare(struct rehearsal *r)
 					     .hears_details = true,
 					     .work = chore_run,
 					     .rates = r->rates,
+					     .slots = r->slots,
+					     .take_slot = slots_take,
 					     .self = r };
 	if (r->options.seed)
 		worker->random = (struct random) { .a = r->options.seed | 1, .b = ~r->options.seed };
@@ -219,6 +223,7 @@ result rehearsal_new(const struct rehearsal_options *options, struct rehearsal *
 	r->clock = options->clock;
 	arena_init(&r->arena, NULL, arena_max);
 	r->rates = rate_table_new(RATE_CELLS);
+	r->slots = slot_table_new(SLOT_KEYS);
 	worker.edition = r->edition = edition_new(options->snapshot, NULL, NULL);
 	discover(r);
 	made = worker_new(&worker, &r->worker);
@@ -244,6 +249,7 @@ void rehearsal_free(struct rehearsal **address)
 	edition_unref(&r->edition);
 	endpoints_free(&r->endpoints);
 	rate_table_free(&r->rates);
+	slot_table_free(&r->slots);
 	arena_fini(&r->arena);
 	free(r);
 	*address = NULL;

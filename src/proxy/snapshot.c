@@ -307,6 +307,7 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	snapshot->endpoints = identities->endpoints;
 	snapshot->refreshes = identities->refreshes;
 	snapshot->rates = identities->rates;
+	snapshot->slots = identities->slots;
 	counting_begin(snapshot, identities);
 	admin_compile(&c.reader, &snapshot->config, &snapshot->admin);
 	listeners_compile(&c.reader, &snapshot->config, identities->tickets, &snapshot->listeners);

@@ -57,6 +57,7 @@ struct snapshot {
 	struct tls_client_identity *web; /* whom those believe; NULL: nothing is asked so */
 	struct session_refreshes *refreshes;
 	struct rate_table *rates; /* of the process, for workers */
+	struct slot_table *slots;
 	struct admin_place admin;
 	struct counting counting;
 	const struct node *root; /* the configuration as it was read */

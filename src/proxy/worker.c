@@ -23,6 +23,7 @@
 #include "proxy/filter.h"
 #include "proxy/issuer_question.h"
 #include "proxy/mirror.h"
+#include "proxy/slots.h"
 #include "tls/scratch.h"
 
 enum {
@@ -81,6 +82,7 @@ static result worker_build(struct worker *worker, const struct worker_options *o
 
 	TRY(tls_scratch_init(worker->tls, &worker->blocks));
 	TRY(loop_new(&worker->loop));
+	worker->slots.loop = worker->loop;
 	TRY(fibers_new(worker->loop, &worker->scratch, &fibers, &worker->fibers));
 	TRY(dns_new(worker->fibers, &worker->dns));
 	worker->pool = pool_new(worker->fibers, worker->dns, worker->tls);
@@ -107,6 +109,8 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 					     .mirror = mirror_order,
 					     .work = chore_run,
 					     .rates = options->edition->snapshot->rates,
+					     .slots = options->edition->snapshot->slots,
+					     .take_slot = slots_take,
 					     .decided = live_decided,
 					     .tell = live_tell,
 					     .self = worker };

@@ -20,6 +20,7 @@
 #include "observe/access_log.h"
 #include "proxy/chore.h"
 #include "proxy/generation.h"
+#include "store/slot_table.h"
 #include "upstream/pool.h"
 
 struct door;
@@ -55,6 +56,7 @@ struct worker {
 	unsigned fetches;             /* all questions of policies that are under way */
 	struct auth_worker auth;
 	struct chores chores;
+	struct slot_inbox slots; /* where exchanges hear of slots that they wait for */
 	struct random random;
 	struct effects effects; /* what policies may ask of the world */
 	struct journal *journal;

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/assert.h"
@@ -61,7 +62,9 @@ struct slot_table *slot_table_new(size_t keys)
 	struct slot_table *table = aligned_alloc(64, sizeof *table);
 
 	ASSERT(table);
-	*table = (struct slot_table) { .keys_per_part = (keys + PARTS - 1) / PARTS, .seed = random_u64() };
+	memset(table, 0, sizeof *table);
+	table->keys_per_part = (keys + PARTS - 1) / PARTS;
+	table->seed = random_u64();
 	table->keys = mmap(NULL, table->keys_per_part * PARTS * sizeof(struct slot_key),
 			   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	ASSERT(table->keys != MAP_FAILED);

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * concurrency: so many requests at once, and a bounded queue for those beyond.
+ *
+ * The counting is the table's (store/slot_table.h); here is who counts as one, who goes first, and what the
+ * client is told. A slot is held until the exchange ends, however it ends; where that becomes a WebSocket,
+ * until it is closed. What is written once is one limit, wherever it applies: it is known by its place in the
+ * configuration and by whom it counts, so that a reload which changes its number still knows what is under
+ * way. Yields while a request waits.
+ */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "policy/expression.h"
+#include "policy/limit.h"
+#include "policy/rate_key.h"
+#include "store/slot_table.h"
+
+enum { SLOTS_MAX = 1000000, QUEUE_MAX = 10000 };
+
+struct concurrency {
+	int64_t limit, queue;
+	duration queue_timeout;
+	str_list by;
+	const struct node *priority;
+	/* Compiled. */
+	struct rate_key key;
+	uint64_t id;                          /* of this limit, among all others */
+	const struct expression *priority_of; /* NULL: it is the same for every request */
+};
+
+/* What an exchange has of it. */
+struct held_slot {
+	struct view_lasting lasting; /* first */
+	struct slot slot;
+};
+
+static const struct field_form priority_form = {
+	.manual = "an [expression](#expressions), or a number",
+	.schema = "{\"type\": [\"string\", \"number\"]}",
+	.read = field_keep_node,
+};
+
+const struct field policy_concurrency_fields[] = {
+	FIELD_INT(struct concurrency, limit, "limit", NULL, 1, SLOTS_MAX, "How many requests at once."),
+	FIELD_CUSTOM(struct concurrency, by, "by", str_list, &field_texts_form,
+		     "Who counts as one: `client_ip`, `consumer`, `header:NAME`, `claim:PATH`, `route`, "
+		     "`api`, or "
+		     "several of them together; without it all requests do."),
+	FIELD_INT(struct concurrency, queue, "queue", "0", 0, QUEUE_MAX,
+		  "How many more may wait until one of these has ended."),
+	FIELD_DURATION(struct concurrency, queue_timeout, "queue_timeout", "1s", MILLISECOND, 5 * MINUTE,
+		       "How long one waits at most."),
+	FIELD_CUSTOM(struct concurrency, priority, "priority", const struct node *, &priority_form,
+		     "Who goes first in the queue: the greater number; without it, and where it is missing, "
+		     "it is 0."),
+	FIELD_END
+};
+
+/* ---- compiling ---- */
+
+/* Not by its numbers: what is under way counts whatever they become. */
+static uint64_t identify(const struct policy_compile *compile, const struct concurrency *p)
+{
+	struct arena *arena = compile->reader->arena;
+	str place = limit_place(compile->node, arena), by = arena_join_list(arena, &p->by, STR(" "));
+
+	return hash_bytes(arena_printf(arena, "%.*s by %.*s", STR_ARG(place), STR_ARG(by)), 0);
+}
+
+static result concurrency_compile(struct policy_compile *compile, void *self)
+{
+	struct concurrency *p = self;
+	result_value key = rate_key_compile(compile, "by", &p->by, &p->key);
+
+	if (!p->limit && !node_find(compile->node, STR("limit")))
+		return policy_reject(compile, NULL, "want `limit`");
+	if (p->priority)
+		TRY(expression_compile(compile, p->priority, EXPRESSION_INT, &p->priority_of));
+	p->id = identify(compile, p);
+	return key;
+}
+
+/* ---- requests ---- */
+
+/* A limit that only reports counts for itself, and lets nobody wait. */
+static struct slot_wish wish_of(const struct concurrency *p, const struct view *view)
+{
+	uint64_t own[] = { p->id, view->is_report };
+	uint64_t seed =
+		hash_bytes((str) { (const char *)own, sizeof own }, slot_table_seed(view->effects->slots));
+	struct slot_wish wish = { .key = rate_key_hash(&p->key, view, seed),
+				  .limit = (uint64_t)p->limit,
+				  .queue = view->is_report ? 0 : (uint64_t)p->queue };
+
+	if (p->priority_of && !expression_number(p->priority_of, view, &wish.priority))
+		wish.priority = 0;
+	return wish;
+}
+
+static void release(struct view_lasting *lasting)
+{
+	struct held_slot *held = (struct held_slot *)lasting;
+
+	slot_give_back(&held->slot);
+	free(held);
+}
+
+static void hold(struct view *view, const struct slot *slot)
+{
+	struct held_slot *held = calloc(1, sizeof *held);
+
+	ASSERT(held);
+	held->lasting.release = release;
+	held->slot = *slot;
+	view_hold_on(view, &held->lasting);
+}
+
+/* Whoever has too much under way himself is told so; where others have, it is the service that is busy. */
+static enum verdict refuse(const struct concurrency *p, struct view *view, enum reason reason)
+{
+	struct answer answer = { .reason = reason,
+				 .status = rate_key_is_of_clients(&p->key) ? 429 : 0,
+				 .fields = limit_retry_after(view->arena, SECOND) };
+
+	if (!view->is_report)
+		limit_give_back_all(view, view->effects->wall(view->effects->self));
+	return view_answer(view, &answer);
+}
+
+static enum verdict concurrency_request(const void *self, struct view *view)
+{
+	const struct concurrency *p = self;
+	const struct effects *effects = view->effects;
+	struct slot_wish wish = wish_of(p, view);
+	struct slot slot;
+	result_value taken = effects->take_slot(effects->self, view, &wish, p->queue_timeout, &slot);
+
+	switch (taken.kind) {
+	case ERROR_NONE:
+		hold(view, &slot);
+		return POLICY_CONTINUE;
+	case ERROR_CANCELLED:
+		return view_abandon(view);
+	case ERROR_TIMEOUT:
+		return refuse(p, view, REASON_CONCURRENCY_QUEUE_TIMEOUT);
+	default:
+		return refuse(p, view, REASON_CONCURRENCY_LIMITED);
+	}
+}
+
+static bool concurrency_needs_principal(const void *self)
+{
+	const struct concurrency *p = self;
+
+	return rate_key_needs_principal(&p->key) ||
+	       (p->priority_of && expression_needs_principal(p->priority_of));
+}
+
+static const struct policy_risk risks[] = { { "limit", RISK_MORE },
+					    { "by", RISK_ANY },
+					    { "queue", RISK_MORE },
+					    { "queue_timeout", RISK_MORE },
+					    { 0 } };
+
+const struct policy policy_concurrency = {
+	.name = "concurrency",
+	.doc = "Bounds how many requests are under way at once.",
+	.size = sizeof(struct concurrency),
+	.fields = policy_concurrency_fields,
+	.compile = concurrency_compile,
+	.on_request = concurrency_request,
+	.needs_principal = concurrency_needs_principal,
+	.risks = risks,
+	.page = "A request has one of `limit` slots from here until it has ended, whichever way: answered, "
+		"failed, or given up by its client. So the service behind has never more than `limit` of "
+		"them at once, counted exactly, by all workers together; and always as many, as long as "
+		"there "
+		"is demand. An event stream, or a call of gRPC, has its slot while it lasts, and a WebSocket "
+		"until it is closed: give those a limit of their own. Tries after the first are the same "
+		"request, and copies of `mirror` are none.\n"
+		"\n"
+		"**Who finds no slot** waits in a queue of `queue` places, for `queue_timeout` at most, and "
+		"never "
+		"longer than the request may take in all; a slot that becomes free is his in that same step. "
+		"Who cannot wait is refused with 503 (`concurrency_limited`), who has waited in vain too "
+		"(`concurrency_queue_timeout`), both with `Retry-After: 1`. Where `by` is about clients, it "
+		"is "
+		"429: that client has too much under way, whatever others do. Clients that go leave the "
+		"queue. What limits before this one took is given back.\n"
+		"\n"
+		"**Who counts as one** is said by `by`, as in [`rate_limit`](#policies-rate_limit); without "
+		"it, "
+		"all requests that come to the limit do. What is written once is one limit, wherever it "
+		"applies: to bound a service that several APIs use, name the policy in `policies` and have "
+		"each of them `use` it. Limits by consumer or claim stand behind the policy that "
+		"authenticates; `check` warns where they do not.\n"
+		"\n"
+		"**Who goes first** among those who wait is said by `priority`: the greater number, and "
+		"among "
+		"equals who came first. Who finds the queue full takes the last place in it from one with a "
+		"smaller priority, who is refused instead. An expression tells requests apart, such as "
+		"`consumer.labels[\"plan\"] == \"gold\" ? 1 : 0`; what is missing in it makes it 0.\n"
+		"\n"
+		"A reload that leaves the limit where it is, with the same `by`, still knows what is under "
+		"way, "
+		"also when it changes the numbers. Another process, after SIGUSR2, does not: until the old "
+		"one "
+		"has ended each has its own slots.\n"
+		"\n"
+		"With `report: true` it counts for itself, refuses nobody and lets nobody wait. Not more "
+		"than "
+		"262,144 keys have something under way at a time; further ones are refused. "
+		"`gatehouse_concurrency_requests` tells how many requests have slots, and how many wait.\n",
+	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
+		   "upstreams: { orders: { endpoints: [127.0.0.1:9000] } }\n"
+		   "policies:\n"
+		   "  orders-at-once: # one limit for both APIs\n"
+		   "    concurrency: { limit: 100, queue: 50, queue_timeout: 500ms }\n"
+		   "apis:\n"
+		   "  orders:\n"
+		   "    path: /orders\n"
+		   "    upstream: orders\n"
+		   "    policies:\n"
+		   "      - concurrency: { limit: 10, by: client_ip } # none of them has more than a tenth\n"
+		   "      - use: orders-at-once\n"
+		   "  returns:\n"
+		   "    path: /returns\n"
+		   "    upstream: orders\n"
+		   "    policies: [use: orders-at-once]\n"
+		   "---\n"
+		   "cases:\n"
+		   "  - name: one after the other is never too much at once\n"
+		   "    request: { url: \"http://gw.test/orders\" }\n"
+		   "    repeat: 200\n"
+		   "    expect: { status: 200, upstream: orders }\n",
+};
