@@ -7,6 +7,23 @@
 #include "base/assert.h"
 #include "proxy/listener_tls.h"
 
+static bool is_full(const struct upstream *upstream, enum upstream_bound bound)
+{
+	struct upstream_load load = upstream_load(upstream, bound);
+
+	return load.max && load.now >= load.max;
+}
+
+static void set_open(const struct snapshot *snapshot, const struct upstream *upstream)
+{
+	const struct breaker_bounds *bounds = &upstream->config->circuit_breaker;
+
+	if (bounds->requests || bounds->connections)
+		metric_series_set_open(snapshot->counting.upstreams[upstream->index],
+				       is_full(upstream, UPSTREAM_BOUND_REQUESTS),
+				       is_full(upstream, UPSTREAM_BOUND_CONNECTIONS));
+}
+
 /* Which endpoints are chosen is known by the edition in force, not by the counters. */
 static void set_up(const struct edition *edition, struct metrics *metrics)
 {
@@ -17,6 +34,7 @@ static void set_up(const struct edition *edition, struct metrics *metrics)
 		const struct upstream *upstream = snapshot->upstreams[i];
 		const struct roster *roster = edition_roster(edition, upstream);
 
+		set_open(snapshot, upstream);
 		for (size_t j = 0; j < roster->count; j++)
 			metric_series_set_up(counting_endpoint(edition, upstream, j),
 					     !endpoint_is_drained(roster->members[j].endpoint));

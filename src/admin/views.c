@@ -210,6 +210,33 @@ static void put_member(struct json_stream *json, const struct roster_member *mem
 	json_close(json, '}');
 }
 
+/* Those that have no bound are not counted. */
+static void put_load(struct json_stream *json, const struct upstream *upstream, enum upstream_bound bound,
+		     const char *key)
+{
+	struct upstream_load load = upstream_load(upstream, bound);
+
+	if (!load.max)
+		return;
+	json_open_at(json, key, '{');
+	json_pair_number(json, "now", load.now);
+	json_pair_number(json, "max", load.max);
+	json_close(json, '}');
+}
+
+static void put_breaker(struct json_stream *json, const struct upstream *upstream)
+{
+	const struct breaker_bounds *bounds = &upstream->config->circuit_breaker;
+
+	if (!bounds->requests && !bounds->connections)
+		return;
+	json_open_at(json, "circuit_breaker", '{');
+	put_load(json, upstream, UPSTREAM_BOUND_REQUESTS, "requests");
+	put_load(json, upstream, UPSTREAM_BOUND_CONNECTIONS, "connections");
+	put_load(json, upstream, UPSTREAM_BOUND_PENDING, "pending");
+	json_close(json, '}');
+}
+
 static void put_upstream(struct json_stream *json, const struct edition *edition,
 			 const struct upstream *upstream)
 {
@@ -217,6 +244,7 @@ static void put_upstream(struct json_stream *json, const struct edition *edition
 
 	json_open(json, '{');
 	json_pair(json, "name", upstream->name);
+	put_breaker(json, upstream);
 	json_open_at(json, "endpoints", '[');
 	for (size_t i = 0; i < roster->count; i++)
 		put_member(json, &roster->members[i], counting_endpoint(edition, upstream, i));

@@ -8,7 +8,7 @@ const char *error_name(enum error_kind kind)
 		[ERROR_REFUSED] = "refused", [ERROR_TIMEOUT] = "timeout",     [ERROR_CANCELLED] = "cancelled",
 		[ERROR_LIMIT] = "limit",     [ERROR_MALFORMED] = "malformed", [ERROR_MISSING] = "missing",
 		[ERROR_INVALID] = "invalid", [ERROR_SYSTEM] = "system",       [ERROR_UNTRUSTED] = "untrusted",
-		[ERROR_DENIED] = "denied",
+		[ERROR_DENIED] = "denied",   [ERROR_BUSY] = "busy",
 	};
 
 	return names[kind];

@@ -19,6 +19,7 @@ enum error_kind {
 	ERROR_TIMEOUT,   /* the deadline passed */
 	ERROR_CANCELLED, /* whoever asked is gone: unwind */
 	ERROR_LIMIT,     /* a stated bound was reached */
+	ERROR_BUSY,      /* so was one of a peer's: nothing was sent to it */
 	ERROR_MALFORMED, /* bytes that break their format's rules */
 	ERROR_MISSING,   /* no such thing */
 	ERROR_INVALID,   /* the configuration or an argument makes no sense; diagnostics tell more */

@@ -35,7 +35,7 @@ size_t metric_values(enum metric_kind kind)
 		[METRIC_LISTENER] = LISTENER_VALUES,
 		[METRIC_HANDSHAKES] = METRIC_HANDSHAKE_OUTCOMES,
 		[METRIC_CERTIFICATE] = 1,
-		[METRIC_UPSTREAM] = 1,
+		[METRIC_UPSTREAM] = METRIC_UPSTREAM_VALUES,
 		[METRIC_ENDPOINT] = OUTCOMES + HISTOGRAM_VALUES,
 	};
 
@@ -231,6 +231,16 @@ void metric_series_set_up(struct metric_series *endpoint, bool is_up)
 {
 	if (endpoint)
 		atomic_store_explicit(&endpoint->told, is_up, memory_order_relaxed);
+}
+
+void metric_series_set_open(struct metric_series *upstream, bool is_full_of_requests,
+			    bool is_full_of_connections)
+{
+	int64_t told = (is_full_of_requests ? METRIC_OPEN_REQUESTS : 0) |
+		       (is_full_of_connections ? METRIC_OPEN_CONNECTIONS : 0);
+
+	if (upstream)
+		atomic_store_explicit(&upstream->told, told, memory_order_relaxed);
 }
 
 void metric_series_set_expiry(struct metric_series *certificate, int64_t seconds)

@@ -61,6 +61,14 @@ enum metric_copy {
 	METRIC_COPIES,
 };
 
+/* What is counted of an upstream. */
+enum metric_upstream {
+	UPSTREAM_RETRIES,             /* tries after the first */
+	UPSTREAM_REFUSED_REQUESTS,    /* not sent: there were as many requests as may be */
+	UPSTREAM_REFUSED_CONNECTIONS, /* not sent: no connection was to be had */
+	METRIC_UPSTREAM_VALUES,
+};
+
 /* How a TLS handshake with a client ended. */
 enum metric_handshake { HANDSHAKE_FULL, HANDSHAKE_RESUMED, HANDSHAKE_FAILED, METRIC_HANDSHAKE_OUTCOMES };
 
@@ -102,7 +110,8 @@ void metrics_count_try(struct metrics_shard *shard, struct metric_series *endpoi
 		       enum metric_outcome outcome, duration time_taken);
 /* time_taken: to the head of the answer; looked at when there was one. */
 
-void metrics_count_retry(struct metrics_shard *shard, struct metric_series *upstream);
+void metrics_count_upstream(struct metrics_shard *shard, struct metric_series *upstream,
+			    enum metric_upstream what);
 
 void metrics_count_decision(struct metrics_shard *shard, struct metric_series *policy,
 			    enum decision decision);
@@ -125,6 +134,10 @@ void metrics_forget_told(struct metrics *metrics);
 void metric_series_set_up(struct metric_series *endpoint, bool is_up);
 /* Whether an endpoint is chosen for requests. Those that are not set after metrics_forget_told() are not
  * printed: no configuration in force has them. */
+
+void metric_series_set_open(struct metric_series *upstream, bool is_full_of_requests,
+			    bool is_full_of_connections);
+/* Whether a circuit breaker of an upstream that has one lets nothing more through. Likewise. */
 
 void metric_series_set_expiry(struct metric_series *certificate, int64_t seconds);
 /* Since 1970. Likewise. */

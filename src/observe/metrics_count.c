@@ -129,10 +129,11 @@ void metrics_count_try(struct metrics_shard *shard, struct metric_series *endpoi
 		add_time(&cell->values[OUTCOMES], time_taken);
 }
 
-void metrics_count_retry(struct metrics_shard *shard, struct metric_series *upstream)
+void metrics_count_upstream(struct metrics_shard *shard, struct metric_series *upstream,
+			    enum metric_upstream what)
 {
 	if (shard && upstream)
-		add(&cell_of(upstream, shard, 0)->values[0], 1);
+		add(&cell_of(upstream, shard, 0)->values[what], 1);
 }
 
 void metrics_count_decision(struct metrics_shard *shard, struct metric_series *policy, enum decision decision)

@@ -22,6 +22,9 @@ enum {
 	METRIC_KEY_OTHER = 0,
 };
 
+/* What is told of an upstream: bits. */
+enum { METRIC_OPEN_REQUESTS = 1, METRIC_OPEN_CONNECTIONS = 2 };
+
 extern const duration metric_bounds[METRIC_BUCKETS]; /* a bucket holds what is not above its bound */
 
 struct metric_cell {
@@ -37,7 +40,7 @@ struct metric_series {
 	uint64_t hash;
 	size_t references;                     /* under the lock */
 	struct metric_series *next;            /* in the table, under the lock */
-	_Atomic int64_t told;                  /* of an endpoint or a certificate; -1: nothing */
+	_Atomic int64_t told;                  /* of an endpoint, upstream or certificate; -1: nothing */
 	_Atomic(struct metric_cell *) cells[]; /* one list for each worker */
 };
 

@@ -77,10 +77,10 @@ static void test_numbers_live_as_long_as_somebody_refers(void **state)
 	uint64_t value;
 
 	(void)state;
-	metrics_count_retry(shard, old);
+	metrics_count_upstream(shard, old, UPSTREAM_RETRIES);
 	new = metrics_series(metrics, METRIC_UPSTREAM, STR("a"), (str) { 0 });
 	metric_series_unref(&old);
-	metrics_count_retry(shard, new);
+	metrics_count_upstream(shard, new, UPSTREAM_RETRIES);
 	metric_sum(new, 0, 1, &value);
 	assert_int_equal(value, 2);
 	metric_series_unref(&new);
@@ -242,8 +242,8 @@ static void test_nothing_is_counted_without(void **state)
 	metrics_count_exchange(no_shard, &facts);
 	metrics_count_try(shard, none, OUTCOME_RESET, 0);
 	metrics_count_try(no_shard, series, OUTCOME_RESET, 0);
-	metrics_count_retry(shard, none);
-	metrics_count_retry(no_shard, series);
+	metrics_count_upstream(shard, none, UPSTREAM_RETRIES);
+	metrics_count_upstream(no_shard, series, UPSTREAM_RETRIES);
 	metrics_count_decision(shard, none, DECISION_SKIP);
 	metrics_count_decision(no_shard, series, DECISION_SKIP);
 	metrics_move_connection(shard, none, CONNECTION_IDLE, 1);

@@ -173,12 +173,10 @@ static void print_endpoint_time(const struct metrics_scrape *scrape, const struc
 }
 
 /* One line for each word, with the series' names before it. */
-static void put_words(const struct metrics_scrape *scrape, const struct metric_series *series,
-		      const char *const labels[3], const char *const *words, size_t count, struct buf *out)
+static void put_word_values(const struct metrics_scrape *scrape, const struct metric_series *series,
+			    const char *const labels[3], const char *const *words, size_t count,
+			    const uint64_t *values, struct buf *out)
 {
-	uint64_t values[OUTCOMES];
-
-	metric_sum(series, 0, count, values);
 	for (size_t i = 0; i < count; i++) {
 		put_name(scrape, out);
 		buf_put_char(out, '{');
@@ -189,6 +187,15 @@ static void put_words(const struct metrics_scrape *scrape, const struct metric_s
 		buf_put_char(out, '}');
 		put_number_line(out, values[i]);
 	}
+}
+
+static void put_words(const struct metrics_scrape *scrape, const struct metric_series *series,
+		      const char *const labels[3], const char *const *words, size_t count, struct buf *out)
+{
+	uint64_t values[OUTCOMES];
+
+	metric_sum(series, 0, count, values);
+	put_word_values(scrape, series, labels, words, count, values, out);
 }
 
 static void print_outcomes(const struct metrics_scrape *scrape, const struct metric_series *series,
@@ -285,10 +292,34 @@ static void put_named_value(const struct metrics_scrape *scrape, const struct me
 static void print_retries(const struct metrics_scrape *scrape, const struct metric_series *series,
 			  struct buf *out)
 {
-	uint64_t value;
+	uint64_t values[METRIC_UPSTREAM_VALUES];
 
-	metric_sum(series, 0, 1, &value);
-	put_named_value(scrape, series, "upstream", value, out);
+	metric_sum(series, 0, METRIC_UPSTREAM_VALUES, values);
+	put_named_value(scrape, series, "upstream", values[UPSTREAM_RETRIES], out);
+}
+
+static const char *const breaker_labels[] = { "upstream", NULL, ",bound" };
+static const char *const breaker_words[] = { "requests", "connections" };
+
+static void print_breaker_refusals(const struct metrics_scrape *scrape, const struct metric_series *series,
+				   struct buf *out)
+{
+	uint64_t values[METRIC_UPSTREAM_VALUES];
+
+	metric_sum(series, 0, METRIC_UPSTREAM_VALUES, values);
+	put_word_values(scrape, series, breaker_labels, breaker_words, 2, values + UPSTREAM_REFUSED_REQUESTS,
+			out);
+}
+
+/* Only of those that have one. */
+static void print_breaker_open(const struct metrics_scrape *scrape, const struct metric_series *series,
+			       struct buf *out)
+{
+	int64_t told = atomic_load_explicit(&series->told, memory_order_relaxed);
+	uint64_t values[] = { (told & METRIC_OPEN_REQUESTS) != 0, (told & METRIC_OPEN_CONNECTIONS) != 0 };
+
+	if (told >= 0)
+		put_word_values(scrape, series, breaker_labels, breaker_words, 2, values, out);
 }
 
 static void print_violations(const struct metrics_scrape *scrape, const struct metric_series *series,
@@ -393,6 +424,12 @@ static const struct family families[] = {
 	{ "gatehouse_reasons_total", "counter",
 	  "Requests that have a reason in the log, by it: refused, answered by the gateway, or broken off.",
 	  METRIC_REASONS, print_reason, NULL },
+	{ "gatehouse_circuit_breaker_refused_total", "counter",
+	  "Requests that were refused because the upstream had as much to do as it may have.",
+	  METRIC_UPSTREAM, print_breaker_refusals, NULL },
+	{ "gatehouse_circuit_breaker_open", "gauge",
+	  "Whether the upstream has as much to do as its circuit breaker lets it have.", METRIC_UPSTREAM,
+	  print_breaker_open, NULL },
 	{ "gatehouse_policy_decisions_total", "counter", "What policies decided.", METRIC_POLICY,
 	  print_decisions, NULL },
 	{ "gatehouse_mirror_copies_total", "counter",

@@ -124,8 +124,8 @@ static void test_upstreams(void **state)
 	metrics_count_try(metrics_shard(metrics, 0), first, OUTCOME_SUCCESS, 30 * MILLISECOND + 1);
 	metrics_count_try(metrics_shard(metrics, 0), first, OUTCOME_RESET, 0);
 	metrics_count_try(metrics_shard(metrics, 1), first, OUTCOME_RESET, 0);
-	metrics_count_retry(metrics_shard(metrics, 0), upstream);
-	metrics_count_retry(metrics_shard(metrics, 1), upstream);
+	metrics_count_upstream(metrics_shard(metrics, 0), upstream, UPSTREAM_RETRIES);
+	metrics_count_upstream(metrics_shard(metrics, 1), upstream, UPSTREAM_RETRIES);
 	text = scrape_text(metrics, &reading);
 	assert_lines(text, lines);
 	assert_int_equal(count_lines(text, "gatehouse_upstream_endpoint_up{"), 2);

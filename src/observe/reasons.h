@@ -200,6 +200,14 @@ X(UPSTREAM_CONNECT_REFUSED, "upstream_connect_refused", 502, "connection_refused
 X(UPSTREAM_CONNECT_TIMEOUT, "upstream_connect_timeout", 504, "connection_timeout", "",
   "No connection to the service came about in time.")
 
+X_MEANING(UPSTREAM_OVERLOADED, "upstream_overloaded", 503, "destination_unavailable", "",
+	  "The service has as much to do as it may have.",
+	  "As many requests as `circuit_breaker.requests` lets there be were under way; nothing was sent.")
+X_MEANING(UPSTREAM_CONNECTIONS_EXCEEDED, "upstream_connections_exceeded", 503, "connection_limit_reached", "",
+	  "The service has as much to do as it may have.",
+	  "All of `circuit_breaker.connections` were in use, and too many waited for one already "
+	  "(`pending`) or none came free within `timeouts.connect`; nothing was sent.")
+
 /* No TLS came about with it; nothing was sent. */
 X(UPSTREAM_CERTIFICATE_INVALID, "upstream_certificate_invalid", 502, "tls_certificate_error", "",
   "The service could not show that it is who it should be.")

@@ -14,6 +14,7 @@
 #include "proxy/upgrade.h"
 enum {
 	INTERIM_MAX = 16,
+
 	HEAD_COSTS_MAX = 512 * 1024, /* read, and printed for the client */
 };
 
@@ -54,6 +55,8 @@ static enum reason connect_failure(struct forward *f, result_value error)
 		return fail(f, FAILURE_FINAL, REASON_OVERLOADED);
 	case ERROR_INVALID: /* it does not speak what it should */
 		return fail(f, FAILURE_UNSENT, REASON_UPSTREAM_MALFORMED);
+	case ERROR_BUSY: /* by the bound, which another try would meet, too */
+		return fail(f, FAILURE_FINAL, REASON_UPSTREAM_CONNECTIONS_EXCEEDED);
 	case ERROR_TIMEOUT:
 		return fail(f, FAILURE_UNSENT, REASON_UPSTREAM_CONNECT_TIMEOUT);
 	case ERROR_MISSING:

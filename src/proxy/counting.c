@@ -178,6 +178,15 @@ struct metric_series *counting_endpoint(const struct edition *edition, const str
 	return edition->discovered[upstream->index][member];
 }
 
+void counting_upstream(const struct worker *worker, const struct generation *generation,
+		       const struct upstream *upstream, enum metric_upstream what)
+{
+	const struct counting *counting = &generation->snapshot->counting;
+
+	if (counting->is_on)
+		metrics_count_upstream(worker->metrics, counting->upstreams[upstream->index], what);
+}
+
 /* A roster has few members, and this costs less than to carry the index through everything between. */
 static struct metric_series *endpoint_of(const struct forward *f)
 {
@@ -209,12 +218,14 @@ static enum metric_outcome outcome_of(const struct forward *f, enum reason reaso
 	}
 }
 
-/* A kept connection that proved dead was nobody's failure, and the endpoint was not asked. */
+/* A kept connection that proved dead was nobody's failure, and the endpoint was not asked; nor was it where no
+ * connection was to be had. */
 void counting_try(const struct forward *f, enum reason reason, deadline began)
 {
 	const struct exchange *x = f->exchange;
 
-	if (x->worker->metrics && f->endpoint && f->failure != FAILURE_STALE)
+	if (x->worker->metrics && f->endpoint && f->failure != FAILURE_STALE &&
+	    reason != REASON_UPSTREAM_CONNECTIONS_EXCEEDED)
 		metrics_count_try(x->worker->metrics, endpoint_of(f), outcome_of(f, reason),
 				  exchange_now(x) - began);
 }

@@ -13,11 +13,13 @@
 struct edition;
 struct forward;
 struct gateway_config;
+struct generation;
 struct identities;
 struct roster;
 struct snapshot;
 struct target;
 struct upstream;
+struct worker;
 
 /* Of a snapshot; everything but the series in its arena. */
 struct counting {
@@ -56,6 +58,9 @@ void counting_rosters_free(struct metric_series ****series, const struct edition
 struct metric_series *counting_endpoint(const struct edition *edition, const struct upstream *upstream,
 					size_t member);
 /* NULL when nothing is counted. */
+
+void counting_upstream(const struct worker *worker, const struct generation *generation,
+		       const struct upstream *upstream, enum metric_upstream what);
 
 void counting_try(const struct forward *f, enum reason reason, deadline began);
 /* A try has ended with that reason. */

@@ -284,7 +284,7 @@ static void write_log(struct exchange *x, enum reason reason)
 		facts.route = x->target->names.route;
 		facts.series = x->target->series;
 		facts.reasons = x->target->reasons;
-		facts.upstream = x->attempts ? x->upstream->name : (str) { 0 };
+		facts.upstream = x->upstream ? x->upstream->name : (str) { 0 };
 	}
 	if (x->passage) {
 		passage_keep_facts(x->passage, &facts); /* it is not over */

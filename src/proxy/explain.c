@@ -120,6 +120,37 @@ static void tell_split(struct explanation *e, const struct exchange *x)
 	fprintf(e->to, "weighted  %.*s\n", STR_ARG(words));
 }
 
+static void tell_bound(struct explanation *e, const char *name, int64_t bound)
+{
+	if (bound)
+		fprintf(e->to, ", %s %lld", name, (long long)bound);
+}
+
+/* What it has been given beyond the defaults. */
+static void tell_breaker(struct explanation *e, const struct breaker_bounds *bounds)
+{
+	if (!bounds->requests && !bounds->connections)
+		return;
+	fputs("breaker   503 beyond its bounds", e->to);
+	tell_bound(e, "requests", bounds->requests);
+	tell_bound(e, "connections", bounds->connections);
+	tell_bound(e, "pending", bounds->connections ? bounds->pending : 0);
+	fputc('\n', e->to);
+}
+
+static void tell_retries(struct explanation *e, const struct upstream *upstream)
+{
+	const struct upstream_retries *retries = &upstream->config->retries;
+
+	if (!node_find(upstream->config->entry.node, STR("retries")))
+		return;
+	fprintf(e->to, "retries   at most %lld attempts on", (long long)retries->attempts);
+	for (enum retry_cause cause = RETRY_CONNECT; cause < RETRY_CAUSES; cause++)
+		if (upstream_retries_on(upstream, cause))
+			fprintf(e->to, " %s", retry_cause_words[cause]);
+	fprintf(e->to, ", for %lld %% of requests\n", (long long)retries->budget);
+}
+
 static void tell_upstream(struct explanation *e, const struct exchange *x)
 {
 	const struct upstream *upstream = x->upstream;
@@ -132,6 +163,8 @@ static void tell_upstream(struct explanation *e, const struct exchange *x)
 	fprintf(e->to, "\nurl       %s://%.*s%.*s%s%.*s\n", upstream->tls ? "https" : "http",
 		STR_ARG(first_host(x, roster)), STR_ARG(view->path), view->query.len ? "?" : "",
 		STR_ARG(view->query));
+	tell_breaker(e, &upstream->config->circuit_breaker);
+	tell_retries(e, upstream);
 }
 
 static void on_told(void *self, const char *text)

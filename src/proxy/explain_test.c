@@ -6,20 +6,21 @@
 #include "base/testing.h"
 #include "proxy/explain.h"
 
-#define CONFIGURATION                                                                                    \
-	"listeners: { a: { address: \"127.0.0.1:0\" } }\n"                                               \
-	"upstreams: { u: { endpoints: [\"10.0.0.5:80\", \"10.0.0.6:80\"] } }\n"                          \
-	"policies: { tag: { headers: { request: { set: { X-T: t } } } } }\n"                             \
-	"apis:\n"                                                                                        \
-	"  orders: { path: /orders, methods: [GET], upstream: u, policies: [use: tag, request_id: {}], " \
-	"routes: {\n"                                                                                    \
-	"    one: { match: { path: \"/{id}\" }, policies: [rewrite: { path: \"/v2/${path.id}\", host: "  \
-	"in.test }] } } }\n"                                                                             \
-	"  hello: { path: /hello, policies: [respond: { status: 418 }] }\n"                              \
-	"  pages: { path: /pages, methods: [PUT], upstream: u, policies: [cors: { origins: "             \
-	"\"https://a.test\" }] }\n"                                                                      \
-	"  picky: { path: /picky, upstream: u, policies: [{ ip: { deny: [127.0.0.1] }, report: true }, " \
-	"{ use: tag, when: 'request.query.a == \"1\"' }, { request_id: {}, report: true, when: "         \
+#define CONFIGURATION                                                                                       \
+	"listeners: { a: { address: \"127.0.0.1:0\" } }\n"                                                  \
+	"upstreams: { u: { endpoints: [\"10.0.0.5:80\", \"10.0.0.6:80\"], circuit_breaker: { requests: 9, " \
+	"connections: 8 }, retries: { on: [reset, 503] } } }\n"                                             \
+	"policies: { tag: { headers: { request: { set: { X-T: t } } } } }\n"                                \
+	"apis:\n"                                                                                           \
+	"  orders: { path: /orders, methods: [GET], upstream: u, policies: [use: tag, request_id: {}], "    \
+	"routes: {\n"                                                                                       \
+	"    one: { match: { path: \"/{id}\" }, policies: [rewrite: { path: \"/v2/${path.id}\", host: "     \
+	"in.test }] } } }\n"                                                                                \
+	"  hello: { path: /hello, policies: [respond: { status: 418 }] }\n"                                 \
+	"  pages: { path: /pages, methods: [PUT], upstream: u, policies: [cors: { origins: "                \
+	"\"https://a.test\" }] }\n"                                                                         \
+	"  picky: { path: /picky, upstream: u, policies: [{ ip: { deny: [127.0.0.1] }, report: true }, "    \
+	"{ use: tag, when: 'request.query.a == \"1\"' }, { request_id: {}, report: true, when: "            \
 	"'has(path.x)' }, { respond: {}, when: 'request.query.a == \"2\"' }] }\n"
 
 static const struct {
@@ -32,7 +33,9 @@ static const struct {
 	  EXPLAINED_MATCHED,
 	  { "host      api.test\npath      /orders\n", "orders",
 	    "policies  \n  1. tag (headers)\n  2. request_id\n", "upstream  u: 10.0.0.5:80 10.0.0.6:80\n",
-	    "url       http://10.0.0.5:80/orders?a=b\n" } },
+	    "url       http://10.0.0.5:80/orders?a=b\n"
+	    "breaker   503 beyond its bounds, requests 9, connections 8, pending 256\n"
+	    "retries   at most 2 attempts on reset 503, for 20 % of requests\n" } },
 	{ "a route that rewrites",
 	  "GET /orders/7 HTTP/1.1\r\nHost: h\r\n\r\n",
 	  EXPLAINED_MATCHED,

@@ -146,7 +146,7 @@ static void give_back(struct fetch_call *call, bool is_clean)
 	pool_drop(&call->connection);
 }
 
-result fetch_run(struct fetch_call *call, struct http_response *ret_response, bool *ret_is_whole)
+static result fetch_counted(struct fetch_call *call, struct http_response *ret_response, bool *ret_is_whole)
 {
 	result_value asked = ask_until_answered(call, ret_response);
 
@@ -155,6 +155,23 @@ result fetch_run(struct fetch_call *call, struct http_response *ret_response, bo
 	*ret_is_whole = !failed(asked) && read_body(call);
 	give_back(call,
 		  *ret_is_whole && ret_response->keep_alive && ret_response->framing != HTTP_UNTIL_CLOSE);
+	return asked;
+}
+
+result fetch_run(struct fetch_call *call, struct http_response *ret_response, bool *ret_is_whole)
+{
+	result_value asked;
+
+	*ret_is_whole = false;
+	if (!upstream_begin_request(call->upstream)) {
+		counting_upstream(call->worker, call->generation, call->upstream, UPSTREAM_REFUSED_REQUESTS);
+		return error_make(ERROR_BUSY, "the service has as much to do as it may have");
+	}
+	asked = fetch_counted(call, ret_response, ret_is_whole);
+	if (asked.kind == ERROR_BUSY)
+		counting_upstream(call->worker, call->generation, call->upstream,
+				  UPSTREAM_REFUSED_CONNECTIONS);
+	upstream_end_request(call->upstream);
 	return asked;
 }
 

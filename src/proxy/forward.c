@@ -115,12 +115,9 @@ static bool wait_before_retry(const struct forward *f, duration wait)
 	return wait == 0 || !failed(fiber_sleep(x->session->fiber, deadline_after(exchange_now(x), wait)));
 }
 
-static void count_retry(const struct forward *f)
+static void count(const struct exchange *x, enum metric_upstream what)
 {
-	const struct counting *counting = &f->exchange->generation->snapshot->counting;
-
-	if (counting->is_on)
-		metrics_count_retry(f->exchange->worker->metrics, counting->upstreams[f->upstream->index]);
+	counting_upstream(x->worker, x->generation, x->upstream, what);
 }
 
 static bool may_try_again(struct forward *f)
@@ -136,7 +133,7 @@ static bool may_try_again(struct forward *f)
 	if (!wait_before_retry(f, wait))
 		return false;
 	attempt_abandon(f);
-	count_retry(f);
+	count(f->exchange, UPSTREAM_RETRIES);
 	return !f->replay || replay_source_rewind(f->replay);
 }
 
@@ -226,7 +223,7 @@ static void forward_end(struct forward *f)
 	attempt_abandon(f);
 }
 
-enum reason forward_run(struct exchange *x)
+static enum reason forward_counted(struct exchange *x)
 {
 	struct forward f;
 	enum reason reason;
@@ -244,4 +241,20 @@ enum reason forward_run(struct exchange *x)
 	mirror_leave(x, true, f.is_answer_whole);
 	forward_end(&f);
 	return x->is_client_gone ? REASON_CLIENT_ABORTED : reason;
+
+enum reason forward_run(struct exchange *x)
+{
+	enum reason reason;
+
+	if (!upstream_begin_request(x->upstream)) {
+		count(x, UPSTREAM_REFUSED_REQUESTS);
+		return REASON_UPSTREAM_OVERLOADED;
+	}
+	reason = forward_counted(x);
+	if (reason == REASON_UPSTREAM_CONNECTIONS_EXCEEDED)
+		count(x, UPSTREAM_REFUSED_CONNECTIONS);
+	if (!x->passage) /* a WebSocket is under way as long as it is open */
+		upstream_end_request(x->upstream);
+	return reason;
+}
 }

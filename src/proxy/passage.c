@@ -10,6 +10,7 @@ struct passage {
 	struct tunnel tunnel; /* first */
 	struct worker *worker;
 	struct generation *generation;
+	const struct upstream *service; /* of whose requests it is one */
 	struct pool_connection *upstream;
 	struct exchange_facts *facts;
 	struct view_lasting *lasting; /* what policies hold for it */
@@ -63,6 +64,7 @@ static void passage_end(struct tunnel *tunnel)
 	atomic_fetch_sub_explicit(&passage->upstream->endpoint->active, 1, memory_order_relaxed);
 	pool_linger(&passage->upstream, deadline_after(loop_now(passage->worker->loop), linger));
 	view_let_go(&passage->lasting);
+	upstream_end_request(passage->service);
 	generation_leave(passage->generation);
 	free(passage->facts);
 	free(passage);
@@ -87,6 +89,7 @@ struct passage *passage_new(struct forward *f)
 	passage->worker = x->worker;
 	passage->generation = x->generation;
 	passage->began = x->began;
+	passage->service = f->upstream;
 	passage->upstream = f->connection;
 	passage->upstream->taker = passage;
 	passage->lasting = x->view.lasting;

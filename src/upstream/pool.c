@@ -76,6 +76,8 @@ static void connection_unlink(struct pool_connection *connection)
 		connection->next->link = connection->link;
 	connection->link = NULL;
 	pool_list(connection->pool, connection->endpoint)->count--;
+	if (connection->desk)
+		atomic_fetch_sub(&connection->desk->desk.idle, 1);
 }
 
 /* The end is said if it can be said at once (RFC 8446 section 6.1). */
@@ -99,13 +101,23 @@ static void connection_end(struct pool_connection *connection)
 	endpoint_unref(&connection->endpoint);
 }
 
-void pool_close(struct pool_connection *connection)
+/* Behind its close, so that the upstream never sees one more. */
+static void leave_desk(struct pool_desk *desk)
 {
-	connection_end(connection);
-	stream_close(&connection->socket.stream);
+	if (desk)
+		breaker_desk_leave(&desk->desk);
 }
 
-static void close_idle(struct pool_connection *connection)
+void pool_close(struct pool_connection *connection)
+{
+	struct pool_desk *desk = connection->desk;
+
+	connection_end(connection);
+	stream_close(&connection->socket.stream);
+	leave_desk(desk);
+}
+
+void pool_close_idle(struct pool_connection *connection)
 {
 	connection_unlink(connection);
 	pool_close(connection);
@@ -129,12 +141,12 @@ static void on_readable(struct socket *socket)
 	struct pool_connection *connection = connection_of(socket);
 
 	if (!is_quiet(connection))
-		close_idle(connection);
+		pool_close_idle(connection);
 }
 
 static void on_idle_too_long(struct timer *timer)
 {
-	close_idle(CONTAINER_OF(timer, struct pool_connection, idle));
+	pool_close_idle(CONTAINER_OF(timer, struct pool_connection, idle));
 }
 
 bool pool_is_listed(const struct endpoint *endpoint, const struct tls_client_identity *identity)
@@ -149,7 +161,7 @@ static size_t sweep_list(struct idle_list *idle)
 	for (struct pool_connection *connection = idle->first, *next; connection; connection = next) {
 		next = connection->next;
 		if (!pool_is_listed(connection->endpoint, connection->peer.identity))
-			close_idle(connection);
+			pool_close_idle(connection);
 	}
 	return (size_t)idle->count + shared_sweep(idle);
 }
@@ -174,6 +186,7 @@ static void on_sweep(struct timer *timer)
 
 	for (size_t i = 0; i < pool->endpoints; i++)
 		kept += sweep_list(&pool->idle[i]);
+	kept += pool_desks_sweep(pool);
 	tls_clients_sweep(pool->tls_clients);
 	pool->is_sweeping = false;
 	if (kept)
@@ -188,9 +201,10 @@ void pool_free(struct pool **address)
 		return;
 	for (size_t i = 0; i < pool->endpoints; i++) {
 		while (pool->idle[i].first)
-			close_idle(pool->idle[i].first);
+			pool_close_idle(pool->idle[i].first);
 		shared_close(&pool->idle[i]);
 	}
+	pool_desks_free(pool);
 	timer_clear(&pool->sweep);
 	tls_clients_free(&pool->tls_clients);
 	free(pool->idle);
@@ -198,14 +212,14 @@ void pool_free(struct pool **address)
 	*address = NULL;
 }
 
-/* The newest that speaks as the same identity. Almost always the first: two upstreams with one address are
- * rare, and of an identity that is gone the sweep leaves nothing. */
-static struct pool_connection *find_idle(const struct idle_list *idle,
-					 const struct tls_client_identity *identity)
+/* The newest that speaks as the same identity, and counts at the same desk. Almost always the first: two
+ * upstreams with one address are rare, and of an identity that is gone the sweep leaves nothing. */
+static struct pool_connection *find_idle(const struct idle_list *idle, const struct pool_wish *wish)
 {
 	struct pool_connection *connection = idle->first;
 
-	while (connection && connection->peer.identity != identity)
+	while (connection &&
+	       (connection->peer.identity != wish->upstream->tls || connection->desk != wish->desk))
 		connection = connection->next;
 	return connection;
 }
@@ -222,17 +236,18 @@ static bool is_alive(struct pool_connection *connection, bool is_repeatable)
 	return true;
 }
 
-static struct pool_connection *take_idle(struct pool *pool, const struct endpoint *endpoint,
-					 const struct tls_client_identity *identity, bool is_repeatable)
+struct pool_connection *pool_take_idle(struct pool *pool, const struct pool_wish *wish)
 {
-	struct idle_list *idle = pool_list(pool, endpoint);
+	struct idle_list *idle = pool_list(pool, wish->endpoint);
 	struct pool_connection *connection;
 
-	while ((connection = find_idle(idle, identity))) {
+	while ((connection = find_idle(idle, wish))) {
 		connection_unlink(connection);
 		socket_set_watch(&connection->socket, NULL);
-		if (is_alive(connection, is_repeatable))
+		if (is_alive(connection, wish->is_repeatable)) {
+			connection->is_reused = true;
 			return connection;
+		}
 		pool_close(connection);
 	}
 	return NULL;
@@ -312,21 +327,23 @@ static result secure(struct pool *pool, struct tls_client_identity *identity,
 	return tls_clients_handshake(&connection->tls, until);
 }
 
-result pool_open(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint, bool wants_h1,
-		 deadline until, struct pool_connection **ret_connection)
+result pool_open(struct pool *pool, const struct pool_wish *wish, struct pool_connection **ret_connection)
 {
 	struct pool_connection *connection = calloc(1, sizeof *connection);
+	const struct upstream *upstream = wish->upstream;
 	result_value connected;
 
 	ASSERT(connection);
-	connected = connect_new(pool, endpoint, until, connection);
+	connection->desk = wish->desk;
+	connected = connect_new(pool, wish->endpoint, wish->until, connection);
 	if (failed(connected)) {
+		leave_desk(wish->desk);
 		/* Not freed at once: events of this turn may still point to its socket. */
 		loop_retire(fibers_loop(pool->fibers), connection, free);
 		return connected;
 	}
 	if (upstream->tls && !pool->connector.connect)
-		connected = secure(pool, upstream->tls, connection, wants_h1, until);
+		connected = secure(pool, upstream->tls, connection, wish->wants_h1, wish->until);
 	if (failed(connected)) {
 		pool_close(connection);
 		return connected;
@@ -341,36 +358,65 @@ void pool_use_h1(struct pool_connection *connection)
 	connection->client = &connection->h1.client;
 }
 
+/* Where there is a bound one may come free meanwhile that is kept. */
+static result open_h1(struct pool *pool, const struct pool_wish *wish,
+		      struct pool_connection **ret_connection)
+{
+	bool is_next = false, has_place = !wish->desk;
+
+	while (!has_place) {
+		TRY(pool_seek_place(wish, &is_next, &has_place));
+		*ret_connection = has_place || wish->is_new ? NULL : pool_take_idle(pool, wish);
+		if (*ret_connection)
+			return OK;
+	}
+	TRY(pool_open(pool, wish, ret_connection));
+	pool_use_h1(*ret_connection);
+	return OK;
+}
+
+static struct pool_wish wish_for(struct pool *pool, const struct upstream *upstream,
+				 struct endpoint *endpoint, deadline until)
+{
+	return (struct pool_wish) {
+		.upstream = upstream, .endpoint = endpoint, .desk = pool_desk(pool, upstream), .until = until
+	};
+}
+
 result pool_connect(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
 		    deadline until, struct pool_connection **ret_connection)
 {
+	struct pool_wish wish = wish_for(pool, upstream, endpoint, until);
+
+	wish.is_new = true;
 	if (shared_may_be(pool, upstream))
-		return shared_take(pool, upstream, endpoint, false, until, ret_connection);
-	TRY(pool_open(pool, upstream, endpoint, false, until, ret_connection));
-	pool_use_h1(*ret_connection);
-	return OK;
+		return shared_take(pool, &wish, ret_connection);
+	return open_h1(pool, &wish, ret_connection);
 }
 
 result pool_connect_h1(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
 		       deadline until, struct pool_connection **ret_connection)
 {
-	TRY(pool_open(pool, upstream, endpoint, true, until, ret_connection));
-	pool_use_h1(*ret_connection);
-	return OK;
+	struct pool_wish wish = wish_for(pool, upstream, endpoint, until);
+
+	wish.is_new = wish.wants_h1 = true;
+	return open_h1(pool, &wish, ret_connection);
 }
 
 result pool_take(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
 		 bool is_repeatable, deadline until, struct pool_connection **ret_connection)
 {
-	struct pool_connection *connection = take_idle(pool, endpoint, upstream->tls, is_repeatable);
+	struct pool_wish wish = wish_for(pool, upstream, endpoint, until);
 
-	if (!connection && shared_may_be(pool, upstream))
-		return shared_take(pool, upstream, endpoint, is_repeatable, until, ret_connection);
-	if (!connection)
-		return pool_connect(pool, upstream, endpoint, until, ret_connection);
-	connection->is_reused = true;
-	*ret_connection = connection;
-	return OK;
+	wish.is_repeatable = is_repeatable;
+	*ret_connection = NULL;
+	if (!wish.desk || !breaker_desk_has_queue(&wish.desk->desk))
+		*ret_connection = pool_take_idle(pool, &wish);
+	if (*ret_connection)
+		return OK;
+	if (shared_may_be(pool, upstream))
+		return shared_take(pool, &wish, ret_connection);
+	return open_h1(pool, &wish, ret_connection);
 }
 
 void pool_give(struct pool_connection **address, const struct upstream_connections *options,
@@ -402,6 +448,10 @@ void pool_give(struct pool_connection **address, const struct upstream_connectio
 	socket_set_watch(&connection->socket, on_readable);
 	connection->idle.on_due = on_idle_too_long;
 	timer_set(loop, &connection->idle, deadline_after(loop_now(loop), idle_timeout));
+	if (connection->desk) {
+		atomic_fetch_add(&connection->desk->desk.idle, 1);
+		pool_offer(connection->desk, true);
+	}
 }
 
 void pool_drop(struct pool_connection **address)
@@ -417,8 +467,11 @@ void pool_drop(struct pool_connection **address)
 
 void pool_linger(struct pool_connection **address, deadline until)
 {
+	struct pool_desk *desk = (*address)->desk;
+
 	connection_end(*address);
 	socket_linger_close(&(*address)->socket, until);
+	leave_desk(desk);
 	*address = NULL;
 }
 

@@ -9,7 +9,8 @@
  *
  * A connection serves only requests that want the same endpoint and the same TLS identity, or none.
  *
- * No lock, and no bound on connections in use: the listeners bound the requests, and each uses one. A taken
+ * No lock, and no bound on connections in use but the upstream's own (upstream/breaker.h): the listeners
+ * bound the requests, and each uses one. Connections of an upstream with a bound serve no other. A taken
  * connection is the taker's alone until it is given back or dropped.
  */
 #pragma once
@@ -22,6 +23,7 @@
 
 struct pool;
 
+struct pool_desk;
 struct shared_session;
 
 struct pool_connection {
@@ -35,6 +37,7 @@ struct pool_connection {
 	struct intake in; /* what came and is not read yet; empty while idle */
 	struct pool *pool;
 	struct endpoint *endpoint;
+	struct pool_desk *desk;               /* where it is counted; NULL: it is not */
 	struct tls_stream tls;                /* where peer.identity is set */
 	struct tls_client_peer peer;          /* identity NULL: nothing is encrypted */
 	struct timer idle;                    /* set while idle */
@@ -62,10 +65,11 @@ void pool_free(struct pool **pool);
 
 result pool_take(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
 		 bool is_repeatable, deadline until, struct pool_connection **ret_connection);
-/* Yields when it connects. is_repeatable: the request may be sent again if the connection proves dead;
- * otherwise a kept one is checked by a call to the kernel. ERROR_REFUSED, ERROR_TIMEOUT, ERROR_CANCELLED,
- * ERROR_MISSING (no such name), ERROR_LIMIT; of the TLS handshake, before which nothing is sent and nothing
- * believed: ERROR_UNTRUSTED, ERROR_DENIED, ERROR_MALFORMED. */
+/* Yields when it connects, or waits for a connection to come free. is_repeatable: the request may be sent
+ * again if the connection proves dead; otherwise a kept one is checked by a call to the kernel.
+ * ERROR_REFUSED, ERROR_TIMEOUT, ERROR_CANCELLED, ERROR_MISSING (no such name), ERROR_LIMIT, ERROR_BUSY (the
+ * upstream's bound); of the TLS handshake, before which nothing is sent and nothing believed:
+ * ERROR_UNTRUSTED, ERROR_DENIED, ERROR_MALFORMED. */
 
 result pool_connect(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
 		    deadline until, struct pool_connection **ret_connection);

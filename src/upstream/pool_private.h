@@ -8,6 +8,23 @@
 
 struct shared;
 
+/* What a worker has of an upstream whose connections have a bound. */
+struct pool_desk {
+	struct breaker_desk desk; /* first */
+	struct pool *pool;
+	struct upstream_state *state;
+	size_t users; /* beside its connections and who waits */
+};
+
+/* What is asked of a pool. */
+struct pool_wish {
+	const struct upstream *upstream;
+	struct endpoint *endpoint;
+	struct pool_desk *desk; /* NULL: there is no bound */
+	bool is_repeatable, is_new, wants_h1;
+	deadline until;
+};
+
 /* What a worker has of one endpoint. */
 struct idle_list {
 	struct pool_connection *first;
@@ -23,6 +40,8 @@ struct pool {
 	struct pool_connector connector; /* without a function: DNS and TCP */
 	struct idle_list *idle;          /* by the endpoint's number */
 	size_t endpoints;
+	struct pool_desk **desks; /* by the number of the upstream's state */
+	size_t desk_room;
 	struct timer sweep;
 	bool is_sweeping;
 };
@@ -30,9 +49,12 @@ struct pool {
 struct idle_list *pool_list(struct pool *pool, const struct endpoint *endpoint);
 /* Valid until it is asked for another. */
 
-result pool_open(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint, bool wants_h1,
-		 deadline until, struct pool_connection **ret_connection);
-/* Yields. A connection, through its handshake, that nobody speaks on yet. wants_h1: that must be HTTP/1. */
+struct pool_connection *pool_take_idle(struct pool *pool, const struct pool_wish *wish);
+/* NULL: none is kept that would do. */
+
+result pool_open(struct pool *pool, const struct pool_wish *wish, struct pool_connection **ret_connection);
+/* Yields. A connection, through its handshake, that nobody speaks on yet. Where there is a bound the caller
+ * has a place for it (breaker_desk_enter()), which is the connection's then, or is given up when it fails. */
 
 void pool_use_h1(struct pool_connection *connection);
 
@@ -44,3 +66,25 @@ bool pool_is_listed(const struct endpoint *endpoint, const struct tls_client_ide
 
 void pool_sweep_later(struct pool *pool);
 /* Something is kept that may have to be let go. */
+
+void pool_close_idle(struct pool_connection *connection);
+/* Which is kept. */
+
+/* ---- where connections have a bound (pool_desk.c) ---- */
+
+struct pool_desk *pool_desk(struct pool *pool, const struct upstream *upstream);
+/* NULL where they have none. Stays while it has connections or users, or somebody waits. */
+
+result pool_seek_place(const struct pool_wish *wish, bool *is_next, bool *ret_has_place);
+/* Yields. One step towards a place for a new connection: it is there, or something has changed and the caller
+ * looks for what is kept, and comes again. *is_next: false at first; it is the caller's turn. ERROR_BUSY,
+ * ERROR_CANCELLED. */
+
+void pool_offer(struct pool_desk *desk, bool is_idle);
+/* A connection, or room on one, has become free. is_idle: it may be let go of for another worker. */
+
+size_t pool_desks_sweep(struct pool *pool);
+/* Lets go of those that are of no use. How many are left. */
+
+void pool_desks_free(struct pool *pool);
+/* No connection is left. */

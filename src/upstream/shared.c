@@ -2,10 +2,10 @@
 /*
  * shared: who gets a stream of which session, who connects, and when a session goes.
  *
- * A session is found by its endpoint and TLS identity. The connection below it stays in here; what is handed
- * out is a pool_connection without a socket, whose client is the stream. What is known of an endpoint whose
- * ALPN said HTTP/1 is kept as long as it is listed: there connections are made side by side, for each serves
- * one request.
+ * A session is found by its endpoint and TLS identity, and the desk where it is counted. The connection below
+ * it stays in here; what is handed out is a pool_connection without a socket, whose client is the stream.
+ * What is known of an endpoint whose ALPN said HTTP/1 is kept as long as it is listed: there connections are
+ * made side by side, for each serves one request.
  */
 #include "upstream/shared.h"
 
@@ -24,6 +24,7 @@ struct shared_session {
 	struct timer idle;
 	duration idle_timeout;
 	bool has_served;
+	bool is_idle; /* and counted as such at the desk */
 	bool is_over; /* in no list; there as long as somebody has a stream of it */
 };
 
@@ -32,6 +33,7 @@ struct shared {
 	struct pool *pool;
 	struct endpoint *endpoint;
 	struct tls_client_identity *identity; /* NULL: without TLS */
+	struct pool_desk *desk;               /* where its sessions are counted; NULL: they are not */
 	struct shared_session *oldest;
 	bool is_connecting, is_h1;
 	size_t users; /* who is in shared_take() */
@@ -52,21 +54,24 @@ bool shared_may_be(const struct pool *pool, const struct upstream *upstream)
 
 /* ---- finding ---- */
 
-static struct shared *shared_of(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint)
+static struct shared *shared_of(struct pool *pool, const struct pool_wish *wish)
 {
-	struct idle_list *list = pool_list(pool, endpoint);
+	struct idle_list *list = pool_list(pool, wish->endpoint);
 	struct shared *shared = list->shared;
 
-	while (shared && shared->identity != upstream->tls)
+	while (shared && (shared->identity != wish->upstream->tls || shared->desk != wish->desk))
 		shared = shared->next;
 	if (shared)
 		return shared;
 	shared = calloc(1, sizeof *shared);
 	ASSERT(shared);
 	shared->pool = pool;
-	shared->endpoint = endpoint_ref(endpoint);
-	if (upstream->tls)
-		shared->identity = tls_client_identity_ref(upstream->tls);
+	shared->endpoint = endpoint_ref(wish->endpoint);
+	if (wish->upstream->tls)
+		shared->identity = tls_client_identity_ref(wish->upstream->tls);
+	shared->desk = wish->desk;
+	if (shared->desk)
+		shared->desk->users++;
 	shared->next = list->shared;
 	list->shared = shared;
 	pool_sweep_later(pool);
@@ -78,10 +83,21 @@ static void shared_free(struct shared *shared)
 	ASSERT(!shared->oldest && !shared->users);
 	endpoint_unref(&shared->endpoint);
 	tls_client_identity_unref(&shared->identity);
+	if (shared->desk)
+		shared->desk->users--;
 	free(shared);
 }
 
 /* ---- the end of a session ---- */
+
+static void set_idle(struct shared_session *session, bool is_idle)
+{
+	struct pool_desk *desk = session->shared->desk;
+
+	if (desk && session->is_idle != is_idle)
+		atomic_fetch_add(&desk->desk.idle, is_idle ? 1 : UINT32_MAX);
+	session->is_idle = is_idle;
+}
 
 static void unlink_session(struct shared_session *session)
 {
@@ -101,6 +117,7 @@ static void session_free(struct shared_session *session)
 /* The connection goes at once; what streams still hold of their answers stays until they are closed. */
 static void session_close(struct shared_session *session)
 {
+	set_idle(session, false);
 	unlink_session(session);
 	session->is_over = true;
 	timer_clear(&session->idle);
@@ -130,6 +147,7 @@ static void idle_from_now(struct shared_session *session)
 	struct loop *loop = fibers_loop(session->shared->pool->fibers);
 
 	timer_set(loop, &session->idle, deadline_after(loop_now(loop), session->idle_timeout));
+	set_idle(session, true);
 }
 
 /* ---- its beginning ---- */
@@ -193,17 +211,17 @@ static result start(struct shared *shared, struct pool_connection *connection,
 }
 
 /* A session, or a connection for HTTP/1 where ALPN says so. */
-static result connect_one(struct shared *shared, const struct upstream *upstream, deadline until,
+static result connect_one(struct shared *shared, const struct pool_wish *wish,
 			  struct pool_connection **ret_connection)
 {
 	struct pool_connection *connection;
 	str agreed = { 0 };
 
 	*ret_connection = NULL;
-	TRY(pool_open(shared->pool, upstream, shared->endpoint, false, until, &connection));
+	TRY(pool_open(shared->pool, wish, &connection));
 	if (shared->identity)
 		agreed = tls_stream_alpn(&connection->tls);
-	shared->is_h1 = upstream->config->protocol == UPSTREAM_AUTO && !str_eq(agreed, STR("h2"));
+	shared->is_h1 = wish->upstream->config->protocol == UPSTREAM_AUTO && !str_eq(agreed, STR("h2"));
 	if (shared->is_h1) {
 		pool_use_h1(connection);
 		*ret_connection = connection;
@@ -213,7 +231,7 @@ static result connect_one(struct shared *shared, const struct upstream *upstream
 		pool_close(connection);
 		return error_make(ERROR_INVALID, "ALPN did not agree on HTTP/2");
 	}
-	return start(shared, connection, &upstream->config->connections, until);
+	return start(shared, connection, &wish->upstream->config->connections, wish->until);
 }
 
 /* ---- taking ---- */
@@ -238,6 +256,7 @@ static bool lease(struct shared *shared, bool is_repeatable, struct pool_connect
 	if (!session)
 		return false;
 	timer_set(fibers_loop(shared->pool->fibers), &session->idle, DEADLINE_NEVER);
+	set_idle(session, false);
 	taken = calloc(1, sizeof *taken);
 	ASSERT(taken);
 	taken->session = session;
@@ -261,13 +280,13 @@ static result wait_for_other(struct shared *shared, deadline until)
 	return shared->failure;
 }
 
-static result connect_for_all(struct shared *shared, const struct upstream *upstream, deadline until,
+static result connect_for_all(struct shared *shared, const struct pool_wish *wish,
 			      struct pool_connection **ret_connection)
 {
 	result_value connected;
 
 	shared->is_connecting = true;
-	connected = connect_one(shared, upstream, until, ret_connection);
+	connected = connect_one(shared, wish, ret_connection);
 	shared->is_connecting = false;
 	shared->attempts++;
 	shared->failure = connected;
@@ -275,34 +294,57 @@ static result connect_for_all(struct shared *shared, const struct upstream *upst
 	return connected;
 }
 
-static result take(struct shared *shared, const struct upstream *upstream, bool is_repeatable, deadline until,
-		   struct pool_connection **ret_connection)
+/* With a place for a connection, where there is a bound; it is used up. */
+static result connect_placed(struct shared *shared, const struct pool_wish *wish,
+			     struct pool_connection **ret_connection)
 {
-	*ret_connection = NULL;
-	while (!lease(shared, is_repeatable, ret_connection)) {
-		if (shared->is_connecting && !shared->is_h1) {
-			TRY(wait_for_other(shared, until));
-			continue;
-		}
-		if (shared->is_h1)
-			return connect_one(shared, upstream, until, ret_connection);
-		TRY(connect_for_all(shared, upstream, until, ret_connection));
-		/* Whoever has connected is the first to take. */
-		if (*ret_connection || lease(shared, is_repeatable, ret_connection))
-			return OK;
-		return error_make(ERROR_REFUSED, "it takes no requests");
-	}
-	return OK;
+	if (shared->is_h1)
+		return connect_one(shared, wish, ret_connection);
+	TRY(connect_for_all(shared, wish, ret_connection));
+	/* Whoever has connected is the first to take. */
+	if (*ret_connection || lease(shared, wish->is_repeatable, ret_connection))
+		return OK;
+	return error_make(ERROR_REFUSED, "it takes no requests");
 }
 
-result shared_take(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
-		   bool is_repeatable, deadline until, struct pool_connection **ret_connection)
+/* What is there already: a stream, or where HTTP/1 is spoken what is kept. */
+static bool find(struct shared *shared, const struct pool_wish *wish, struct pool_connection **ret_connection)
 {
-	struct shared *shared = shared_of(pool, upstream, endpoint);
+	if (lease(shared, wish->is_repeatable, ret_connection))
+		return true;
+	if (shared->is_h1 && wish->desk && !wish->is_new)
+		*ret_connection = pool_take_idle(shared->pool, wish);
+	return *ret_connection;
+}
+
+/* A place that is not needed any more goes to who waits for one. */
+static result take(struct shared *shared, const struct pool_wish *wish,
+		   struct pool_connection **ret_connection)
+{
+	bool is_next = false, has_place = !wish->desk;
+	result_value waited = OK;
+
+	*ret_connection = NULL;
+	while (!failed(waited) && !find(shared, wish, ret_connection)) {
+		if (shared->is_connecting && !shared->is_h1)
+			waited = wait_for_other(shared, wish->until);
+		else if (!has_place)
+			waited = pool_seek_place(wish, &is_next, &has_place);
+		else
+			return connect_placed(shared, wish, ret_connection);
+	}
+	if (wish->desk && has_place)
+		breaker_desk_leave(&wish->desk->desk);
+	return waited;
+}
+
+result shared_take(struct pool *pool, const struct pool_wish *wish, struct pool_connection **ret_connection)
+{
+	struct shared *shared = shared_of(pool, wish);
 	result_value taken;
 
 	shared->users++;
-	taken = take(shared, upstream, is_repeatable, until, ret_connection);
+	taken = take(shared, wish, ret_connection);
 	shared->users--;
 	return taken;
 }
@@ -312,15 +354,18 @@ result shared_take(struct pool *pool, const struct upstream *upstream, struct en
 void shared_give(struct pool_connection *taken)
 {
 	struct shared_session *session = taken->session;
+	struct pool_desk *desk = session->is_over ? NULL : session->shared->desk;
+	bool is_last;
 
 	h2_client_close(&taken->client);
 	free(taken);
-	if (h2_client_count(session->h2))
-		return;
-	if (session->is_over)
+	is_last = !h2_client_count(session->h2);
+	if (is_last && session->is_over)
 		session_free(session);
-	else
+	else if (is_last)
 		idle_from_now(session);
+	if (desk)
+		pool_offer(desk, is_last);
 }
 
 /* ---- all of them ---- */
@@ -356,6 +401,34 @@ size_t shared_sweep(struct idle_list *list)
 		shared_free(shared);
 	}
 	return kept;
+}
+
+/* The youngest: the oldest has the most to do. */
+static struct shared_session *find_parting(const struct shared *shared, bool may_be_busy)
+{
+	struct shared_session *found = NULL;
+
+	for (struct shared_session *session = shared->oldest; session; session = session->next)
+		if (session->is_idle || (may_be_busy && !h2_client_is_over(session->h2)))
+			found = session;
+	return found;
+}
+
+bool shared_part(struct idle_list *list, const struct pool_desk *desk, bool may_be_busy)
+{
+	for (struct shared *shared = list->shared; shared; shared = shared->next) {
+		struct shared_session *session =
+			shared->desk == desk ? find_parting(shared, may_be_busy) : NULL;
+
+		if (!session)
+			continue;
+		if (session->is_idle)
+			session_close(session);
+		else
+			h2_client_leave(session->h2);
+		return true;
+	}
+	return false;
 }
 
 void shared_close(struct idle_list *list)

@@ -14,8 +14,7 @@
 bool shared_may_be(const struct pool *pool, const struct upstream *upstream);
 /* HTTP/2 is spoken to it, or may be if ALPN says so. */
 
-result shared_take(struct pool *pool, const struct upstream *upstream, struct endpoint *endpoint,
-		   bool is_repeatable, deadline until, struct pool_connection **ret_connection);
+result shared_take(struct pool *pool, const struct pool_wish *wish, struct pool_connection **ret_connection);
 /* Yields while one connects. A stream of a session; where ALPN has agreed on HTTP/1, a connection for that.
  * is_repeatable: otherwise the kernel is asked for the peer's last word first. Errors of pool_take(), and
  * ERROR_INVALID: the peer does not speak HTTP/2. */
@@ -25,6 +24,10 @@ void shared_give(struct pool_connection *taken);
 
 size_t shared_sweep(struct idle_list *list);
 /* Leaves sessions that nobody may be given any more. How many things there are still. */
+
+bool shared_part(struct idle_list *list, const struct pool_desk *desk, bool may_be_busy);
+/* Lets one of the desk's sessions go, so that another worker can have a connection: an idle one, or, where
+ * that may be, one that goes when its requests are over. False: there is none. */
 
 void shared_close(struct idle_list *list);
 /* All of them. No stream may be open. */

@@ -120,6 +120,34 @@ struct roster *upstream_roster(const struct upstream *upstream)
 	return upstream->roster ? roster_ref(upstream->roster) : discovery_roster(upstream->discovery);
 }
 
+bool upstream_begin_request(const struct upstream *upstream)
+{
+	return breaker_begin_request(&upstream->state->breaker, &upstream->config->circuit_breaker);
+}
+
+void upstream_end_request(const struct upstream *upstream)
+{
+	breaker_end_request(&upstream->state->breaker, &upstream->config->circuit_breaker);
+}
+
+struct upstream_load upstream_load(const struct upstream *upstream, enum upstream_bound bound)
+{
+	const struct breaker_bounds *bounds = &upstream->config->circuit_breaker;
+	const struct breaker *breaker = &upstream->state->breaker;
+
+	switch (bound) {
+	case UPSTREAM_BOUND_REQUESTS:
+		return (struct upstream_load) { atomic_load(&breaker->requests), (uint64_t)bounds->requests };
+	case UPSTREAM_BOUND_CONNECTIONS:
+		return (struct upstream_load) { atomic_load(&breaker->connections),
+						(uint64_t)bounds->connections };
+	case UPSTREAM_BOUND_PENDING:
+		break;
+	}
+	return (struct upstream_load) { atomic_load(&breaker->pending),
+					bounds->connections ? (uint64_t)bounds->pending : 0 };
+}
+
 void upstream_retry_earn(const struct upstream *upstream)
 {
 	upstream_state_earn(upstream->state, (uint32_t)upstream->config->retries.budget);

@@ -42,6 +42,22 @@ void upstream_fini(struct upstream *upstream);
 struct roster *upstream_roster(const struct upstream *upstream);
 /* Who serves it at this moment. A reference, the caller's. */
 
+bool upstream_begin_request(const struct upstream *upstream);
+/* One more is under way, over all its tries, until upstream_end_request(). False: as many as its
+ * `circuit_breaker` lets there be are. */
+
+void upstream_end_request(const struct upstream *upstream);
+
+/* What of an upstream stands against its bounds. */
+enum upstream_bound { UPSTREAM_BOUND_REQUESTS, UPSTREAM_BOUND_CONNECTIONS, UPSTREAM_BOUND_PENDING };
+
+struct upstream_load {
+	uint64_t now, max; /* max 0: there is no bound, and it is not counted */
+};
+
+struct upstream_load upstream_load(const struct upstream *upstream, enum upstream_bound bound);
+/* At this moment, over all workers. */
+
 void upstream_retry_earn(const struct upstream *upstream);
 /* A request begins: it earns its percentage of a retry. */
 

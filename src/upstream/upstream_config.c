@@ -9,7 +9,7 @@
 
 static const char *const protocol_words[] = { "h1", "h2", "auto", NULL };
 static const char *const balance_words[] = { "round_robin", "least_requests", NULL };
-static const char *const retry_words[] = { "connect", "reset", "502", "503", "504", "timeout", NULL };
+const char *const retry_cause_words[] = { "connect", "reset", "502", "503", "504", "timeout", NULL };
 
 static const struct field endpoint_fields[] = {
 	FIELD_STR_REQUIRED(struct endpoint_config, address, "address",
@@ -24,8 +24,21 @@ static const struct field endpoint_fields[] = {
 
 static const struct field retries_fields[] = {
 	FIELD_INT(struct upstream_retries, attempts, "attempts", "2", 1, 10,
+static const struct field breaker_fields[] = {
+	FIELD_INT(struct breaker_bounds, requests, "requests", "0", 0, 1000000,
+		  "Most requests under way; 0 sets no bound. One more is answered with 503 "
+		  "`upstream_overloaded`."),
+	FIELD_INT(struct breaker_bounds, connections, "connections", "0", 0, 1000000,
+		  "Most connections, in use and idle; 0 sets no bound. A request that needs one more waits, "
+		  "within `timeouts.connect`; then it is answered with 503 `upstream_connections_exceeded`."),
+	FIELD_INT(struct breaker_bounds, pending, "pending", "256", 0, 1000000,
+		  "Most requests that wait for a connection; one more is answered as if it had waited, and "
+		  "with 0 nobody waits."),
+	FIELD_END
+};
+
 		  "How often a request is tried in all; 1 never tries again."),
-	FIELD_ENUMS(struct upstream_retries, on, "on", retry_words,
+	FIELD_ENUMS(struct upstream_retries, on, "on", retry_cause_words,
 		    "What is tried again: `connect` (no connection came about) and `reset` (closed without a "
 		    "byte of an "
 		    "answer, once) unless said otherwise. All but `connect` hold for GET, HEAD, OPTIONS, "
@@ -105,3 +118,7 @@ const struct field upstream_fields[] = {
 		     connections_fields, "The pool of kept connections."),
 	FIELD_END
 };
+	FIELD_OBJECT(struct upstream_config, circuit_breaker, "circuit_breaker", struct breaker_bounds,
+		     breaker_fields,
+		     "How much may be under way at a time, over all workers and reloads. What is beyond is "
+		     "refused at once: nothing is sent, and nothing is tried again."),

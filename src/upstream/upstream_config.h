@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "upstream/breaker.h"
 #include "upstream/discovery.h"
 
 enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_REQUESTS };
@@ -15,7 +16,9 @@ enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_REQUESTS };
 enum upstream_protocol { UPSTREAM_H1, UPSTREAM_H2, UPSTREAM_AUTO };
 
 /* Bits of upstream_retries.on: what may be tried again. */
-enum retry_cause { RETRY_CONNECT, RETRY_RESET, RETRY_502, RETRY_503, RETRY_504, RETRY_TIMEOUT };
+enum retry_cause { RETRY_CONNECT, RETRY_RESET, RETRY_502, RETRY_503, RETRY_504, RETRY_TIMEOUT, RETRY_CAUSES };
+
+extern const char *const retry_cause_words[]; /* as in the configuration; ended by NULL */
 
 struct endpoint_config {
 	struct entry entry;
@@ -62,6 +65,7 @@ struct upstream_config {
 	bool is_secure;                    /* or when this was set, for a URL that asks for it */
 	int balance;
 	struct upstream_retries retries;
+	struct breaker_bounds circuit_breaker;
 	struct upstream_timeouts timeouts;
 	struct upstream_connections connections;
 };

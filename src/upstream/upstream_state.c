@@ -32,12 +32,14 @@ static result state_make(void *owner, str name, struct registered **ret_made)
 	memcpy(room, name.ptr, name.len);
 	state->registered.name = (str) { room, name.len };
 	atomic_init(&state->retry_tokens, RETRY_SAVED_MAX);
+	breaker_init(&state->breaker);
 	*ret_made = &state->registered;
 	return OK;
 }
 
 static void state_release(struct registered *registered)
 {
+	breaker_fini(&((struct upstream_state *)registered)->breaker);
 	free(registered);
 }
 
@@ -65,6 +67,12 @@ struct upstream_state *upstream_states_get(struct upstream_states *states, str n
 
 	ASSERT(!failed(registry_get(&states->by_name, name, &registered)));
 	return (struct upstream_state *)registered;
+}
+
+struct upstream_state *upstream_state_ref(struct upstream_state *state)
+{
+	registered_ref(&state->registered);
+	return state;
 }
 
 void upstream_state_unref(struct upstream_state **state)

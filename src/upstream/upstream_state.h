@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * upstream_state: what of an upstream outlives a snapshot, by the upstream's name: the budget of retries.
+ * upstream_state: what of an upstream outlives a snapshot, by the upstream's name: the budget of retries, and
+ * what is under way.
  *
  * Shared by the workers. Requests of a healthy upstream only read it, for nothing is written where the budget
  * is full.
@@ -8,10 +9,12 @@
 #pragma once
 
 #include "base/registry.h"
+#include "upstream/breaker.h"
 
 struct upstream_state {
 	struct registered registered;  /* first */
 	_Atomic uint32_t retry_tokens; /* in hundredths of a retry */
+	struct breaker breaker;
 };
 
 struct upstream_states;
@@ -26,6 +29,7 @@ struct upstream_state *upstream_states_get(struct upstream_states *states, str n
 /* Finds or makes it, from any thread; the caller has it until upstream_state_unref(). A new one has a full
  * budget, so that the first failures after a start can be retried. */
 
+struct upstream_state *upstream_state_ref(struct upstream_state *state);
 void upstream_state_unref(struct upstream_state **state);
 /* The last one frees it; clears the address, accepts NULL. */
 

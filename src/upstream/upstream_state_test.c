@@ -72,6 +72,32 @@ static void what_is_earned_can_be_spent(void **state)
 	upstream_states_free(&states);
 }
 
+/* A service that fails everything, asked 1,000 times a second, each time up to three times, for a minute: in
+ * no second of its time, wherever it begins, does it see more than 1,210. */
+static void a_failing_service_is_not_asked_three_times(void **state)
+{
+	enum { RATE = 1000, SECONDS = 60, ATTEMPTS = 3, MOST = 1210 };
+	struct upstream_states *states = upstream_states_new();
+	struct upstream_state *one = upstream_states_get(states, STR("u"));
+	static unsigned seen[RATE * SECONDS]; /* in each millisecond */
+	unsigned in_second = 0;
+
+	(void)state;
+	for (unsigned now = 0; now < RATE * SECONDS; now++) {
+		upstream_state_earn(one, BUDGET);
+		seen[now] = 1;
+		while (seen[now] < ATTEMPTS && upstream_state_spend(one))
+			seen[now]++;
+		in_second += seen[now];
+		if (now >= RATE)
+			in_second -= seen[now - RATE];
+		assert_true(in_second <= MOST);
+	}
+	assert_int_equal(in_second, 1200);
+	upstream_state_unref(&one);
+	upstream_states_free(&states);
+}
+
 struct user {
 	pthread_t thread;
 	struct upstream_state *state;
@@ -116,6 +142,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_budget_outlives_those_who_use_it),
 		cmocka_unit_test(what_is_earned_can_be_spent),
+		cmocka_unit_test(a_failing_service_is_not_asked_three_times),
 		cmocka_unit_test(threads_share_one_budget),
 	};
 
