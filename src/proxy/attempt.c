@@ -11,10 +11,12 @@
 #include "proxy/attempt.h"
 
 #include "proxy/distrust.h"
+#include "proxy/handover.h"
+#include "proxy/time_left.h"
 #include "proxy/upgrade.h"
+
 enum {
 	INTERIM_MAX = 16,
-
 	HEAD_COSTS_MAX = 512 * 1024, /* read, and printed for the client */
 };
 
@@ -53,10 +55,10 @@ static enum reason connect_failure(struct forward *f, result_value error)
 		return fail(f, FAILURE_FINAL, REASON_CLIENT_ABORTED);
 	case ERROR_LIMIT:
 		return fail(f, FAILURE_FINAL, REASON_OVERLOADED);
-	case ERROR_INVALID: /* it does not speak what it should */
-		return fail(f, FAILURE_UNSENT, REASON_UPSTREAM_MALFORMED);
 	case ERROR_BUSY: /* by the bound, which another try would meet, too */
 		return fail(f, FAILURE_FINAL, REASON_UPSTREAM_CONNECTIONS_EXCEEDED);
+	case ERROR_INVALID: /* it does not speak what it should */
+		return fail(f, FAILURE_UNSENT, REASON_UPSTREAM_MALFORMED);
 	case ERROR_TIMEOUT:
 		return fail(f, FAILURE_UNSENT, REASON_UPSTREAM_CONNECT_TIMEOUT);
 	case ERROR_MISSING:
@@ -116,6 +118,17 @@ static result give_leave(struct exchange *x)
 	return send_interim(x, &leave);
 }
 
+/* Once for all tries, but where it tells how much time there is. */
+static void print_head(struct forward *f)
+{
+	struct exchange *x = f->exchange;
+
+	if (f->head.len && !time_left_is_told(x))
+		return;
+	time_left_tell(x);
+	f->head = handover_print_request(x);
+}
+
 static enum reason send_request(struct forward *f)
 {
 	struct exchange *x = f->exchange;
@@ -126,6 +139,7 @@ static enum reason send_request(struct forward *f)
 		return fail(f, FAILURE_FINAL, REASON_CLIENT_ABORTED);
 	/* The requests that came in one turn of the loop are all read before the first is sent. */
 	fiber_step_aside(x->session->fiber);
+	print_head(f);
 	upload_start(&f->upload, x, f->connection->client, f->head, f->body, x->timeouts->idle);
 	if (!upload_has_failed(&f->upload))
 		return REASON_NONE;

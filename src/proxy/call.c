@@ -104,12 +104,16 @@ static void translate(struct exchange *x)
 		head->framing = HTTP_CHUNKED;
 }
 
+void call_tell_time(struct exchange *x)
+{
+	if (x->call.until)
+		replace(&x->request.head.fields, HTTP_GRPC_TIMEOUT, time_left(x));
+}
+
 void call_prepare_request(struct exchange *x)
 {
 	if (x->call.kind == GRPC_NONE)
 		return;
-	if (x->call.until)
-		replace(&x->request.head.fields, HTTP_GRPC_TIMEOUT, time_left(x));
 	if (x->call.kind != GRPC_NATIVE && x->upstream->config->protocol == UPSTREAM_H2)
 		translate(x);
 }

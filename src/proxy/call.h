@@ -42,8 +42,10 @@ duration call_patience(const struct exchange *x, duration patience);
  * shorter, because both directions of a call are conversation. */
 
 void call_prepare_request(struct exchange *x);
-/* Once, when the upstream is chosen and before the head is printed: the content type that it gets, and how
- * much is left of the call's time. */
+/* Once, when the upstream is chosen and before the head is printed: the content type that it gets. */
+
+void call_tell_time(struct exchange *x);
+/* Before the head is printed for a try: how much is left of the call's time, where the client gave one. */
 
 struct body_source *call_request_body(struct exchange *x, struct body_source *body);
 /* As the upstream gets it. */

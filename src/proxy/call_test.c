@@ -392,6 +392,7 @@ static void requests_are_translated(void **state)
 		str printed;
 
 		desk_call(&desk, head_rows[i].head);
+		call_tell_time(&desk.exchange);
 		printed = handover_print_request(&desk.exchange);
 		for (size_t k = 0; k < COUNT_OF(head_rows[i].has) && head_rows[i].has[k]; k++)
 			assert_row(str_contains(printed, str_of(head_rows[i].has[k])), i, head_rows[i].name);
@@ -417,7 +418,7 @@ static void the_upstream_learns_what_is_left(void **state)
 	assert_true(x->until == deadline_after(x->began, 9 * HOUR));
 	assert_true(call_until(x, 5) == x->until);
 	x->until = deadline_after(exchange_now(x), 5 * SECOND);
-	call_prepare_request(x);
+	call_tell_time(x);
 	field = http_fields_get(&x->request.head.fields, HTTP_GRPC_TIMEOUT);
 	assert_true(grpc_timeout_parse(field->value, &left));
 	assert_true(left == 5 * SECOND);

@@ -14,6 +14,7 @@
 #include "proxy/handover.h"
 #include "proxy/mirror.h"
 #include "proxy/passage.h"
+#include "proxy/time_left.h"
 
 enum { STALE_TRIES_MAX = 6 };
 
@@ -194,13 +195,11 @@ static void forward_begin(struct forward *f, struct exchange *x)
 	*f = (struct forward) { .exchange = x, .upstream = x->upstream };
 	metrics_expect_soon(x->worker->metrics, x->target->series);
 	f->roster = generation_roster(x->generation, f->upstream);
-	if (x->timeouts->total)
-		x->until = deadline_min(x->until, deadline_after(x->began, x->timeouts->total));
+	time_left_take(x);
 	call_prepare_request(x);
 	f->body = call_request_body(x, mirror_request(x, clients_body(x)));
 	upstream_retry_earn(f->upstream);
 	keep_for_replay(f);
-	f->head = handover_print_request(x);
 }
 
 /* The connection is kept when the exchange on it is over, on both its ways, and nothing is left over. */
@@ -241,6 +240,7 @@ static enum reason forward_counted(struct exchange *x)
 	mirror_leave(x, true, f.is_answer_whole);
 	forward_end(&f);
 	return x->is_client_gone ? REASON_CLIENT_ABORTED : reason;
+}
 
 enum reason forward_run(struct exchange *x)
 {
@@ -256,5 +256,4 @@ enum reason forward_run(struct exchange *x)
 	if (!x->passage) /* a WebSocket is under way as long as it is open */
 		upstream_end_request(x->upstream);
 	return reason;
-}
 }

@@ -27,7 +27,7 @@ struct forward {
 	struct exchange *exchange;
 	const struct upstream *upstream;
 	const struct roster *roster; /* who serves it in this exchange's generation */
-	str head;                    /* as it is sent, each time */
+	str head;                    /* as it is sent; empty: not printed yet */
 	struct body_source *body;
 	struct replay_source *replay; /* body, where it may be sent again; NULL: it may not */
 

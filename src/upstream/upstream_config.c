@@ -7,6 +7,8 @@
  */
 #include "upstream/upstream_config.h"
 
+#include "codec/http_field.h"
+
 static const char *const protocol_words[] = { "h1", "h2", "auto", NULL };
 static const char *const balance_words[] = { "round_robin", "least_requests", NULL };
 const char *const retry_cause_words[] = { "connect", "reset", "502", "503", "504", "timeout", NULL };
@@ -22,8 +24,6 @@ static const struct field endpoint_fields[] = {
 	FIELD_END
 };
 
-static const struct field retries_fields[] = {
-	FIELD_INT(struct upstream_retries, attempts, "attempts", "2", 1, 10,
 static const struct field breaker_fields[] = {
 	FIELD_INT(struct breaker_bounds, requests, "requests", "0", 0, 1000000,
 		  "Most requests under way; 0 sets no bound. One more is answered with 503 "
@@ -37,6 +37,8 @@ static const struct field breaker_fields[] = {
 	FIELD_END
 };
 
+static const struct field retries_fields[] = {
+	FIELD_INT(struct upstream_retries, attempts, "attempts", "2", 1, 10,
 		  "How often a request is tried in all; 1 never tries again."),
 	FIELD_ENUMS(struct upstream_retries, on, "on", retry_cause_words,
 		    "What is tried again: `connect` (no connection came about) and `reset` (closed without a "
@@ -49,6 +51,25 @@ static const struct field breaker_fields[] = {
 	FIELD_INT(struct upstream_retries, budget, "budget", "20", 0, 100,
 		  "Most retries, in percent of the upstream's requests; a few are always allowed."),
 	FIELD_END
+};
+
+/* A name that means something already would change what is asked. */
+static void pass_read(struct reader *reader, const struct node *node, void *ret_member)
+{
+	str *name = ret_member;
+
+	if (!field_read_str(reader, node, name) ||
+	    (http_is_token(*name) && http_name_find_alias(*name) == HTTP_NAME_OTHER))
+		return;
+	diagnostic_error(reader->diagnostics, node,
+			 "want a header's name that has no meaning yet, such as X-Request-Timeout, read %.*s",
+			 STR_ARG(diagnostic_read(reader->diagnostics, node)));
+}
+
+static const struct field_form pass_form = {
+	.manual = "a header's name",
+	.schema = "{\"type\": \"string\"}",
+	.read = pass_read,
 };
 
 const struct field upstream_timeouts_fields[] = {
@@ -65,6 +86,10 @@ const struct field upstream_timeouts_fields[] = {
 		struct upstream_timeouts, tunnel, "tunnel", "1h", MILLISECOND, 7 * DAY,
 		"Without a byte through a WebSocket, either way; once a side has ended, `idle` holds where "
 		"it is shorter."),
+	FIELD_CUSTOM(struct upstream_timeouts, pass, "pass", str, &pass_form,
+		     "Tells the service by this header how many milliseconds are left until the gateway "
+		     "gives up: `response`, or less where `total` leaves less, anew with each try. What a "
+		     "client says in it shortens `total`, and never lengthens it."),
 	FIELD_END
 };
 
@@ -110,6 +135,10 @@ const struct field upstream_fields[] = {
 		"encrypted. The files belong to the configuration: it is reloaded when they change."),
 	FIELD_ENUM(struct upstream_config, balance, "balance", balance_words, "round_robin",
 		   "How an endpoint is chosen."),
+	FIELD_OBJECT(struct upstream_config, circuit_breaker, "circuit_breaker", struct breaker_bounds,
+		     breaker_fields,
+		     "How much may be under way at a time, over all workers and reloads. What is beyond is "
+		     "refused at once: nothing is sent, and nothing is tried again."),
 	FIELD_OBJECT(struct upstream_config, retries, "retries", struct upstream_retries, retries_fields,
 		     "When a failed request is tried again."),
 	FIELD_OBJECT(struct upstream_config, timeouts, "timeouts", struct upstream_timeouts,
@@ -118,7 +147,3 @@ const struct field upstream_fields[] = {
 		     connections_fields, "The pool of kept connections."),
 	FIELD_END
 };
-	FIELD_OBJECT(struct upstream_config, circuit_breaker, "circuit_breaker", struct breaker_bounds,
-		     breaker_fields,
-		     "How much may be under way at a time, over all workers and reloads. What is beyond is "
-		     "refused at once: nothing is sent, and nothing is tried again."),

@@ -38,6 +38,7 @@ struct upstream_timeouts {
 	duration connect, response, idle;
 	duration total; /* 0: none */
 	duration tunnel;
+	str pass; /* the field that tells a service how much is left; empty: none */
 };
 
 struct upstream_connections {
@@ -64,8 +65,8 @@ struct upstream_config {
 	struct upstream_tls_config tls;    /* spoken when the key is there */
 	bool is_secure;                    /* or when this was set, for a URL that asks for it */
 	int balance;
-	struct upstream_retries retries;
 	struct breaker_bounds circuit_breaker;
+	struct upstream_retries retries;
 	struct upstream_timeouts timeouts;
 	struct upstream_connections connections;
 };
