@@ -46,12 +46,15 @@ soak: build ## ten minutes of mixed abuse; memory must stay flat
 	@tools/deps test
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/soak.py
 
-torture: build ## six minutes of reloads, replacements and floods under load, of which no client may notice anything
+torture: build ## a quarter of an hour of reloads, replacements, floods and broken upstreams under load, of which no client may notice anything
 	@tools/deps test
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py reload
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py replace
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py large
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py resets
+	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py posts
+	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py idle
+	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py refused
 
 streams: release ## what 10,000 open WebSockets cost, and how long an event is under way
 	@tools/deps test

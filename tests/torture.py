@@ -7,6 +7,9 @@
     tests/torture.py large [--routes 50000] [--changes 10]
     tests/torture.py resets [--pairs 1000000]
     tests/torture.py keys [--rate 1000]
+    tests/torture.py posts [--count 1000000]
+    tests/torture.py idle [--count 40000]
+    tests/torture.py refused [--rate 1000] [--seconds 60]
 
 `reload`: half of the reloads add or remove 50 routes, the others change one. `replace`: another process takes over, each
 time. Meanwhile clients ask at a steady rate over connections that they keep, and streams are open from the beginning to
@@ -21,7 +24,12 @@ by half.
 `keys`: an issuer's keys rotate under load, then it is down for a minute, then 100,000 requests come with keys that nobody
 has: nothing may be answered wrongly, and the last may cause two fetches.
 
-The same in small is a part of `make test` (test_reload.py, test_replacement.py, test_h2.py, test_key_sets.py).
+`posts`: an upstream breaks half of all connections, before, within and behind each request and answer; no body may come to
+it twice. `idle`: one that closes idle connections when they are about to be used again: no GET and one POST of 1,000 may
+fail. `refused`: one that answers 503 to everything, with three attempts: it may see 1,210 requests for 1,000.
+
+The same in small is a part of `make test` (test_reload.py, test_replacement.py, test_h2.py, test_key_sets.py,
+test_fragile.py).
 """
 
 from __future__ import annotations
@@ -30,6 +38,7 @@ import argparse
 import asyncio
 import base64
 import concurrent.futures
+import contextlib
 import json
 import secrets
 import socket
@@ -43,6 +52,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fragile
 from gatehouse import Gateway
 from issuer import Issuer
 from peers import Nginx
@@ -553,10 +563,58 @@ def keys(options: argparse.Namespace) -> list[str]:
     return failures
 
 
+# Upstreams that break off.
+
+def with_gateway(options: argparse.Namespace, use: Callable[[Callable[[str], Gateway]], list[str]],
+                 **retries: Any) -> list[str]:
+    """What use() says, which is given how to start the gateway in front of an upstream."""
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        return use(lambda address: stack.enter_context(
+            Gateway({**fragile.config(address, **retries), "workers": options.workers}, Path(name), workers=None)))
+
+
+def posts(options: argparse.Namespace) -> list[str]:
+    """None may come twice."""
+    def use(start: Callable[[str], Gateway]) -> list[str]:
+        posted = fragile.post_through(start, options.count)
+        print(posted)
+        return [f"{posted.duplicates} came twice, {posted.unknown} were answered and did not come once"] * bool(
+            posted.duplicates or posted.unknown)
+    return with_gateway(options, use)
+
+
+def idle(options: argparse.Namespace) -> list[str]:
+    """First GETs, then POSTs, half of them each."""
+    failures = []
+    for method, share in (("GET", 0.0), ("POST", 0.001)):
+        def use(start: Callable[[str], Gateway], method: str = method, share: float = share) -> list[str]:
+            outcome, closes = fragile.ask_at_close(start, method, options.count // 2)
+            total = sum(outcome.statuses.values())
+            failed = total - outcome.statuses[200]
+            print(f"{method}: {total} in {outcome.seconds:.0f} s, {closes} connections were closed idle, {failed} failed "
+                  f"({100 * failed / total:.3f} %)")
+            return [f"{failed} {method}s failed"] * (failed > share * total)
+        failures += with_gateway(options, use)
+    return failures
+
+
+def refused(options: argparse.Namespace) -> list[str]:
+    """A fifth more, and ten."""
+    def use(start: Callable[[str], Gateway]) -> list[str]:
+        sent, windows = fragile.ask_steadily(start, int(options.rate), int(options.seconds))
+        seen = sum(windows[::10])
+        print(f"{sent} requests at {options.rate:g}/s: the upstream saw {seen}, {max(windows)} in its busiest second")
+        return [f"it saw {seen}"] * (seen > 1.2 * sent + 10)
+    return with_gateway(options, use, budget=20)
+
+
+COMMANDS = {"large": large, "resets": resets, "keys": keys, "posts": posts, "idle": idle, "refused": refused}
+
+
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description="changes without end under load")
-    parser.add_argument("what", choices=["reload", "replace", "large", "resets", "keys"])
+    parser.add_argument("what", choices=["reload", "replace", "large", "resets", "keys", "posts", "idle", "refused"])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--changes", type=int)
     parser.add_argument("--rate", type=float)
@@ -564,10 +622,12 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--routes", type=int, default=50000)
     parser.add_argument("--pairs", type=int, default=1_000_000)
+    parser.add_argument("--count", type=int)
     options = parser.parse_args()
-    options.rate = options.rate or {"keys": 1000}.get(options.what, 2000)
+    options.count = options.count or {"posts": 1_000_000, "idle": 40_000}.get(options.what, 0)
+    options.rate = options.rate or {"keys": 1000, "refused": 1000}.get(options.what, 2000)
     options.changes = options.changes or {"reload": 500, "replace": 20, "large": 10}.get(options.what, 0)
-    failures = {"large": large, "resets": resets, "keys": keys}.get(options.what, torture)(options)
+    failures = COMMANDS.get(options.what, torture)(options)
     for words in failures[:20]:
         print(f"failed: {words}")
     print(f"torture: {'failed' if failures else 'passed'}")

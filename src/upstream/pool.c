@@ -17,6 +17,8 @@
 
 enum { FIRST_ENDPOINTS = 16 };
 
+#define CLOSING_REMEMBERED MINUTE
+
 #define SWEEP_EVERY SECOND
 
 struct pool *pool_new(struct fibers *fibers, struct dns *dns, struct tls_scratch *tls)
@@ -135,18 +137,57 @@ static bool is_quiet(struct pool_connection *connection)
 	       stream_fill(connection->stream, &connection->in, STREAM_AT_ONCE).kind == ERROR_TIMEOUT;
 }
 
+/* ---- how long peers keep connections ---- */
+
+static deadline pool_now(const struct pool *pool)
+{
+	return loop_now(fibers_loop(pool->fibers));
+}
+
+static void saw_closed(const struct pool_connection *connection)
+{
+	struct idle_list *idle = pool_list(connection->pool, connection->endpoint);
+	duration age = pool_now(connection->pool) - connection->idle_since;
+
+	if (!idle->closes_after || age < idle->closes_after)
+		idle->closes_after = age > 0 ? age : 1;
+	idle->closed = pool_now(connection->pool);
+}
+
+static void saw_open(const struct pool_connection *connection)
+{
+	struct idle_list *idle = pool_list(connection->pool, connection->endpoint);
+	duration age = pool_now(connection->pool) - connection->idle_since;
+
+	if (idle->closes_after && age > idle->closes_after)
+		idle->closes_after = age;
+}
+
+static bool may_be_closing(const struct idle_list *idle, const struct pool_connection *connection)
+{
+	deadline now = pool_now(connection->pool);
+
+	return idle->closes_after && now - idle->closed < CLOSING_REMEMBERED &&
+	       now - connection->idle_since >= idle->closes_after / 2;
+}
+
 /* The watch while idle. */
 static void on_readable(struct socket *socket)
 {
 	struct pool_connection *connection = connection_of(socket);
 
-	if (!is_quiet(connection))
-		pool_close_idle(connection);
+	if (is_quiet(connection))
+		return;
+	saw_closed(connection);
+	pool_close_idle(connection);
 }
 
 static void on_idle_too_long(struct timer *timer)
 {
-	pool_close_idle(CONTAINER_OF(timer, struct pool_connection, idle));
+	struct pool_connection *connection = CONTAINER_OF(timer, struct pool_connection, idle);
+
+	saw_open(connection);
+	pool_close_idle(connection);
 }
 
 bool pool_is_listed(const struct endpoint *endpoint, const struct tls_client_identity *identity)
@@ -242,9 +283,13 @@ struct pool_connection *pool_take_idle(struct pool *pool, const struct pool_wish
 	struct pool_connection *connection;
 
 	while ((connection = find_idle(idle, wish))) {
+		/* The others are older still: they are left to requests that can be repeated. */
+		if (!wish->is_repeatable && may_be_closing(idle, connection))
+			return NULL;
 		connection_unlink(connection);
 		socket_set_watch(&connection->socket, NULL);
 		if (is_alive(connection, wish->is_repeatable)) {
+			saw_open(connection);
 			connection->is_reused = true;
 			return connection;
 		}
@@ -447,6 +492,7 @@ void pool_give(struct pool_connection **address, const struct upstream_connectio
 	pool_sweep_later(connection->pool);
 	socket_set_watch(&connection->socket, on_readable);
 	connection->idle.on_due = on_idle_too_long;
+	connection->idle_since = loop_now(loop);
 	timer_set(loop, &connection->idle, deadline_after(loop_now(loop), idle_timeout));
 	if (connection->desk) {
 		atomic_fetch_add(&connection->desk->desk.idle, 1);

@@ -4,8 +4,9 @@
  *
  * An idle connection that becomes readable is finished (its end, or bytes that nobody asked for) and is
  * closed by the loop at once, so a taken one was alive a moment ago. A request that must not be sent twice
- * has the kernel asked once more. On one with TLS there may be a ticket for a later session instead, which
- * is taken and changes nothing.
+ * has the kernel asked once more, and gets none that has been idle for half as long as its peer was seen to
+ * keep one: it may be closing it at this moment. On one with TLS there may be a ticket for a later session
+ * instead, which is taken and changes nothing.
  *
  * A connection serves only requests that want the same endpoint and the same TLS identity, or none.
  *
@@ -37,10 +38,11 @@ struct pool_connection {
 	struct intake in; /* what came and is not read yet; empty while idle */
 	struct pool *pool;
 	struct endpoint *endpoint;
-	struct pool_desk *desk;               /* where it is counted; NULL: it is not */
-	struct tls_stream tls;                /* where peer.identity is set */
-	struct tls_client_peer peer;          /* identity NULL: nothing is encrypted */
-	struct timer idle;                    /* set while idle */
+	struct pool_desk *desk;      /* where it is counted; NULL: it is not */
+	struct tls_stream tls;       /* where peer.identity is set */
+	struct tls_client_peer peer; /* identity NULL: nothing is encrypted */
+	struct timer idle;           /* set while idle */
+	deadline idle_since;
 	struct pool_connection *next, **link; /* while idle */
 	bool is_reused;                       /* it has carried an exchange before */
 	void *taker;                          /* the taker's own, to find by the socket what uses it */

@@ -29,6 +29,9 @@ struct pool_wish {
 struct idle_list {
 	struct pool_connection *first;
 	int64_t count;
+	duration closes_after; /* how long it keeps an idle connection, as far as it has shown; 0: it has not
+				*/
+	deadline closed;       /* when it has shown that last */
 	struct shared *shared; /* one for each identity in which HTTP/2 may be spoken to it */
 };
 

@@ -278,6 +278,47 @@ static void a_taken_one_is_not_closed_by_its_timer(void **state)
 	close(peer);
 }
 
+/* A peer that was seen to close what is idle may be doing so when half of that time is over again: a request
+ * that cannot be repeated does not take the chance. */
+static void what_may_be_closing_is_for_who_can_repeat(void **state)
+{
+	struct pool_connection *connection;
+	struct scene scene;
+	deadline given, until;
+	int peers[3];
+
+	(void)state;
+	scene_open(&scene);
+	give(take(&scene), MINUTE);
+	peers[0] = accept_one(&scene);
+	given = loop_now(scene.world.loop);
+	until = world_in(&scene.world, 30 * MILLISECOND);
+	while (loop_now(scene.world.loop) < until)
+		loop_turn(scene.world.loop, until);
+	close(peers[0]);
+	wait_for_idle(&scene, 0);
+	until = loop_now(scene.world.loop) - given; /* no longer than this is one kept */
+	connection = take(&scene);
+	peers[1] = accept_one(&scene);
+	give(connection, MINUTE);
+	scene.is_repeatable = false;
+	assert_ptr_equal(take(&scene), connection); /* it is young */
+	give(connection, MINUTE);
+	until += loop_now(scene.world.loop);
+	while (loop_now(scene.world.loop) < until)
+		loop_turn(scene.world.loop, until);
+	assert_ptr_not_equal(take(&scene), connection);
+	peers[2] = accept_one(&scene);
+	assert_false(scene.taken->is_reused);
+	pool_drop(&scene.taken);
+	scene.is_repeatable = true;
+	assert_ptr_equal(take(&scene), connection);
+	give(connection, MINUTE);
+	scene_close(&scene);
+	for (unsigned i = 1; i < 3; i++)
+		close(peers[i]);
+}
+
 /* ---- dead ones ---- */
 
 enum death { CLOSES, RESETS, TALKS };
@@ -634,6 +675,7 @@ int main(void)
 		cmocka_unit_test(no_more_are_kept_than_allowed),
 		cmocka_unit_test(nobody_is_kept_for_too_long),
 		cmocka_unit_test(a_taken_one_is_not_closed_by_its_timer),
+		cmocka_unit_test(what_may_be_closing_is_for_who_can_repeat),
 		cmocka_unit_test(a_dead_one_is_not_handed_out),
 		cmocka_unit_test(the_next_one_is_taken_instead),
 		cmocka_unit_test(unread_bytes_are_never_handed_on),
