@@ -10,6 +10,7 @@
     tests/torture.py posts [--count 1000000]
     tests/torture.py idle [--count 40000]
     tests/torture.py refused [--rate 1000] [--seconds 60]
+    tests/torture.py memory [--memory 256MiB]
 
 `reload`: half of the reloads add or remove 50 routes, the others change one. `replace`: another process takes over, each
 time. Meanwhile clients ask at a steady rate over connections that they keep, and streams are open from the beginning to
@@ -27,6 +28,9 @@ has: nothing may be answered wrongly, and the last may cause two fetches.
 `posts`: an upstream breaks half of all connections, before, within and behind each request and answer; no body may come to
 it twice. `idle`: one that closes idle connections when they are about to be used again: no GET and one POST of 1,000 may
 fail. `refused`: one that answers 503 to everything, with three attempts: it may see 1,210 requests for 1,000.
+
+`memory`: clients hold more than there is memory for, in several ways: the process must stay below its bound, and serve
+those who come after.
 
 The same in small is a part of `make test` (test_reload.py, test_replacement.py, test_h2.py, test_key_sets.py,
 test_fragile.py).
@@ -53,6 +57,7 @@ from pathlib import Path
 from typing import Any
 
 import fragile
+import overload
 from gatehouse import Gateway
 from issuer import Issuer
 from peers import Nginx
@@ -608,13 +613,14 @@ def refused(options: argparse.Namespace) -> list[str]:
     return with_gateway(options, use, budget=20)
 
 
-COMMANDS = {"large": large, "resets": resets, "keys": keys, "posts": posts, "idle": idle, "refused": refused}
+COMMANDS = {"large": large, "resets": resets, "keys": keys, "posts": posts, "idle": idle, "refused": refused,
+            "memory": overload.memory}
 
 
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description="changes without end under load")
-    parser.add_argument("what", choices=["reload", "replace", "large", "resets", "keys", "posts", "idle", "refused"])
+    parser.add_argument("what", choices=["reload", "replace", "large", "resets", "keys", "posts", "idle", "refused", "memory"])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--changes", type=int)
     parser.add_argument("--rate", type=float)
@@ -623,6 +629,7 @@ def main() -> int:
     parser.add_argument("--routes", type=int, default=50000)
     parser.add_argument("--pairs", type=int, default=1_000_000)
     parser.add_argument("--count", type=int)
+    parser.add_argument("--memory", default="256MiB")
     options = parser.parse_args()
     options.count = options.count or {"posts": 1_000_000, "idle": 40_000}.get(options.what, 0)
     options.rate = options.rate or {"keys": 1000, "refused": 1000}.get(options.what, 2000)

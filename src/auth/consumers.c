@@ -417,6 +417,15 @@ void consumers_unref(struct consumers **address)
 
 /* ---- finding ---- */
 
+size_t consumers_bytes(const struct consumers *consumers)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < consumers->count; i++)
+		bytes += consumers->tables[i]->arena.used;
+	return bytes;
+}
+
 size_t consumers_count(const struct consumers *consumers)
 {
 	size_t count = 0;

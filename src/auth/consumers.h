@@ -84,6 +84,9 @@ size_t consumers_count(const struct consumers *consumers);
 size_t consumers_count_of(const struct consumers *consumers, size_t table);
 /* All, and those of one table. */
 
+size_t consumers_bytes(const struct consumers *consumers);
+/* Memory that they take. */
+
 enum consumer_credential { CONSUMER_KEY, CONSUMER_CERTIFICATE, CONSUMER_PASSWORD };
 
 bool consumers_lack(const struct consumers *consumers, enum consumer_credential credential);

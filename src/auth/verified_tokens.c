@@ -12,8 +12,7 @@
 enum {
 	WAYS = 8, /* with 4, of a thousand tokens in 4,096 places 17 would drive each other out for ever */
 	ARENA_MAX = 1024 * 1024,
-	REMEMBERED_MAX = 16 * 1024, /* with the claims, which parsed may take 25 times their text */
-	FIRST_ROOM = 1024,          /* beside what the texts take */
+	FIRST_ROOM = 1024, /* beside what the texts take */
 };
 
 struct place {
@@ -23,11 +22,12 @@ struct place {
 
 struct verified_tokens {
 	uint64_t seed, questions;
+	struct allowance *allowance;
 	size_t mask; /* of the sets */
 	struct place places[];
 };
 
-struct verified_tokens *verified_tokens_new(size_t max)
+struct verified_tokens *verified_tokens_new(size_t max, struct allowance *allowance)
 {
 	size_t sets = 1;
 	struct verified_tokens *tokens;
@@ -38,6 +38,7 @@ struct verified_tokens *verified_tokens_new(size_t max)
 	ASSERT(tokens);
 	tokens->mask = sets - 1;
 	tokens->seed = random_u64();
+	tokens->allowance = allowance;
 	return tokens;
 }
 
@@ -53,10 +54,17 @@ void verified_token_release(void *self)
 	free(token);
 }
 
-static void clear(struct place *place)
+static size_t size_of(const struct verified_token *token)
 {
-	if (place->token)
+	return sizeof *token + token->arena.used;
+}
+
+static void clear(struct verified_tokens *tokens, struct place *place)
+{
+	if (place->token) {
+		allowance_give(tokens->allowance, size_of(place->token));
 		verified_token_release(place->token);
+	}
 	place->token = NULL;
 }
 
@@ -65,7 +73,7 @@ void verified_tokens_free(struct verified_tokens **address)
 	struct verified_tokens *tokens = *address;
 
 	for (size_t i = 0; tokens && i < (tokens->mask + 1) * WAYS; i++)
-		clear(&tokens->places[i]);
+		clear(tokens, &tokens->places[i]);
 	free(tokens);
 	*address = NULL;
 }
@@ -134,11 +142,13 @@ void verified_tokens_add(struct verified_tokens *tokens, struct verified_token *
 	uint64_t hash = hash_bytes(token->token, tokens->seed);
 	struct place *place = find(tokens, token->token, hash);
 
-	if (token->arena.used > REMEMBERED_MAX)
+	if (token->arena.used > VERIFIED_TOKEN_BYTES)
 		return;
 	if (!place)
 		place = find_room(tokens, hash);
-	clear(place);
+	clear(tokens, place);
+	if (!allowance_take(tokens->allowance, size_of(token)))
+		return;
 	token->version = version;
 	*place = (struct place) { hash, give(tokens, token) };
 }

@@ -11,8 +11,11 @@
  */
 #pragma once
 
+#include "base/allowance.h"
 #include "base/arena.h"
 #include "codec/jws.h"
+
+enum { VERIFIED_TOKEN_BYTES = 16 * 1024 }; /* with the claims, which parsed may take 25 times their text */
 
 struct verified_tokens;
 
@@ -28,7 +31,9 @@ struct verified_token {
 	uint64_t asked; /* when it was, by the number of the question */
 };
 
-struct verified_tokens *verified_tokens_new(size_t max);
+struct verified_tokens *verified_tokens_new(size_t max, struct allowance *allowance);
+/* What is remembered is charged to the allowance (NULL: none); at its bound nothing more is. */
+
 void verified_tokens_free(struct verified_tokens **tokens);
 /* Clears the address, accepts NULL. */
 
@@ -41,7 +46,7 @@ struct verified_token *verified_token_new(str token, const struct jws *jws);
 
 void verified_tokens_add(struct verified_tokens *tokens, struct verified_token *token, uint64_t version);
 /* It was found good, by the keys of that version: it takes the place of what was known of it. One that takes
- * more than 16 KiB is not remembered, or a few thousand would take a gigabyte. */
+ * more than VERIFIED_TOKEN_BYTES is not remembered, or a few thousand would take a gigabyte. */
 
 void verified_token_release(void *token);
 /* For view_hold(). */

@@ -36,7 +36,7 @@ static bool knows(struct verified_tokens *tokens, const char *text)
 
 static void a_token_is_known_by_all_of_it(void **state)
 {
-	struct verified_tokens *tokens = verified_tokens_new(ROOM);
+	struct verified_tokens *tokens = verified_tokens_new(ROOM, NULL);
 	struct verified_token *token;
 
 	(void)state;
@@ -70,7 +70,7 @@ static void what_is_no_object_is_no_token(void **state)
 
 static void a_later_one_takes_the_place_of_its_own(void **state)
 {
-	struct verified_tokens *tokens = verified_tokens_new(ROOM);
+	struct verified_tokens *tokens = verified_tokens_new(ROOM, NULL);
 	struct verified_token *before, *after;
 
 	(void)state;
@@ -94,7 +94,7 @@ static void what_takes_much_is_not_remembered(void **state)
 		size_t numbers;
 		bool is_known;
 	} rows[] = { { 0, true }, { 100, true }, { 2850, false } };
-	struct verified_tokens *tokens = verified_tokens_new(ROOM);
+	struct verified_tokens *tokens = verified_tokens_new(ROOM, NULL);
 	char payload[8192];
 
 	(void)state;
@@ -108,7 +108,7 @@ static void what_takes_much_is_not_remembered(void **state)
 		add(tokens, "t", payload, 1);
 		assert_row(knows(tokens, "t") == rows[i].is_known, i, "known");
 		verified_tokens_free(&tokens);
-		tokens = verified_tokens_new(ROOM);
+		tokens = verified_tokens_new(ROOM, NULL);
 	}
 	verified_tokens_free(&tokens);
 }
@@ -116,7 +116,7 @@ static void what_takes_much_is_not_remembered(void **state)
 /* However many there are; those that are asked for stay. */
 static void there_are_no_more_than_there_is_room_for(void **state)
 {
-	struct verified_tokens *tokens = verified_tokens_new(ROOM);
+	struct verified_tokens *tokens = verified_tokens_new(ROOM, NULL);
 	size_t known = 0;
 	char text[32];
 
@@ -146,7 +146,7 @@ static void a_quarter_of_the_places_holds_nearly_all(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < CACHES; i++) {
-		struct verified_tokens *tokens = verified_tokens_new(4 * TOKENS);
+		struct verified_tokens *tokens = verified_tokens_new(4 * TOKENS, NULL);
 
 		for (unsigned j = 0; j < 2 * TOKENS; j++) {
 			snprintf(text, sizeof text, "token-%u", j % TOKENS);

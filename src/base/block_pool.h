@@ -6,11 +6,15 @@
  * returned blocks for reuse (the warmest first) up to a stated number a size. Where it can be refused, no
  * more is handed out than its maximum; what an exchange under way cannot do without goes beyond, so that a
  * flood ends in refusals and not in the middle of something. One thread only.
+ *
+ * With an allowance, what it has from the system is charged there: kept blocks too, which are given back when
+ * others want them or nobody has needed them for a while.
  */
 #pragma once
 
 #include <stddef.h>
 
+#include "base/allowance.h"
 #include "base/result.h"
 
 enum {
@@ -29,11 +33,18 @@ struct block {
 struct block_pool {
 	struct block *free[BLOCK_SIZES];
 	size_t free_count[BLOCK_SIZES];
-	size_t keep;        /* free blocks kept a size */
-	size_t in_use, max; /* bytes handed out, and the bound on them */
+	size_t free_low[BLOCK_SIZES]; /* the fewest that were free since block_pool_rest() */
+	size_t keep;                  /* free blocks kept a size */
+	size_t kept;                  /* bytes of those */
+	size_t in_use, max;           /* bytes handed out, and the bound on them */
+	struct allowance *allowance;  /* NULL: nothing is charged */
 };
 
 void block_pool_init(struct block_pool *pool, size_t keep, size_t max);
+
+void block_pool_charge(struct block_pool *pool, struct allowance *allowance);
+/* From here on, before the first block. */
+
 void block_pool_fini(struct block_pool *pool);
 /* Every block must be back. */
 
@@ -52,3 +63,6 @@ void block_give(struct block_pool *pool, struct block **block);
 
 void block_pool_trim(struct block_pool *pool);
 /* Frees every kept block: after a peak. */
+
+void block_pool_rest(struct block_pool *pool);
+/* Frees the kept blocks that nobody has needed since the last time: now and then. */

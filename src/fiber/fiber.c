@@ -21,7 +21,7 @@ enum {
 	TRIM_AT_MOST = 512, /* at a time */
 };
 
-#define TRIM_EVERY (5 * SECOND)
+#define TRIM_EVERY SECOND
 
 static void fiber_main(void *argument)
 {
@@ -143,6 +143,23 @@ static struct fiber *fibers_cut_coldest(struct fibers *fibers, size_t count)
 	return cut;
 }
 
+/* Half of a stack: a usual request touches an eighth of it, and what it has beside it in small pieces fits
+ * into the rest. */
+static size_t price_of_stack(const struct fibers *fibers)
+{
+	return fibers->stacks.size / 2;
+}
+
+static bool charge(struct fibers *fibers)
+{
+	return allowance_take(fibers->allowance, price_of_stack(fibers));
+}
+
+static void discharge(struct fibers *fibers)
+{
+	allowance_give(fibers->allowance, price_of_stack(fibers));
+}
+
 /* Gives back the stacks that nobody has needed since the last time. */
 static void fibers_on_trim(struct timer *timer)
 {
@@ -156,6 +173,7 @@ static void fibers_on_trim(struct timer *timer)
 
 		timer_clear(&fiber->timer);
 		stacks_chill(&fibers->stacks, &stack);
+		discharge(fibers);
 		fiber = next;
 	}
 	if (spare)
@@ -173,6 +191,7 @@ result fibers_new(struct loop *loop, struct scratch *scratch, const struct fiber
 	fibers->loop = loop;
 	fibers->scratch = scratch;
 	fibers->max = options && options->max ? options->max : FIBERS_DEFAULT;
+	fibers->allowance = options ? options->allowance : NULL;
 	fibers->ready_last = &fibers->ready;
 	fibers->aside_last = &fibers->aside;
 	fibers->turn_end.on_end = fibers_on_turn_end;
@@ -194,8 +213,10 @@ void fibers_free(struct fibers **address)
 		return;
 	*address = NULL;
 	ASSERT(!fibers->alive);
-	for (struct fiber *fiber = fibers->free; fiber; fiber = fiber->next)
+	for (struct fiber *fiber = fibers->free; fiber; fiber = fiber->next) {
 		timer_clear(&fiber->timer);
+		discharge(fibers);
+	}
 	timer_clear(&fibers->rest);
 	timer_clear(&fibers->trim);
 	stacks_fini(&fibers->stacks);
@@ -242,8 +263,15 @@ static result fiber_new(struct fibers *fibers, struct fiber **ret_fiber)
 {
 	struct stack stack;
 	struct fiber *fiber;
+	result_value taken;
 
-	TRY(stacks_take(&fibers->stacks, &stack));
+	if (!charge(fibers))
+		return error_make(ERROR_LIMIT, "no memory for another fiber");
+	taken = stacks_take(&fibers->stacks, &stack);
+	if (failed(taken)) {
+		discharge(fibers);
+		return taken;
+	}
 	fiber = (struct fiber *)(void *)stack.high - 1;
 	*fiber = (struct fiber) { .fibers = fibers, .stack = stack, .timer.on_due = fiber_on_due };
 	*ret_fiber = fiber;

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "base/allowance.h"
 #include "base/intake.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -24,6 +25,7 @@ typedef void (*fiber_fn)(struct fiber *self, void *argument);
 struct fibers_options {
 	size_t stack_size; /* bytes of a stack without its guard; 0: 64 KiB (256 KiB under sanitizers) */
 	size_t max;        /* fibers at a time; 0: 65536 */
+	struct allowance *allowance;     /* what stacks that are not cold are charged to; NULL: nothing is */
 	const struct fiber_guard *guard; /* fiber/guard.h; NULL: running over a stack is a plain SIGSEGV */
 };
 
@@ -43,8 +45,8 @@ struct fibers *fiber_fibers(const struct fiber *fiber);
 
 result fiber_start(struct fibers *fibers, fiber_fn fn, void *argument);
 /* From the loop: runs it at once, until it first parks. From a fiber: it runs later in this turn (or in the
- * next, after a thousand others), the caller goes on. ERROR_LIMIT at the maximum, ERROR_SYSTEM when no stack
- * can be had. */
+ * next, after a thousand others), the caller goes on. ERROR_LIMIT at the maximum or the allowance's bound,
+ * ERROR_SYSTEM when no stack can be had. */
 
 result fiber_park(struct fiber *self, deadline until);
 /* Yields. OK when woken, ERROR_TIMEOUT, ERROR_CANCELLED. Whoever parks re-checks what it waits for: a wake-up

@@ -49,6 +49,7 @@ struct fibers {
 	struct timer rest; /* runs what a long queue left for the next turn */
 	struct timer trim;
 	struct stacks stacks;
+	struct allowance *allowance; /* of the stacks that are not cold; NULL: nothing is charged */
 	struct flow loop_flow;
 	struct guard_stack *guard_stack;
 };

@@ -34,7 +34,7 @@ static struct bench *bench_new(str input, enum http_framing framing, struct pace
 	wire_open(&bench->wire, input, gives);
 	h1_source_init(&bench->below, &bench->wire.stream, &bench->wire.in, framing, input.len);
 	h1_source_allow(&bench->below, UINT64_MAX, &limits, &bench->wire.arena);
-	bench->encoders = encoders_new(1);
+	bench->encoders = encoders_new(1, NULL);
 	bench->encoder = encoder_take(bench->encoders, CODING_GZIP);
 	encode_source_init(&bench->encode, &bench->below.source, bench->encoder, NULL);
 	bench->out = buf_over(bench->coded, sizeof bench->coded);

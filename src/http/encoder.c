@@ -23,6 +23,7 @@ struct encoder {
 
 struct encoders {
 	size_t max, at_work;
+	struct allowance *allowance;
 	struct encoder *kept[CODINGS];
 	size_t kept_count[CODINGS];
 };
@@ -32,18 +33,20 @@ str coding_name(enum coding coding)
 	return encoder_libraries[coding].name;
 }
 
-struct encoders *encoders_new(size_t max)
+struct encoders *encoders_new(size_t max, struct allowance *allowance)
 {
 	struct encoders *encoders = calloc(1, sizeof *encoders);
 
 	ASSERT(encoders);
 	encoders->max = max;
+	encoders->allowance = allowance;
 	return encoders;
 }
 
 static void encoder_close(struct encoder *encoder)
 {
 	encoder_libraries[encoder->coding].close(encoder->state);
+	allowance_give(encoder->owner->allowance, ENCODER_BYTES);
 	free(encoder);
 }
 
@@ -79,8 +82,11 @@ size_t encoders_at_work(const struct encoders *encoders)
 
 static struct encoder *encoder_open(struct encoders *encoders, enum coding coding)
 {
-	struct encoder *encoder = malloc(sizeof *encoder);
+	struct encoder *encoder;
 
+	if (!allowance_take(encoders->allowance, ENCODER_BYTES))
+		return NULL;
+	encoder = malloc(sizeof *encoder);
 	ASSERT(encoder);
 	encoder->owner = encoders;
 	encoder->coding = coding;
@@ -88,6 +94,7 @@ static struct encoder *encoder_open(struct encoders *encoders, enum coding codin
 	encoder->state = encoder_libraries[coding].open();
 	if (encoder->state)
 		return encoder;
+	allowance_give(encoders->allowance, ENCODER_BYTES);
 	free(encoder);
 	return NULL;
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/allowance.h"
 #include "base/buf.h"
 #include "base/result.h"
 
@@ -19,9 +20,10 @@ enum coding {
 };
 
 enum {
-	ENCODER_ROOM = 16 * 1024, /* of the place that it writes to */
-	ENCODER_ROOM_LEAST = 16,  /* with less, zlib may begin a flush again and again */
-	ENCODER_HEADROOM = 512,   /* in front of that, for a head to leave with the first piece */
+	ENCODER_ROOM = 16 * 1024,    /* of the place that it writes to */
+	ENCODER_ROOM_LEAST = 16,     /* with less, zlib may begin a flush again and again */
+	ENCODER_HEADROOM = 512,      /* in front of that, for a head to leave with the first piece */
+	ENCODER_BYTES = 1280 * 1024, /* what one is charged: the dearest takes that much */
 };
 
 enum encoder_step {
@@ -36,8 +38,8 @@ struct encoders; /* of one worker */
 str coding_name(enum coding coding);
 /* As in Content-Encoding. */
 
-struct encoders *encoders_new(size_t max);
-/* At most max at work at a time. */
+struct encoders *encoders_new(size_t max, struct allowance *allowance);
+/* At most max at work at a time, each charged to the allowance (NULL: none). */
 
 void encoders_free(struct encoders **encoders);
 /* When none is at work. Clears the address, accepts NULL. */
@@ -45,7 +47,7 @@ void encoders_free(struct encoders **encoders);
 size_t encoders_at_work(const struct encoders *encoders);
 
 struct encoder *encoder_take(struct encoders *encoders, enum coding coding);
-/* At its beginning. NULL when as many as may be are at work, or the library has no memory. */
+/* At its beginning. NULL when as many as may be are at work, or there is no memory for one. */
 
 void encoder_give(struct encoder **encoder);
 /* Whatever it was at. Clears the address, accepts NULL. */

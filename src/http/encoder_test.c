@@ -95,7 +95,7 @@ static void what_is_encoded_comes_back(void **state)
 {
 	static const size_t rooms[] = { ENCODER_ROOM_LEAST, 77, 512, ENCODER_ROOM };
 	struct bench *bench = malloc(sizeof *bench);
-	struct encoders *encoders = encoders_new(1);
+	struct encoders *encoders = encoders_new(1, NULL);
 	struct random random = { 1, 2 };
 
 	(void)state;
@@ -128,7 +128,7 @@ static void what_is_encoded_comes_back(void **state)
 static void nothing_is_a_whole_stream_too(void **state)
 {
 	struct bench *bench = malloc(sizeof *bench);
-	struct encoders *encoders = encoders_new(1);
+	struct encoders *encoders = encoders_new(1, NULL);
 
 	(void)state;
 	for (enum coding coding = 0; coding < CODINGS; coding++) {
@@ -148,7 +148,7 @@ static void nothing_is_a_whole_stream_too(void **state)
 static void one_that_was_used_begins_anew(void **state)
 {
 	struct bench *bench = malloc(sizeof *bench);
-	struct encoders *encoders = encoders_new(1);
+	struct encoders *encoders = encoders_new(1, NULL);
 
 	(void)state;
 	for (enum coding coding = 0; coding < CODINGS; coding++) {
@@ -178,7 +178,7 @@ static void one_that_was_used_begins_anew(void **state)
 
 static void no_more_than_the_bound_are_at_work(void **state)
 {
-	struct encoders *encoders = encoders_new(20);
+	struct encoders *encoders = encoders_new(20, NULL);
 	struct encoder *taken[20];
 
 	(void)state;

@@ -386,6 +386,7 @@ struct h2_client *h2_client_new(const struct h2_client_options *options)
 	struct fibers *fibers = options->stream->fibers;
 
 	ASSERT(h2);
+	allowance_need(options->blocks->allowance, H2_CLIENT_BYTES);
 	h2->options = *options;
 	if (!h2->options.silence)
 		h2->options.silence = SILENCE_USUAL;
@@ -427,6 +428,7 @@ void h2_client_free(struct h2_client **address)
 	timer_clear(&h2->again);
 	intake_fini(&h2->in);
 	h2_out_fini(&h2->out);
+	allowance_give(h2->options.blocks->allowance, H2_CLIENT_BYTES);
 	nghttp2_session_del(h2->session);
 	loop_retire(h2->loop, h2, free);
 	*address = NULL;

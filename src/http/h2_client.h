@@ -24,6 +24,8 @@ enum {
 	H2_CLIENT_CONNECTION_WINDOW = 16 * 1024 * 1024, /* on its way; nothing is held by it */
 };
 
+enum { H2_CLIENT_BYTES = 12 * 1024 }; /* what a session is charged: nghttp2's structs */
+
 struct h2_client_options {
 	struct stream *stream;     /* connected; outlives the session */
 	struct block_pool *blocks; /* for bodies and what is unsent */

@@ -41,12 +41,15 @@ result h2_server_open(struct h2_server *h2, const struct h2_server_ops *ops, con
 {
 	result_value opened;
 
+	if (!allowance_take(options->blocks->allowance, H2_SERVER_BYTES))
+		return error_make(ERROR_LIMIT, "no memory for an HTTP/2 connection");
 	*h2 = (struct h2_server) { .ops = ops, .options = *options };
 	h2->due_last = &h2->due;
 	h2_out_init(&h2->out, options->blocks);
 	h2_calm_init(&h2->calm, now_of(h2));
-	TRY(h2_session_new(h2, &h2->session));
-	opened = settle(h2);
+	opened = h2_session_new(h2, &h2->session);
+	if (!failed(opened))
+		opened = settle(h2);
 	if (failed(opened))
 		h2_server_close(h2);
 	else
@@ -63,6 +66,7 @@ void h2_server_close(struct h2_server *h2)
 	nghttp2_session_del(h2->session);
 	h2->session = NULL;
 	h2_out_fini(&h2->out);
+	allowance_give(h2->options.blocks->allowance, H2_SERVER_BYTES);
 }
 
 struct h2_stream *h2_stream_of(struct h2_server *h2, int32_t id)

@@ -47,6 +47,7 @@ struct h2_options {
 enum {
 	H2_STREAM_WINDOW = 64 * 1024,       /* of a body that nobody takes, so much is held */
 	H2_CONNECTION_WINDOW = 1024 * 1024, /* on its way; what has come counts for the stream alone */
+	H2_SERVER_BYTES = 12 * 1024,        /* what a connection is charged: nghttp2's structs */
 	H2_OUT_MAX = 64 * 1024,             /* nothing more is put out beyond it, but the rest of a frame */
 };
 

@@ -2,6 +2,10 @@
 /*
  * One turn: wait, read the clock, deliver the batch of events, fire timers, run what was posted, bury
  * the dead. Events come before timers, so that what arrived in time is not told that it is late.
+ *
+ * How late the loop is, it finds out as a client does: after a turn that took long it rings its own bell (the
+ * eventfd of wake-ups), whose event stands in the kernel's queue behind all that is ready already, and
+ * takes the time until it hears it. A loop that is not busy never does.
  */
 #include "loop/loop.h"
 
@@ -19,6 +23,8 @@
 
 enum { BATCH = 512 };
 
+#define LONG_TURN (2 * MILLISECOND)
+
 struct grave {
 	void *memory;
 	void (*release)(void *memory);
@@ -32,6 +38,8 @@ struct loop {
 	deadline wall_refresh; /* when the offset is to be read again */
 	atomic_bool stopping;
 	struct source wake; /* an eventfd, edge-triggered and so never read */
+	deadline rung;      /* when the bell was rung that has not been heard yet; 0: none was */
+	duration lag;       /* what the last look at it said */
 	struct posts posts;
 	struct turn_end *ends; /* of the turn under way */
 	struct grave *graves;  /* grows to the largest number of closes in a turn */
@@ -74,10 +82,16 @@ static result source_register(struct loop *loop, struct source *source, int fd, 
 static const uint32_t edge_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 static const uint32_t level_events = EPOLLIN | EPOLLEXCLUSIVE;
 
-/* The event itself is all that was wanted: it ended the wait. */
+/* The event itself is all that was wanted: it ended the wait, or was the bell. */
 static void loop_woken(struct source *source)
 {
+	struct loop *loop = source->loop;
+
 	source->ready = 0;
+	if (!loop->rung)
+		return;
+	loop->lag = time_monotonic() - loop->rung;
+	loop->rung = 0;
 }
 
 static result loop_open_wake(struct loop *loop)
@@ -229,6 +243,28 @@ static void loop_end_turn(struct loop *loop)
 	}
 }
 
+/* While the bell is not heard, it alone tells. */
+static void loop_look_at_lag(struct loop *loop)
+{
+	deadline now = time_monotonic();
+
+	if (loop->rung)
+		return;
+	if (now - loop->now < LONG_TURN) {
+		loop->lag = now - loop->now;
+		return;
+	}
+	loop->rung = now;
+	loop_poke(loop);
+}
+
+duration loop_lag(const struct loop *loop)
+{
+	duration unheard = loop->rung ? loop->now - loop->rung : 0;
+
+	return unheard > loop->lag ? unheard : loop->lag;
+}
+
 void loop_turn(struct loop *loop, deadline until)
 {
 	int count = epoll_wait(loop->epoll, loop->batch, BATCH, loop_timeout(loop, until));
@@ -245,6 +281,7 @@ void loop_turn(struct loop *loop, deadline until)
 	loop_end_turn(loop); /* what the timers and the posts have set */
 	if (loop->grave_count)
 		loop_bury(loop);
+	loop_look_at_lag(loop);
 }
 
 void loop_run(struct loop *loop)

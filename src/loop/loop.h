@@ -74,6 +74,9 @@ void loop_stop(struct loop *loop);
 result loop_post(struct loop *loop, post_fn fn, void *argument);
 /* From any thread: fn(argument) runs on the loop's thread. ERROR_LIMIT when 4096 are waiting. */
 
+duration loop_lag(const struct loop *loop);
+/* How long what becomes ready has to wait lately until it is served. */
+
 deadline loop_now(const struct loop *loop);
 /* The instant at which this turn began. */
 

@@ -10,6 +10,17 @@
 #include "main/command.h"
 #include "main/load.h"
 
+enum { MEMORY_LINE_MAX = 1024 };
+
+static void print_memory(const struct snapshot *snapshot)
+{
+	char text[MEMORY_LINE_MAX];
+	struct buf line = buf_over(text, sizeof text);
+
+	memory_plan_print(&snapshot->plan, &line);
+	printf("%.*s", STR_ARG(buf_str(&line)));
+}
+
 static int check_run(const struct command *command, int count, char **arguments)
 {
 	struct loaded loaded;
@@ -23,6 +34,7 @@ static int check_run(const struct command *command, int count, char **arguments)
 		printf("%.*s: ok: %zu listeners, %zu upstreams, %zu apis\n", STR_ARG(file),
 		       loaded.snapshot->listener_count, loaded.snapshot->config.upstreams.len,
 		       loaded.snapshot->config.apis.len);
+		print_memory(loaded.snapshot);
 		code = 0;
 	}
 	unload(&loaded);

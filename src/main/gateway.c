@@ -200,6 +200,7 @@ static struct gateway *gateway_new(struct snapshot *snapshot, const struct gatew
 	struct gateway *gateway = calloc(1, sizeof *gateway);
 
 	ASSERT(gateway);
+	memory_plan_apply(snapshot);
 	gateway->edition = edition_new(snapshot, on_unused, gateway);
 	gateway->options = options;
 	gateway->journal = options->control->journal;
@@ -376,6 +377,7 @@ static void put_in_force(struct gateway *gateway, struct snapshot *snapshot)
 	struct edition *before = gateway->edition;
 
 	snapshot->generation = before->snapshot->generation + 1;
+	memory_plan_apply(snapshot);
 	gateway->edition = edition_new(snapshot, on_unused, gateway);
 	edition_unref(&before);
 }

@@ -13,6 +13,7 @@
 #include "main/grpc_manual.h"
 #include "main/http2_manual.h"
 #include "main/observing_manual.h"
+#include "main/overload_manual.h"
 #include "main/streams_manual.h"
 #include "policy/page.h"
 #include "policy/value.h"
@@ -55,6 +56,7 @@ static int manual_run(const struct command *command, int count, char **arguments
 	streams_print_manual(stdout);
 	grpc_print_manual(stdout);
 	observing_print_manual(stdout);
+	overload_print_manual(stdout);
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 #include "main/notify.h"
 #include "main/reload.h"
 #include "main/replacement.h"
+#include "main/tidy.h"
 
 #define REPLACEMENT_PATIENCE (30 * SECOND)
 
@@ -34,6 +35,7 @@ struct service {
 	struct certificates *certificates;
 	struct keys *keys;
 	struct live_files *live_files;
+	struct tidy tidy;
 	struct journal *journal;
 };
 
@@ -192,6 +194,7 @@ static result service_open(struct service *service, const struct serve_options *
 	serve_block_signals(&signals);
 	inheritance_open(&service->inherited);
 	TRY(control_init(control, service->journal));
+	tidy_open(&service->tidy, control->loop, &options->loaded->identities.memory);
 	discover(service, options->loaded->identities.discoveries);
 	TRY(signals_open(&service->signals, control->loop, &signals, on_signal, service));
 	TRY(gateway_start(options->loaded->snapshot, &service->options, &service->gateway));
@@ -224,6 +227,7 @@ static result service_open(struct service *service, const struct serve_options *
 
 static void service_close(struct service *service, const struct serve_options *options)
 {
+	tidy_close(&service->tidy);
 	administration_close(&service->administration);
 	keys_close(&service->keys);
 	live_files_close(&service->live_files);

@@ -69,6 +69,14 @@ enum metric_upstream {
 	METRIC_UPSTREAM_VALUES,
 };
 
+/* Why something was not taken in while the gateway was overloaded. */
+enum metric_shed {
+	SHED_LAG,     /* a request: the worker is late */
+	SHED_MEMORY,  /* a request: memory is short */
+	SHED_ACCEPTS, /* accepts paused for a moment, for one of both */
+	METRIC_SHEDS,
+};
+
 /* How a TLS handshake with a client ended. */
 enum metric_handshake { HANDSHAKE_FULL, HANDSHAKE_RESUMED, HANDSHAKE_FAILED, METRIC_HANDSHAKE_OUTCOMES };
 
@@ -117,6 +125,8 @@ void metrics_count_decision(struct metrics_shard *shard, struct metric_series *p
 			    enum decision decision);
 
 void metrics_count_copy(struct metrics_shard *shard, enum metric_copy outcome);
+
+void metrics_count_shed(struct metrics_shard *shard, enum metric_shed why);
 
 void metrics_move_connection(struct metrics_shard *shard, struct metric_series *listener,
 			     enum metric_connection state, int change);

@@ -78,6 +78,12 @@ void metrics_count_copy(struct metrics_shard *shard, enum metric_copy outcome)
 		add(&shard->copies[outcome], 1);
 }
 
+void metrics_count_shed(struct metrics_shard *shard, enum metric_shed why)
+{
+	if (shard)
+		add(&shard->sheds[why], 1);
+}
+
 void metrics_end_exchange(struct metrics_shard *shard)
 {
 	if (shard)

@@ -49,6 +49,7 @@ struct metrics_shard {
 	size_t worker;
 	_Atomic uint64_t active; /* exchanges under way */
 	_Atomic uint64_t copies[METRIC_COPIES];
+	_Atomic uint64_t sheds[METRIC_SHEDS];
 };
 
 struct metrics {

@@ -358,6 +358,31 @@ static void print_copies(const struct metrics_scrape *scrape, struct buf *out)
 	}
 }
 
+static void print_sheds(const struct metrics_scrape *scrape, struct buf *out)
+{
+	static const char *const words[METRIC_SHEDS] = { "lag", "memory", "accepts_paused" };
+
+	for (size_t why = 0; why < METRIC_SHEDS; why++) {
+		uint64_t sum = 0;
+
+		for (size_t i = 0; i < scrape->metrics->workers; i++)
+			sum += metric_read(&scrape->metrics->shards[i].sheds[why]);
+		put_word_line(scrape, "reason", words[why], sum, out);
+	}
+}
+
+static void print_memory(const struct metrics_scrape *scrape, struct buf *out)
+{
+	put_name(scrape, out);
+	put_number_line(out, scrape->reading.memory);
+}
+
+static void print_memory_max(const struct metrics_scrape *scrape, struct buf *out)
+{
+	put_name(scrape, out);
+	put_number_line(out, scrape->reading.memory_max);
+}
+
 static void print_reloads(const struct metrics_scrape *scrape, struct buf *out)
 {
 	put_word_line(scrape, "outcome", "success", scrape->reading.reloads, out);
@@ -439,6 +464,10 @@ static const struct family families[] = {
 	{ "gatehouse_config_generation", "gauge", "The configuration in force.", 0, NULL, print_generation },
 	{ "gatehouse_log_dropped_total", "counter", "Lines of the access log that could not be written.", 0,
 	  NULL, print_log_dropped },
+	{ "gatehouse_overload_total", "counter",
+	  "Requests refused, and times that accepts paused, because of overload.", 0, NULL, print_sheds },
+	{ "gatehouse_memory_bytes", "gauge", "Memory that workers hold for clients.", 0, NULL, print_memory },
+	{ "gatehouse_memory_limit_bytes", "gauge", "What they may hold at most.", 0, NULL, print_memory_max },
 	{ "gatehouse_rate_limit_evictions_total", "counter",
 	  "Keys of limits that were forgotten too early, for want of room.", 0, NULL, print_rate_evictions },
 	{ "gatehouse_concurrency_requests", "gauge",

@@ -13,6 +13,8 @@ static const struct metrics_reading reading = { .generation = 7,
 						.rate_evictions = 11,
 						.slots_taken = 5,
 						.slots_awaited = 4,
+						.memory = 5,
+						.memory_max = 9,
 						.reloads = 2,
 						.refused_reloads = 1 };
 
@@ -254,6 +256,11 @@ static void test_the_others(void **state)
 		"gatehouse_config_reloads_total{outcome=\"unchanged\"} 0",
 		"gatehouse_config_generation 7",
 		"gatehouse_log_dropped_total 3",
+		"gatehouse_memory_bytes 5",
+		"gatehouse_memory_limit_bytes 9",
+		"gatehouse_overload_total{reason=\"lag\"} 1",
+		"gatehouse_overload_total{reason=\"memory\"} 0",
+		"gatehouse_overload_total{reason=\"accepts_paused\"} 2",
 		"gatehouse_rate_limit_evictions_total 11",
 		"gatehouse_concurrency_requests{state=\"active\"} 5",
 		"gatehouse_concurrency_requests{state=\"waiting\"} 4",
@@ -287,6 +294,10 @@ static void test_the_others(void **state)
 	metrics_count_copy(shards[0], COPY_OTHER);
 	metrics_count_copy(shards[1], COPY_OTHER);
 	metrics_count_copy(NULL, COPY_LARGE);
+	metrics_count_shed(shards[0], SHED_LAG);
+	metrics_count_shed(shards[0], SHED_ACCEPTS);
+	metrics_count_shed(shards[1], SHED_ACCEPTS);
+	metrics_count_shed(NULL, SHED_MEMORY);
 	metrics_end_exchange(shards[1]);
 	text = scrape_text(metrics, &reading);
 	assert_lines(text, lines);

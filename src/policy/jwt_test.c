@@ -74,7 +74,7 @@ static void scene_begin(struct scene *scene, const char *policies)
 
 	scene->bench = bench_new(policies);
 	assert_int_equal(diagnostics_errors(scene->bench->diagnostics), 0);
-	scene->bench->auth.tokens = verified_tokens_new(TOKENS);
+	scene->bench->auth.tokens = verified_tokens_new(TOKENS, NULL);
 	scene->consumers = bench_consumers(&acme, 1);
 }
 

@@ -20,6 +20,7 @@
 #include "proxy/h2_connection.h"
 #include "proxy/introduction.h"
 #include "proxy/mirror.h"
+#include "proxy/overload.h"
 #include "proxy/passage.h"
 #include "proxy/secure.h"
 
@@ -39,9 +40,12 @@ static deadline now_of(const struct worker *worker)
 
 static void connection_release(struct socket *socket)
 {
-	h2_connection_free(connection_of(socket));
-	secure_fini(connection_of(socket));
-	free(connection_of(socket));
+	struct connection *connection = connection_of(socket);
+
+	h2_connection_free(connection);
+	secure_fini(connection);
+	allowance_give(connection->allowance, CONNECTION_BYTES);
+	free(connection);
 }
 
 void connection_count_active(const struct connection *connection, int change)
@@ -321,26 +325,43 @@ static void connection_enter(struct connection *connection, struct door *door, c
 	metrics_move_connection(worker->metrics, door->series, CONNECTION_IDLE, 1);
 }
 
+static result connection_new(struct worker *worker, int fd, struct connection **ret_connection)
+{
+	struct connection *connection;
+	result_value opened;
+
+	if (!allowance_take(&worker->allowance, CONNECTION_BYTES))
+		return error_make(ERROR_LIMIT, "memory is used up");
+	connection = calloc(1, sizeof *connection);
+	ASSERT(connection);
+	connection->allowance = &worker->allowance;
+	opened = socket_open(&connection->socket, worker->fibers, fd);
+	if (failed(opened)) {
+		allowance_give(&worker->allowance, CONNECTION_BYTES);
+		free(connection);
+		return opened;
+	}
+	*ret_connection = connection;
+	return OK;
+}
+
 void connection_open(struct door *door, int fd, const struct address *peer)
 {
 	struct worker *worker = door->worker;
 	struct connection *connection = NULL;
 	result_value opened = error_make(ERROR_LIMIT, "the listener's bound on connections is reached");
 
-	if (door->connection_count < door->max_connections) {
-		connection = calloc(1, sizeof *connection);
-		ASSERT(connection);
-		opened = socket_open(&connection->socket, worker->fibers, fd);
-	}
+	if (door->connection_count < door->max_connections)
+		opened = connection_new(worker, fd, &connection);
 	if (failed(opened)) {
 		journal_warn(worker->journal, "listener %.*s: a connection is closed: %s",
 			     STR_ARG(door->snapshot->name), opened.why);
 		close(fd);
-		free(connection);
 		listener_pause(&door->listener, deadline_after(now_of(worker), 100 * MILLISECOND));
 		return;
 	}
 	connection_enter(connection, door, peer);
+	overload_accepted(door);
 	wait_for_request(connection, connection->awaits_handshake
 					     ? connection_limits(connection)->handshake_timeout
 					     : connection_limits(connection)->header_timeout);

@@ -30,10 +30,11 @@ struct connection {
 	struct timer idle;
 	struct connection *next, **link; /* among its door's */
 	struct door *door;
-	struct fiber *fiber;      /* at work on it; NULL: the loop has it */
-	struct server *server;    /* what it serves by; told when the client goes */
-	struct h2_connection *h2; /* it speaks HTTP/2, in the loop; NULL: it does not, or not yet */
-	struct passage *passage;  /* it carries a WebSocket, in the loop; NULL: it does not */
+	struct allowance *allowance; /* the worker's: when memory is freed the door may be gone */
+	struct fiber *fiber;         /* at work on it; NULL: the loop has it */
+	struct server *server;       /* what it serves by; told when the client goes */
+	struct h2_connection *h2;    /* it speaks HTTP/2, in the loop; NULL: it does not, or not yet */
+	struct passage *passage;     /* it carries a WebSocket, in the loop; NULL: it does not */
 	uint64_t requests;
 	struct address peer; /* who is at the other end, by PROXY protocol if the listener wants it */
 	uint8_t ip_len;

@@ -218,8 +218,8 @@ static enum metric_outcome outcome_of(const struct forward *f, enum reason reaso
 	}
 }
 
-/* A kept connection that proved dead was nobody's failure, and the endpoint was not asked; nor was it where no
- * connection was to be had. */
+/* A kept connection that proved dead was nobody's failure, and the endpoint was not asked; nor was it where
+ * no connection was to be had. */
 void counting_try(const struct forward *f, enum reason reason, deadline began)
 {
 	const struct exchange *x = f->exchange;

@@ -16,6 +16,7 @@
 #include "proxy/forward.h"
 #include "proxy/https.h"
 #include "proxy/mirror.h"
+#include "proxy/overload.h"
 #include "proxy/passage.h"
 #include "proxy/secure.h"
 
@@ -171,7 +172,7 @@ static enum reason read_request(struct exchange *x, bool *ret_is_empty)
 static enum reason admit(struct exchange *x)
 {
 	const struct exchange_observer *observer = x->worker->observer;
-	enum reason reason = admission_check(x);
+	enum reason reason = overload_refuses(x) ? REASON_OVERLOADED : admission_check(x);
 
 	if (reason == REASON_NONE && x->listener->minds_scheme)
 		reason = https_check(x);

@@ -19,25 +19,38 @@ struct memory_entry {
 
 struct fetch_memory {
 	uint64_t seed;
+	struct allowance *allowance;
 	struct memory_entry *places[FETCH_MEMORY_PLACES];
 };
 
-struct fetch_memory *fetch_memory_new(void)
+struct fetch_memory *fetch_memory_new(struct allowance *allowance)
 {
 	struct fetch_memory *memory = calloc(1, sizeof *memory);
 
 	ASSERT(memory);
 	memory->seed = random_u64();
+	memory->allowance = allowance;
 	return memory;
 }
 
-static void entry_free(struct memory_entry **place)
+static void wipe(struct memory_entry **entry)
+{
+	explicit_bzero((*entry)->bytes, (*entry)->size);
+	free(*entry);
+	*entry = NULL;
+}
+
+static size_t size_of(const struct memory_entry *entry)
+{
+	return sizeof *entry + entry->size;
+}
+
+static void entry_free(struct fetch_memory *memory, struct memory_entry **place)
 {
 	if (!*place)
 		return;
-	explicit_bzero((*place)->bytes, (*place)->size);
-	free(*place);
-	*place = NULL;
+	allowance_give(memory->allowance, size_of(*place));
+	wipe(place);
 }
 
 void fetch_memory_free(struct fetch_memory **address)
@@ -45,7 +58,7 @@ void fetch_memory_free(struct fetch_memory **address)
 	struct fetch_memory *memory = *address;
 
 	for (size_t i = 0; memory && i < FETCH_MEMORY_PLACES; i++)
-		entry_free(&memory->places[i]);
+		entry_free(memory, &memory->places[i]);
 	free(memory);
 	*address = NULL;
 }
@@ -181,9 +194,13 @@ void fetch_memory_add(struct fetch_memory *memory, str question, deadline now,
 	place = place_for(memory, hash, question);
 	if (!entry && !is_it(*place, hash, question))
 		return;
-	entry_free(place);
+	entry_free(memory, place);
 	if (!entry)
 		return;
+	if (!allowance_take(memory->allowance, size_of(entry))) {
+		wipe(&entry);
+		return;
+	}
 	entry->hash = hash;
 	entry->since = now;
 	*place = entry;

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/allowance.h"
 #include "policy/fetch.h"
 
 enum {
@@ -18,7 +19,9 @@ enum {
 
 struct fetch_memory;
 
-struct fetch_memory *fetch_memory_new(void);
+struct fetch_memory *fetch_memory_new(struct allowance *allowance);
+/* What is remembered is charged to the allowance (NULL: none); at its bound nothing more is. */
+
 void fetch_memory_free(struct fetch_memory **memory);
 /* Clears the address, accepts NULL. */
 

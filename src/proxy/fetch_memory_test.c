@@ -14,7 +14,7 @@ static struct bench *bench_new(void)
 {
 	struct bench *bench = calloc(1, sizeof *bench);
 
-	bench->memory = fetch_memory_new();
+	bench->memory = fetch_memory_new(NULL);
 	arena_init(&bench->arena, NULL, ARENA_MAX);
 	return bench;
 }

@@ -102,6 +102,20 @@ static const struct field log_fields[] = { FIELD_ENUM(struct log_config, level, 
 							"One line for every request."),
 					   FIELD_END };
 
+static const struct field gateway_limits_fields[] = {
+	FIELD_SIZE(struct gateway_limits, memory, "memory", "0", 0, INT64_MAX,
+		   "Most memory of the process. Near it new requests get 503 and accepts pause, at it "
+		   "nothing more "
+		   "is taken in; 0 leaves it at what all other bounds come to. `gatehouse check` prints "
+		   "that, with the "
+		   "largest parts."),
+	FIELD_DURATION(
+		struct gateway_limits, lag, "lag", "100ms", 0, HOUR,
+		"How late a worker may be, for twice that time, before new requests get 503 and accepts "
+		"pause until it is not any more; `0s` lets it be as late as it is."),
+	FIELD_END
+};
+
 const struct field gateway_fields[] = {
 	FIELD_MAP(struct gateway_config, listeners, "listeners", struct listener_config, listener_fields,
 		  1000, "Where clients come in."),
@@ -119,6 +133,8 @@ const struct field gateway_fields[] = {
 		     "What holds for every API."),
 	FIELD_MAP(struct gateway_config, apis, "apis", struct api_config, api_fields, 100000,
 		  "What is served, and how."),
+	FIELD_OBJECT(struct gateway_config, limits, "limits", struct gateway_limits, gateway_limits_fields,
+		     "What the gateway may take, and when it refuses more."),
 	FIELD_OBJECT(struct gateway_config, log, "log", struct log_config, log_fields,
 		     "What is written down."),
 	FIELD_OBJECT(struct gateway_config, metrics, "metrics", struct metrics_config, metrics_fields,

@@ -54,6 +54,12 @@ struct log_config {
 	struct access_log_config access;
 };
 
+/* Of the whole gateway. */
+struct gateway_limits {
+	uint64_t memory; /* 0: what the parts' own bounds come to */
+	duration lag;    /* 0: however late */
+};
+
 struct gateway_config {
 	struct {
 		struct listener_config *at;
@@ -74,6 +80,7 @@ struct gateway_config {
 		struct api_config *at;
 		size_t len;
 	} apis;
+	struct gateway_limits limits;
 	struct log_config log;
 	struct metrics_config metrics;
 	struct admin_config admin;

@@ -26,6 +26,7 @@ void identities_init(struct identities *identities)
 		.rates = rate_table_new(RATE_CELLS),
 		.slots = slot_table_new(SLOT_KEYS),
 	};
+	atomic_init(&identities->memory.max, SIZE_MAX / 2); /* until a gateway sets it */
 	identities->discoveries = discoveries_new(identities->endpoints);
 }
 

@@ -36,6 +36,7 @@ static const struct field limits_fields[] = {
 };
 
 static const char *const protocol_words[] = { "h1", "h2", NULL };
+static const char *const priority_words[] = { "normal", "high", NULL };
 static const char *const minimum_words[] = { "1.2", "1.3", NULL };
 static const char *const client_certificate_words[] = { "none", "optional", "required", NULL };
 
@@ -132,6 +133,10 @@ const struct field listener_fields[] = {
 		struct listener_config, redirect_to_https, "redirect_to_https", struct https_redirect,
 		&redirect_form, "false",
 		"Every request is sent to the same address by https: 301 for GET and HEAD, 308 for others."),
+	FIELD_ENUM(
+		struct listener_config, priority, "priority", priority_words, "normal",
+		"`high`: while the gateway is overloaded, what comes here is served all the same, as long as "
+		"there is memory at all. For those who watch it, not for its clients."),
 	FIELD_OBJECT(struct listener_config, limits, "limits", struct listener_limits, limits_fields,
 		     "What one client may ask of the gateway."),
 	FIELD_END

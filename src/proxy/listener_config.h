@@ -20,6 +20,8 @@ struct listener_limits {
 	int64_t streams; /* of one connection of HTTP/2 */
 };
 
+enum listener_priority { PRIORITY_NORMAL, PRIORITY_HIGH };
+
 enum listener_protocol { LISTENER_H1, LISTENER_H2 };
 
 enum tls_minimum { TLS_MINIMUM_12, TLS_MINIMUM_13 };
@@ -60,6 +62,7 @@ struct listener_config {
 	bool proxy_protocol;
 	str_list trusted_proxies;
 	struct https_redirect redirect_to_https;
+	int priority; /* enum listener_priority */
 	struct listener_limits limits;
 };
 

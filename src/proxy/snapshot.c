@@ -308,6 +308,7 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	snapshot->refreshes = identities->refreshes;
 	snapshot->rates = identities->rates;
 	snapshot->slots = identities->slots;
+	snapshot->memory = &identities->memory;
 	counting_begin(snapshot, identities);
 	admin_compile(&c.reader, &snapshot->config, &snapshot->admin);
 	listeners_compile(&c.reader, &snapshot->config, identities->tickets, &snapshot->listeners);
@@ -337,6 +338,8 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 		counting_upstreams(snapshot);
 	if (!diagnostics_errors(diagnostics))
 		counting_listeners(snapshot);
+	if (!diagnostics_errors(diagnostics))
+		memory_plan_make(snapshot, diagnostics);
 	return diagnostics_errors(diagnostics) ? error_make(ERROR_INVALID, "the configuration has errors")
 					       : OK;
 }

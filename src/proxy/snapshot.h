@@ -14,6 +14,7 @@
 #include "proxy/identities.h"
 #include "proxy/listener_snapshot.h"
 #include "proxy/managed.h"
+#include "proxy/memory_plan.h"
 #include "proxy/roll.h"
 
 /* What a matched request gets: an API's own rule, or one of its routes. */
@@ -56,8 +57,10 @@ struct snapshot {
 	struct endpoints *endpoints;     /* likewise, for what is asked at URLs found later */
 	struct tls_client_identity *web; /* whom those believe; NULL: nothing is asked so */
 	struct session_refreshes *refreshes;
-	struct rate_table *rates; /* of the process, for workers */
-	struct slot_table *slots;
+	struct rate_table *rates;    /* of the process, for workers */
+	struct slot_table *slots;    /* likewise */
+	struct memory_bound *memory; /* likewise */
+	struct memory_plan plan;     /* where memory goes */
 	struct admin_place admin;
 	struct counting counting;
 	const struct node *root; /* the configuration as it was read */

@@ -23,17 +23,11 @@
 #include "proxy/filter.h"
 #include "proxy/issuer_question.h"
 #include "proxy/mirror.h"
+#include "proxy/overload.h"
 #include "proxy/slots.h"
 #include "tls/scratch.h"
 
-enum {
-	BLOCKS_KEPT = 4096,
-	FIBERS_MAX = 65536,
-	ENCODERS_MAX = 128, /* a megabyte each, or little more */
-	TOKENS_MAX = 4096,  /* a few KiB each */
-};
-
-static const size_t blocks_max = (size_t)2 << 30;
+enum { BLOCKS_KEPT = 4096 };
 
 static wall_time live_wall(void *self)
 {
@@ -78,7 +72,9 @@ static void live_tell(void *self, const struct view *view, enum telling what, co
 
 static result worker_build(struct worker *worker, const struct worker_options *options)
 {
-	struct fibers_options fibers = { .max = FIBERS_MAX, .guard = options->guard };
+	struct fibers_options fibers = { .max = WORKER_FIBERS_MAX,
+					 .allowance = &worker->allowance,
+					 .guard = options->guard };
 
 	TRY(tls_scratch_init(worker->tls, &worker->blocks));
 	TRY(loop_new(&worker->loop));
@@ -86,6 +82,7 @@ static result worker_build(struct worker *worker, const struct worker_options *o
 	TRY(fibers_new(worker->loop, &worker->scratch, &fibers, &worker->fibers));
 	TRY(dns_new(worker->fibers, &worker->dns));
 	worker->pool = pool_new(worker->fibers, worker->dns, worker->tls);
+	overload_begin(worker);
 	return doors_open(worker, options);
 }
 
@@ -95,7 +92,9 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 	result_value built;
 
 	ASSERT(worker);
-	block_pool_init(&worker->blocks, BLOCKS_KEPT, blocks_max);
+	allowance_init(&worker->allowance, options->edition->snapshot->memory);
+	block_pool_init(&worker->blocks, BLOCKS_KEPT, worker_blocks_max);
+	block_pool_charge(&worker->blocks, &worker->allowance);
 	scratch_init(&worker->scratch, &worker->blocks);
 	arena_init(&worker->arena, NULL, SIZE_MAX / 2);
 	random_init(&worker->random);
@@ -118,9 +117,9 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 	worker->access = options->access;
 	worker->metrics = options->metrics;
 	worker->tls = ARENA_NEW(&worker->arena, struct tls_scratch);
-	worker->encoders = encoders_new(ENCODERS_MAX);
-	worker->fetched = fetch_memory_new();
-	worker->auth.tokens = verified_tokens_new(TOKENS_MAX);
+	worker->encoders = encoders_new(WORKER_ENCODERS_MAX, &worker->allowance);
+	worker->fetched = fetch_memory_new(&worker->allowance);
+	worker->auth.tokens = verified_tokens_new(WORKER_TOKENS_MAX, &worker->allowance);
 	worker->auth.passwords = verified_passwords_new();
 	worker->auth.replays = options->edition->snapshot->replays;
 	worker->auth.refreshes = options->edition->snapshot->refreshes;
@@ -271,6 +270,7 @@ void worker_free(struct worker **address)
 	pool_free(&worker->pool);
 	dns_free(&worker->dns);
 	fibers_free(&worker->fibers);
+	overload_end(worker);
 	if (worker->loop)
 		loop_free(&worker->loop);
 	if (worker->generation)
@@ -285,6 +285,7 @@ void worker_free(struct worker **address)
 	arena_fini(&worker->arena);
 	scratch_fini(&worker->scratch);
 	block_pool_fini(&worker->blocks);
+	allowance_fini(&worker->allowance);
 	free(worker);
 	*address = NULL;
 }

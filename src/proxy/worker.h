@@ -41,8 +41,16 @@ struct exchange_observer {
 
 enum { RESPONSE_FIELDS_MAX = 256, WORKER_TROUBLES = 16 };
 
+/* See proxy/overload.h. */
+struct overload {
+	struct timer rest;
+	deadline late_since; /* 0: it is not late */
+};
+
 struct worker {
 	struct loop *loop;
+	struct allowance allowance; /* of the process's memory */
+	struct overload overload;
 	struct fibers *fibers;
 	struct block_pool blocks;
 	struct scratch scratch;

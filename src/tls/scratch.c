@@ -94,6 +94,7 @@ result tls_scratch_init(struct tls_scratch *scratch, struct block_pool *pool)
 		return opened;
 	}
 	block_pool_init(&scratch->overflow, 16, SIZE_MAX / 2);
+	block_pool_charge(&scratch->overflow, pool->allowance);
 	scratch_init(&scratch->in, pool);
 	scratch_init(&scratch->out, &scratch->overflow);
 	scratch->content = malloc(TLS_RECORD_CONTENT);

@@ -337,14 +337,23 @@ static void set_modes(SSL *ssl)
 	SSL_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 }
 
+/* The worker's, as of all its buffers. */
+static struct allowance *allowance_of(const struct tls_stream *tls)
+{
+	return tls->scratch->in.pool->allowance;
+}
+
 result tls_stream_init(struct tls_stream *tls, struct stream *below, struct tls_scratch *scratch,
 		       SSL_CTX *context, enum tls_side side)
 {
 	*tls = (struct tls_stream) { .stream = { &tls_ops, below->fibers },
 				     .below = below,
 				     .scratch = scratch };
+	if (!allowance_take(allowance_of(tls), TLS_STREAM_BYTES))
+		return error_make(ERROR_LIMIT, "memory is used up");
 	tls->ssl = SSL_new(context);
 	if (!tls->ssl) {
+		allowance_give(allowance_of(tls), TLS_STREAM_BYTES);
 		tls_failure_words(NULL);
 		return error_make(ERROR_SYSTEM, "no memory for a TLS connection");
 	}
@@ -371,6 +380,7 @@ void tls_stream_fini(struct tls_stream *tls)
 	tls_stream_enter(tls);
 	SSL_free(tls->ssl);
 	tls->ssl = NULL;
+	allowance_give(allowance_of(tls), TLS_STREAM_BYTES);
 	tls->scratch->current = NULL;
 	intake_fini(&tls->in);
 	intake_fini(&tls->out);

@@ -37,13 +37,16 @@ struct tls_stream {
 	bool is_touched;           /* the peer has sent something */
 };
 
+enum { TLS_STREAM_BYTES = 24 * 1024 }; /* what one is charged: OpenSSL's structs, also within a handshake */
+
 enum tls_side { TLS_CLIENT, TLS_SERVER };
 
 result tls_stream_init(struct tls_stream *tls, struct stream *below, struct tls_scratch *scratch,
 		       SSL_CTX *context, enum tls_side side);
 /* Nothing is sent or read yet. The stream below stays its owner's until stream_close() of this one. What is
  * to be set for this connection only (a client's server name, a session) is set on tls->ssl before the
- * handshake. ERROR_SYSTEM when there is no memory: nothing to finish then. */
+ * handshake. ERROR_SYSTEM, or ERROR_LIMIT by the allowance, when there is no memory: nothing to finish then.
+ */
 
 void tls_stream_fini(struct tls_stream *tls);
 /* Frees everything but the stream below, which can be used on: to linger, for example. Does not say

@@ -66,6 +66,7 @@ static struct pool_connection *connection_of(struct socket *socket)
 
 static void connection_release(struct socket *socket)
 {
+	allowance_give(connection_of(socket)->allowance, POOL_CONNECTION_BYTES);
 	free(connection_of(socket));
 }
 
@@ -351,6 +352,8 @@ static result connect_new(struct pool *pool, struct endpoint *endpoint, deadline
 	}
 	connection->socket.release = connection_release;
 	connection->pool = pool;
+	connection->allowance = fibers_scratch(pool->fibers)->pool->allowance;
+	allowance_need(connection->allowance, POOL_CONNECTION_BYTES);
 	connection->endpoint = endpoint_ref(endpoint);
 	connection->stream = &connection->socket.stream;
 	intake_init(&connection->in, fibers_scratch(pool->fibers));

@@ -27,6 +27,8 @@ struct pool;
 struct pool_desk;
 struct shared_session;
 
+enum { POOL_CONNECTION_BYTES = 2048 }; /* what one is charged, without TLS and HTTP/2 */
+
 struct pool_connection {
 	struct socket socket;  /* first */
 	struct stream *stream; /* the socket's, or TLS above it */
@@ -37,6 +39,7 @@ struct pool_connection {
 	struct h1_client h1;
 	struct intake in; /* what came and is not read yet; empty while idle */
 	struct pool *pool;
+	struct allowance *allowance; /* the worker's: when memory is freed the pool may be gone */
 	struct endpoint *endpoint;
 	struct pool_desk *desk;      /* where it is counted; NULL: it is not */
 	struct tls_stream tls;       /* where peer.identity is set */

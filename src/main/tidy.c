@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "main/tidy.h"
+
+#include <malloc.h>
+
+#include "base/container.h"
+
+enum { MUCH = 16 * 1024 * 1024 };
+
+static void on_due(struct timer *timer)
+{
+	struct tidy *tidy = CONTAINER_OF(timer, struct tidy, timer);
+	size_t held = atomic_load_explicit(&tidy->bound->drawn, memory_order_relaxed);
+
+	if (held > tidy->most)
+		tidy->most = held;
+	if (tidy->most - held >= MUCH) {
+		malloc_trim(0);
+		tidy->most = held;
+	}
+	timer_set(tidy->loop, timer, deadline_after(loop_now(tidy->loop), SECOND));
+}
+
+void tidy_open(struct tidy *tidy, struct loop *loop, const struct memory_bound *bound)
+{
+	*tidy = (struct tidy) { .timer.on_due = on_due, .loop = loop, .bound = bound };
+	timer_set(loop, &tidy->timer, deadline_after(loop_now(loop), SECOND));
+}
+
+void tidy_close(struct tidy *tidy)
+{
+	timer_clear(&tidy->timer);
+}

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Overload: at its bound on memory, or when it is late, the gateway refuses what is new, serves what it has and those who
+watch it, and goes on afterwards. The same in large: `tests/torture.py memory` and `lag`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from admin import Admin
+from gatehouse import Gateway, run_command
+from simple import config, get, post
+from upstream import Upstream
+from wire import Connection, Request, wait_until
+
+StartUpstream = Callable[..., Upstream]
+StartGateway = Callable[..., Gateway]
+
+MIB = 1 << 20
+SHORT = 'gatehouse_overload_total{reason="memory"}'
+LATE = 'gatehouse_overload_total{reason="lag"}'
+PAUSED = 'gatehouse_overload_total{reason="accepts_paused"}'
+
+
+def told_memory(text: str, folder: Path) -> str:
+    """The line of `check`, or what is wrong."""
+    (folder / "gatehouse.yaml").write_text(text)
+    done = run_command("check", "-c", "gatehouse.yaml", cwd=folder)
+    return done.stdout.partition("\n")[2] or done.stderr
+
+
+SMALL = """
+listeners: {{ main: {{ address: "127.0.0.1:0", limits: {{ connections: 1000 }} }} }}
+apis: {{ web: {{ policies: [ respond: {{ body: ok }} ] }} }}
+metrics: {{ enabled: false }}
+workers: 2
+{more}
+"""
+
+
+def test_check_tells_how_much_memory_it_takes_at_most(tmp_path: Path) -> None:
+    """With the largest parts first."""
+    line = told_memory(SMALL.format(more=""), tmp_path)
+    assert re.fullmatch(r"memory: at most [\d.]+ GiB: 131072 requests in flight [\d.]+ GiB, heads and bodies in flight 4 GiB, "
+                        r"256 encoders 320 MiB, .*; \d+ MiB before anybody has come: .*\n", line), line
+    more = told_memory(SMALL.format(more="").replace("connections: 1000", "connections: 10000000"), tmp_path)
+    assert more.startswith("memory: at most ") and "10000000 connections of clients 9.5 GiB" in more
+
+
+def test_a_bound_is_what_check_tells_then(tmp_path: Path) -> None:
+    """And one with which nobody could be served is an error."""
+    line = told_memory(SMALL.format(more="limits: { memory: 512MiB }"), tmp_path)
+    assert re.match(r"memory: at most 512 MiB \(limits.memory\): \d+ MiB for connections and requests, \d+ MiB before", line), line
+    wrong = told_memory(SMALL.format(more="limits: { memory: 32MiB }"), tmp_path)
+    least = re.search(r"error: limits.memory: this configuration needs (\d+)MiB at least", wrong)
+    assert least, wrong
+    assert told_memory(SMALL.format(more="limits: { memory: %sMiB }" % least[1]), tmp_path).startswith("memory: at most ")
+
+
+class Holding:
+    """An upstream that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+
+    def __call__(self, request: Request) -> bytes:
+        if request.target.startswith("/hold"):
+            self.go.wait(60)
+        return b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def bounded(endpoint: str, **limits: Any) -> dict[str, Any]:
+    """One listener for clients and one for those who watch."""
+    made = config(endpoint, timeouts={"response": "100s"})
+    made["listeners"]["watch"] = {"address": "127.0.0.1:0", "priority": "high"}
+    return {**made, "limits": limits, "admin": {"address": "127.0.0.1:0"}, "log": {"access": {"to": "stdout"}}}
+
+
+@contextlib.contextmanager
+def crowd(gateway: Gateway, admin: Admin, request: bytes, is_enough: Callable[[dict[str, float]], bool]) -> Iterator[int]:
+    """Clients that come until there are enough. How many."""
+    clients: list[Connection] = []
+    with contextlib.ExitStack() as stack:
+        while not is_enough(admin.metrics()):
+            assert len(clients) < 4000
+            for _ in range(50):
+                clients.append(stack.enter_context(gateway.connect("main")))
+                clients[-1].send(request)
+        yield len(clients)
+
+
+def least_memory(endpoint: str, folder: Path) -> int:
+    """The smallest bound that passes, in MiB."""
+    (folder / "least.yaml").write_text(json.dumps({**bounded(endpoint, memory=MIB), "workers": 1}))
+    said = run_command("check", "-c", "least.yaml", cwd=folder).stderr
+    found = re.search(r"needs (\d+)MiB at least", said)
+    assert found, said
+    return int(found[1])
+
+
+@pytest.mark.parametrize("request_bytes", [get("/hold"), post(b"x" * 60_000, "/hold"), get("/hold", "X-Big: %s\r\n" % ("y" * 8000))],
+                         ids=["requests", "bodies", "heads"])
+def test_at_its_bound_it_refuses_and_goes_on(request_bytes: bytes, upstream: StartUpstream, gateway: StartGateway,
+                                             tmp_path: Path) -> None:
+    """Who has begun is served, who is new gets 503, who watches gets through, and afterwards all is as before."""
+    holding = Holding()
+    app = upstream(holding)
+    limit = least_memory(app.address, tmp_path)
+    running = gateway(bounded(app.address, memory=f"{limit}MiB", lag="0s"))
+    admin = Admin(running)
+    with running.connect("main") as first, running.connect("main") as waiting:
+        assert first.send(get("/before")) and first.read_answer().status == 200
+        waiting.send(get("/hold"))
+        app.wait_for_requests(2)
+        with crowd(running, admin, request_bytes, lambda now: now[SHORT] >= 1 and now[PAUSED] >= 1):
+            first.send(get("/refused"))
+            refused = first.read_answer()
+            assert refused.status == 503 and refused.get("Retry-After") and refused.get("Connection") == "close"
+            assert running.get("/watched", listener="watch").status == 200
+            assert admin.get("/healthz").status == 200 and admin.get("/readyz").status == 200
+            now = admin.metrics()
+            assert now["gatehouse_memory_bytes"] <= now["gatehouse_memory_limit_bytes"] <= 17 * MIB
+            holding.go.set()
+            assert waiting.read_answer().status == 200
+    wait_until(lambda: running.get("/after").status == 200, "the gateway to serve again")
+    wait_until(lambda: admin.metrics()["gatehouse_memory_bytes"] < 8 * MIB, "the memory to be given back")
+    assert any(line["reason"] == "overloaded" and line["status"] == 503 for line in running.log if "reason" in line)
+
+
+def test_a_reload_moves_the_bound(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """For workers that are at work."""
+    app = upstream()
+    running = gateway(bounded(app.address, memory="200MiB"))
+    admin = Admin(running)
+    before = admin.metrics()["gatehouse_memory_limit_bytes"]
+    running.reload({**bounded(app.address, memory="300MiB"), "workers": 1})
+    assert abs(admin.metrics()["gatehouse_memory_limit_bytes"] - before - 100 * MIB) < MIB
+    assert running.get("/").status == 200
+
+
+def flood(gateway: Gateway, is_over: threading.Event) -> None:
+    """Requests one behind the other, again and again, with what is answered thrown away."""
+    while not is_over.is_set():
+        with contextlib.suppress(OSError), gateway.connect("main") as client:
+            client.send(get("/here") * 300 + get("/here", "Connection: close\r\n"))
+            client.read_until_closed()
+
+
+def test_who_is_late_all_the_time_refuses(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """By a bound that any load is beyond; and no longer than the load lasts."""
+    app = upstream()
+    made = bounded(app.address, lag="1ms")
+    made["apis"]["here"] = {"path": "/here", "policies": [{"respond": {"body": "x" * 1000}}]}
+    running = gateway(made)
+    admin = Admin(running)
+    is_over = threading.Event()
+    floods = [threading.Thread(target=flood, args=(running, is_over)) for _ in range(12)]
+    for thread in floods:
+        thread.start()
+    try:
+        wait_until(lambda: admin.metrics()[LATE] >= 10, "requests to be refused")
+        assert running.get("/watched", listener="watch").status == 200
+        assert admin.get("/healthz").status == 200
+    finally:
+        is_over.set()
+        for thread in floods:
+            thread.join()
+    wait_until(lambda: running.get("/after").status == 200, "the gateway to serve again")
