@@ -184,6 +184,9 @@ X(CONCURRENCY_LIMITED, "concurrency_limited", 503, "http_request_denied", "",
 X(CONCURRENCY_QUEUE_TIMEOUT, "concurrency_queue_timeout", 503, "http_request_denied", "",
   "None of the requests that are under way has ended in time.")
 
+X_MEANING(LIMIT_UNAVAILABLE, "limit_unavailable", 503, "proxy_internal_response", "",
+	  "Whether there were too many requests lately cannot be found out now.",
+	  "The Redis that a limit is counted on does not answer, and its `on_failure` is `deny`.")
 X(FAULT_INJECTED, "fault_injected", 503, "proxy_internal_response", "",
   "This answer is a rehearsal of a fault.")
 

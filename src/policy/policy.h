@@ -31,6 +31,8 @@ struct key_set;
 struct limit_taken;
 struct principal;
 struct policy_instance;
+struct gcra;
+struct rate_standing;
 struct rate_table;
 struct policy_names;
 struct regex_scratch;
@@ -96,9 +98,23 @@ struct policy_hooks {
 	 * slice must live in the snapshot. */
 
 	void *owner;
+	struct {
+		bool is_shared;            /* several gateways count together, on a Redis */
+		int on_failure;            /* enum limit_failure */
+	} store;                           /* of limits that do not say it themselves */
 	const struct consumers *consumers; /* as they are now; NULL: nobody is known */
 	bool asks_for_no_certificate;      /* no listener does, so nobody can show one */
 };
+
+/* What holds where several gateways count together, and what they count on is not there: from the strictest
+ * on. */
+enum limit_failure {
+	LIMIT_DENIES, /* nobody is let through */
+	LIMIT_COUNTS, /* each gateway for itself, its share */
+	LIMIT_ALLOWS, /* everybody is */
+};
+
+extern const char *const limit_failure_words[]; /* of these; ended by NULL */
 
 /* How an option can make its policy weaker, for those who compare two configurations. */
 enum risk_direction {
@@ -167,7 +183,7 @@ struct policy {
 	bool authenticates;  /* a request that it lets through has a consumer or claims */
 	const struct authenticator *authenticator; /* NULL: it looks at no credential of its own */
 	const struct own_path *(*own_paths)(const void *self); /* NULL, and what it gives: it has none */
-	bool (*needs_principal)(const void *self); /* it is about who asks; NULL: it never is */
+	bool (*needs_principal)(const void *self);             /* it is about who asks; NULL: it never is */
 
 	/* For `gatehouse diff`. */
 	const struct policy_risk *risks; /* ended by an option NULL; NULL: it neither restricts nor grants */
@@ -205,6 +221,17 @@ enum telling {
 	TELL_DETAIL,  /* of a refusal that is the client's own affair: for `explain`, not for a log */
 };
 
+enum { SHARED_KEY_LEN = 16 };
+
+/* Something that several gateways count together. */
+struct shared_take {
+	unsigned char key[SHARED_KEY_LEN]; /* the same in all of them */
+	const struct gcra *gcra;
+	int64_t cost;      /* 0 only looks; below 0: so much is given back */
+	duration sync;     /* how far ahead a gateway may take; 0: not at all, and each is asked for */
+	unsigned gateways; /* out, also on failure: how many they are, as last seen */
+};
+
 /* What policies do to the world. */
 struct effects {
 	wall_time (*wall)(void *self);
@@ -240,13 +267,19 @@ struct effects {
 	/* A source above view->response_body that gives it in a coding, until the exchange ends. NULL: none
 	 * can be had now. */
 
-	struct rate_table *rates; /* what limits count in */
+	struct rate_table *rates; /* what limits count in that are this process' own */
 	struct slot_table *slots; /* likewise, of what is under way at once */
 
 	result (*take_slot)(void *self, struct view *view, const struct slot_wish *wish, duration patience,
 			    struct slot *ret_slot);
 	/* Yields while it waits, never longer than the exchange may take. ERROR_LIMIT, ERROR_TIMEOUT: there
 	 * is none. ERROR_CANCELLED: the exchange is over. */
+
+	result (*take)(void *self, struct view *view, struct shared_take *take,
+		       struct rate_standing *ret_standing);
+	/* Yields, briefly. What rate_table_take() does, for all gateways together. ERROR_CANCELLED: the
+	 * exchange is over. Otherwise it cannot be found out now. NULL: nothing is shared here, and `rates`
+	 * stands in for it. */
 
 	void (*decided)(void *self, const struct view *view, const struct policy_instance *instance,
 			enum decision decision);
@@ -324,9 +357,9 @@ struct view {
 	struct body_source *response_body; /* of an upstream's answer; NULL: the gateway's own. A source above
 					      it may take its place. */
 
-	struct answer answer; /* by view_answer() */
-	bool is_report;       /* the policy at work shall change nothing: `report: true` */
-	str reported;         /* by view_report(): "limit=rate_limited, door=ip_denied" */
+	struct answer answer;        /* by view_answer() */
+	bool is_report;              /* the policy at work shall change nothing: `report: true` */
+	str reported;                /* by view_report(): "limit=rate_limited, door=ip_denied" */
 	struct regex_scratch *regex; /* the worker's; what a match leaves in it is gone after a yield */
 
 	/* The chain's own. */

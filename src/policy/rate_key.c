@@ -11,6 +11,7 @@
 #include "auth/claims.h"
 #include "base/hash.h"
 #include "codec/ip.h"
+#include "codec/sha256.h"
 #include "policy/principal.h"
 
 enum { PARTS_MAX = 8, LINES_MAX = 64, NETWORK_BYTES = 8 };
@@ -98,33 +99,60 @@ bool rate_key_is_of_clients(const struct rate_key *key)
 
 /* ---- hashing ---- */
 
-/* variant: what tells values of one kind apart beside their bytes. */
-static uint64_t add(uint64_t hash, enum part_kind kind, unsigned variant, str value)
+/* What the parts come to, one after the other: in this process a keyed hash, which is quick; where others
+ * must come to the same, a digest. */
+struct sum {
+	uint64_t hash;
+	unsigned char *digest; /* SHA256_LEN; NULL: it is the hash */
+};
+
+/* What the parts before came to, what this one is, and what its value comes to: of one length always, so that
+ * nothing runs together. */
+static void add_to_digest(unsigned char digest[SHA256_LEN], uint64_t what, str value)
 {
-	return hash_bytes(value, hash_mix(hash, (uint64_t)variant << 8 | (uint64_t)kind));
+	unsigned char parts[2 * SHA256_LEN + sizeof what];
+
+	memcpy(parts, digest, SHA256_LEN);
+	for (size_t i = 0; i < sizeof what; i++)
+		parts[SHA256_LEN + i] = (unsigned char)(what >> 8 * i);
+	sha256_digest(value, parts + SHA256_LEN + sizeof what);
+	sha256_digest((str) { (const char *)parts, sizeof parts }, digest);
 }
 
-static uint64_t add_address(uint64_t hash, const struct view *view)
+/* variant: what tells values of one kind apart beside their bytes. */
+static void add(struct sum *sum, enum part_kind kind, unsigned variant, str value)
+{
+	uint64_t what = (uint64_t)variant << 8 | (uint64_t)kind;
+
+	if (sum->digest)
+		add_to_digest(sum->digest, what, value);
+	else
+		sum->hash = hash_bytes(value, hash_mix(sum->hash, what));
+}
+
+static void add_address(struct sum *sum, const struct view *view)
 {
 	struct ip ip;
 
 	if (!ip_parse(view->client_ip, &ip))
-		return add(hash, BY_CLIENT_IP, 0, (str) { 0 });
-	return add(hash, BY_CLIENT_IP, 1,
-		   (str) { (const char *)ip.bytes, ip_is_v4(ip) ? sizeof ip.bytes : NETWORK_BYTES });
+		add(sum, BY_CLIENT_IP, 0, (str) { 0 });
+	else
+		add(sum, BY_CLIENT_IP, 1,
+		    (str) { (const char *)ip.bytes, ip_is_v4(ip) ? sizeof ip.bytes : NETWORK_BYTES });
 }
 
 /* Where nobody is known, the address says more than nothing. */
-static uint64_t add_consumer(uint64_t hash, const struct view *view)
+static void add_consumer(struct sum *sum, const struct view *view)
 {
 	if (!view->principal || !view->principal->consumer.len)
-		return add_address(hash, view);
-	return add(hash, BY_CONSUMER, 0, view->principal->consumer);
+		add_address(sum, view);
+	else
+		add(sum, BY_CONSUMER, 0, view->principal->consumer);
 }
 
 /* All lines of the name, as they mean together (RFC 9110 section 5.3). The number of a very long list counts,
  * and no more of it. */
-static uint64_t add_header(uint64_t hash, const struct view *view, str name)
+static void add_header(struct sum *sum, const struct view *view, str name)
 {
 	const struct http_fields *fields = &view->request->fields;
 	str parts[2 * LINES_MAX], value = { 0 };
@@ -143,45 +171,64 @@ static uint64_t add_header(uint64_t hash, const struct view *view, str name)
 		value = parts[1];
 	else if (lines)
 		value = arena_join(view->arena, parts + 1, 2 * (lines < LINES_MAX ? lines : LINES_MAX) - 1);
-	return add(hash, BY_HEADER, lines > LINES_MAX ? lines : lines > 0, value);
+	add(sum, BY_HEADER, lines > LINES_MAX ? lines : lines > 0, value);
 }
 
-static uint64_t add_claim(uint64_t hash, const struct view *view, str path)
+static void add_claim(struct sum *sum, const struct view *view, str path)
 {
 	struct operand value = { 0 };
 
 	if (view->principal)
 		value = json_find_path(&view->principal->claims, path);
-	return add(hash, BY_CLAIM, value.kind, claims_print(&value, view->arena));
+	add(sum, BY_CLAIM, value.kind, claims_print(&value, view->arena));
 }
 
-static uint64_t add_part(uint64_t hash, const struct rate_part *part, const struct view *view)
+static void add_part(struct sum *sum, const struct rate_part *part, const struct view *view)
 {
 	static const struct route_names nowhere;
 	const struct route_names *names = view->names ? view->names : &nowhere;
 
 	switch (part->kind) {
 	case BY_CONSUMER:
-		return add_consumer(hash, view);
+		add_consumer(sum, view);
+		break;
 	case BY_HEADER:
-		return add_header(hash, view, part->name);
+		add_header(sum, view, part->name);
+		break;
 	case BY_CLAIM:
-		return add_claim(hash, view, part->name);
+		add_claim(sum, view, part->name);
+		break;
 	case BY_API:
-		return add(hash, BY_API, 0, names->api);
+		add(sum, BY_API, 0, names->api);
+		break;
 	case BY_ROUTE:
-		return add(add(hash, BY_API, 0, names->api), BY_ROUTE, 0, names->route);
+		add(sum, BY_API, 0, names->api);
+		add(sum, BY_ROUTE, 0, names->route);
+		break;
 	case BY_CLIENT_IP:
 	default:
-		return add_address(hash, view);
+		add_address(sum, view);
+		break;
 	}
+}
+
+static void add_parts(struct sum *sum, const struct rate_key *key, const struct view *view)
+{
+	for (size_t i = 0; i < key->count; i++)
+		add_part(sum, &key->at[i], view);
 }
 
 uint64_t rate_key_hash(const struct rate_key *key, const struct view *view, uint64_t seed)
 {
-	uint64_t hash = seed;
+	struct sum sum = { .hash = seed };
 
-	for (size_t i = 0; i < key->count; i++)
-		hash = add_part(hash, &key->at[i], view);
-	return hash;
+	add_parts(&sum, key, view);
+	return sum.hash;
+}
+
+void rate_key_digest(const struct rate_key *key, const struct view *view, unsigned char digest[SHA256_LEN])
+{
+	struct sum sum = { .digest = digest };
+
+	add_parts(&sum, key, view);
 }

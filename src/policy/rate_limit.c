@@ -2,20 +2,28 @@
 /*
  * rate_limit: lets somebody ask so often, and no oftener.
  *
- * The counting is the table's (store/rate_table.h); here is who counts as one, what a request costs, and what
+ * The counting is the table's (store/rate_table.h), or that of all gateways together (effects.take), and
+ * where that cannot be had what on_failure says; here is who counts as one, what a request costs, and what
  * the client is told. What is written once is one limit, wherever it applies: it is known by its place in the
  * configuration and by what it says, so a reload that leaves it alone keeps its counts.
  *
  * A request that any limit refuses costs nothing: what limits before that one took is given back. Answers of
- * all kinds tell how things stand. Never yields.
+ * all kinds tell how things stand. Yields where gateways count together.
  */
 #include "base/hash.h"
+#include "codec/sha256.h"
 #include "policy/expression.h"
 #include "policy/limit.h"
 #include "policy/rate_key.h"
 #include "store/rate_table.h"
 
 enum { MILLISECONDS = 1000 };
+
+enum rate_store { RATE_REDIS, RATE_LOCAL }; /* from the strictest on */
+
+static const char *const store_words[] = { "redis", "local", NULL };
+
+const char *const limit_failure_words[] = { "deny", "local", "allow", NULL };
 
 struct rate_limit {
 	struct rate limit;
@@ -24,10 +32,13 @@ struct rate_limit {
 	const struct node *cost;
 	str name;
 	bool headers;
+	int store, on_failure; /* enum rate_store, enum limit_failure */
+	duration sync;
 	/* Compiled. */
 	struct gcra gcra;
 	struct rate_key key;
-	uint64_t id; /* of this limit, among all others */
+	uint64_t id;                      /* of this limit, among all others */
+	unsigned char digest[SHA256_LEN]; /* the same for other processes */
 	uint64_t fixed_cost;
 	const struct expression *cost_of; /* NULL: every request costs the same */
 	struct limit_label label;
@@ -37,7 +48,9 @@ struct rate_limit {
 struct rate_taken {
 	struct limit_taken taken; /* first */
 	const struct rate_limit *limit;
-	uint64_t key, cost; /* cost: what can be given back */
+	const struct gcra *gcra;
+	uint64_t key, cost;         /* cost: what can be given back */
+	struct shared_take *shared; /* it is counted by all gateways together; NULL: here, by the key */
 };
 
 static const struct field_form cost_form = {
@@ -60,6 +73,16 @@ const struct field policy_rate_limit_fields[] = {
 	FIELD_STR(struct rate_limit, name, "name", "default", "What answers call it."),
 	FIELD_BOOL(struct rate_limit, headers, "headers", "true",
 		   "Whether answers tell how things stand, in `RateLimit-Policy` and `RateLimit`."),
+	FIELD_ENUM(struct rate_limit, store, "store", store_words, NULL,
+		   "Where it is counted: by all gateways together, or by each for itself; without it as "
+		   "`store` of the configuration says."),
+	FIELD_ENUM(struct rate_limit, on_failure, "on_failure", limit_failure_words, NULL,
+		   "What holds while Redis does not answer: nobody passes (503), each gateway counts its "
+		   "share for itself, or everybody passes; without it as `store.on_failure` of the "
+		   "configuration says."),
+	FIELD_DURATION(struct rate_limit, sync, "sync", "0s", 0, 10 * SECOND,
+		       "For how long each worker may take ahead on Redis, so that it need not ask for each "
+		       "request; `0s`: it asks for each."),
 	FIELD_END
 };
 
@@ -112,16 +135,40 @@ static result compile_cost(struct policy_compile *compile, struct rate_limit *p)
 }
 
 /* Not by a seed, which is the table's. */
-static uint64_t identify(const struct policy_compile *compile, const struct rate_limit *p)
+static void identify(const struct policy_compile *compile, struct rate_limit *p)
 {
 	struct arena *arena = compile->reader->arena;
 	str place = limit_place(compile->node, arena), rate = unit_print_rate(arena, p->limit);
 	str by = arena_join_list(arena, &p->by, STR(" "));
 	str cost = p->cost->kind == NODE_SCALAR ? p->cost->text : (str) { 0 };
+	str all = arena_printf(arena, "%.*s limit %.*s burst %lld by %.*s cost %.*s", STR_ARG(place),
+			       STR_ARG(rate), (long long)p->burst, STR_ARG(by), STR_ARG(cost));
 
-	return hash_bytes(arena_printf(arena, "%.*s limit %.*s burst %lld by %.*s cost %.*s", STR_ARG(place),
-				       STR_ARG(rate), (long long)p->burst, STR_ARG(by), STR_ARG(cost)),
-			  0);
+	p->id = hash_bytes(all, 0);
+	sha256_digest(all, p->digest);
+}
+
+/* What it does not say itself is the configuration's. */
+static result compile_store(const struct policy_compile *compile, struct rate_limit *p)
+{
+	const struct policy_hooks *hooks = compile->hooks;
+	bool has_redis = hooks && hooks->store.is_shared;
+
+	if (!node_find(compile->node, STR("store")))
+		p->store = has_redis ? RATE_REDIS : RATE_LOCAL;
+	else if (p->store == RATE_REDIS && !has_redis)
+		return policy_reject(
+			compile, "store",
+			"the configuration names no Redis: want `store: { redis: [HOST:PORT] }` at its "
+			"top");
+	if (!node_find(compile->node, STR("on_failure")))
+		p->on_failure = has_redis ? hooks->store.on_failure : LIMIT_COUNTS;
+	else if (p->store == RATE_LOCAL)
+		return policy_reject(compile, "on_failure",
+				     "only a limit that is counted on Redis can need it");
+	if (p->sync && p->store == RATE_LOCAL)
+		return policy_reject(compile, "sync", "only a limit that is counted on Redis can need it");
+	return OK;
 }
 
 static result rate_limit_compile(struct policy_compile *compile, void *self)
@@ -134,8 +181,9 @@ static result rate_limit_compile(struct policy_compile *compile, void *self)
 	name = compile_name(compile, p);
 	TRY(compile_rate(compile, p));
 	TRY(compile_cost(compile, p));
+	TRY(compile_store(compile, p));
 	TRY(name);
-	p->id = identify(compile, p);
+	identify(compile, p);
 	return key;
 }
 
@@ -150,65 +198,149 @@ static uint64_t find_cost(const struct rate_limit *p, const struct view *view)
 	return expression_number(p->cost_of, view, &number) && number >= 0 ? (uint64_t)number : 1;
 }
 
-/* A limit that only reports counts for itself. */
-static uint64_t find_key(const struct rate_limit *p, const struct view *view)
+/* A limit that only reports counts for itself, and so does what is a gateway's share of one. */
+static uint64_t find_key(const struct rate_limit *p, const struct view *view, bool is_share)
 {
-	uint64_t own[] = { p->id, view->is_report };
+	uint64_t own[] = { p->id, (uint64_t)view->is_report | (uint64_t)is_share << 1 };
 
 	return rate_key_hash(
 		&p->key, view,
 		hash_bytes((str) { (const char *)own, sizeof own }, rate_table_seed(view->effects->rates)));
 }
 
-static void stand(struct rate_taken *taken, struct rate_standing standing)
+static struct shared_take *find_shared(const struct rate_limit *p, const struct view *view)
 {
-	taken->taken.left = standing.left;
-	taken->taken.until_whole = standing.until_whole;
+	struct shared_take *shared = ARENA_NEW(view->arena, struct shared_take);
+	unsigned char digest[SHA256_LEN];
+
+	memcpy(digest, p->digest, sizeof digest);
+	digest[0] ^= (unsigned char)view->is_report;
+	rate_key_digest(&p->key, view, digest);
+	memcpy(shared->key, digest, sizeof shared->key);
+	shared->gcra = &p->gcra;
+	shared->sync = p->sync;
+	return shared;
+}
+
+static void stand(struct rate_taken *taken, const struct rate_standing *standing)
+{
+	taken->taken.left = standing->left;
+	taken->taken.until_whole = standing->until_whole;
+}
+
+static result take_shared(struct view *view, const struct rate_taken *taken, int64_t cost,
+			  struct rate_standing *ret_standing)
+{
+	taken->shared->cost = cost;
+	return view->effects->take(view->effects->self, view, taken->shared, ret_standing);
+}
+
+static struct rate_standing take_here(const struct view *view, const struct rate_taken *taken, uint64_t cost)
+{
+	const struct effects *effects = view->effects;
+
+	return rate_table_take(effects->rates, taken->key, effects->wall(effects->self), taken->gcra, cost);
 }
 
 static void give_back(struct limit_taken *limit_taken, struct view *view, wall_time now)
 {
 	struct rate_taken *taken = (struct rate_taken *)limit_taken;
-	struct rate_table *rates = view->effects->rates;
-	const struct gcra *gcra = &taken->limit->gcra;
+	struct rate_standing standing;
+	uint64_t cost = taken->cost;
 
-	if (!taken->cost)
+	if (!cost)
 		return;
-	rate_table_give_back(rates, taken->key, now, gcra, taken->cost);
 	taken->cost = 0;
-	stand(taken, rate_table_take(rates, taken->key, now, gcra, 0));
+	if (taken->shared) {
+		if (!failed(take_shared(view, taken, -(int64_t)cost, &standing)))
+			stand(taken, &standing);
+		return; /* lost, if it could not be given; time brings it back */
+	}
+	rate_table_give_back(view->effects->rates, taken->key, now, taken->gcra, cost);
+	standing = take_here(view, taken, 0);
+	stand(taken, &standing);
 }
 
 static struct rate_taken *remember(const struct rate_limit *p, struct view *view)
 {
 	struct rate_taken *taken = ARENA_NEW(view->arena, struct rate_taken);
 
-	*taken = (struct rate_taken) { .limit = p, .key = find_key(p, view) };
+	*taken = (struct rate_taken) { .limit = p, .gcra = &p->gcra };
 	taken->taken = (struct limit_taken) { .label = &p->label,
 					      .policy = p->policy,
 					      .is_silent = view->is_report || !p->headers,
 					      .give_back = give_back };
+	if (p->store == RATE_REDIS && view->effects->take)
+		taken->shared = find_shared(p, view);
+	else
+		taken->key = find_key(p, view, false);
 	limit_remember(view, &taken->taken);
 	return taken;
+}
+
+static void give_back_others(struct view *view)
+{
+	if (!view->is_report)
+		limit_give_back_all(view, view->effects->wall(view->effects->self));
+}
+
+static enum verdict decide(const struct rate_limit *p, struct view *view, struct rate_taken *taken,
+			   uint64_t cost, const struct rate_standing *standing)
+{
+	stand(taken, standing);
+	if (standing->is_admitted) {
+		taken->cost = cost;
+		return POLICY_CONTINUE;
+	}
+	give_back_others(view);
+	return limit_refuse(view, &p->label, REASON_RATE_LIMITED, standing->until_enough);
+}
+
+/* Its share of a limit that gateways should have counted together. */
+static enum verdict count_share(const struct rate_limit *p, struct view *view, struct rate_taken *taken,
+				uint64_t cost)
+{
+	struct gcra *share = ARENA_NEW(view->arena, struct gcra);
+	struct rate_standing standing;
+
+	*share = gcra_share(&p->gcra, taken->shared->gateways, cost);
+	taken->gcra = share;
+	taken->shared = NULL;
+	taken->key = find_key(p, view, true);
+	standing = take_here(view, taken, cost);
+	return decide(p, view, taken, cost, &standing);
+}
+
+/* Nobody knows how often others were asked. */
+static enum verdict go_without(const struct rate_limit *p, struct view *view, struct rate_taken *taken,
+			       uint64_t cost)
+{
+	if (p->on_failure == LIMIT_COUNTS)
+		return count_share(p, view, taken, cost);
+	taken->taken.is_silent = true;
+	if (p->on_failure == LIMIT_ALLOWS)
+		return POLICY_CONTINUE;
+	give_back_others(view);
+	return view_refuse(view, REASON_LIMIT_UNAVAILABLE);
 }
 
 static enum verdict rate_limit_request(const void *self, struct view *view)
 {
 	const struct rate_limit *p = self;
-	const struct effects *effects = view->effects;
 	struct rate_taken *taken = remember(p, view);
-	wall_time now = effects->wall(effects->self);
 	uint64_t cost = find_cost(p, view);
-	struct rate_standing standing = rate_table_take(effects->rates, taken->key, now, &p->gcra, cost);
+	struct rate_standing standing;
+	result_value took = OK;
 
-	stand(taken, standing);
-	if (standing.is_admitted) {
-		taken->cost = cost;
-		return POLICY_CONTINUE;
-	}
-	if (!view->is_report)
-		limit_give_back_all(view, now);
-	return limit_refuse(view, &p->label, REASON_RATE_LIMITED, standing.until_enough);
+	if (taken->shared)
+		took = take_shared(view, taken, (int64_t)cost, &standing);
+	else
+		standing = take_here(view, taken, cost);
+	if (took.kind == ERROR_CANCELLED)
+		return view_abandon(view);
+	if (failed(took))
+		return go_without(p, view, taken, cost);
+	return decide(p, view, taken, cost, &standing);
 }
 
 /* ---- answers ---- */
@@ -226,9 +358,10 @@ static bool rate_limit_needs_principal(const void *self)
 	return rate_key_needs_principal(&p->key) || (p->cost_of && expression_needs_principal(p->cost_of));
 }
 
-static const struct policy_risk risks[] = {
-	{ "limit", RISK_MORE }, { "burst", RISK_MORE }, { "by", RISK_ANY }, { "cost", RISK_ANY }, { 0 }
-};
+static const struct policy_risk risks[] = { { "limit", RISK_MORE }, { "burst", RISK_MORE },
+					    { "by", RISK_ANY },     { "cost", RISK_ANY },
+					    { "store", RISK_MORE }, { "on_failure", RISK_MORE },
+					    { "sync", RISK_MORE },  { 0 } };
 
 const struct policy policy_rate_limit = {
 	.name = "rate_limit",
@@ -289,6 +422,27 @@ const struct policy policy_rate_limit = {
 		"each a `name`. What a service itself says in these fields stays.\n"
 		"\n"
 		"With `report: true` it counts for itself, refuses nobody and tells nothing.\n"
+		"\n"
+		"**Several gateways** count together where the configuration has a Redis "
+		"([`store`](#store)): "
+		"each request is one call of a script there, which decides by the clock of that server, so "
+		"that the limit holds for all gateways together whatever their own clocks say. They share a "
+		"limit that stands at the same place in their files and says the same. `on_failure` says "
+		"what "
+		"holds while Redis does not answer within `store.timeout`: `local` lets each gateway count "
+		"for itself, with `limit` and `burst` divided by the number of gateways that were last seen "
+		"there (what costs more than that share of the burst still passes after a rest); `allow` "
+		"lets everybody pass; `deny` answers 503 (`limit_unavailable`). When several calls in a row "
+		"had no answer nobody waits any more, until Redis answers again.\n"
+		"\n"
+		"**With `sync: 100ms`** a worker takes ahead on Redis what it has lately seen asked for, at "
+		"most "
+		"what `limit` gives in that time, and lets requests pass out of that for as long, without "
+		"asking. Redis still never gives more than the limit, so in any time *T* at most the burst "
+		"and what `limit` gives in *T* and `sync` together is admitted, by all gateways together. "
+		"The price is on the other side: what one worker has taken ahead another cannot have, so "
+		"somebody may be refused while up to `limit` times `sync` is unused with each other worker, "
+		"for at most that time.\n"
 		"\n"
 		"A process keeps 1,048,576 counts, 16 MiB when all are in use. Beyond that, and seldom from "
 		"a fifth "

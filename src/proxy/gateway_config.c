@@ -141,6 +141,8 @@ const struct field gateway_fields[] = {
 		     "What is counted."),
 	FIELD_OBJECT(struct gateway_config, admin, "admin", struct admin_config, admin_fields,
 		     "Where the gateway itself is looked after; never a way for clients."),
+	FIELD_CUSTOM_DEFAULT(struct gateway_config, store, "store", struct store_config, &store_form, "local",
+			     "Where that is counted which several gateways count together."),
 	FIELD_CUSTOM(
 		struct gateway_config, workers, "workers", int64_t, &workers_form,
 		"Threads that serve; a reload does not change their number, a replacement (SIGUSR2) does."),

@@ -12,6 +12,7 @@
 #include "proxy/admin_config.h"
 #include "proxy/listener_config.h"
 #include "proxy/split.h"
+#include "proxy/store_config.h"
 #include "route/route.h"
 #include "upstream/upstream_config.h"
 
@@ -84,6 +85,7 @@ struct gateway_config {
 	struct log_config log;
 	struct metrics_config metrics;
 	struct admin_config admin;
+	struct store_config store;
 	int64_t workers; /* 0: one for each core */
 };
 

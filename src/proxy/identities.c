@@ -8,6 +8,7 @@
 #include "auth/session_refresh.h"
 #include "store/rate_table.h"
 #include "store/slot_table.h"
+#include "store/redis_place.h"
 #include "tls/client_identity.h"
 #include "tls/ticket_keys.h"
 
@@ -25,6 +26,7 @@ void identities_init(struct identities *identities)
 		.refreshes = session_refreshes_new(),
 		.rates = rate_table_new(RATE_CELLS),
 		.slots = slot_table_new(SLOT_KEYS),
+		.stores = redis_places_new(),
 	};
 	atomic_init(&identities->memory.max, SIZE_MAX / 2); /* until a gateway sets it */
 	identities->discoveries = discoveries_new(identities->endpoints);
@@ -35,6 +37,7 @@ void identities_fini(struct identities *identities)
 	metrics_free(&identities->metrics);
 	rate_table_free(&identities->rates);
 	slot_table_free(&identities->slots);
+	redis_places_free(&identities->stores);
 	session_refreshes_free(&identities->refreshes);
 	replay_cache_free(&identities->replays);
 	consumer_files_free(&identities->consumer_files);

@@ -12,6 +12,7 @@
 #include "upstream/upstream.h"
 
 struct rate_table;
+struct redis_places;
 struct replay_cache;
 struct session_refreshes;
 struct slot_table;
@@ -28,11 +29,12 @@ struct identities {
 	struct key_sets *key_sets;    /* of issuers */
 	struct replay_cache *replays; /* proofs that were shown */
 	struct session_refreshes *refreshes;
-	struct rate_table *rates;   /* what limits count in */
-	struct slot_table *slots;   /* likewise, of what is under way at once */
-	struct memory_bound memory; /* of all workers */
-	struct metrics *metrics;    /* made with the first snapshot; NULL: nothing is counted */
-	bool is_counting;           /* make them: set after identities_init() by whoever will serve */
+	struct rate_table *rates;    /* what limits count in */
+	struct slot_table *slots;    /* likewise, of what is under way at once */
+	struct redis_places *stores; /* what several gateways count on */
+	struct memory_bound memory;  /* of all workers */
+	struct metrics *metrics;     /* made with the first snapshot; NULL: nothing is counted */
+	bool is_counting;            /* make them: set after identities_init() by whoever will serve */
 };
 
 void identities_init(struct identities *identities);

@@ -61,6 +61,7 @@ struct snapshot {
 	struct slot_table *slots;    /* likewise */
 	struct memory_bound *memory; /* likewise */
 	struct memory_plan plan;     /* where memory goes */
+	struct store store;
 	struct admin_place admin;
 	struct counting counting;
 	const struct node *root; /* the configuration as it was read */

@@ -25,6 +25,9 @@
 #include "proxy/mirror.h"
 #include "proxy/overload.h"
 #include "proxy/slots.h"
+#include "proxy/shared_rate.h"
+#include "store/redis_connection.h"
+#include "store/redis_gcra.h"
 #include "tls/scratch.h"
 
 enum { BLOCKS_KEPT = 4096 };
@@ -83,6 +86,11 @@ static result worker_build(struct worker *worker, const struct worker_options *o
 	TRY(dns_new(worker->fibers, &worker->dns));
 	worker->pool = pool_new(worker->fibers, worker->dns, worker->tls);
 	overload_begin(worker);
+	worker->stores = redis_clients_new(&(struct redis_means) { .fibers = worker->fibers,
+								   .dns = worker->dns,
+								   .tls = worker->tls,
+								   .journal = worker->journal,
+								   .random = &worker->random });
 	return doors_open(worker, options);
 }
 
@@ -110,9 +118,11 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 					     .rates = options->edition->snapshot->rates,
 					     .slots = options->edition->snapshot->slots,
 					     .take_slot = slots_take,
+					     .take = shared_rate_take,
 					     .decided = live_decided,
 					     .tell = live_tell,
 					     .self = worker };
+	redis_script_init(&worker->gcra, redis_gcra_source);
 	worker->journal = options->journal;
 	worker->access = options->access;
 	worker->metrics = options->metrics;
@@ -137,7 +147,9 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 
 void worker_run(struct worker *worker)
 {
+	shared_rate_follow(worker);
 	loop_run(worker->loop);
+	redis_clients_stop(worker->stores);
 	connections_cut(worker);
 }
 
@@ -204,6 +216,7 @@ static void order_apply(struct worker *worker, struct worker_order *order)
 		worker->generation = generation_new(order->change.edition);
 		doors_change(worker, &order->change);
 		generation_leave(old);
+		shared_rate_follow(worker);
 	}
 	if (order->change.on_applied)
 		order->change.on_applied(order->change.owner);
@@ -268,6 +281,7 @@ void worker_free(struct worker **address)
 	orders_drop(worker);
 	doors_close(worker);
 	pool_free(&worker->pool);
+	redis_clients_free(&worker->stores);
 	dns_free(&worker->dns);
 	fibers_free(&worker->fibers);
 	overload_end(worker);

@@ -21,6 +21,7 @@
 #include "proxy/chore.h"
 #include "proxy/generation.h"
 #include "store/slot_table.h"
+#include "store/redis.h"
 #include "upstream/pool.h"
 
 struct door;
@@ -57,6 +58,8 @@ struct worker {
 	struct tls_scratch *tls; /* of all its TLS, to clients and to upstreams */
 	struct dns *dns;
 	struct pool *pool;
+	struct redis_clients *stores;
+	struct redis_script gcra; /* that limits are counted by there */
 	struct encoders *encoders;
 	struct mirrors *mirrors;
 	struct fetch_memory *fetched; /* what policies were answered lately */

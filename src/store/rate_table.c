@@ -84,6 +84,17 @@ bool gcra_make(struct rate rate, uint64_t burst, struct gcra *ret_gcra)
 	return true;
 }
 
+struct gcra gcra_share(const struct gcra *gcra, unsigned sharers, uint64_t cost)
+{
+	uint64_t burst = gcra->burst / sharers, least = cost < gcra->burst ? cost : gcra->burst;
+	wide interval = gcra->interval * sharers;
+
+	if (burst < least)
+		burst = least;
+	burst += burst == 0;
+	return (struct gcra) { interval, interval * burst, burst };
+}
+
 /* The system gives the pages when they are touched, and zeroes in them. */
 struct rate_table *rate_table_new(size_t cells)
 {

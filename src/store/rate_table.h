@@ -38,6 +38,10 @@ bool gcra_make(struct rate rate, uint64_t burst, struct gcra *ret_gcra);
 /* rate: of at most RATE_SPEED_MAX. burst: 1 to RATE_BURST_MAX. False when it would take longer
  * than RATE_WHOLE_MAX to pay the burst back. */
 
+struct gcra gcra_share(const struct gcra *gcra, unsigned sharers, uint64_t cost);
+/* What one of so many gets who count each for himself: the rate and the burst divided, but no less of a burst
+ * than what costs as much needs. sharers: at least 1. */
+
 /* How a key stands. */
 struct rate_standing {
 	bool is_admitted;

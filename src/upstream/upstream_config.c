@@ -102,7 +102,7 @@ static const struct field connections_fields[] = {
 	FIELD_END
 };
 
-static const struct field tls_fields[] = {
+const struct field upstream_tls_fields[] = {
 	FIELD_STR(struct upstream_tls_config, ca, "ca", NULL,
 		  "PEM file of the authorities that are believed; the system's unless said otherwise."),
 	FIELD_STR(struct upstream_tls_config, server_name, "server_name", NULL,
@@ -130,7 +130,7 @@ const struct field upstream_fields[] = {
 		   "What is spoken to it: HTTP/1.1; HTTP/2, by ALPN with `tls` and else by prior "
 		   "knowledge; or `auto`: with `tls` what ALPN agrees on, without it HTTP/1.1."),
 	FIELD_OBJECT(
-		struct upstream_config, tls, "tls", struct upstream_tls_config, tls_fields,
+		struct upstream_config, tls, "tls", struct upstream_tls_config, upstream_tls_fields,
 		"Speaks TLS (1.2 or 1.3) to the endpoints, `{}` with every default; without it nothing is "
 		"encrypted. The files belong to the configuration: it is reloaded when they change."),
 	FIELD_ENUM(struct upstream_config, balance, "balance", balance_words, "round_robin",

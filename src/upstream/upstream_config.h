@@ -13,7 +13,12 @@
 enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_REQUESTS };
 
 /* What its endpoints are spoken to in. */
-enum upstream_protocol { UPSTREAM_H1, UPSTREAM_H2, UPSTREAM_AUTO };
+enum upstream_protocol {
+	UPSTREAM_H1,
+	UPSTREAM_H2,
+	UPSTREAM_AUTO,
+	UPSTREAM_OTHER, /* no HTTP at all: a store */
+};
 
 /* Bits of upstream_retries.on: what may be tried again. */
 enum retry_cause { RETRY_CONNECT, RETRY_RESET, RETRY_502, RETRY_503, RETRY_504, RETRY_TIMEOUT, RETRY_CAUSES };
@@ -72,4 +77,5 @@ struct upstream_config {
 };
 
 extern const struct field upstream_fields[];
+extern const struct field upstream_tls_fields[];
 extern const struct field upstream_timeouts_fields[]; /* also of an API or a route */

@@ -24,6 +24,7 @@ static const str protocols[] = {
 	[UPSTREAM_H1] = STR_INIT(ALPN_H1),
 	[UPSTREAM_H2] = STR_INIT(ALPN_H2),
 	[UPSTREAM_AUTO] = STR_INIT(ALPN_H2 ALPN_H1),
+	[UPSTREAM_OTHER] = STR_INIT(""),
 };
 
 struct reading {
