@@ -28,6 +28,25 @@ static bool draining_hook(void *owner)
 	return gateway_is_draining(((struct administration *)owner)->options.gateway);
 }
 
+static uint64_t calls(const struct redis_place *place, enum redis_outcome outcome)
+{
+	return atomic_load_explicit(&place->outcomes[outcome], memory_order_relaxed);
+}
+
+static void read_store(const struct redis_place *place, struct metrics_reading *reading)
+{
+	reading->has_store = place != NULL;
+	if (!place)
+		return;
+	reading->is_store_up = !atomic_load_explicit(&place->down, memory_order_relaxed);
+	reading->store_gateways = atomic_load_explicit(&place->gateways, memory_order_relaxed);
+	reading->store_answered = calls(place, REDIS_ANSWERED);
+	reading->store_denied = calls(place, REDIS_DENIED);
+	reading->store_late = calls(place, REDIS_LATE);
+	reading->store_broken = calls(place, REDIS_BROKEN);
+	reading->store_skipped = calls(place, REDIS_SKIPPED);
+}
+
 static void read_hook(void *owner, struct metrics_reading *ret_reading)
 {
 	const struct administration_options *options = &((struct administration *)owner)->options;
@@ -46,6 +65,7 @@ static void read_hook(void *owner, struct metrics_reading *ret_reading)
 				   reload_count(options->reload, RELOAD_FAILED),
 		.unchanged_reloads = reload_count(options->reload, RELOAD_IDENTICAL),
 	};
+	read_store(gateway_edition(options->gateway)->snapshot->store.place, ret_reading);
 }
 
 static enum admin_reload reload_hook(void *owner, struct fiber *self, diagnostics_fn tell, void *audience)

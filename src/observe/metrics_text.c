@@ -418,6 +418,35 @@ static void print_slots(const struct metrics_scrape *scrape, struct buf *out)
 	put_number_line(out, scrape->reading.slots_awaited);
 }
 
+static void print_store_up(const struct metrics_scrape *scrape, struct buf *out)
+{
+	if (!scrape->reading.has_store)
+		return;
+	put_name(scrape, out);
+	put_number_line(out, scrape->reading.is_store_up);
+}
+
+static void print_store_gateways(const struct metrics_scrape *scrape, struct buf *out)
+{
+	if (!scrape->reading.has_store)
+		return;
+	put_name(scrape, out);
+	put_number_line(out, scrape->reading.store_gateways);
+}
+
+static void print_store_calls(const struct metrics_scrape *scrape, struct buf *out)
+{
+	const struct metrics_reading *reading = &scrape->reading;
+
+	if (!reading->has_store)
+		return;
+	put_word_line(scrape, "outcome", "answered", reading->store_answered, out);
+	put_word_line(scrape, "outcome", "error", reading->store_denied, out);
+	put_word_line(scrape, "outcome", "timeout", reading->store_late, out);
+	put_word_line(scrape, "outcome", "broken", reading->store_broken, out);
+	put_word_line(scrape, "outcome", "skipped", reading->store_skipped, out);
+}
+
 static void print_process(const struct metrics_scrape *scrape, struct buf *out)
 {
 	metrics_process_print(scrape->metrics->began, out);
@@ -472,6 +501,13 @@ static const struct family families[] = {
 	  "Keys of limits that were forgotten too early, for want of room.", 0, NULL, print_rate_evictions },
 	{ "gatehouse_concurrency_requests", "gauge",
 	  "Requests that have, or wait for, a slot of a `concurrency` limit.", 0, NULL, print_slots },
+	{ "gatehouse_store_up", "gauge", "Whether the Redis that limits are counted on can be asked.", 0,
+	  NULL, print_store_up },
+	{ "gatehouse_store_gateways", "gauge", "Gateways that count there together, as last seen.", 0, NULL,
+	  print_store_gateways },
+	{ "gatehouse_store_calls_total", "counter",
+	  "Calls of that Redis, by how they ended; skipped: it was known not to be there.", 0, NULL,
+	  print_store_calls },
 	{ "process", NULL, NULL, 0, NULL, print_process }, /* several, each with its own head */
 	{ 0 },
 };

@@ -27,6 +27,10 @@ struct metrics_reading {
 	uint64_t slots_taken, slots_awaited; /* of limits on what is under way at once */
 	uint64_t memory, memory_max;         /* what workers have drawn, and the bound on it */
 	uint64_t reloads, refused_reloads, unchanged_reloads;
+	/* Of the Redis that several gateways count on. */
+	bool has_store, is_store_up;
+	uint64_t store_gateways;
+	uint64_t store_answered, store_denied, store_late, store_broken, store_skipped; /* calls */
 };
 
 struct metrics_scrape *metrics_scrape_new(struct metrics *metrics, const struct metrics_reading *reading);

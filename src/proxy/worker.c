@@ -27,7 +27,7 @@
 #include "proxy/slots.h"
 #include "proxy/shared_rate.h"
 #include "store/redis_connection.h"
-#include "store/redis_gcra.h"
+#include "store/redis_lease.h"
 #include "tls/scratch.h"
 
 enum { BLOCKS_KEPT = 4096 };
@@ -122,6 +122,7 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 					     .decided = live_decided,
 					     .tell = live_tell,
 					     .self = worker };
+	worker->leases = redis_leases_new();
 	redis_script_init(&worker->gcra, redis_gcra_source);
 	worker->journal = options->journal;
 	worker->access = options->access;
@@ -294,6 +295,7 @@ void worker_free(struct worker **address)
 	fetch_memory_free(&worker->fetched);
 	verified_tokens_free(&worker->auth.tokens);
 	verified_passwords_free(&worker->auth.passwords);
+	redis_leases_free(&worker->leases);
 	mirrors_free(&worker->mirrors);
 	tls_scratch_fini(worker->tls);
 	arena_fini(&worker->arena);

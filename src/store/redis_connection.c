@@ -101,17 +101,15 @@ static void set_state(struct redis_connection *c, enum state state)
 /* One line for all workers: by whoever is the first to lose it, and the last to have it back. */
 static void tell_down(struct redis_connection *c, result_value why)
 {
-	char cause[SAID_MAX + 8] = "";
+	const char *cause = c->said[0] ? c->said : why.sys ? strerror(why.sys) : NULL;
 
 	if (c->is_told_down)
 		return;
 	c->is_told_down = true;
 	if (atomic_fetch_add_explicit(&c->place->down, 1, memory_order_relaxed))
 		return;
-	if (c->said[0])
-		snprintf(cause, sizeof cause, " (%s)", c->said);
-	journal_warn(c->means->journal, "store: redis %.*s is not available: %s%s", STR_ARG(address_of(c)),
-		     why.why, cause);
+	journal_warn(c->means->journal, "store: redis %.*s is not available: %s%s%s", STR_ARG(address_of(c)),
+		     why.why, cause ? ": " : "", cause ? cause : "");
 }
 
 static void tell_up(struct redis_connection *c, bool is_said)

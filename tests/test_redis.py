@@ -1,0 +1,476 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Limits that several gateways share, over a real redis-server: exactness, and what holds when it is not there.
+
+Limits are by the hour, so that no count depends on how quick a test is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from admin import Admin
+from gatehouse import Gateway, run_command
+from pki import Authority
+from redis_peers import Cluster, FakeRedis, Redis
+from simple import get
+from wire import wait_until
+
+StartGateway = Callable[..., Gateway]
+StartRedis = Callable[..., Redis]
+
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+PATIENT = "5s"  # where a test is about something else than time
+
+
+@pytest.fixture
+def redis(stack: contextlib.ExitStack, tmp_path: Path) -> StartRedis:
+    """Starts redis-servers: `redis("--requirepass", "x")`."""
+    count = 0
+
+    def start(*options: str, **more: Any) -> Redis:
+        nonlocal count
+        count += 1
+        started = Redis(tmp_path / f"redis-{count}", *options, **more)
+        stack.callback(started.stop)
+        return started
+
+    return start
+
+
+@pytest.fixture
+def cluster(stack: contextlib.ExitStack, tmp_path: Path) -> Cluster:
+    """Three nodes."""
+    started = Cluster(tmp_path)
+    stack.callback(started.stop)
+    return started
+
+
+def config(store: str | dict[str, Any], *limits: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """One API that answers itself, behind these limits; a client is who a proxy on this machine says."""
+    if isinstance(store, str):
+        store = {"redis": [store], "timeout": PATIENT}
+    return {
+        "listeners": {"main": {"address": "127.0.0.1:0", "trusted_proxies": ["127.0.0.1"]}},
+        "store": store,
+        "admin": {"address": "127.0.0.1:0"},
+        "apis": {"all": {"policies": [*({"rate_limit": limit} for limit in limits), {"respond": {"status": 200}}]}},
+        **more,
+    }
+
+
+def ask(gateway: Gateway, times: int = 1, fields: str = "") -> list[int]:
+    """So many answers' statuses, each on a connection of its own, so that any worker may get it."""
+    statuses = []
+    for _ in range(times):
+        with gateway.connect() as client:
+            client.send(get("/", f"Connection: close\r\n{fields}"))
+            statuses.append(client.read_answer().status)
+    return statuses
+
+
+def lines(gateway: Gateway) -> list[str]:
+    """What the gateway said of its store."""
+    return [line for line in gateway.messages.snapshot() if " store: " in line]
+
+
+def wait_for_lines(gateway: Gateway, count: int) -> list[str]:
+    """The same once there are so many."""
+    assert gateway.messages.wait_for(lambda said: sum(" store: " in line for line in said) >= count), gateway.errors
+    return lines(gateway)
+
+
+def storm(gateways: list[Gateway], clients: int, each: int, fields: str = "") -> list[int]:
+    """All at once, over connections that are kept."""
+    statuses: list[int] = []
+
+    def client(gateway: Gateway) -> None:
+        with gateway.connect() as connection:
+            for _ in range(each):
+                connection.send(get("/", fields))
+                statuses.append(connection.read_answer().status)
+
+    threads = [threading.Thread(target=client, args=(gateway,)) for gateway in gateways for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(statuses) == len(gateways) * clients * each
+    return statuses
+
+
+# Exactness.
+
+
+def test_three_gateways_admit_the_limit_whatever_their_clocks_say(redis: StartRedis, gateway: StartGateway) -> None:
+    """Six workers, 1,800 requests, clocks that are five seconds apart: a limit of 100 admits 100."""
+    wanted = config(redis().address, {"limit": "100/1h"})
+    gateways = [gateway(wanted, workers=2, env={"LD_PRELOAD": FAKETIME, "FAKETIME": offset, "FAKETIME_NO_CACHE": "1",
+                                                "FAKETIME_DONT_FAKE_MONOTONIC": "1", "ASAN_OPTIONS": "verify_asan_link_order=0"})
+                for offset in ("-5s", "+0s", "+5s")]
+    statuses = storm(gateways, clients=4, each=150)
+    assert set(statuses) == {200, 429}
+    assert statuses.count(200) == 100
+
+
+def test_no_clock_and_nothing_of_a_request_goes_over_the_wire(stack: contextlib.ExitStack, gateway: StartGateway) -> None:
+    """What Redis sees: a key of 22 characters, and numbers that are the limit's."""
+    fake = FakeRedis(lambda words: b"*3\r\n:1\r\n:1\r\n:36000000000\r\n")
+    stack.callback(fake.stop)
+    running = gateway(config(fake.address, {"limit": "100/1h", "by": "header:X-API-Key"}))
+    assert ask(running, fields="X-API-Key: very-secret\r\n") == [200]
+    command = next(words for words in fake.commands if words[0] == b"EVALSHA" and b"gateways" not in words[3])
+    assert re.fullmatch(rb"gatehouse:\{[A-Za-z0-9_-]{22}\}", command[3])
+    assert command[2] == b"1"
+    assert command[4:] == [b"1000", b"36000000000", b"3600000000000", b"1", b"1"]
+    assert b"very-secret" not in b" ".join(b" ".join(words) for words in fake.commands)
+
+
+def test_a_limit_is_told_and_paid_back_as_in_memory(redis: StartRedis, gateway: StartGateway) -> None:
+    running = gateway(config(redis().address, {"limit": "4/1h", "cost": "request.method == \"POST\" ? 3 : 1"}))
+    with running.connect() as client:
+        for method, status, told in (("GET", 200, '"default";r=3;t=900'), ("POST", 200, '"default";r=0;t=3600'),
+                                     ("GET", 429, '"default";r=0;t=3600')):
+            client.send(get(method=method, fields="Content-Length: 0\r\n" if method == "POST" else ""))
+            answer = client.read_answer()
+            assert (answer.status, answer.get("ratelimit")) == (status, told)
+    assert 840 <= int(answer.get("retry-after") or 0) <= 900
+
+
+def test_who_a_later_limit_refuses_gets_back_what_an_earlier_one_took(redis: StartRedis, gateway: StartGateway) -> None:
+    server = redis()
+    running = gateway(config(server.address, {"limit": "10/1h", "name": "wide"}, {"limit": "2/1h", "name": "narrow"}))
+    assert ask(running, 5) == [200, 200, 429, 429, 429]
+    assert running.get().get("ratelimit", ).startswith('"wide";r=8;')  # type: ignore[union-attr]
+    assert len(server.keys()) == 2
+
+
+def test_a_limit_recovers_under_any_load(redis: StartRedis, gateway: StartGateway) -> None:
+    """Twice the limit and more without end: what is admitted is the limit."""
+    running = gateway(config(redis().address, {"limit": "50/1s", "burst": 5}))
+    began = time.monotonic()
+    admitted = 0
+    while time.monotonic() - began < 3:
+        admitted += storm([running], clients=2, each=20).count(200)
+    passed = time.monotonic() - began
+    assert 50 * passed * 0.8 - 5 <= admitted <= 50 * passed + 5 + 1
+
+
+def test_keys_go_by_themselves(redis: StartRedis, gateway: StartGateway) -> None:
+    server = redis()
+    running = gateway(config(server.address, {"limit": "10/1s"}))
+    assert ask(running, 3, "X-Forwarded-For: 192.0.2.1\r\n") == [200, 200, 200]
+    wait_until(lambda: not server.keys(), "the key to go")
+
+
+def test_a_script_that_was_forgotten_is_sent_again(redis: StartRedis, gateway: StartGateway) -> None:
+    server = redis()
+    running = gateway(config(server.address, {"limit": "5/1h"}))
+    assert ask(running, 2) == [200, 200]
+    server.cli("script", "flush")
+    assert ask(running, 4) == [200, 200, 200, 429]
+    assert not lines(running)
+
+
+# Taken ahead.
+
+
+def test_what_is_taken_ahead_is_never_too_much(redis: StartRedis, gateway: StartGateway) -> None:
+    """By the hour the limit gives nothing more, so all that is admitted was in the burst, whoever took it."""
+    wanted = config(redis().address, {"limit": "360000/1h", "burst": 500, "sync": "100ms"})
+    gateways = [gateway(wanted, workers=2) for _ in range(3)]
+    began = time.monotonic()
+    statuses = storm(gateways, clients=3, each=300)
+    passed = time.monotonic() - began
+    assert set(statuses) == {200, 429}
+    assert 500 <= statuses.count(200) <= 500 + 100 * (passed + 0.1) + 1
+
+
+def test_taking_ahead_asks_seldom(redis: StartRedis, gateway: StartGateway) -> None:
+    server = redis()
+    running = gateway(config(server.address, {"limit": "100000/1s", "sync": "1s"}))
+    storm([running], clients=2, each=1000)
+    calls = Admin(running).metrics()['gatehouse_store_calls_total{outcome="answered"}']
+    assert calls < 200
+
+
+# When it is not there.
+
+
+@pytest.mark.parametrize(("mode", "wanted"), [("local", {200: 3, 429: 5}), ("allow", {200: 8}), ("deny", {503: 8})])
+def test_what_holds_without_redis(redis: StartRedis, gateway: StartGateway, mode: str, wanted: dict[int, int]) -> None:
+    """It never was there, it is killed, it comes back: as configured, and one line for each change."""
+    server = redis()
+    server.kill()
+    running = gateway(config(server.address, {"limit": "3/1h", "on_failure": mode}), workers=2)
+    down, = wait_for_lines(running, 1)
+    assert f"redis {server.address} is not available: no connection: Connection refused" in down
+    statuses = ask(running, 8)
+    assert {status: statuses.count(status) for status in set(statuses)} == wanted
+    server.start()
+    assert wait_for_lines(running, 2)[1].endswith(f"redis {server.address} is available again")
+    assert ask(running, 4) == [200, 200, 200, 429]
+    server.kill()
+    wait_for_lines(running, 3)
+    statuses = ask(running, 8)
+    if mode == "local":
+        assert set(statuses) == {429}  # from before
+    else:
+        assert {status: statuses.count(status) for status in set(statuses)} == wanted
+    assert len(lines(running)) == 3
+
+
+def test_the_reason_is_told(redis: StartRedis, gateway: StartGateway) -> None:
+    server = redis()
+    server.kill()
+    running = gateway(config({"redis": server.address, "on_failure": "deny"}, {"limit": "3/1h"}))
+    wait_for_lines(running, 1)
+    answer = running.get()
+    assert (answer.status, answer.get("retry-after"), answer.get("ratelimit")) == (503, "1", None)
+    assert running.wait_for_log(1)[0]["reason"] == "limit_unavailable"
+
+
+def test_a_share_is_what_so_many_gateways_leave(redis: StartRedis, gateway: StartGateway) -> None:
+    server = redis()
+    gateways = [gateway(config(server.address, {"limit": "9/1h"})) for _ in range(3)]
+    for running in gateways:
+        wait_until(lambda one=running: Admin(one).metrics()["gatehouse_store_gateways"] == 3, "the gateways")
+    server.kill()
+    for running in gateways:
+        wait_for_lines(running, 1)
+        assert sorted(ask(running, 6)) == [200] * 3 + [429] * 3
+
+
+def test_redis_that_stands_still_holds_nobody_up_for_long(redis: StartRedis, gateway: StartGateway) -> None:
+    """Those that wait for it wait for the timeout, a few; nobody does from then on, until it goes on."""
+    server = redis()
+    running = gateway(config({"redis": server.address, "timeout": "500ms", "on_failure": "allow"}, {"limit": "3/1h"}))
+    assert ask(running) == [200]
+    server.freeze()
+    began = time.monotonic()
+    assert ask(running, 5) == [200] * 5
+    assert time.monotonic() - began > 2
+    down, = wait_for_lines(running, 1)
+    assert "is not available: it does not answer in time" in down
+    skipped = 'gatehouse_store_calls_total{outcome="skipped"}'
+    before = Admin(running).metrics()[skipped]
+    assert ask(running, 50) == [200] * 50
+    assert Admin(running).metrics()[skipped] == before + 50
+    server.thaw()
+    wait_for_lines(running, 2)
+    assert 429 in ask(running, 4)
+    assert len(lines(running)) == 2
+
+
+def test_a_late_answer_is_nobody_elses(redis: StartRedis, gateway: StartGateway) -> None:
+    """It stands still for one request, and the next gets its own answer."""
+    server = redis()
+    running = gateway(config({"redis": server.address, "timeout": "300ms", "on_failure": "allow"},
+                             {"limit": "5/1h", "by": "header:X-Who"}))
+    assert ask(running, 5, "X-Who: a\r\n") == [200] * 5
+    server.freeze()
+    assert ask(running, 2, "X-Who: a\r\n") == [200, 200]  # let through
+    server.thaw()
+    assert ask(running, 3, "X-Who: b\r\n") == [200] * 3
+    assert ask(running, 1, "X-Who: a\r\n") == [429]
+    assert not lines(running)
+
+
+HOSTILE = {
+    "garbage": b"garbage\r\n",
+    "http": b"HTTP/1.1 200 OK\r\n\r\n",
+    "huge": b"$999999999\r\n",
+    "endless": b"+" + b"a" * 4096,
+    "deep": b"*1\r\n" * 100,
+    "many": b"*1000000\r\n",
+    "push": b">1\r\n+x\r\n",
+    "twice": b"*3\r\n:1\r\n:1\r\n:0\r\n*3\r\n:1\r\n:1\r\n:0\r\n",
+    "closed": None,
+}
+STRANGE = {
+    "simple": b"+OK\r\n",
+    "null": b"$-1\r\n",
+    "text": b"*3\r\n$1\r\n1\r\n:1\r\n:0\r\n",
+    "short": b"*2\r\n:1\r\n:1\r\n",
+    "long": b"*9\r\n" + b":1\r\n" * 9,
+    "granted too much": b"*3\r\n:1\r\n:1000\r\n:0\r\n",
+    "granted nothing": b"*3\r\n:1\r\n:0\r\n:0\r\n",
+    "negative": b"*3\r\n:1\r\n:1\r\n:-5\r\n",
+    "neither": b"*3\r\n:7\r\n:1\r\n:0\r\n",
+    "error": b"-ERR no such thing\x1b[31m\r\n",
+    "moved nowhere": b"-MOVED 99999 127.0.0.1:1\r\n",
+    "moved without a port": b"-MOVED 1 127.0.0.1\r\n",
+    "to and fro": b"-NOSCRIPT no\r\n",
+}
+
+
+@pytest.mark.parametrize("case", [*HOSTILE, *STRANGE])
+def test_whatever_it_answers(stack: contextlib.ExitStack, gateway: StartGateway, case: str) -> None:
+    """No answer of a limit is made of it. What breaks the protocol ends the connection."""
+    fake = FakeRedis(lambda words: {**HOSTILE, **STRANGE}[case])
+    stack.callback(fake.stop)
+    running = gateway(config({"redis": fake.address, "timeout": PATIENT, "on_failure": "deny"}, {"limit": "3/1h"}))
+    statuses = ask(running, 6)
+    if case == "twice":
+        assert statuses[-1] in (200, 503)
+    else:
+        assert set(statuses) == {503}
+    if case in HOSTILE:
+        assert "is not available" in wait_for_lines(running, 1)[0]
+        wait_until(lambda: fake.connections > 1, "another connection")
+
+
+def test_who_answers_and_was_not_asked(stack: contextlib.ExitStack, gateway: StartGateway) -> None:
+    fake = FakeRedis(lambda words: None, greeting=b"+PONG\r\n+PONG\r\n")
+    stack.callback(fake.stop)
+    running = gateway(config({"redis": fake.address, "on_failure": "deny"}, {"limit": "3/1h"}))
+    assert "sent what nobody had asked for" in wait_for_lines(running, 1)[0]
+    assert ask(running) == [503]
+
+
+# Who may ask it, and how.
+
+
+@pytest.mark.parametrize("who", [{"password": "s3cret"}, {"username": "gate", "password": "0ther-pass"}])
+def test_a_password_is_shown(redis: StartRedis, gateway: StartGateway, who: dict[str, str]) -> None:
+    server = redis("--requirepass", "s3cret", cli=("-a", "s3cret", "--no-auth-warning"))
+    server.cli("acl", "setuser", "gate", "on", ">0ther-pass", "~*", "+@all")
+    running = gateway(config({"redis": server.address, "timeout": PATIENT, "database": 3, **who}, {"limit": "2/1h"}))
+    assert ask(running, 3) == [200, 200, 429]
+    assert len(server.cli("-n", "3", "--scan", "--pattern", "gatehouse:*").split()) == 2
+    shown = Admin(running).get("/v1/config").body
+    assert b"***" in shown and who["password"].encode() not in shown
+    running.stop()
+    assert who["password"] not in running.errors
+
+
+def test_a_wrong_password_is_told(redis: StartRedis, gateway: StartGateway) -> None:
+    server = redis("--requirepass", "s3cret")
+    running = gateway(config({"redis": server.address, "password": "guessed", "on_failure": "deny"}, {"limit": "2/1h"}))
+    down, = wait_for_lines(running, 1)
+    assert "it refuses: WRONGPASS" in down and "guessed" not in down
+    assert ask(running) == [503]
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_redis_over_tls(redis: StartRedis, gateway: StartGateway, tmp_path: Path, is_trusted: bool) -> None:
+    authority = Authority()
+    files = authority.issue("127.0.0.1").write(tmp_path, "redis")
+    server = redis("--tls-cert-file", files["certificate"], "--tls-key-file", files["key"], "--tls-auth-clients", "no",
+                   is_open=False)
+    ca = (authority if is_trusted else Authority("Another CA")).write(tmp_path)
+    running = gateway(config({"redis": server.address, "timeout": PATIENT, "on_failure": "deny", "tls": {"ca": str(ca)}},
+                             {"limit": "20/1h"}), workers=2)
+    if is_trusted:
+        assert storm([running], clients=4, each=25).count(200) == 20
+        assert not lines(running)
+    else:
+        assert "is not available" in wait_for_lines(running, 1)[0]
+        assert ask(running) == [503]
+
+
+def test_a_replica_is_not_counted_on(redis: StartRedis, gateway: StartGateway) -> None:
+    """It says so, and the next address is asked."""
+    primary = redis()
+    replica = redis("--replicaof", "127.0.0.1", str(primary.port))
+    running = gateway(config({"redis": [replica.address, primary.address], "timeout": PATIENT, "on_failure": "allow"},
+                             {"limit": "2/1h"}))
+    wait_until(lambda: 429 in ask(running), "the primary to be found")
+    assert primary.keys()
+
+
+def test_a_reload_keeps_connections_and_counts(redis: StartRedis, gateway: StartGateway) -> None:
+    server = redis()
+    wanted = config(server.address, {"limit": "5/1h"})
+    running = gateway(wanted, workers=2)
+    assert ask(running, 3) == [200] * 3
+    wait_until(lambda: server.cli("client", "list").count("id=") == 3, "both workers")
+    before = sorted(re.findall(r"\bid=(\d+)", server.cli("client", "list")))[:2]
+    running.reload({**wanted, "log": {"level": "debug"}})
+    assert sorted(re.findall(r"\bid=(\d+)", server.cli("client", "list")))[:2] == before
+    assert ask(running, 3) == [200, 200, 429]
+    running.reload({**wanted, "store": "local"})
+    assert ask(running, 6) == [200] * 5 + [429]
+    wait_until(lambda: server.cli("client", "list").count("id=") == 1, "the connections to end")
+    assert not lines(running)
+
+
+# A cluster.
+
+
+def slot_of(cluster: Cluster, key: str) -> int:
+    """As Redis has it."""
+    return int(cluster.nodes[0].cli("cluster", "keyslot", key))
+
+
+def test_a_cluster_is_found_out_and_followed(cluster: Cluster, gateway: StartGateway) -> None:
+    """Keys of 30 clients lie with three nodes, of which one is configured; each limit is exact."""
+    running = gateway(config(cluster.nodes[0].address, {"limit": "2/1h"}), workers=2)
+    for i in range(30):
+        assert ask(running, 3, f"X-Forwarded-For: 192.0.2.{i}\r\n") == [200, 200, 429]
+    assert len(cluster.keys()) == 30
+    assert all(node.keys() for node in cluster.nodes)
+    assert not lines(running)
+
+
+def test_a_slot_moves_under_way(cluster: Cluster, gateway: StartGateway) -> None:
+    """Its keys are asked for where they are: before, while (ASK) and after (MOVED)."""
+    running = gateway(config(cluster.nodes[0].address, {"limit": "5/1h"}), workers=2)
+    assert ask(running, 2) == [200, 200]
+    key, = cluster.keys()
+    slot = slot_of(cluster, key)
+    source = cluster.owner(slot)
+    target = next(node for node in cluster.nodes if node is not source)
+    target.cli("cluster", "setslot", str(slot), "importing", source.cli("cluster", "myid"))
+    source.cli("cluster", "setslot", str(slot), "migrating", target.cli("cluster", "myid"))
+    assert ask(running) == [200]
+    source.cli("migrate", "127.0.0.1", str(target.port), key, "0", "5000")
+    assert ask(running) == [200]  # the source says ASK
+    assert key in target.keys()
+    for node in (target, source):
+        node.cli("cluster", "setslot", str(slot), "node", target.cli("cluster", "myid"))
+    assert ask(running, 2) == [200, 429]  # the source says MOVED
+    assert not lines(running)
+
+
+def test_a_node_of_a_cluster_that_dies_takes_its_slots_along(cluster: Cluster, gateway: StartGateway) -> None:
+    running = gateway(config({"redis": [node.address for node in cluster.nodes], "timeout": PATIENT, "on_failure": "allow"},
+                             {"limit": "1/1h"}))
+    clients = [f"X-Forwarded-For: 192.0.2.{i}\r\n" for i in range(12)]
+    assert [ask(running, 1, client) for client in clients] == [[200]] * 12
+    cluster.nodes[2].kill()
+    wait_for_lines(running, 1)
+    statuses = [ask(running, 1, client)[0] for client in clients]
+    assert set(statuses) == {200, 429}
+
+
+# What check says.
+
+
+@pytest.mark.parametrize(("store", "limit", "words"), [
+    ("remote", {}, "want local, or a map such as { redis: [HOST:PORT] }"),
+    ({}, {}, 'needs "redis"'),
+    ({"redis": ["127.0.0.1"]}, {}, "want host:port"),
+    ({"redis": "127.0.0.1:1", "username": "a"}, {}, 'needs "password"'),
+    ({"redis": "127.0.0.1:1", "prefix": "a{b}"}, {}, "want 1 to 64 letters"),
+    ({"redis": "127.0.0.1:1", "on_failure": "ignore"}, {}, "on_failure"),
+    ({"redis": "unix:/run/redis.sock", "tls": {}}, {}, "server_name"),
+    ("local", {"store": "redis"}, "the configuration names no Redis"),
+    ("local", {"on_failure": "deny"}, "only a limit that is counted on Redis"),
+    ("local", {"sync": "1s"}, "only a limit that is counted on Redis"),
+    ({"redis": "127.0.0.1:1"}, {"store": "local", "sync": "1s"}, "only a limit that is counted on Redis"),
+])
+def test_what_check_refuses(tmp_path: Path, store: Any, limit: dict[str, Any], words: str) -> None:
+    path = tmp_path / "gatehouse.yaml"
+    path.write_text(json.dumps(config("127.0.0.1:1", {"limit": "1/1s", **limit}) | {"store": store}), encoding="utf-8")
+    done = run_command("check", "-c", path)
+    assert done.returncode == 1
+    assert words in done.stderr
