@@ -40,6 +40,8 @@ static void print_page(const struct field *fields, FILE *to)
 {
 	if (fields == consumer_fields)
 		fputs(consumer_page, to);
+	else if (fields == store_fields)
+		fputs(store_page, to);
 	else
 		policy_page_print(fields, to);
 }

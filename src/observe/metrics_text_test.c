@@ -16,7 +16,11 @@ static const struct metrics_reading reading = { .generation = 7,
 						.memory = 5,
 						.memory_max = 9,
 						.reloads = 2,
-						.refused_reloads = 1 };
+						.refused_reloads = 1,
+						.has_store = true,
+						.is_store_up = true,
+						.store_gateways = 3,
+						.store_late = 5 };
 
 static void count(struct metrics *metrics, size_t worker, struct metric_series *series,
 		  enum http_method method, int status, duration time_taken)
@@ -264,6 +268,10 @@ static void test_the_others(void **state)
 		"gatehouse_rate_limit_evictions_total 11",
 		"gatehouse_concurrency_requests{state=\"active\"} 5",
 		"gatehouse_concurrency_requests{state=\"waiting\"} 4",
+		"gatehouse_store_up 1",
+		"gatehouse_store_gateways 3",
+		"gatehouse_store_calls_total{outcome=\"timeout\"} 5",
+		"gatehouse_store_calls_total{outcome=\"skipped\"} 0",
 		"gatehouse_mirror_copies_total{outcome=\"answered\"} 1",
 		"gatehouse_mirror_copies_total{outcome=\"different\"} 2",
 		"gatehouse_mirror_copies_total{outcome=\"too_large\"} 0",

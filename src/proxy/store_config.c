@@ -12,7 +12,7 @@
 
 enum { PREFIX_MAX = 64, PASSWORD_MAX = 4096 };
 
-static const struct field store_fields[] = {
+const struct field store_fields[] = {
 	FIELD_CUSTOM(
 		struct store_config, redis, "redis", str_list, &field_texts_form,
 		"Where Redis listens: `host:port`, `[v6]:port` or `unix:/path`, or a list of them. The first "
@@ -36,6 +36,56 @@ static const struct field store_fields[] = {
 		     "encrypted."),
 	FIELD_END
 };
+
+const char store_page[] =
+	"With `store: { redis: [10.0.0.9:6379] }` all gateways that have it count limits together "
+	"([`rate_limit`](#policies-rate_limit)); without it, or with `local`, each counts for itself. It is "
+	"made for "
+	"Redis 7.0 and what speaks as it does, alone, behind a name that moves, or as a Redis Cluster; that "
+	"it is a "
+	"cluster need not be said: where a server sends a key to another one (`MOVED`, `ASK`), the gateway "
+	"follows, "
+	"and learns who has which slot. A server that is a replica is passed over for the next address.\n"
+	"\n"
+	"**What it costs**: one round trip for each limit of a request (a script, `EVALSHA`; none with "
+	"`sync` while "
+	"what was taken ahead lasts). Each worker has one connection to Redis, to each node of a cluster, on "
+	"which "
+	"requests do not wait for each other. A limit of one client is one key, which goes by itself when "
+	"its burst "
+	"is back.\n"
+	"\n"
+	"**When it fails**, a request waits for it no longer than `timeout`; when five in a row had no "
+	"answer, or the "
+	"connection is lost and cannot be made again at once, none does. From then on what `on_failure` says "
+	"holds, "
+	"until Redis answers in time again, which is tried in the background, every two seconds at least. "
+	"Each such "
+	"change is one line of the gateway's own messages, whatever the number of workers. Another error "
+	"than "
+	"a redirection fails its request alone, and is told once a second. Whoever cannot be asked when the "
+	"gateway "
+	"starts is no error: requests are served as `on_failure` says.\n"
+	"\n"
+	"**How many gateways there are** they tell each other there: each leaves its mark every two seconds, "
+	"under "
+	"a number that it draws at its start, and one that has left none for seven seconds is gone. The "
+	"number that "
+	"was last seen is what `on_failure: local` divides by: `gatehouse_store_gateways`.\n"
+	"\n"
+	"**What stands there**: `gatehouse:{gateways}`, and for each limit of each client a key such as "
+	"`gatehouse:{l7ufYsn-YlPkx_6RrkStsQ}`, the digest of what the limit says, where it stands and whom "
+	"it "
+	"counts, with the time at which all is paid back. Nothing of a request stands there as it came; who "
+	"can "
+	"read the keys and guess an address can find out whether it is among them. Its user needs `+evalsha "
+	"+eval "
+	"+time +get +set +del +zadd +zremrangebyscore +zcard +pexpire +ping +select +asking +cluster|slots` "
+	"on "
+	"`~gatehouse:*`.\n"
+	"\n"
+	"`gatehouse_store_up` tells whether it can be asked, `gatehouse_store_calls_total` what became of "
+	"calls.\n";
 
 static void store_read(struct reader *reader, const struct node *node, void *ret_member)
 {

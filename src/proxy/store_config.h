@@ -20,6 +20,9 @@ struct store_config {
 	struct upstream_tls_config tls; /* spoken when the key is there */
 };
 
+extern const struct field store_fields[];
+extern const char store_page[]; /* what the manual says beneath them */
+
 extern const struct field_form store_form; /* member: struct store_config */
 
 /* What it comes to. */
