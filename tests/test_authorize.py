@@ -174,6 +174,29 @@ def test_check_warns_of_consumers_whom_nobody_knows(tmp_path: Path) -> None:
     assert checked.returncode == 0 and "named" not in checked.stderr, checked.stderr
 
 
+def test_check_refuses_consumers_who_can_never_be(tmp_path: Path) -> None:
+    """No file can bring them, and no service name them."""
+    path = tmp_path / "gatehouse.yaml"
+    document = house("127.0.0.1:9")
+    asked = {"forward_auth": {"url": "http://127.0.0.1:9/", "consumer": "X-Who"}}
+    unnamed = {"forward_auth": {"url": "http://127.0.0.1:9/"}}
+    signed = {"signature": {"keys": [{"id": "k", "algorithm": "hmac-sha256", "key": SECRET, "consumer": "nobody"}]}}
+    for policies, more, severity in (
+            ([{"api_key": {}}, {"authorize": {"consumers": ["acne"]}}], {}, "error"),
+            ([unnamed, {"authorize": {"consumers": ["acne"]}}], {}, "error"),
+            ([asked, {"authorize": {"consumers": ["acne"]}}], {}, "warning"),
+            ([signed], {}, "error"),
+            ([asked, signed], {}, "error"),
+            ([signed], {"consumers": {}}, "error"),
+            ([signed], {"consumers_from": ["more.jsonl"]}, "warning"),
+            ([{"authorize": {"consumers": ["broken"]}}], {"consumers": {"broken": {"api_keys": ["no"]}}}, "")):
+        document["apis"]["all"]["routes"]["open"]["policies"] = policies
+        (tmp_path / "more.jsonl").write_text("")
+        path.write_text(json.dumps(document | more), encoding="utf-8")
+        checked = run_command("check", "-c", path)
+        assert re.findall(r":\d+: (\w+): [^\n]*no consumer is named", checked.stderr) == [severity] * bool(severity), checked.stderr
+
+
 def test_a_key_that_is_taken_away_is_refused_at_the_next_request(upstream: StartUpstream, gateway: StartGateway) -> None:
     document = house(upstream().address)
     with gateway(document) as running, running.connect() as client:

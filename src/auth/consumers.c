@@ -435,6 +435,11 @@ size_t consumers_count(const struct consumers *consumers)
 	return count;
 }
 
+bool consumers_are_written(const struct consumers *consumers)
+{
+	return consumers->count == 1;
+}
+
 /* Of the tables the first is the configuration's. */
 bool consumers_lack(const struct consumers *consumers, enum consumer_credential credential)
 {
@@ -443,7 +448,7 @@ bool consumers_lack(const struct consumers *consumers, enum consumer_credential 
 				  [CONSUMER_CERTIFICATE] = own->maps[BY_CERTIFICATE].count,
 				  [CONSUMER_PASSWORD] = own->passwords };
 
-	return consumers->count == 1 && !counts[credential];
+	return consumers_are_written(consumers) && !counts[credential];
 }
 
 size_t consumers_count_of(const struct consumers *consumers, size_t table)

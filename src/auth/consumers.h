@@ -92,6 +92,9 @@ enum consumer_credential { CONSUMER_KEY, CONSUMER_CERTIFICATE, CONSUMER_PASSWORD
 bool consumers_lack(const struct consumers *consumers, enum consumer_credential credential);
 /* Nobody has one of that kind, and no file could bring somebody who has. */
 
+bool consumers_are_written(const struct consumers *consumers);
+/* All stand in the configuration: no file could bring somebody. */
+
 const struct consumer *consumers_next(const struct consumers *consumers, size_t *cursor);
 /* All of them, in no order, from a cursor of 0 on. NULL at the end. */
 

@@ -48,7 +48,7 @@ static result authorize_compile(struct policy_compile *compile, void *self)
 			return policy_reject(compile, p->scopes.len ? "scopes" : "any_scope",
 					     "want scopes, each without spaces and quotes");
 	for (const struct node *name = consumers ? consumers->first : NULL; name; name = name->next)
-		policy_check_consumer(compile, name);
+		policy_check_consumer(compile, name, true);
 	p->scope_text = arena_join_list(compile->reader->arena, scopes, STR(" "));
 	p->asks_who = p->consumers.len || p->groups.len || scopes->len || p->claims.len || !p->when;
 	return p->when ? expression_compile(compile, p->when, EXPRESSION_BOOL, &p->condition) : OK;

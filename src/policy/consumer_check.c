@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/consumer_check.h"
 
+#include "config/document.h"
+
 enum { SUGGESTIONS_MAX = 1000 };
 
 static str suggest_consumer(const struct policy_compile *compile, str name)
@@ -14,17 +16,40 @@ static str suggest_consumer(const struct policy_compile *compile, str name)
 	return diagnostic_suggest(compile->reader->arena, name, known, count);
 }
 
-/* Where there are none at all, a service tells who is one (forward_auth). */
-void policy_check_consumer(const struct policy_compile *compile, const struct node *name)
+/* A service that says who is one (forward_auth): anybody may be. As deep as a document can be. */
+static bool has_teller(const struct node *node)
+{
+	if (str_eq(node->key, STR("forward_auth")) && node_find(node, STR("consumer")))
+		return true;
+	for (const struct node *child = node->first; child; child = child->next)
+		if (has_teller(child))
+			return true;
+	return false;
+}
+
+/* Also one that is wrong, which is reported there. */
+static bool is_written(const struct policy_compile *compile, str name)
+{
+	const struct node *root = document_root(compile->reader->document);
+
+	return node_find(node_find(root, STR("consumers")), name);
+}
+
+void policy_check_consumer(const struct policy_compile *compile, const struct node *name, bool may_be_told)
 {
 	const struct consumers *consumers = compile->hooks ? compile->hooks->consumers : NULL;
-	str suggestion;
+	bool may_come;
 
-	if (!consumers || !consumers_count(consumers) || consumers_find(consumers, name->text))
+	if (!consumers || consumers_find(consumers, name->text) || is_written(compile, name->text))
 		return;
-	suggestion = suggest_consumer(compile, name->text);
-	diagnostic_warning(compile->reader->diagnostics, name, "no consumer is named %.*s%.*s",
-			   STR_ARG(diagnostic_read(compile->reader->diagnostics, name)), STR_ARG(suggestion));
+	if (may_be_told && !consumers_count(consumers))
+		return;
+	may_come = !consumers_are_written(consumers) ||
+		   (may_be_told && has_teller(document_root(compile->reader->document)));
+	(may_come ? diagnostic_warning
+		  : diagnostic_error)(compile->reader->diagnostics, name, "no consumer is named %.*s%.*s",
+				      STR_ARG(diagnostic_read(compile->reader->diagnostics, name)),
+				      STR_ARG(suggest_consumer(compile, name->text)));
 }
 
 void policy_check_credential(const struct policy_compile *compile, enum consumer_credential credential)

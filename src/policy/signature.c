@@ -126,7 +126,7 @@ static result compile_key(struct policy_compile *compile, struct signature_key *
 	str content = key->key;
 
 	if (key->consumer.len)
-		policy_check_consumer(compile, node_find(key->entry.node, STR("consumer")));
+		policy_check_consumer(compile, node_find(key->entry.node, STR("consumer")), false);
 	if (!hooks)
 		return error_make(ERROR_INVALID, "no keys can be found here");
 	if (!node_find(key->entry.node, STR("algorithm")))
