@@ -177,6 +177,19 @@ result fetch_run(struct fetch_call *call, struct http_response *ret_response, bo
 
 /* ---- for policies ---- */
 
+result fetch_enter(struct worker *worker)
+{
+	if (worker->fetches == FETCHES_MAX)
+		return error_make(ERROR_LIMIT, "too many questions of policies are under way");
+	worker->fetches++;
+	return OK;
+}
+
+void fetch_leave(struct worker *worker)
+{
+	worker->fetches--;
+}
+
 /* What is kept of an answer's body. */
 struct body_room {
 	struct arena *arena;
@@ -288,13 +301,11 @@ static result ask_for_policy(struct exchange *x, const struct fetch_request *req
 		.self = &room,
 	};
 	struct http_response response = { 0 };
-	result_value run = error_make(ERROR_LIMIT, "too many questions of policies are under way");
+	result_value run;
 
-	if (x->worker->fetches < FETCHES_MAX) {
-		x->worker->fetches++;
-		run = fetch_run(&call, &response, &ret_answer->is_body_whole);
-		x->worker->fetches--;
-	}
+	TRY(fetch_enter(x->worker));
+	run = fetch_run(&call, &response, &ret_answer->is_body_whole);
+	fetch_leave(x->worker);
 	TRY(run);
 	ret_answer->status = response.status;
 	take_answer(&response, &ret_answer->fields);

@@ -33,6 +33,12 @@ result fetch_run(struct fetch_call *call, struct http_response *ret_response, bo
  * answer: ERROR_MISSING (no endpoint, or its name has no address), ERROR_REFUSED, ERROR_TIMEOUT,
  * ERROR_CLOSED, ERROR_RESET, ERROR_MALFORMED, ERROR_LIMIT, ERROR_CANCELLED. */
 
+result fetch_enter(struct worker *worker);
+/* One more question of a policy is under way, until fetch_leave(). ERROR_LIMIT: there are too many, and it is
+ * not. */
+
+void fetch_leave(struct worker *worker);
+
 result fetch_for_policy(void *self, struct view *view, const struct fetch_request *request,
 			struct fetch_answer *ret_answer);
 /* effects.fetch of an exchange. Yields. */

@@ -8,6 +8,7 @@
 
 #include "auth/key_set.h"
 #include "proxy/exchange.h"
+#include "proxy/fetch.h"
 #include "upstream/courier.h"
 
 /* The policy's patience, or the request's if that is shorter. */
@@ -25,27 +26,37 @@ result issuer_refresh_keys(void *self, struct view *view, struct key_set *keys, 
 	return key_set_wait(keys, x->worker->loop, x->session->fiber, until_of(x, time));
 }
 
+static result ask(struct exchange *x, const struct url_request *request, struct courier_answer *ret_answer)
+{
+	const struct snapshot *snapshot = x->generation->snapshot;
+	struct courier courier = { x->worker->fibers, x->worker->pool, snapshot->endpoints };
+	result_value asked;
+
+	TRY(fetch_enter(x->worker));
+	asked = courier_ask(&courier, x->view.arena,
+			    &(struct courier_request) { .url = request->url,
+							.method = request->method,
+							.fields = request->fields,
+							.body = request->body,
+							.web = snapshot->web,
+							.until = until_of(x, request->timeout),
+							.body_max = request->body_max },
+			    ret_answer);
+	fetch_leave(x->worker);
+	return asked;
+}
+
 /* Fields of the connection are not the policy's business (RFC 9110 section 7.6.1). */
 result issuer_fetch_url(void *self, struct view *view, const struct url_request *request,
 			struct fetch_answer *ret_answer)
 {
 	struct exchange *x = exchange_of(view);
-	const struct snapshot *snapshot = x->generation->snapshot;
-	struct courier courier = { x->worker->fibers, x->worker->pool, snapshot->endpoints };
 	struct courier_answer answer;
 
 	(void)self;
 	*ret_answer = (struct fetch_answer) { 0 };
 	TRY(exchange_before_wait(x));
-	TRY(courier_ask(&courier, view->arena,
-			&(struct courier_request) { .url = request->url,
-						    .method = request->method,
-						    .fields = request->fields,
-						    .body = request->body,
-						    .web = snapshot->web,
-						    .until = until_of(x, request->timeout),
-						    .body_max = request->body_max },
-			&answer));
+	TRY(ask(x, request, &answer));
 	http_fields_remove_hop(&answer.fields);
 	*ret_answer =
 		(struct fetch_answer) { answer.status, answer.fields, answer.body, answer.is_body_whole };
