@@ -153,15 +153,21 @@ static struct body_source *signed_body(struct exchange *x)
 	return &source->source;
 }
 
-/* What policies of the configuration keep for themselves does not come in by a trailer either; over HTTP/2
- * one may follow also a body whose length was told. */
+/* Over HTTP/2 also behind a body whose length was told. */
+static bool may_have_trailers(const struct http_request *request)
+{
+	return request->framing == HTTP_CHUNKED ||
+	       (request->framing == HTTP_LENGTH && request->version == HTTP_2);
+}
+
+/* What policies of the configuration keep for themselves does not come in by a trailer either. */
 static struct body_source *clients_body(struct exchange *x)
 {
 	const struct managed_names *managed = &x->generation->snapshot->managed;
 	struct body_source *from = signed_body(x);
 	struct managed_source *source;
 
-	if (x->request.head.framing == HTTP_NO_BODY || !managed->count)
+	if (!may_have_trailers(&x->request.head) || !managed->count)
 		return from;
 	source = ARENA_NEW(&x->arena, struct managed_source);
 	managed_source_init(source, from, managed);
