@@ -132,15 +132,6 @@ static enum reason find_out(struct view *view, const struct login *login, str ha
 	return verdict == PASSWORD_RIGHT ? REASON_NONE : REASON_PASSWORD_WRONG;
 }
 
-static enum verdict refuse(const struct basic *p, struct view *view, enum reason reason)
-{
-	if (reason == REASON_CLIENT_ABORTED)
-		return view_abandon(view);
-	if (reason_status(reason) != 401)
-		return view_refuse(view, reason);
-	return view_unauthorized(view, reason, &p->challenge, 1);
-}
-
 static void basic_strip(const void *self, struct view *view)
 {
 	const struct basic *p = self;
@@ -162,7 +153,7 @@ static enum verdict basic_request(const void *self, struct view *view)
 		OPENSSL_cleanse((void *)(uintptr_t)login.password.ptr, login.password.len);
 	}
 	if (reason != REASON_NONE)
-		return refuse(p, view, reason);
+		return view_refuse_credential(view, reason, p->challenge);
 	view_set_consumer(view_identify(view, STR("basic")), consumer);
 	basic_strip(p, view);
 	return consumer_fields_set(&p->forward, view, consumer);

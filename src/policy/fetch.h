@@ -23,9 +23,9 @@ struct fetch_request {
 	size_t body_max;                  /* of the answer's body, in bytes */
 	duration remembers; /* how long a 2xx answer serves for the same request; 0: it does not */
 
-	/* Whether a whole 2xx answer is worth to be remembered; NULL: any is. */
-	bool (*is_of_use)(const void *self, struct arena *arena, const struct fetch_answer *answer);
-	const void *self;
+	/* Whether a whole 2xx answer is worth to be remembered, before whoever asks has it; NULL: any is. */
+	bool (*is_of_use)(void *self, struct arena *arena, const struct fetch_answer *answer);
+	void *self;
 };
 
 /* The same for a URL that nobody knew when the configuration was read. */

@@ -13,6 +13,7 @@
 #include "codec/json.h"
 #include "codec/scan.h"
 #include "policy/credential.h"
+#include "policy/fetch_json.h"
 #include "policy/fetch_trouble.h"
 #include "policy/identity_fields.h"
 #include "policy/oauth_client.h"
@@ -132,15 +133,9 @@ static str introspection_challenge(const void *self, struct view *view)
 }
 
 /* RFC 6750 section 3. Without a token there is no error to tell. */
-static enum verdict refuse(struct view *view, enum reason reason)
+static str challenge_of(enum reason reason)
 {
-	str challenge =
-		reason == REASON_TOKEN_MISSING ? STR("Bearer") : STR("Bearer error=\"invalid_token\"");
-
-	if (reason == REASON_CLIENT_ABORTED)
-		return view_abandon(view);
-	return reason_status(reason) == 401 ? view_unauthorized(view, reason, &challenge, 1)
-					    : view_refuse(view, reason);
+	return reason == REASON_TOKEN_MISSING ? STR("Bearer") : STR("Bearer error=\"invalid_token\"");
 }
 
 /* ---- asking ---- */
@@ -157,16 +152,13 @@ static str print_question(str token, struct arena *arena)
 }
 
 /* Yes or no: anything else is trouble, which may pass. */
-static bool is_verdict(const void *self, struct arena *arena, const struct fetch_answer *answer)
+static bool is_verdict(void *json, struct arena *arena, const struct fetch_answer *answer)
 {
-	struct operand json;
-
-	(void)self;
-	return answer->status == STATUS_OK && !failed(json_parse(arena, answer->body, &json)) &&
-	       json_find(&json, STR("active")).kind == OPERAND_BOOL;
+	return answer->status == STATUS_OK &&
+	       json_find(fetch_json_parse(json, arena, answer), STR("active")).kind == OPERAND_BOOL;
 }
 
-static result ask(const struct introspection *p, struct view *view, str token,
+static result ask(const struct introspection *p, struct view *view, str token, struct fetch_json *json,
 		  struct fetch_answer *ret_answer)
 {
 	const struct effects *effects = view->effects;
@@ -179,7 +171,8 @@ static result ask(const struct introspection *p, struct view *view, str token,
 					 .timeout = p->timeout,
 					 .body_max = BODY_MAX,
 					 .remembers = p->cache,
-					 .is_of_use = is_verdict };
+					 .is_of_use = is_verdict,
+					 .self = json };
 
 	if (!effects->fetch)
 		return error_make(ERROR_MISSING, "nobody can be asked here");
@@ -227,8 +220,9 @@ static enum reason check_claims(const struct introspection *p, const struct view
 static enum reason introspect(const struct introspection *p, struct view *view, str token,
 			      struct operand *ret_claims)
 {
+	struct fetch_json json = { 0 };
 	struct fetch_answer answer;
-	result_value asked = ask(p, view, token, &answer);
+	result_value asked = ask(p, view, token, &json, &answer);
 
 	if (asked.kind == ERROR_CANCELLED)
 		return REASON_CLIENT_ABORTED;
@@ -240,8 +234,7 @@ static enum reason introspect(const struct introspection *p, struct view *view, 
 		fetch_tell_answer(view, "introspection", p->url, &answer);
 		return REASON_AUTH_UNAVAILABLE;
 	}
-	if (failed(json_parse(view->arena, answer.body, ret_claims)))
-		*ret_claims = (struct operand) { 0 };
+	*ret_claims = *fetch_json_parse(&json, view->arena, &answer);
 	return check_claims(p, view, ret_claims);
 }
 
@@ -267,7 +260,7 @@ static enum verdict introspection_request(const void *self, struct view *view)
 	if (reason == REASON_NONE)
 		reason = claims_identify(view, STR("introspection"), &claims, p->consumer);
 	if (reason != REASON_NONE)
-		return refuse(view, reason);
+		return view_refuse_credential(view, reason, challenge_of(reason));
 	introspection_strip(p, view);
 	return claims_fields_set(&p->forward, view, &claims);
 }

@@ -162,19 +162,6 @@ static str jwt_challenge(const void *self, struct view *view)
 	return challenge(self, view, REASON_NONE);
 }
 
-/* What is not the client's fault (503) bears no challenge. */
-static enum verdict refuse(const struct jwt *p, struct view *view, enum reason reason)
-{
-	str text;
-
-	if (reason == REASON_CLIENT_ABORTED)
-		return view_abandon(view);
-	if (reason_status(reason) != 401)
-		return view_refuse(view, reason);
-	text = challenge(p, view, reason);
-	return view_unauthorized(view, reason, &text, 1);
-}
-
 /* ---- possession ---- */
 
 /* RFC 9449 section 4.3. A proof that stands twice is none. A report takes none: the policy that refuses must
@@ -233,7 +220,7 @@ static enum verdict jwt_request(const void *self, struct view *view)
 	if (reason == REASON_NONE)
 		reason = claims_identify(view, STR("jwt"), claims, p->consumer);
 	if (reason != REASON_NONE)
-		return refuse(p, view, reason);
+		return view_refuse_credential(view, reason, challenge(p, view, reason));
 	jwt_strip(p, view);
 	return claims_fields_set(&p->forward, view, claims);
 }

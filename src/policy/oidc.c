@@ -6,6 +6,7 @@
  * session's cookie, only what `forward` tells them. Whoever asks as a program does (no navigation of a
  * browser) gets 401 and no redirection, which it could do nothing with.
  */
+#include "auth/issuer.h"
 #include "codec/json.h"
 #include "codec/uri.h"
 #include "policy/credential.h"
@@ -94,16 +95,14 @@ static result check_cookie(struct policy_compile *compile, const struct oidc *p)
 	return error_make(ERROR_INVALID, wrong);
 }
 
-/* As if the URL of the metadata stood where the issuer does (OpenID Connect Discovery section 4). */
+/* As if the URL of the metadata stood where the issuer does. */
 static const struct destination *find_metadata(struct policy_compile *compile, const struct oidc *p)
 {
 	const struct node *issuer = node_find(compile->node, STR("issuer"));
 	struct node *url = ARENA_NEW(compile->reader->arena, struct node);
-	str base = str_ends(p->issuer, STR("/")) ? str_slice(p->issuer, 0, p->issuer.len - 1) : p->issuer;
-	str parts[] = { base, STR("/.well-known/openid-configuration") };
 
 	*url = *issuer;
-	url->text = arena_join(compile->reader->arena, parts, 2);
+	url->text = issuer_metadata_url(compile->reader->arena, p->issuer);
 	return compile->hooks->find_url(compile->hooks->owner, url);
 }
 
@@ -215,7 +214,7 @@ static enum verdict oidc_request(const void *self, struct view *view)
 	if (reason == REASON_NONE)
 		reason = claims_identify(view, STR("oidc"), &claims, p->consumer);
 	if (reason != REASON_NONE)
-		return oidc_refuse(view, reason);
+		return view_refuse_credential(view, reason, (str) { 0 });
 	if (view->is_report)
 		return POLICY_CONTINUE;
 	if (failed(session_cookie_strip(p->cookie.name, view->arena, &view->request->fields)))

@@ -5,8 +5,9 @@
  * token signed by its keys for this client.
  */
 #include "auth/claims.h"
+#include "auth/issuer.h"
 #include "codec/json.h"
-#include "codec/url.h"
+#include "policy/fetch_json.h"
 #include "policy/fetch_trouble.h"
 #include "policy/key_verify.h"
 #include "policy/oauth_client.h"
@@ -32,17 +33,12 @@ static enum reason reason_of_failure(const struct view *view, str url, result_va
 
 /* ---- its metadata ---- */
 
-/* What is no URL could break out of the field that it is sent in. Over TLS, unless the issuer itself is not:
- * then a test or a machine of one's own is at work. */
+/* What is no URL could break out of the field that it is sent in. */
 static str endpoint_of(const struct oidc *p, const struct operand *metadata, str name)
 {
 	str text = json_find_text(metadata, name);
-	bool may_be_plain = str_starts(p->issuer, STR("http://"));
-	struct url url;
 
-	if (url_parse(text, &url) || (!url.is_secure && !may_be_plain))
-		return (str) { 0 };
-	return text;
+	return issuer_may_name(p->issuer, text) ? text : (str) { 0 };
 }
 
 /* What is not said is client_secret_basic (OpenID Connect Discovery section 3). */
@@ -59,31 +55,39 @@ static bool wants_post(const struct operand *metadata)
 	return true;
 }
 
+/* A question for metadata. */
+struct metadata_question {
+	const struct oidc *oidc;
+	struct fetch_json json;
+};
+
 /* The issuer named there must be the one that is configured, or one could speak for another (OpenID Connect
  * Discovery section 4.3). NULL: nothing is wrong. */
-static const char *read_metadata(const struct oidc *p, struct arena *arena, const struct fetch_answer *answer,
-				 struct oidc_endpoints *ret_endpoints)
+static const char *read_metadata(struct metadata_question *question, struct arena *arena,
+				 const struct fetch_answer *answer, struct oidc_endpoints *ret_endpoints)
 {
-	struct operand metadata;
+	const struct oidc *p = question->oidc;
+	const struct operand *metadata;
 
 	if (answer->status != 200 || !answer->is_body_whole)
 		return "cannot be had";
-	if (failed(json_parse(arena, answer->body, &metadata)))
+	metadata = fetch_json_parse(&question->json, arena, answer);
+	if (metadata->kind == OPERAND_MISSING)
 		return "are no JSON";
-	if (!str_eq(json_find_text(&metadata, STR("issuer")), p->issuer))
+	if (!str_eq(json_find_text(metadata, STR("issuer")), p->issuer))
 		return "name another issuer";
 	*ret_endpoints = (struct oidc_endpoints) {
-		.authorization = endpoint_of(p, &metadata, STR("authorization_endpoint")),
-		.token = endpoint_of(p, &metadata, STR("token_endpoint")),
-		.end_session = endpoint_of(p, &metadata, STR("end_session_endpoint")),
-		.wants_post = wants_post(&metadata),
+		.authorization = endpoint_of(p, metadata, STR("authorization_endpoint")),
+		.token = endpoint_of(p, metadata, STR("token_endpoint")),
+		.end_session = endpoint_of(p, metadata, STR("end_session_endpoint")),
+		.wants_post = wants_post(metadata),
 	};
 	return ret_endpoints->authorization.len && ret_endpoints->token.len
 		       ? NULL
 		       : "lack an endpoint, or name one without TLS";
 }
 
-static bool are_metadata(const void *self, struct arena *arena, const struct fetch_answer *answer)
+static bool are_metadata(void *self, struct arena *arena, const struct fetch_answer *answer)
 {
 	struct oidc_endpoints endpoints;
 
@@ -94,6 +98,7 @@ static bool are_metadata(const void *self, struct arena *arena, const struct fet
 enum reason oidc_find_endpoints(const struct oidc *p, struct view *view, struct oidc_endpoints *ret_endpoints)
 {
 	const struct effects *effects = view->effects;
+	struct metadata_question question = { .oidc = p };
 	struct http_fields fields = { 0 };
 	struct fetch_request request = { .to = p->metadata,
 					 .method = HTTP_GET,
@@ -102,7 +107,7 @@ enum reason oidc_find_endpoints(const struct oidc *p, struct view *view, struct 
 					 .body_max = METADATA_MAX,
 					 .remembers = METADATA_MINUTES * MINUTE,
 					 .is_of_use = are_metadata,
-					 .self = p };
+					 .self = &question };
 	struct fetch_answer answer;
 	result_value asked = error_make(ERROR_MISSING, "nobody can be asked here");
 	const char *wrong;
@@ -111,7 +116,7 @@ enum reason oidc_find_endpoints(const struct oidc *p, struct view *view, struct 
 		asked = effects->fetch(effects->self, view, &request, &answer);
 	if (failed(asked))
 		return reason_of_failure(view, p->issuer, asked);
-	wrong = read_metadata(p, view->arena, &answer, ret_endpoints);
+	wrong = read_metadata(&question, view->arena, &answer, ret_endpoints);
 	if (wrong)
 		view_tell(view, TELL_TROUBLE, "oidc: the metadata of %.*s %s (status %d)", STR_ARG(p->issuer),
 			  wrong, answer.status);

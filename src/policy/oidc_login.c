@@ -36,15 +36,6 @@ struct login {
 
 /* ---- answers ---- */
 
-/* In a 401 stands no challenge, for there is none that a program could meet. */
-enum verdict oidc_refuse(struct view *view, enum reason reason)
-{
-	if (reason == REASON_CLIENT_ABORTED)
-		return view_abandon(view);
-	return reason_status(reason) == 401 ? view_unauthorized(view, reason, NULL, 0)
-					    : view_refuse(view, reason);
-}
-
 enum { ANSWER_FIELDS = 2 * SESSION_COOKIES_MAX + 4 };
 
 static void answer_begin(struct answer *answer, enum reason reason, struct view *view)
@@ -235,7 +226,7 @@ enum verdict oidc_login(const struct oidc *p, struct view *view)
 	enum reason reason = oidc_find_endpoints(p, view, &endpoints);
 
 	if (reason != REASON_NONE)
-		return oidc_refuse(view, reason);
+		return view_refuse_credential(view, reason, (str) { 0 });
 	login = (struct login) { .until = now_seconds(view) + LOGIN_MINUTES * 60,
 				 .state = random_text(view->arena),
 				 .nonce = random_text(view->arena),
@@ -331,7 +322,7 @@ enum verdict oidc_callback(const struct oidc *p, struct view *view)
 	answer_begin(&answer, REASON_LOGIN_REDIRECT, view);
 	reason = redeem(p, view, &login, &answer.fields);
 	if (reason != REASON_NONE)
-		return oidc_refuse(view, reason);
+		return view_refuse_credential(view, reason, (str) { 0 });
 	cookie = login_cookie(p, view, state);
 	if (failed(session_cookie_put(&cookie, (str) { 0 }, 0, view->arena, &answer.fields)))
 		return view_refuse(view, REASON_LOGIN_FAILED);

@@ -105,5 +105,3 @@ enum verdict oidc_callback(const struct oidc *p, struct view *view);
 
 enum verdict oidc_logout(const struct oidc *p, struct view *view);
 /* Yields. */
-
-enum verdict oidc_refuse(struct view *view, enum reason reason);

@@ -377,6 +377,10 @@ enum verdict view_unauthorized(struct view *view, enum reason reason, const str 
  * out, and where none is left stands one of no scheme, as in every 401 of view_refuse(). They must live in
  * the snapshot or the arena. POLICY_ANSWERED. */
 
+enum verdict view_refuse_credential(struct view *view, enum reason reason, str challenge);
+/* What an authentication has found out: a 401 bears the challenge (empty: HTTP has no scheme for it), what is
+ * not the client's fault (503) none, and REASON_CLIENT_ABORTED is view_abandon(). POLICY_ANSWERED. */
+
 struct principal *view_identify(struct view *view, str method);
 /* Who asks is known now, by a policy of this kind: what was known before, for the caller to fill. By one that
  * only reports it is known to those behind it that only report. */

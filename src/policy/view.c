@@ -47,6 +47,14 @@ enum verdict view_unauthorized(struct view *view, enum reason reason, const str 
 	return view_answer(view, &answer);
 }
 
+enum verdict view_refuse_credential(struct view *view, enum reason reason, str challenge)
+{
+	if (reason == REASON_CLIENT_ABORTED)
+		return view_abandon(view);
+	return reason_status(reason) == 401 ? view_unauthorized(view, reason, &challenge, 1)
+					    : view_refuse(view, reason);
+}
+
 struct principal *view_identify(struct view *view, str method)
 {
 	struct principal *principal = ARENA_NEW(view->arena, struct principal);

@@ -5,13 +5,10 @@
  */
 #include "proxy/key_fetch.h"
 
+#include "auth/issuer.h"
 #include "codec/json.h"
-#include "codec/url.h"
 
 enum { BODY_MAX = 1024 * 1024, FIELDS_MAX = 1 };
-
-static const str openid = STR_INIT("/.well-known/openid-configuration"),
-		 oauth = STR_INIT("/.well-known/oauth-authorization-server");
 
 struct asking {
 	struct courier *courier;
@@ -71,24 +68,10 @@ static result fetch_keys(const struct asking *asking, str url, struct key_set_fe
 
 /* ---- metadata ---- */
 
-/* OpenID Connect appends, RFC 8414 puts it between host and path. */
-static str metadata_url(struct arena *arena, str issuer, bool is_openid)
-{
-	str base = str_ends(issuer, STR("/")) ? str_slice(issuer, 0, issuer.len - 1) : issuer;
-	struct url url;
-
-	if (is_openid)
-		return arena_join(arena, (str[]) { base, openid }, 2);
-	if (url_parse(base, &url))
-		return (str) { 0 };
-	return arena_join(arena, (str[]) { url.origin, oauth, url.target }, 3);
-}
-
 static result read_metadata(str issuer, const struct courier_answer *answer, struct arena *arena,
 			    str *ret_url)
 {
 	struct operand metadata;
-	bool may_be_plain = str_starts(issuer, STR("http://"));
 
 	if (answer->status != 200 || !answer->is_body_whole ||
 	    failed(json_parse(arena, answer->body, &metadata)))
@@ -96,7 +79,7 @@ static result read_metadata(str issuer, const struct courier_answer *answer, str
 	if (!str_eq(json_find_text(&metadata, STR("issuer")), issuer))
 		return error_make(ERROR_DENIED, "the metadata are another issuer's");
 	*ret_url = json_find_text(&metadata, STR("jwks_uri"));
-	if (!str_starts(*ret_url, STR("https://")) && !(may_be_plain && str_starts(*ret_url, STR("http://"))))
+	if (!issuer_may_name(issuer, *ret_url))
 		return error_make(ERROR_DENIED, "the metadata say no secure place for the keys");
 	return OK;
 }
@@ -105,9 +88,9 @@ static result discover(const struct asking *asking, str issuer, str *ret_url)
 {
 	struct courier_answer answer;
 
-	TRY(ask(asking, metadata_url(asking->arena, issuer, true), &answer));
+	TRY(ask(asking, issuer_metadata_url(asking->arena, issuer), &answer));
 	if (answer.status >= 400 && answer.status < 500) /* it speaks OAuth alone, perhaps */
-		TRY(ask(asking, metadata_url(asking->arena, issuer, false), &answer));
+		TRY(ask(asking, issuer_oauth_metadata_url(asking->arena, issuer), &answer));
 	return read_metadata(issuer, &answer, asking->arena, ret_url);
 }
 
