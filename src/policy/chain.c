@@ -244,6 +244,16 @@ static bool is_about_principal(const struct policy_instance *instance)
 	return policy->needs_principal && policy->needs_principal(instance->self);
 }
 
+/* Of one that asks who it is, or is asked for those only, where nobody was found out. */
+static void check_who(struct policy_names *names, const struct policy_instance *instance,
+		      const struct node *item, const struct node *owner)
+{
+	if (is_about_principal(instance))
+		warn_nobody(names, item, owner, true);
+	else if (instance->when && expression_needs_principal(instance->when))
+		warn_nobody(names, item, owner, false);
+}
+
 /* Where the order cannot work. */
 static void check_order(struct policy_names *names, const struct policy_instance *at,
 			const struct node *const *items, size_t count, const struct node *owner)
@@ -253,14 +263,10 @@ static void check_order(struct policy_names *names, const struct policy_instance
 
 	/* What is wrong comes first; what stands behind it may look otherwise when it is mended. */
 	for (size_t i = 0; i < count && !diagnostics_errors(names->reader->diagnostics); i++) {
-		bool is_authenticated = is_known || (at[i].is_report && is_supposed);
-
 		if (last_word && at[i].policy->on_request && !at[i].policy->on_response)
 			warn_never_runs(names, items[i], last_word->name);
-		if (!is_authenticated && is_about_principal(&at[i]))
-			warn_nobody(names, items[i], owner, true);
-		else if (at[i].when && !is_authenticated && expression_needs_principal(at[i].when))
-			warn_nobody(names, items[i], owner, false);
+		if (!is_known && !(at[i].is_report && is_supposed))
+			check_who(names, &at[i], items[i], owner);
 		is_supposed |= at[i].policy->authenticates;
 		is_known |= at[i].policy->authenticates && !at[i].is_report;
 		if (!last_word && is_last_word(&at[i]))
