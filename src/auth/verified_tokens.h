@@ -46,7 +46,8 @@ struct verified_token *verified_token_new(str token, const struct jws *jws);
 
 void verified_tokens_add(struct verified_tokens *tokens, struct verified_token *token, uint64_t version);
 /* It was found good, by the keys of that version: it takes the place of what was known of it. One that takes
- * more than VERIFIED_TOKEN_BYTES is not remembered, or a few thousand would take a gigabyte. */
+ * more than VERIFIED_TOKEN_BYTES is not remembered, or a few thousand would take a gigabyte: all places
+ * together hold no more than so much each. */
 
 void verified_token_release(void *token);
 /* For view_hold(). */

@@ -284,7 +284,10 @@ const struct policy policy_jwt = {
 		"While the keys of an issuer were never had, the answer is 503 `auth_unavailable`.\n"
 		"\n"
 		"Each worker remembers tokens whose signature it has verified, as long as the keys stay the "
-		"same; times and everything else are checked with each request.\n",
+		"same; times and everything else are checked with each request. There are 4,096 places for "
+		"them, and one that takes more than 16 KiB when it is parsed has none: 64 MiB a worker at "
+		"the "
+		"most.\n",
 	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
 		   "upstreams: { orders: { endpoints: [127.0.0.1:9000] } }\n"
 		   "apis:\n"
