@@ -190,13 +190,16 @@ static void inbox_empty(void *argument)
 	}
 }
 
+/* The waiter is the loop's as soon as it is there. */
 static void inbox_put(struct slot_inbox *inbox, struct slot_waiter *waiter)
 {
-	waiter->earlier = atomic_load_explicit(&inbox->newest, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(&inbox->newest, &waiter->earlier, waiter,
-						      memory_order_release, memory_order_relaxed))
-		continue;
-	if (!waiter->earlier)
+	struct slot_waiter *earlier = atomic_load_explicit(&inbox->newest, memory_order_relaxed);
+
+	do
+		waiter->earlier = earlier;
+	while (!atomic_compare_exchange_weak_explicit(&inbox->newest, &earlier, waiter, memory_order_release,
+						      memory_order_relaxed));
+	if (!earlier)
 		ASSERT(!failed(loop_post(inbox->loop, inbox_empty, inbox)));
 }
 
