@@ -20,6 +20,7 @@ upstreams:
 policies:
   door: { ip: { allow: [10.0.0.0/8], deny: [10.1.0.0/16] } }
   pace: { rate_limit: { limit: 100/1m, burst: 20, by: [client_ip, api] } }
+quotas: { file: quotas.db }
 apis:
   orders:
     hosts: [api.example.com]
@@ -33,7 +34,7 @@ apis:
       beta: { match: { path: /beta, headers: { X-Beta: "yes" }, query: { v: "2" }, cookies: { c: "*" } } }
       numbers: { match: { path: "~^/n[0-9]+$" } }
   hello: { path: /hello, policies: [ { respond: { status: 418 } } ] }
-  busy: { path: /busy, upstream: orders, policies: [ { concurrency: { limit: 5, queue: 3 } } ] }
+  busy: { path: /busy, upstream: orders, policies: [ { quota: { limit: 5/1mo, by: api } }, { concurrency: { limit: 5, queue: 3 } } ] }
   paced: { path: /paced, upstream: orders, policies: [ { use: pace } ] }
 """
 
@@ -83,6 +84,7 @@ CHANGES = {
     "a larger burst": (["burst: 20", "burst: 21"], ["open    paced: pace.burst: 20 -> 21"], 4),
     "a burst as large as the limit": (["burst: 20, ", ""], ["open    paced: pace.burst: 20 -> 100"], 4),
     "other clients count as one": (["[client_ip, api]", "client_ip"], ["open    paced: pace.by: removed api"], 4),
+    "a greater quota": (["limit: 5/1mo", "limit: 6/1mo"], ["open    busy: quota.limit: added 6/1mo, removed 5/1mo"], 4),
     "more at once": (["limit: 5, ", "limit: 6, "], ["open    busy: concurrency.limit: 5 -> 6"], 4),
     "a longer queue": (["queue: 3", "queue: 4"], ["open    busy: concurrency.queue: 3 -> 4"], 4),
     "others count as one at once": (["queue: 3", "queue: 3, by: api"], ["open    busy: concurrency.by: added api"], 4),

@@ -6,6 +6,7 @@
 #include "admin/admin.h"
 #include "base/assert.h"
 #include "config/file.h"
+#include "store/quota_table.h"
 #include "store/rate_table.h"
 #include "store/slot_table.h"
 
@@ -58,6 +59,7 @@ static void read_hook(void *owner, struct metrics_reading *ret_reading)
 		.memory = atomic_load(&options->identities->memory.drawn),
 		.memory_max = atomic_load(&options->identities->memory.max),
 		.rate_evictions = rate_table_evictions(options->identities->rates),
+		.quota_evictions = quota_table_evictions(options->identities->quotas),
 		.slots_taken = slots.taken,
 		.slots_awaited = slots.waiting,
 		.reloads = reload_count(options->reload, RELOAD_APPLIED),

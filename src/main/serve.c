@@ -20,6 +20,7 @@
 #include "main/reload.h"
 #include "main/replacement.h"
 #include "main/tidy.h"
+#include "store/quota_keeper.h"
 
 #define REPLACEMENT_PATIENCE (30 * SECOND)
 
@@ -36,6 +37,7 @@ struct service {
 	struct keys *keys;
 	struct live_files *live_files;
 	struct tidy tidy;
+	struct quota_keeper *quotas;
 	struct journal *journal;
 };
 
@@ -86,6 +88,13 @@ static void drain_or_stop(struct service *service)
 	gateway_drain(service->gateway);
 }
 
+/* The other one begins with what is written by then. */
+static void replace(struct service *service)
+{
+	quota_keeper_write(service->quotas);
+	replacement_start(service->replacement);
+}
+
 /* Two changes at once would make it hard to say what the other process begins with. */
 static void change(struct service *service, int signal)
 {
@@ -93,7 +102,7 @@ static void change(struct service *service, int signal)
 		journal_warn(service->journal, "%s while draining: nothing is done",
 			     signal == SIGHUP ? "SIGHUP" : "SIGUSR2");
 	else if (signal == SIGUSR2)
-		replacement_start(service->replacement);
+		replace(service);
 	else if (replacement_is_under_way(service->replacement))
 		journal_warn(service->journal, "SIGHUP while another process is starting: nothing is done");
 	else
@@ -172,6 +181,7 @@ static void on_applied(void *owner)
 
 	administration_follow(service->administration);
 	keys_follow(service->keys);
+	quota_keeper_use(service->quotas, gateway_edition(service->gateway)->snapshot->quota_file);
 }
 
 static result open_administration(struct service *service, const struct serve_options *options)
@@ -197,6 +207,8 @@ static result service_open(struct service *service, const struct serve_options *
 	tidy_open(&service->tidy, control->loop, &options->loaded->identities.memory);
 	discover(service, options->loaded->identities.discoveries);
 	TRY(signals_open(&service->signals, control->loop, &signals, on_signal, service));
+	service->quotas = quota_keeper_new(options->loaded->identities.quotas, service->journal,
+					   options->loaded->snapshot->quota_file);
 	TRY(gateway_start(options->loaded->snapshot, &service->options, &service->gateway));
 	snapshot_unref(&options->loaded->snapshot); /* the gateway's alone: gone with the next one */
 	service->replacement =
@@ -238,6 +250,7 @@ static void service_close(struct service *service, const struct serve_options *o
 	if (service->gateway)
 		gateway_stop(service->gateway); /* a service that could not be opened */
 	gateway_free(&service->gateway);
+	quota_keeper_free(&service->quotas);
 	inheritance_close(&service->inherited, service->journal);
 	signals_close(&service->signals);
 	control_fini(&service->control);
@@ -261,6 +274,7 @@ int serve(const struct serve_options *options)
 	};
 	raise_descriptors();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of writing, not the end */
 	opened = service_open(&service, options);
 	if (!failed(opened)) {
 		replacement_say_ready();

@@ -408,6 +408,12 @@ static void print_rate_evictions(const struct metrics_scrape *scrape, struct buf
 	put_number_line(out, scrape->reading.rate_evictions);
 }
 
+static void print_quota_evictions(const struct metrics_scrape *scrape, struct buf *out)
+{
+	put_name(scrape, out);
+	put_number_line(out, scrape->reading.quota_evictions);
+}
+
 static void print_slots(const struct metrics_scrape *scrape, struct buf *out)
 {
 	put_name(scrape, out);
@@ -499,6 +505,8 @@ static const struct family families[] = {
 	{ "gatehouse_memory_limit_bytes", "gauge", "What they may hold at most.", 0, NULL, print_memory_max },
 	{ "gatehouse_rate_limit_evictions_total", "counter",
 	  "Keys of limits that were forgotten too early, for want of room.", 0, NULL, print_rate_evictions },
+	{ "gatehouse_quota_evictions_total", "counter", "Counts of quotas that were lost, for want of room.",
+	  0, NULL, print_quota_evictions },
 	{ "gatehouse_concurrency_requests", "gauge",
 	  "Requests that have, or wait for, a slot of a `concurrency` limit.", 0, NULL, print_slots },
 	{ "gatehouse_store_up", "gauge", "Whether the Redis that limits are counted on can be asked.", 0,

@@ -23,7 +23,7 @@ struct metrics_scrape;
 
 /* What is known elsewhere. */
 struct metrics_reading {
-	uint64_t generation, log_dropped, rate_evictions;
+	uint64_t generation, log_dropped, rate_evictions, quota_evictions;
 	uint64_t slots_taken, slots_awaited; /* of limits on what is under way at once */
 	uint64_t memory, memory_max;         /* what workers have drawn, and the bound on it */
 	uint64_t reloads, refused_reloads, unchanged_reloads;

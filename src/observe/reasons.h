@@ -179,6 +179,7 @@ X(LOGOUT, "logout", 303, "", "", "")
 X(RATE_LIMITED, "rate_limited", 429, "http_request_denied", "Quota Exceeded",
   "There were too many requests lately.")
 
+X(QUOTA_EXCEEDED, "quota_exceeded", 429, "http_request_denied", "Quota Exceeded", "The quota is used up.")
 X(CONCURRENCY_LIMITED, "concurrency_limited", 503, "http_request_denied", "",
   "As many requests as may be are under way at once.")
 X(CONCURRENCY_QUEUE_TIMEOUT, "concurrency_queue_timeout", 503, "http_request_denied", "",

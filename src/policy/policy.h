@@ -35,6 +35,7 @@ struct gcra;
 struct rate_standing;
 struct rate_table;
 struct policy_names;
+struct quota_table;
 struct regex_scratch;
 struct regex_table;
 struct revocations;
@@ -268,6 +269,7 @@ struct effects {
 	 * can be had now. */
 
 	struct rate_table *rates; /* what limits count in that are this process' own */
+	struct quota_table *quotas;
 	struct slot_table *slots; /* likewise, of what is under way at once */
 
 	result (*take_slot)(void *self, struct view *view, const struct slot_wish *wish, duration patience,

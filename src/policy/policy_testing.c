@@ -9,6 +9,7 @@
 #include "codec/json.h"
 #include "config/document.h"
 #include "policy/principal.h"
+#include "store/quota_table.h"
 #include "store/rate_table.h"
 #include "store/slot_table.h"
 
@@ -137,6 +138,7 @@ struct bench *bench_new(const char *policies)
 	regex_scratch_init(&bench->regex_scratch);
 	bench->key_sets = key_sets_new();
 	bench->rates = rate_table_new(RATES);
+	bench->quotas = quota_table_new(RATES);
 	bench->slots = slot_table_new(RATES);
 	bench->hooks = (struct policy_hooks) { .find_url = find_destination,
 					       .find_upstream = find_destination,
@@ -171,6 +173,7 @@ void bench_free(struct bench **address)
 	key_sets_free(&bench->key_sets);
 	rate_table_free(&bench->rates);
 	view_let_go(&bench->view.lasting);
+	quota_table_free(&bench->quotas);
 	slot_table_free(&bench->slots);
 	regex_scratch_fini(&bench->regex_scratch);
 	regex_table_fini(&bench->regexes);
@@ -233,6 +236,7 @@ void bench_ask(struct bench *bench, const char *target, const char *fields)
 					    .random = same_number,
 					    .sleep = count_sleep,
 					    .rates = bench->rates,
+					    .quotas = bench->quotas,
 					    .slots = bench->slots,
 					    .take_slot = take_slot,
 					    .self = bench };

@@ -36,6 +36,7 @@ struct bench {
 	struct key_set *kept[BENCH_KEYS_MAX];
 	size_t kept_count;
 	struct rate_table *rates;
+	struct quota_table *quotas;
 	struct slot_table *slots; /* where nobody can wait, unless a test has its own take_slot */
 	duration passed;          /* what the clock is moved on by; who does leaves effects.self alone */
 	struct auth_worker auth;  /* whatever of it a test makes is the test's */

@@ -93,6 +93,12 @@ static const struct field defaults_fields[] = { FIELD_CUSTOM(struct defaults_con
 							     "Run first, on every API."),
 						FIELD_END };
 
+static const struct field quotas_fields[] = { FIELD_STR(struct quotas_config, file, "file", NULL,
+							"Where their counts are kept (SQLite); made where it "
+							"is not there, in a folder that is. Without "
+							"it they begin afresh with each process."),
+					      FIELD_END };
+
 static const char *const level_words[] = { "debug", "info", "warn", "error", NULL };
 
 static const struct field log_fields[] = { FIELD_ENUM(struct log_config, level, "level", level_words, "info",
@@ -135,6 +141,8 @@ const struct field gateway_fields[] = {
 		  "What is served, and how."),
 	FIELD_OBJECT(struct gateway_config, limits, "limits", struct gateway_limits, gateway_limits_fields,
 		     "What the gateway may take, and when it refuses more."),
+	FIELD_OBJECT(struct gateway_config, quotas, "quotas", struct quotas_config, quotas_fields,
+		     "What all policies `quota` have in common."),
 	FIELD_OBJECT(struct gateway_config, log, "log", struct log_config, log_fields,
 		     "What is written down."),
 	FIELD_OBJECT(struct gateway_config, metrics, "metrics", struct metrics_config, metrics_fields,

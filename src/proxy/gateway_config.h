@@ -61,6 +61,10 @@ struct gateway_limits {
 	duration lag;    /* 0: however late */
 };
 
+struct quotas_config {
+	str file;
+};
+
 struct gateway_config {
 	struct {
 		struct listener_config *at;
@@ -82,6 +86,7 @@ struct gateway_config {
 		size_t len;
 	} apis;
 	struct gateway_limits limits;
+	struct quotas_config quotas;
 	struct log_config log;
 	struct metrics_config metrics;
 	struct admin_config admin;

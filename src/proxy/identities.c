@@ -6,6 +6,7 @@
 #include "auth/revocations.h"
 #include "auth/replay_cache.h"
 #include "auth/session_refresh.h"
+#include "store/quota_table.h"
 #include "store/rate_table.h"
 #include "store/slot_table.h"
 #include "store/redis_place.h"
@@ -25,6 +26,7 @@ void identities_init(struct identities *identities)
 		.replays = replay_cache_new(REPLAY_ENTRIES),
 		.refreshes = session_refreshes_new(),
 		.rates = rate_table_new(RATE_CELLS),
+		.quotas = quota_table_new(QUOTA_CELLS),
 		.slots = slot_table_new(SLOT_KEYS),
 		.stores = redis_places_new(),
 	};
@@ -36,6 +38,7 @@ void identities_fini(struct identities *identities)
 {
 	metrics_free(&identities->metrics);
 	rate_table_free(&identities->rates);
+	quota_table_free(&identities->quotas);
 	slot_table_free(&identities->slots);
 	redis_places_free(&identities->stores);
 	session_refreshes_free(&identities->refreshes);

@@ -11,6 +11,7 @@
 #include "observe/metrics.h"
 #include "upstream/upstream.h"
 
+struct quota_table;
 struct rate_table;
 struct redis_places;
 struct replay_cache;
@@ -29,7 +30,8 @@ struct identities {
 	struct key_sets *key_sets;    /* of issuers */
 	struct replay_cache *replays; /* proofs that were shown */
 	struct session_refreshes *refreshes;
-	struct rate_table *rates;    /* what limits count in */
+	struct rate_table *rates; /* what limits count in */
+	struct quota_table *quotas;
 	struct slot_table *slots;    /* likewise, of what is under way at once */
 	struct redis_places *stores; /* what several gateways count on */
 	struct memory_bound memory;  /* of all workers */

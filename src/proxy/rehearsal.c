@@ -18,6 +18,7 @@
 #include "proxy/fetch.h"
 #include "proxy/filter.h"
 #include "proxy/slots.h"
+#include "store/quota_table.h"
 #include "store/rate_table.h"
 
 static const duration patience = 10 * SECOND;
@@ -35,7 +36,8 @@ struct rehearsal {
 	struct edition *edition;
 	struct endpoints *endpoints; /* in the place of what discovery would find */
 	struct rate_table *rates;    /* its own: trying out takes nothing from anybody */
-	struct slot_table *slots;    /* likewise */
+	struct quota_table *quotas;  /* likewise */
+	struct slot_table *slots;
 	struct exchange_observer observer;
 	struct effects effects;
 	wall_time clock;
@@ -173,6 +175,7 @@ static void worker_prepare(struct rehearsal *r)
 					     .hears_details = true,
 					     .work = chore_run,
 					     .rates = r->rates,
+					     .quotas = r->quotas,
 					     .slots = r->slots,
 					     .take_slot = slots_take,
 					     .self = r };
@@ -223,6 +226,7 @@ result rehearsal_new(const struct rehearsal_options *options, struct rehearsal *
 	r->clock = options->clock;
 	arena_init(&r->arena, NULL, arena_max);
 	r->rates = rate_table_new(RATE_CELLS);
+	r->quotas = quota_table_new(QUOTA_CELLS);
 	r->slots = slot_table_new(SLOT_KEYS);
 	worker.edition = r->edition = edition_new(options->snapshot, NULL, NULL);
 	discover(r);
@@ -249,6 +253,7 @@ void rehearsal_free(struct rehearsal **address)
 	edition_unref(&r->edition);
 	endpoints_free(&r->endpoints);
 	rate_table_free(&r->rates);
+	quota_table_free(&r->quotas);
 	slot_table_free(&r->slots);
 	arena_fini(&r->arena);
 	free(r);

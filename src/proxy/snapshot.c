@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "policy/list.h"
 #include "proxy/destination.h"
 #include "proxy/key_source.h"
 #include "proxy/own_path.h"
@@ -283,6 +284,37 @@ static void compile_apis(struct compiling *c)
 		own_paths_check(c->snapshot, &c->reader);
 }
 
+/* The first of them; NULL: there is none. */
+static const struct policy_instance *find_quota(const struct compiling *c)
+{
+	const struct policy *quota = policy_find(STR("quota"));
+
+	for (size_t i = 0; i < c->rule_count; i++) {
+		const struct target *target = c->rules[i].target;
+
+		for (size_t j = 0; j < target->chain.count; j++)
+			if (target->chain.at[j].policy == quota)
+				return &target->chain.at[j];
+	}
+	return NULL;
+}
+
+/* The file itself is looked at when the gateway serves: it may be made then, and quotas do without. */
+static void compile_quotas(struct compiling *c)
+{
+	const struct node *quotas = node_find(c->snapshot->root, STR("quotas"));
+	const struct node *file = quotas ? node_find(quotas, STR("file")) : NULL;
+	const struct policy_instance *quota = find_quota(c);
+	str path = c->snapshot->config.quotas.file;
+
+	if (file && path.len)
+		c->snapshot->quota_file = node_resolve_path(c->reader.document, file, path, c->reader.arena);
+	else if (quota && quota->options && !diagnostics_errors(c->reader.diagnostics))
+		diagnostic_warning(c->reader.diagnostics, quota->options,
+				   "counts begin afresh when the gateway is started again: `quotas: { file: "
+				   "PATH }` keeps them");
+}
+
 static bool asks_for_certificates(const struct gateway_config *config)
 {
 	for (size_t i = 0; i < config->listeners.len; i++)
@@ -307,6 +339,7 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	snapshot->endpoints = identities->endpoints;
 	snapshot->refreshes = identities->refreshes;
 	snapshot->rates = identities->rates;
+	snapshot->quotas = identities->quotas;
 	snapshot->slots = identities->slots;
 	snapshot->memory = &identities->memory;
 	counting_begin(snapshot, identities);
@@ -333,6 +366,7 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 							.hooks = &c.policy_hooks },
 			     snapshot->config.policies);
 	compile_apis(&c);
+	compile_quotas(&c);
 	if (snapshot->config.apis.len)
 		policy_names_warn(&c.names);
 	if (!snapshot->config.listeners.len && !diagnostics_errors(diagnostics))

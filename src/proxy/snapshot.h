@@ -58,10 +58,12 @@ struct snapshot {
 	struct tls_client_identity *web; /* whom those believe; NULL: nothing is asked so */
 	struct session_refreshes *refreshes;
 	struct rate_table *rates;    /* of the process, for workers */
+	struct quota_table *quotas;  /* likewise */
 	struct slot_table *slots;    /* likewise */
 	struct memory_bound *memory; /* likewise */
 	struct memory_plan plan;     /* where memory goes */
 	struct store store;
+	str quota_file; /* where counts of quotas are kept; empty: nowhere */
 	struct admin_place admin;
 	struct counting counting;
 	const struct node *root; /* the configuration as it was read */

@@ -98,7 +98,7 @@ static const struct {
 	  "t.yaml:3:43: error: apis.x.policies[0].zzzz: no kind of policy is named \"zzzz\"; "
 	  "allowed: use, request_id, headers, rewrite, compress, jwt, introspection, api_key, basic, "
 	  "client_certificate, oidc, signature, any_of, forward_auth, mirror, respond, redirect, authorize, "
-	  "ip, security_headers, cors, body_limit, rate_limit, concurrency, timeout, fault, when and "
+	  "ip, security_headers, cors, body_limit, rate_limit, quota, concurrency, timeout, fault, when and "
 	  "report\n" },
 	{ "without what is not inherited",
 	  LISTENER UPSTREAMS

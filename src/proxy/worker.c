@@ -116,6 +116,7 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 					     .mirror = mirror_order,
 					     .work = chore_run,
 					     .rates = options->edition->snapshot->rates,
+					     .quotas = options->edition->snapshot->quotas,
 					     .slots = options->edition->snapshot->slots,
 					     .take_slot = slots_take,
 					     .take = shared_rate_take,

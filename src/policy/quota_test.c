@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How much in which window, what is told of it, and what it has to do with other limits. The clock stands at
+ * 2026-01-02T03:04:05Z. */
+#include "base/testing.h"
+#include "policy/policy_testing.h"
+#include "store/quota_table.h"
+
+#define QUOTA(options) "[ quota: { by: client_ip, " options " } ]"
+#define PROBLEM "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
+static struct bench *open_bench(const char *policies)
+{
+	struct bench *bench = bench_new(policies);
+
+	assert_string_equal(bench_errors(bench), "");
+	return bench;
+}
+
+/* Of so many requests, how many get in. */
+static int admitted(struct bench *bench, const char *fields, int tries)
+{
+	int count = 0;
+
+	for (int i = 0; i < tries; i++) {
+		bench_ask(bench, "GET /", fields);
+		count += bench_request(bench) == POLICY_CONTINUE;
+	}
+	return count;
+}
+
+static void a_window_ends_and_another_begins(void **state)
+{
+	static const struct {
+		const char *policies;
+		duration left; /* of the window */
+	} rows[] = {
+		{ QUOTA("limit: 5/1d"), 20 * HOUR + 55 * MINUTE + 55 * SECOND },
+		{ QUOTA("limit: 5/1h"), 55 * MINUTE + 55 * SECOND },
+		{ QUOTA("limit: 5/1mo"), 29 * DAY + 20 * HOUR + 55 * MINUTE + 55 * SECOND },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct bench *bench = open_bench(rows[i].policies);
+
+		assert_row(admitted(bench, "", 20) == 5, i, rows[i].policies);
+		bench->passed += rows[i].left - SECOND;
+		assert_row(admitted(bench, "", 20) == 0, i, rows[i].policies);
+		bench->passed += SECOND;
+		assert_row(admitted(bench, "", 20) == 5, i, rows[i].policies);
+		bench_free(&bench);
+	}
+}
+
+static const struct {
+	const char *what, *policies, *fields;
+	int want; /* of twenty */
+} costs[] = {
+	{ "one each", QUOTA("limit: 10/1d"), "", 10 },
+	{ "a number", QUOTA("limit: 10/1d, cost: 3"), "", 3 },
+	{ "nothing", QUOTA("limit: 10/1d, cost: 0"), "", 20 },
+	{ "by expression", QUOTA("limit: 10/1d, cost: 'int(request.headers[\"n\"])'"), "N: 5\n", 2 },
+	{ "more than all", QUOTA("limit: 10/1d, cost: 'int(request.headers[\"n\"])'"), "N: 11\n", 0 },
+	{ "very much more", QUOTA("limit: 10/1d, cost: 'int(request.headers[\"n\"])'"),
+	  "N: 9223372036854775807\n", 0 },
+	{ "less than nothing", QUOTA("limit: 10/1d, cost: 'int(request.headers[\"n\"])'"), "N: -5\n", 10 },
+	{ "what is missing", QUOTA("limit: 10/1d, cost: 'int(request.headers[\"n\"])'"), "", 10 },
+};
+
+static void what_a_request_costs(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(costs); i++) {
+		struct bench *bench = open_bench(costs[i].policies);
+
+		assert_row(admitted(bench, costs[i].fields, 20) == costs[i].want, i, costs[i].what);
+		bench_free(&bench);
+	}
+}
+
+static const char *told(struct bench *bench)
+{
+	bench_answer(bench, "");
+	return bench_fields(bench, &bench->response.fields);
+}
+
+static void a_refusal_says_why_and_when(void **state)
+{
+	struct bench *bench = open_bench(QUOTA("limit: 2/1mo, name: plan"));
+	const struct answer *answer = &bench->view.answer;
+
+	(void)state;
+	assert_int_equal(admitted(bench, "", 1), 1);
+	assert_string_equal(told(bench),
+			    "RateLimit-Policy: \"plan\";q=2;w=2678400\nRateLimit: \"plan\";r=1;t=2580955\n");
+	assert_int_equal(admitted(bench, "", 2), 1);
+	assert_int_equal(answer->reason, REASON_QUOTA_EXCEEDED);
+	assert_int_equal(reason_status(answer->reason), 429);
+	assert_text(answer->problem, PROBLEM);
+	assert_text(answer->members, ",\"violated-policies\":[\"plan\"]");
+	assert_string_equal(bench_fields(bench, &answer->fields), "Retry-After: 2580955\n");
+	assert_string_equal(told(bench),
+			    "RateLimit-Policy: \"plan\";q=2;w=2678400\nRateLimit: \"plan\";r=0;t=2580955\n");
+	bench_free(&bench);
+	bench = open_bench(QUOTA("limit: 5/1d, cost: 'int(\"6\")'"));
+	assert_int_equal(admitted(bench, "", 1), 0);
+	assert_string_equal(bench_fields(bench, &bench->view.answer.fields), ""); /* never */
+	bench_free(&bench);
+}
+
+/* Whichever refuses, the others get back what they took; and all are told together. */
+static void several_limits(void **state)
+{
+	static const char *const orders[] = {
+		"[ quota: { limit: 9/1d, by: client_ip }, rate_limit: { limit: 3/1h } ]",
+		"[ rate_limit: { limit: 9/1h }, quota: { limit: 3/1d, by: client_ip } ]",
+		"[ quota: { limit: 9/1d, by: client_ip }, quota: { limit: 3/1d, by: client_ip, name: b } ]",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(orders); i++) {
+		struct bench *bench = open_bench(orders[i]);
+
+		assert_int_equal(admitted(bench, "", 20), 3);
+		assert_non_null(strstr(told(bench), i == 1 ? "\"default\";r=6" : "\"quota\";r=6"));
+		bench_free(&bench);
+	}
+}
+
+/* What was counted is there for a configuration that says another number. */
+static void another_number_keeps_the_count(void **state)
+{
+	static const struct {
+		const char *policies;
+		int want;
+	} rows[] = {
+		{ QUOTA("limit: 8/1d"), 5 },
+		{ QUOTA("limit: 2/1d"), 0 },
+		{ "[ { headers: {} }, { quota: { by: client_ip, limit: 8/1d } } ]", 5 },
+		{ QUOTA("limit: 8/2d"), 8 },
+		{ QUOTA("limit: 8/1d, cost: 2"), 4 },
+		{ "[ quota: { by: [client_ip, api], limit: 8/1d } ]", 8 },
+		{ "[ { quota: { by: client_ip, limit: 8/1d }, report: true } ]", 20 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct bench *old = open_bench(QUOTA("limit: 3/1d")), *new = bench_new(rows[i].policies);
+		struct quota_table *own = new->quotas;
+
+		assert_int_equal(admitted(old, "", 9), 3);
+		new->quotas = old->quotas;
+		assert_row(admitted(new, "", 20) == rows[i].want, i, rows[i].policies);
+		new->quotas = own;
+		bench_free(&new);
+		bench_free(&old);
+	}
+}
+
+static void reports_refuse_nobody(void **state)
+{
+	struct bench *bench = open_bench("[ { quota: { by: client_ip, limit: 1/1d }, report: true } ]");
+
+	(void)state;
+	assert_int_equal(admitted(bench, "", 2), 2);
+	assert_text(bench->view.reported, "quota=quota_exceeded");
+	assert_string_equal(told(bench), "");
+	bench_free(&bench);
+}
+
+static const struct bench_check mistakes[] = {
+	{ QUOTA("name: x"), "limit" },
+	{ QUOTA("limit: 5"), "want a number of requests by a time" },
+	{ QUOTA("limit: 0/1mo"), "want a number from 1 to 1000000000000" },
+	{ QUOTA("limit: 5/2mo"), "want a number of requests by a time" },
+	{ QUOTA("limit: x/1mo"), "want a number of requests by a time" },
+	{ QUOTA("limit: 5/1500ms"), "whole seconds" },
+	{ QUOTA("limit: 5/366d"), "365d" },
+	{ QUOTA("limit: 5/1d, cost: 6"), "every request would be refused" },
+	{ QUOTA("limit: 5/1d, cost: request.path"), "int" },
+	{ QUOTA("limit: 5/1d, name: ''"), "want a name" },
+	{ "[ quota: { limit: 5/1d } ]", "no policy before this one authenticates" },
+	{ "[ quota: { limit: 5/1d, by: nobody } ]", "want client_ip, consumer" },
+};
+
+static void mistakes_are_reported(void **state)
+{
+	(void)state;
+	bench_assert_checks(mistakes, COUNT_OF(mistakes));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_window_ends_and_another_begins),
+		cmocka_unit_test(what_a_request_costs),
+		cmocka_unit_test(a_refusal_says_why_and_when),
+		cmocka_unit_test(several_limits),
+		cmocka_unit_test(another_number_keeps_the_count),
+		cmocka_unit_test(reports_refuse_nobody),
+		cmocka_unit_test(mistakes_are_reported),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
