@@ -7,6 +7,7 @@ A service that holds its answers until the test lets them go makes every order o
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -245,6 +246,50 @@ def test_a_stopping_gateway_serves_the_queue(upstream: StartUpstream, gateway: S
     service.let_go(3)
     assert statuses(asked) == [200] * 3
     assert running.wait() == 0
+
+
+def test_a_limit_that_is_learnt(upstream: StartUpstream, gateway: StartGateway, clients: ExitStack) -> None:
+    """A service whose every request waits for those before it: soon no more than a few are let in at once."""
+    lock, inside, most = threading.Lock(), 0, [0]
+    counting = threading.Lock()
+
+    def answer(_: Request) -> bytes:
+        nonlocal inside
+        with counting:
+            inside += 1
+            most[0] = max(most[0], inside)
+        with lock:
+            time.sleep(0.01)
+        with counting:
+            inside -= 1
+        return OK_ANSWER
+
+    running = gateway(having(upstream(answer).address, adaptive=True, queue=100, queue_timeout="60s"), workers=2)
+    is_over = threading.Event()
+
+    def client() -> None:
+        with running.connect() as connection:
+            while not is_over.is_set():
+                connection.send(get())
+                assert connection.read_answer().status == 200
+
+    threads = [threading.Thread(target=client) for _ in range(60)]
+    for thread in threads:
+        thread.start()
+
+    def most_lately() -> int:
+        most[0] = 0
+        time.sleep(0.5)
+        return most[0]
+
+    try:
+        wait_until(lambda: 0 < most_lately() <= 15, "the limit to come down to what the service can do")
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+    assert ask(clients, running).read_answer().status == 200
+    wait_for(running, 0, 0)
 
 
 def test_a_websocket_has_its_slot_until_it_is_closed(gateway: StartGateway) -> None:

@@ -86,6 +86,7 @@ CHANGES = {
     "other clients count as one": (["[client_ip, api]", "client_ip"], ["open    paced: pace.by: removed api"], 4),
     "a greater quota": (["limit: 5/1mo", "limit: 6/1mo"], ["open    busy: quota.limit: added 6/1mo, removed 5/1mo"], 4),
     "more at once": (["limit: 5, ", "limit: 6, "], ["open    busy: concurrency.limit: 5 -> 6"], 4),
+    "a limit that is learnt": (["queue: 3", "queue: 3, adaptive: true"], ["open    busy: concurrency.adaptive: false -> true"], 4),
     "a longer queue": (["queue: 3", "queue: 4"], ["open    busy: concurrency.queue: 3 -> 4"], 4),
     "others count as one at once": (["queue: 3", "queue: 3, by: api"], ["open    busy: concurrency.by: added api"], 4),
     "a cost": (["burst: 20", "burst: 20, cost: 2"], ["open    paced: pace.cost: added 2"], 4),

@@ -12,6 +12,7 @@
 #include <brotli/encode.h>
 #include <libfyaml.h>
 #include <pcre2.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -28,9 +29,9 @@ static int version_run(const struct command *command, int count, char **argument
 	pcre2_config(PCRE2_CONFIG_VERSION, pcre2);
 	printf("gatehouse %s (%s, %s)\n", GATEHOUSE_VERSION, GATEHOUSE_BUILD, __VERSION__);
 	printf("features: HTTP/1.1\n");
-	printf("libraries: libfyaml %s, c-ares %s, PCRE2 %s, zlib %s, brotli %u.%u.%u, zstd %s\n",
+	printf("libraries: libfyaml %s, c-ares %s, PCRE2 %s, zlib %s, brotli %u.%u.%u, zstd %s, SQLite %s\n",
 	       fy_library_version(), ares_version(NULL), pcre2, zlibVersion(), brotli >> 24,
-	       brotli >> 12 & 0xfff, brotli & 0xfff, ZSTD_versionString());
+	       brotli >> 12 & 0xfff, brotli & 0xfff, ZSTD_versionString(), sqlite3_libversion());
 	return 0;
 }
 

@@ -17,13 +17,14 @@
 #include "policy/rate_key.h"
 #include "store/slot_table.h"
 
-enum { SLOTS_MAX = 1000000, QUEUE_MAX = 10000 };
+enum { SLOTS_MAX = 1000000, QUEUE_MAX = 10000, ADAPTIVE_MOST = 1000 };
 
 struct concurrency {
 	int64_t limit, queue;
 	duration queue_timeout;
 	str_list by;
 	const struct node *priority;
+	bool adaptive;
 	/* Compiled. */
 	struct rate_key key;
 	uint64_t id;                          /* of this limit, among all others */
@@ -34,6 +35,9 @@ struct concurrency {
 struct held_slot {
 	struct view_lasting lasting; /* first */
 	struct slot slot;
+	const struct concurrency *policy;
+	wall_time began;
+	bool is_learnt; /* what it can tell the table, or there is nothing */
 };
 
 static const struct field_form priority_form = {
@@ -43,7 +47,8 @@ static const struct field_form priority_form = {
 };
 
 const struct field policy_concurrency_fields[] = {
-	FIELD_INT(struct concurrency, limit, "limit", NULL, 1, SLOTS_MAX, "How many requests at once."),
+	FIELD_INT(struct concurrency, limit, "limit", NULL, 1, SLOTS_MAX,
+		  "How many requests at once; with `adaptive` at most, and 1000 without it."),
 	FIELD_CUSTOM(struct concurrency, by, "by", str_list, &field_texts_form,
 		     "Who counts as one: `client_ip`, `consumer`, `header:NAME`, `claim:PATH`, `route`, "
 		     "`api`, or "
@@ -55,6 +60,8 @@ const struct field policy_concurrency_fields[] = {
 	FIELD_CUSTOM(struct concurrency, priority, "priority", const struct node *, &priority_form,
 		     "Who goes first in the queue: the greater number; without it, and where it is missing, "
 		     "it is 0."),
+	FIELD_BOOL(struct concurrency, adaptive, "adaptive", "false",
+		   "Whether the limit is learnt from how long the service takes."),
 	FIELD_END
 };
 
@@ -69,13 +76,27 @@ static uint64_t identify(const struct policy_compile *compile, const struct conc
 	return hash_bytes(arena_printf(arena, "%.*s by %.*s", STR_ARG(place), STR_ARG(by)), 0);
 }
 
+/* Clients cannot make the gateway learn something for each name that they think of. */
+static result compile_limit(struct policy_compile *compile, struct concurrency *p)
+{
+	if (p->adaptive && rate_key_is_of_clients(&p->key))
+		return policy_reject(
+			compile, "by",
+			"with `adaptive` want `api`, `route` or nothing: it is the service that is "
+			"learnt about, not its clients");
+	if (p->adaptive && !p->limit)
+		p->limit = ADAPTIVE_MOST;
+	if (!p->limit && !node_find(compile->node, STR("limit")))
+		return policy_reject(compile, NULL, "want `limit`, or `adaptive: true`");
+	return OK;
+}
+
 static result concurrency_compile(struct policy_compile *compile, void *self)
 {
 	struct concurrency *p = self;
 	result_value key = rate_key_compile(compile, "by", &p->by, &p->key);
 
-	if (!p->limit && !node_find(compile->node, STR("limit")))
-		return policy_reject(compile, NULL, "want `limit`");
+	TRY(compile_limit(compile, p));
 	if (p->priority)
 		TRY(expression_compile(compile, p->priority, EXPRESSION_INT, &p->priority_of));
 	p->id = identify(compile, p);
@@ -92,6 +113,7 @@ static struct slot_wish wish_of(const struct concurrency *p, const struct view *
 		hash_bytes((str) { (const char *)own, sizeof own }, slot_table_seed(view->effects->slots));
 	struct slot_wish wish = { .key = rate_key_hash(&p->key, view, seed),
 				  .limit = (uint64_t)p->limit,
+				  .is_adaptive = p->adaptive,
 				  .queue = view->is_report ? 0 : (uint64_t)p->queue };
 
 	if (p->priority_of && !expression_number(p->priority_of, view, &wish.priority))
@@ -107,13 +129,16 @@ static void release(struct view_lasting *lasting)
 	free(held);
 }
 
-static void hold(struct view *view, const struct slot *slot)
+static void hold(const struct concurrency *p, struct view *view, const struct slot *slot)
 {
 	struct held_slot *held = calloc(1, sizeof *held);
 
 	ASSERT(held);
 	held->lasting.release = release;
 	held->slot = *slot;
+	held->policy = p;
+	held->began = view->effects->wall(view->effects->self);
+	held->is_learnt = !p->adaptive;
 	view_hold_on(view, &held->lasting);
 }
 
@@ -139,7 +164,7 @@ static enum verdict concurrency_request(const void *self, struct view *view)
 
 	switch (taken.kind) {
 	case ERROR_NONE:
-		hold(view, &slot);
+		hold(p, view, &slot);
 		return POLICY_CONTINUE;
 	case ERROR_CANCELLED:
 		return view_abandon(view);
@@ -150,6 +175,42 @@ static enum verdict concurrency_request(const void *self, struct view *view)
 	}
 }
 
+/* ---- answers ---- */
+
+static struct held_slot *find_held(const struct concurrency *p, const struct view *view)
+{
+	for (struct view_lasting *lasting = view->lasting; lasting; lasting = lasting->next) {
+		struct held_slot *held = (struct held_slot *)lasting;
+
+		if (lasting->release == release && held->policy == p && !held->is_learnt)
+			return held;
+	}
+	return NULL;
+}
+
+/* A service that fails at once is not quick, and what it was not asked tells nothing of it; that it took too
+ * long does. */
+static bool tells_of_service(const struct view *view)
+{
+	int status = view->response->status;
+
+	return view->response_body ? status < 500 : view->endpoint.len && status == 504;
+}
+
+/* The head of the answer is there: how long a body takes is the client's affair as well. */
+static void concurrency_response(const void *self, struct view *view)
+{
+	const struct concurrency *p = self;
+	struct held_slot *held = find_held(p, view);
+
+	if (!held)
+		return;
+	held->is_learnt = true;
+	if (tells_of_service(view))
+		slot_learn(&held->slot, held->began, view->effects->wall(view->effects->self),
+			   (uint64_t)p->limit);
+}
+
 static bool concurrency_needs_principal(const void *self)
 {
 	const struct concurrency *p = self;
@@ -158,11 +219,10 @@ static bool concurrency_needs_principal(const void *self)
 	       (p->priority_of && expression_needs_principal(p->priority_of));
 }
 
-static const struct policy_risk risks[] = { { "limit", RISK_MORE },
-					    { "by", RISK_ANY },
-					    { "queue", RISK_MORE },
-					    { "queue_timeout", RISK_MORE },
-					    { 0 } };
+static const struct policy_risk risks[] = {
+	{ "limit", RISK_MORE }, { "adaptive", RISK_ANY },       { "by", RISK_ANY },
+	{ "queue", RISK_MORE }, { "queue_timeout", RISK_MORE }, { 0 }
+};
 
 const struct policy policy_concurrency = {
 	.name = "concurrency",
@@ -171,6 +231,7 @@ const struct policy policy_concurrency = {
 	.fields = policy_concurrency_fields,
 	.compile = concurrency_compile,
 	.on_request = concurrency_request,
+	.on_response = concurrency_response,
 	.needs_principal = concurrency_needs_principal,
 	.risks = risks,
 	.page = "A request has one of `limit` slots from here until it has ended, whichever way: answered, "
@@ -202,6 +263,26 @@ const struct policy policy_concurrency = {
 		"equals who came first. Who finds the queue full takes the last place in it from one with a "
 		"smaller priority, who is refused instead. An expression tells requests apart, such as "
 		"`consumer.labels[\"plan\"] == \"gold\" ? 1 : 0`; what is missing in it makes it 0.\n"
+		"\n"
+		"**With `adaptive: true`** the limit is learnt from the time that the service takes to the "
+		"heads of its "
+		"answers, where nobody knows what it can do, or that changes. As long as it takes no more "
+		"than a "
+		"quarter longer than when it is not pressed, the limit grows, by its square root in each "
+		"window of a "
+		"tenth of a second; beyond that it shrinks by as much, by half at most. It begins with 20, "
+		"and stays "
+		"between 4 and `limit` (1000). So a service that becomes slower gets less at once, within "
+		"seconds, and "
+		"more again when it has recovered. What it takes when it is not pressed is seen whenever "
+		"less than half "
+		"of the limit is in use; where that has not been for 30 seconds, a quarter of the limit is "
+		"let in until "
+		"ten answers have told it: give it a `queue` for that. Answers of 500 and more tell nothing, "
+		"but for "
+		"those that the service was too slow for (504). `by` may be `api` or `route` here, and "
+		"nothing about "
+		"clients.\n"
 		"\n"
 		"A reload that leaves the limit where it is, with the same `by`, still knows what is under "
 		"way, "

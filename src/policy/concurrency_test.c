@@ -203,12 +203,63 @@ static void priorities_are_expressions(void **state)
 	}
 }
 
+/* Answers of the service, by how long they took: after so many rounds of all that is let in, how many are. */
+static size_t learnt(struct bench *bench, int rounds, duration time, int status, bool is_own)
+{
+	struct view_lasting *held[64];
+	size_t count = 0;
+
+	for (int round = 0; round < rounds; round++) {
+		while (count) {
+			bench_ask(bench, "GET /", "");
+			bench->view.lasting = held[--count];
+			bench->response = (struct http_response) { .status = status };
+			bench->view.response = &bench->response;
+			bench->view.endpoint = STR("10.0.0.5:8080");
+			bench->view.response_body = is_own ? NULL : (struct body_source *)bench;
+			policy_chain_response(&bench->chain, &bench->view);
+			view_let_go(&bench->view.lasting);
+		}
+		for (count = 0; count < COUNT_OF(held); count++) {
+			bench_ask(bench, "GET /", "");
+			if (bench_request(bench) == POLICY_ANSWERED)
+				break;
+			held[count] = bench->view.lasting;
+			bench->view.lasting = NULL;
+		}
+		bench->passed += time;
+	}
+	for (size_t i = 0; i < count; i++)
+		view_let_go(&held[i]);
+	return count;
+}
+
+/* The time is the same, which is as good as it gets; longer; of errors; of answers that never came. */
+static void a_limit_is_learnt(void **state)
+{
+	struct bench *bench = bench_new(LIMIT("adaptive: true, limit: 50"));
+
+	(void)state;
+	assert_string_equal(bench_errors(bench), "");
+	assert_int_equal(learnt(bench, 1, 100 * MILLISECOND, 200, false), 20);
+	assert_int_equal(learnt(bench, 30, 100 * MILLISECOND, 200, false), 50);
+	assert_int_equal(learnt(bench, 5, 500 * MILLISECOND, 500, false), 50);
+	assert_int_equal(learnt(bench, 5, 500 * MILLISECOND, 502, true), 50);
+	assert_true(learnt(bench, 10, 500 * MILLISECOND, 200, false) < 20);
+	assert_true(learnt(bench, 60, 100 * MILLISECOND, 404, false) > 20);
+	assert_true(learnt(bench, 10, 500 * MILLISECOND, 504, true) < 20);
+	bench_free(&bench);
+}
+
 static const struct bench_check mistakes[] = {
 	{ LIMIT(""), "want `limit`" },
 	{ LIMIT("limit: 0"), "1 to 1000000" },
 	{ LIMIT("limit: 1, queue: 10001"), "0 to 10000" },
 	{ LIMIT("limit: 1, queue_timeout: 0s"), "queue_timeout" },
 	{ LIMIT("limit: 1, by: nobody"), "want client_ip, consumer" },
+	{ LIMIT("adaptive: true, by: client_ip"), "want `api`, `route` or nothing" },
+	{ LIMIT("adaptive: true, by: [api, header:X]"), "want `api`, `route` or nothing" },
+	{ LIMIT("adaptive: false"), "want `limit`" },
 	{ LIMIT("limit: 1, priority: high"), "high" },
 	{ LIMIT("limit: 1, priority: request.path"), "int" },
 };
@@ -229,6 +280,7 @@ int main(void)
 		cmocka_unit_test(reports_count_for_themselves),
 		cmocka_unit_test(each_place_is_a_limit_of_its_own),
 		cmocka_unit_test(priorities_are_expressions),
+		cmocka_unit_test(a_limit_is_learnt),
 		cmocka_unit_test(mistakes_are_reported),
 	};
 

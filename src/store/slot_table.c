@@ -18,6 +18,7 @@
 
 #include "base/assert.h"
 #include "base/random.h"
+#include "store/gradient.h"
 
 enum { PARTS = 256, PART_BITS = 8, BUCKETS = 256 };
 
@@ -30,6 +31,7 @@ struct slot_waiter {
 	struct fiber *fiber;
 	uint64_t limit;
 	int64_t priority;
+	bool is_adaptive;
 	enum waiter_state state; /* under the lock */
 	bool is_told;            /* on its own thread */
 };
@@ -38,6 +40,7 @@ struct slot_key {
 	struct slot_key *next; /* in its bucket, or of those that are free */
 	uint64_t key, taken, waiting;
 	struct slot_waiter *first, *last;
+	struct gradient gradient; /* its limit is 0 until somebody wants it */
 };
 
 struct part {
@@ -129,15 +132,49 @@ static struct slot_key **bucket_of(struct part *part, uint64_t key)
 	return &part->buckets[(key >> PART_BITS) % BUCKETS];
 }
 
+static bool is_idle(const struct slot_key *at)
+{
+	return !at->taken && !at->waiting;
+}
+
+static bool has_learnt(const struct slot_key *at)
+{
+	return at->gradient.limit > 0;
+}
+
+static void key_free(struct part *part, struct slot_key *at)
+{
+	struct slot_key **link = bucket_of(part, at->key);
+
+	while (*link != at)
+		link = &(*link)->next;
+	*link = at->next;
+	*at = (struct slot_key) { .next = part->free };
+	part->free = at;
+}
+
+/* One that is there only for what it has learnt, when there is no other room. */
+static void free_idle(struct part *part)
+{
+	for (size_t i = 0; i < part->used; i++)
+		if (has_learnt(&part->keys[i]) && is_idle(&part->keys[i])) {
+			key_free(part, &part->keys[i]);
+			return;
+		}
+}
+
 static struct slot_key *key_new(struct slot_table *table, struct part *part)
 {
-	struct slot_key *at = part->free;
+	struct slot_key *at;
 
-	if (at) {
+	if (!part->free && part->used < table->keys_per_part)
+		return &part->keys[part->used++];
+	if (!part->free)
+		free_idle(part);
+	at = part->free;
+	if (at)
 		part->free = at->next;
-		return at;
-	}
-	return part->used < table->keys_per_part ? &part->keys[part->used++] : NULL;
+	return at;
 }
 
 /* NULL: there is no room for another one. */
@@ -159,15 +196,8 @@ static struct slot_key *key_get(struct slot_table *table, struct part *part, uin
 /* Nobody has or awaits one of its slots any more: it goes. */
 static void key_let_go(struct part *part, struct slot_key *at)
 {
-	struct slot_key **link = bucket_of(part, at->key);
-
-	if (at->taken || at->waiting)
-		return;
-	while (*link != at)
-		link = &(*link)->next;
-	*link = at->next;
-	at->next = part->free;
-	part->free = at;
+	if (is_idle(at) && !has_learnt(at))
+		key_free(part, at);
 }
 
 /* ---- inboxes ---- */
@@ -242,9 +272,18 @@ static void key_take(struct part *part, struct slot_key *at)
 	part->counts.taken++;
 }
 
+static uint64_t limit_of(struct slot_key *at, uint64_t limit, bool is_adaptive)
+{
+	if (!is_adaptive)
+		return limit;
+	if (!has_learnt(at))
+		gradient_init(&at->gradient);
+	return gradient_limit(&at->gradient, limit);
+}
+
 static void serve_queue(struct part *part, struct slot_key *at)
 {
-	while (at->first && at->taken < at->first->limit) {
+	while (at->first && at->taken < limit_of(at, at->first->limit, at->first->is_adaptive)) {
 		key_take(part, at);
 		queue_end(part, at, at->first, WAITER_HAS_SLOT);
 	}
@@ -274,7 +313,7 @@ static enum taking take(struct slot_table *table, struct part *part, const struc
 	*ret_slot = (struct slot) { table, at };
 	if (!at)
 		return TAKING_REFUSED;
-	if (!at->waiting && at->taken < wish->limit) {
+	if (!at->waiting && at->taken < limit_of(at, wish->limit, wish->is_adaptive)) {
 		key_take(part, at);
 		return TAKING_DONE;
 	}
@@ -346,9 +385,11 @@ static result wait_in_queue(struct part *part, const struct slot *slot, struct s
 result slot_wait(struct slot_table *table, const struct slot_wish *wish, struct slot_inbox *inbox,
 		 struct fiber *self, deadline until, struct slot *ret_slot)
 {
-	struct slot_waiter waiter = {
-		.inbox = inbox, .fiber = self, .limit = wish->limit, .priority = wish->priority
-	};
+	struct slot_waiter waiter = { .inbox = inbox,
+				      .fiber = self,
+				      .limit = wish->limit,
+				      .priority = wish->priority,
+				      .is_adaptive = wish->is_adaptive };
 	struct part *part = lock_part(table, wish->key);
 	enum taking taking = take(table, part, wish, &waiter, ret_slot);
 
@@ -358,6 +399,18 @@ result slot_wait(struct slot_table *table, const struct slot_wish *wish, struct 
 	if (taking == TAKING_DONE)
 		return OK;
 	return wait_in_queue(part, ret_slot, &waiter, until);
+}
+
+void slot_learn(const struct slot *slot, wall_time began, wall_time now, uint64_t most)
+{
+	struct part *part = lock_part(slot->table, slot->key->key);
+	struct slot_key *at = slot->key;
+
+	gradient_add(&at->gradient,
+		     &(struct gradient_sample) {
+			     .began = began, .now = now, .under_way = at->taken, .most = most });
+	serve_queue(part, at); /* there may be room for more now */
+	unlock_part(part);
 }
 
 void slot_give_back(const struct slot *slot)

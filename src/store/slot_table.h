@@ -7,7 +7,8 @@
  * that is given back is the next waiter's in that same step, so nobody who comes later can be faster.
  *
  * Keys are there while somebody has or awaits a slot of them, and no longer: the table cannot be filled but
- * by what is under way. It has a fixed size, made once.
+ * by what is under way. It has a fixed size, made once. Those whose limit is learnt (gradient.h) stay for
+ * what they have learnt: of them there should be few, and none for clients to choose.
  *
  * A lock for each of 256 parts of the table, held for a few steps and never while anybody waits: a count
  * that comes and goes with its keys, and a queue beside it, cannot be had exactly by one compare-and-swap.
@@ -27,6 +28,7 @@ struct slot_wish {
 	uint64_t limit;   /* slots of the key */
 	uint64_t queue;   /* who may wait at a time */
 	int64_t priority; /* of who waits */
+	bool is_adaptive; /* the limit is what the key has learnt, `limit` at most */
 };
 
 struct slot {
@@ -64,6 +66,9 @@ result slot_wait(struct slot_table *table, const struct slot_wish *wish, struct 
 /* Yields until a slot is there; not when one is at once. inbox: of the fiber's loop. ERROR_LIMIT: as many
  * wait as may, none of them with a smaller priority, or one with a greater has taken the place since.
  * ERROR_TIMEOUT, ERROR_CANCELLED. */
+
+void slot_learn(const struct slot *slot, wall_time began, wall_time now, uint64_t most);
+/* From any thread: who has the slot of an adaptive key, whose limit is `most` at most, was answered. */
 
 void slot_give_back(const struct slot *slot);
 /* From any thread. */

@@ -254,6 +254,36 @@ static void a_greater_limit_lets_the_queue_in(void **state)
 	scene_close(&scene, "ba");
 }
 
+/* A limit that is learnt comes down with what takes long, stays when nobody is there, and goes when there is
+ * no other room. */
+static void a_limit_that_is_learnt(void **state)
+{
+	struct slot_table *table = slot_table_new(1);
+	struct slot_wish wish = { .key = 256, .limit = 100, .is_adaptive = true };
+	struct slot slots[20], one;
+	size_t held;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(slots); i++)
+		assert_true(slot_take(table, &wish, &slots[i]));
+	assert_false(slot_take(table, &wish, &one));
+	for (wall_time i = 1; i < 200; i++) /* ever longer */
+		slot_learn(&slots[0], i * SECOND, i * SECOND + i * i * MILLISECOND, 100);
+	for (size_t i = 0; i < COUNT_OF(slots); i++)
+		slot_give_back(&slots[i]);
+	for (size_t i = 0; i < 4; i++) /* as many as there always may be */
+		assert_true(slot_take(table, &wish, &slots[i]));
+	for (held = 4; held < COUNT_OF(slots) && slot_take(table, &wish, &slots[held]);)
+		held++;
+	assert_true(held < 15);
+	while (held)
+		slot_give_back(&slots[--held]);
+	assert_true(slot_take(table, &(struct slot_wish) { .key = 512, .limit = 1 }, &one));
+	assert_false(slot_take(table, &wish, &slots[0]));
+	slot_give_back(&one);
+	slot_table_free(&table);
+}
+
 /* ---- threads ---- */
 
 enum { THREADS = 4, FIBERS = 32, TURNS = 200, SLOTS = 3 };
@@ -350,6 +380,7 @@ int main(void)
 		cmocka_unit_test(who_is_late_or_gone_leaves_the_queue),
 		cmocka_unit_test(a_slot_that_was_given_is_not_lost),
 		cmocka_unit_test(a_greater_limit_lets_the_queue_in),
+		cmocka_unit_test(a_limit_that_is_learnt),
 		cmocka_unit_test(threads_share_a_queue),
 	};
 
