@@ -202,9 +202,9 @@ def backed(*endpoints: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("balance", ["round_robin", "least_requests"])
+@pytest.mark.parametrize("balance", ["round_robin", "least_requests", "random", {"hash": "header:Absent"}])
 def test_a_backup_serves_only_while_nobody_else_can(upstream: StartUpstream, gateway: StartGateway,
-                                                    balance: str) -> None:
+                                                    balance: Any) -> None:
     one, two, spare = (upstream(named(name)) for name in ("one", "two", "spare"))
     document = backed(one.address, two.address, {"address": spare.address, "backup": True})
     document["upstreams"]["app"]["balance"] = balance

@@ -241,9 +241,13 @@ static void put_upstream(struct json_stream *json, const struct edition *edition
 			 const struct upstream *upstream)
 {
 	const struct roster *roster = edition_roster(edition, upstream);
+	const struct balance_config *balance = &upstream->config->balance;
 
 	json_open(json, '{');
 	json_pair(json, "name", upstream->name);
+	json_pair(json, "balance", balance_word(balance->kind));
+	if (balance->kind == BALANCE_HASH)
+		json_pair(json, "hash", balance->hash.text);
 	put_breaker(json, upstream);
 	json_open_at(json, "endpoints", '[');
 	for (size_t i = 0; i < roster->count; i++)

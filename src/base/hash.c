@@ -33,3 +33,21 @@ uint64_t hash_bytes(str s, uint64_t seed)
 		h = hash_mix(h ^ load(s.ptr + at, s.len - at), seed + 1);
 	return hash_mix(h, key_c ^ s.len);
 }
+
+/* The finaliser of splitmix64. */
+uint64_t hash_scatter(uint64_t x)
+{
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return x ^ x >> 31;
+}
+
+/* FNV-1a. */
+uint64_t hash_stable(str s)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < s.len; i++)
+		hash = (hash ^ (unsigned char)s.ptr[i]) * 0x100000001b3u;
+	return hash_scatter(hash);
+}

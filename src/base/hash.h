@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hash: a fast keyed hash for tables in memory.
+ * hash: a fast keyed hash for tables in memory, and one for what several processes must agree on.
  *
- * Keyed, because names come from outside: whoever does not know the seed cannot aim at one bucket.
- * Not for anything that is stored or compared between processes.
+ * Keyed, because names come from outside: whoever does not know the seed cannot aim at one bucket. What it
+ * gives is not for anything that is stored or compared between processes.
  */
 #pragma once
 
@@ -13,3 +13,9 @@
 
 uint64_t hash_bytes(str s, uint64_t seed);
 uint64_t hash_mix(uint64_t a, uint64_t b);
+
+uint64_t hash_scatter(uint64_t x);
+/* Every bit of the result depends on every bit of the argument, and no two have the same. */
+
+uint64_t hash_stable(str s);
+/* Without a key: the same everywhere and for ever, and anybody may aim at it. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "auth/consumers.h"
+#include "main/balancing_manual.h"
 #include "main/cases_config.h"
 #include "main/command.h"
 #include "main/grpc_manual.h"
@@ -54,6 +55,7 @@ static int manual_run(const struct command *command, int count, char **arguments
 	value_page_print(stdout);
 	expression_page_print(stdout);
 	cases_print_manual(stdout);
+	balancing_print_manual(stdout);
 	http2_print_manual(stdout);
 	streams_print_manual(stdout);
 	grpc_print_manual(stdout);

@@ -81,7 +81,7 @@ static enum reason connect_endpoint(struct forward *f)
 	deadline until = deadline_min(x->until, deadline_after(exchange_now(x), x->timeouts->connect));
 	bool is_repeatable = http_method_is_idempotent(x->request.head.method) && f->stale_tries == 0;
 	struct balance_choosing choosing = { &x->generation->turns[f->upstream->index], &x->generation->arena,
-					     &x->worker->random };
+					     &x->worker->random, f->key };
 	result_value taken;
 
 	f->endpoint = balance_pick(f->upstream->config, f->roster, &choosing, &f->tried);

@@ -6,6 +6,7 @@
  */
 #include "proxy/choice.h"
 
+#include "base/hash.h"
 #include "policy/principal.h"
 
 /* A cookie without '=' has no name (RFC 6265 section 5.2); some clients split theirs over several fields. */
@@ -24,6 +25,11 @@ static str find_cookie(const struct http_fields *fields, str name)
 	return (str) { 0 };
 }
 
+static str consumer_of(const struct exchange *x)
+{
+	return x->view.principal ? x->view.principal->consumer : (str) { 0 };
+}
+
 /* What is known of the client by this split; empty: nothing. */
 static str sticky_text(struct exchange *x, const struct sticky_config *sticky)
 {
@@ -38,7 +44,7 @@ static str sticky_text(struct exchange *x, const struct sticky_config *sticky)
 			value = x->sticky_cookie = exchange_token(x);
 		return value;
 	case STICKY_CONSUMER:
-		return x->view.principal ? x->view.principal->consumer : (str) { 0 };
+		return consumer_of(x);
 	case STICKY_NONE:
 		break;
 	}
@@ -57,9 +63,43 @@ void choice_make(struct exchange *x)
 	if (!split)
 		return;
 	text = sticky_text(x, &split->sticky);
-	share = split_choose(split, text.len ? split_key(text) : effects->random(effects->self));
+	share = split_choose(split, text.len ? hash_stable(text) : effects->random(effects->self));
 	x->upstream = share->upstream;
 	x->timeouts = share->timeouts;
+}
+
+/* The same for an upstream. Where nobody is known, the address says more than nothing. */
+static str hashed_text(const struct exchange *x, const struct balance_hash *hash)
+{
+	const struct http_fields *fields = &x->request.head.fields;
+	const struct http_field *field;
+	str consumer;
+
+	switch (hash->by) {
+	case BALANCE_BY_HEADER:
+		field = http_fields_find(fields, hash->name);
+		return field ? field->value : (str) { 0 };
+	case BALANCE_BY_COOKIE:
+		return find_cookie(fields, hash->name);
+	case BALANCE_BY_CONSUMER:
+		consumer = consumer_of(x);
+		return consumer.len ? consumer : x->view.client_ip;
+	case BALANCE_BY_CLIENT_IP:
+		break;
+	}
+	return x->view.client_ip;
+}
+
+uint64_t choice_key(struct exchange *x)
+{
+	const struct balance_config *balance = &x->upstream->config->balance;
+	const struct effects *effects = x->view.effects;
+	str text;
+
+	if (balance->kind != BALANCE_HASH)
+		return 0;
+	text = hashed_text(x, &balance->hash);
+	return text.len ? hash_stable(text) : effects->random(effects->self);
 }
 
 result choice_put_cookie(struct exchange *x, struct http_fields *fields)

@@ -15,3 +15,7 @@ void choice_make(struct exchange *x);
 
 result choice_put_cookie(struct exchange *x, struct http_fields *fields);
 /* Adds the gateway's cookie to an answer of the upstream, where the client has none yet. ERROR_LIMIT. */
+
+uint64_t choice_key(struct exchange *x);
+/* By what its upstream's `balance: { hash: ... }` keeps requests together; at random where the request has
+ * nothing of the kind. After choice_make(), while the request is as its policies have left it. */

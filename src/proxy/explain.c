@@ -151,6 +151,16 @@ static void tell_retries(struct explanation *e, const struct upstream *upstream)
 	fprintf(e->to, ", for %lld %% of requests\n", (long long)retries->budget);
 }
 
+/* Among those of the line before. */
+static void tell_balance(struct explanation *e, const struct balance_config *balance)
+{
+	str word = balance_word(balance->kind);
+
+	fprintf(e->to, "\nbalance   %.*s", STR_ARG(word));
+	if (balance->kind == BALANCE_HASH)
+		fprintf(e->to, " of %.*s", STR_ARG(balance->hash.text));
+}
+
 static void tell_upstream(struct explanation *e, const struct exchange *x)
 {
 	const struct upstream *upstream = x->upstream;
@@ -160,6 +170,8 @@ static void tell_upstream(struct explanation *e, const struct exchange *x)
 	fprintf(e->to, "upstream  %.*s:", STR_ARG(upstream->name));
 	for (size_t i = 0; i < roster->count; i++)
 		fprintf(e->to, " %.*s", STR_ARG(roster->members[i].endpoint->text));
+	if (roster->count > 1)
+		tell_balance(e, &upstream->config->balance);
 	fprintf(e->to, "\nurl       %s://%.*s%.*s%s%.*s\n", upstream->tls ? "https" : "http",
 		STR_ARG(first_host(x, roster)), STR_ARG(view->path), view->query.len ? "?" : "",
 		STR_ARG(view->query));

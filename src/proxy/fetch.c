@@ -44,7 +44,8 @@ static result connect_endpoint(struct fetch_call *call, const struct balance_tri
 	deadline until =
 		deadline_min(call->until, deadline_after(now_of(call), upstream->config->timeouts.connect));
 	struct balance_choosing choosing = { &call->generation->turns[upstream->index],
-					     &call->generation->arena, &call->worker->random };
+					     &call->generation->arena, &call->worker->random,
+					     random_next(&call->worker->random) };
 
 	call->endpoint = balance_pick(upstream->config, generation_roster(call->generation, upstream),
 				      &choosing, tried);

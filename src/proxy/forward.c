@@ -11,6 +11,7 @@
 
 #include "http/digest_source.h"
 #include "proxy/attempt.h"
+#include "proxy/choice.h"
 #include "proxy/handover.h"
 #include "proxy/mirror.h"
 #include "proxy/passage.h"
@@ -201,6 +202,7 @@ static void forward_begin(struct forward *f, struct exchange *x)
 	*f = (struct forward) { .exchange = x, .upstream = x->upstream };
 	metrics_expect_soon(x->worker->metrics, x->target->series);
 	f->roster = generation_roster(x->generation, f->upstream);
+	f->key = choice_key(x);
 	time_left_take(x);
 	call_prepare_request(x);
 	f->body = call_request_body(x, mirror_request(x, clients_body(x)));

@@ -32,6 +32,7 @@ struct forward {
 	struct replay_source *replay; /* body, where it may be sent again; NULL: it may not */
 
 	/* What the tries before have shown. */
+	uint64_t key; /* choice_key() */
 	struct balance_tried tried;
 	unsigned stale_tries; /* dead connections met; they cost no attempt */
 	bool was_silent;      /* one was answered by silence: once is all that may be repeated */

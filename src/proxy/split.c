@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "base/hash.h"
 #include "codec/http_field.h"
 
 enum { SHARES_MAX = 100, WEIGHT_MAX = 1000000 };
@@ -90,38 +91,15 @@ str split_cookie_path(str path)
 
 /* ---- the choice ---- */
 
-/* Every bit of the result depends on every bit of the argument (the finaliser of splitmix64). */
-static uint64_t scatter(uint64_t x)
-{
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-	return x ^ x >> 31;
-}
-
-/* FNV-1a: the hash of tables in memory is seeded anew by each process. */
-static uint64_t stable_hash(str text)
-{
-	uint64_t hash = 0xcbf29ce484222325u;
-
-	for (size_t i = 0; i < text.len; i++)
-		hash = (hash ^ (unsigned char)text.ptr[i]) * 0x100000001b3u;
-	return scatter(hash);
-}
-
 uint64_t split_seed(str name)
 {
-	return scatter(stable_hash(name) + 1);
-}
-
-uint64_t split_key(str text)
-{
-	return stable_hash(text);
+	return hash_scatter(hash_stable(name) + 1);
 }
 
 /* When it happens: -ln(u) / weight for an even u in (0, 1). */
 static double draw(const struct share *share, uint64_t key)
 {
-	double u = ((double)(scatter(key ^ share->seed) >> 11) + 0.5) * 0x1p-53;
+	double u = ((double)(hash_scatter(key ^ share->seed) >> 11) + 0.5) * 0x1p-53;
 
 	return -log(u) / share->weight;
 }

@@ -52,10 +52,8 @@ uint64_t split_seed(str name);
 /* The same everywhere and for ever. */
 
 const struct share *split_choose(const struct split *split, uint64_t key);
-/* Some share with a weight has it: one with twice the weight has twice as many keys. */
-
-uint64_t split_key(str text);
-/* Of a sticky text; the same everywhere and for ever. At random stands for none: random_next(). */
+/* Some share with a weight has it: one with twice the weight has twice as many keys.
+ * key: hash_stable() of a sticky text; at random stands for none: random_next(). */
 
 str split_print(const struct split *split, struct arena *arena);
 /* For people: "orders 95, orders-next 5; by cookie gw". */

@@ -25,14 +25,16 @@ static void bench_open(struct bench *bench, enum balance balance, const char *ki
 
 	*bench = (struct bench) { .random = { 1, 2 } };
 	arena_init(&bench->arena, NULL, 1 << 20);
-	bench->config.balance = balance;
+	bench->config.balance = (struct balance_config) { .kind = balance, .bound = 125 };
 	for (size_t i = 0; i < strlen(kinds); i++) {
 		atomic_init(&bench->endpoints[i].registered.references, 2); /* it is not to be freed */
+		bench->endpoints[i].text = (str) { &"abcdefgh"[i], 1 };
 		members[i] = (struct roster_member) { .endpoint = &bench->endpoints[i],
 						      .weight = weights[i],
 						      .is_backup = kinds[i] < 'a' };
 	}
 	bench->roster = roster_new(members, strlen(kinds));
+	roster_make_maglev(bench->roster);
 	/* Begun at the first, so that the order can be told. */
 	bench->turns.credit = ARENA_ARRAY(&bench->arena, int64_t, MEMBERS_MAX);
 }
@@ -45,7 +47,8 @@ static void bench_close(struct bench *bench)
 
 static struct endpoint *pick_endpoint(struct bench *bench)
 {
-	struct balance_choosing choosing = { &bench->turns, &bench->arena, &bench->random };
+	struct balance_choosing choosing = { &bench->turns, &bench->arena, &bench->random,
+					     random_next(&bench->random) };
 
 	return balance_pick(&bench->config, bench->roster, &choosing, &bench->tried);
 }
@@ -224,8 +227,7 @@ static void others_are_tried_first(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(tried_rows); i++) {
-		for (enum balance balance = BALANCE_ROUND_ROBIN; balance <= BALANCE_LEAST_REQUESTS;
-		     balance++) {
+		for (enum balance balance = BALANCE_ROUND_ROBIN; balance <= BALANCE_HASH; balance++) {
 			struct bench bench;
 
 			bench_open(&bench, balance, tried_rows[i].kinds, tried_rows[i].weights);
@@ -301,8 +303,7 @@ static void a_drained_one_is_never_picked(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(drained_rows); i++) {
-		for (enum balance balance = BALANCE_ROUND_ROBIN; balance <= BALANCE_LEAST_REQUESTS;
-		     balance++) {
+		for (enum balance balance = BALANCE_ROUND_ROBIN; balance <= BALANCE_HASH; balance++) {
 			struct bench bench;
 
 			bench_open(&bench, balance, drained_rows[i].kinds, drained_rows[i].weights);

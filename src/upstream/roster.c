@@ -18,9 +18,44 @@ struct roster *roster_new(const struct roster_member *members, size_t count)
 	roster->count = count;
 	for (size_t i = 0; i < count; i++) {
 		roster->members[i] = members[i];
+		if (!members[i].is_backup)
+			roster->weight += members[i].weight;
+		roster->members[i].upto = roster->weight;
 		atomic_fetch_add_explicit(&members[i].endpoint->rosters, 1, memory_order_relaxed);
 	}
 	return roster;
+}
+
+static struct maglev *maglev_of(const struct roster *roster)
+{
+	struct maglev_member *members = calloc(roster->count, sizeof *members);
+	struct maglev *maglev;
+	size_t count = 0;
+
+	ASSERT(members);
+	for (size_t i = 0; i < roster->count; i++) {
+		const struct roster_member *member = &roster->members[i];
+
+		if (member->weight && !member->is_backup)
+			members[count++] = (struct maglev_member) { member->endpoint->text, member->weight,
+								    (uint16_t)i };
+	}
+	maglev = maglev_new(members, count);
+	free(members);
+	return maglev;
+}
+
+/* Two that make it at once make the same: the second throws its own away. */
+void roster_make_maglev(struct roster *roster)
+{
+	struct maglev *made, *nobodys = NULL;
+
+	if (!roster->weight || roster_maglev(roster))
+		return;
+	made = maglev_of(roster);
+	if (!atomic_compare_exchange_strong_explicit(&roster->maglev, &nobodys, made, memory_order_acq_rel,
+						     memory_order_acquire))
+		maglev_free(&made);
 }
 
 struct roster *roster_ref(struct roster *roster)
@@ -37,6 +72,7 @@ static void roster_free(struct roster *roster)
 		atomic_fetch_sub_explicit(&endpoint->rosters, 1, memory_order_relaxed);
 		endpoint_unref(&endpoint);
 	}
+	free(atomic_load_explicit(&roster->maglev, memory_order_relaxed));
 	free(roster);
 }
 

@@ -4,26 +4,39 @@
  *
  * Immutable, so that it is read without a lock; who serves from now on is another roster. A fixed upstream's
  * is made with it, a discovered one's whenever its names are answered differently. It has a reference to each
- * of its endpoints.
+ * of its endpoints. The table for keys is made when somebody asks for it, once.
  */
 #pragma once
 
 #include "upstream/endpoint.h"
+#include "upstream/maglev.h"
 
 struct roster_member {
 	struct endpoint *endpoint;
 	uint32_t weight; /* 0: gets none */
 	bool is_backup;
+	uint64_t upto; /* the weights up to and with this one, backups apart; roster_new() sees to it */
 };
 
 struct roster {
 	_Atomic uint32_t references;
 	size_t count;
+	uint64_t weight;                 /* of all but the backups */
+	_Atomic(struct maglev *) maglev; /* of all but the backups; NULL: not made */
 	struct roster_member members[];
 };
 
 struct roster *roster_new(const struct roster_member *members, size_t count);
 /* Takes over the caller's references to the endpoints. None may be NULL; count may be 0: nobody serves. */
+
+void roster_make_maglev(struct roster *roster);
+/* From any thread. Milliseconds where there are a thousand members. Makes none where there is no weight. */
+
+static inline const struct maglev *roster_maglev(const struct roster *roster)
+/* NULL: nobody has made it. */
+{
+	return atomic_load_explicit(&roster->maglev, memory_order_acquire);
+}
 
 struct roster *roster_ref(struct roster *roster);
 void roster_unref(struct roster **roster);

@@ -66,8 +66,11 @@ static bool check_endpoints(struct reader *reader, const struct upstream_config 
 static result compile_fixed(struct reader *reader, struct endpoints *endpoints, struct upstream *upstream)
 {
 	upstream->roster = roster_compile(reader, endpoints, upstream->config);
-	if (check_endpoints(reader, upstream->config) && upstream->roster)
+	if (check_endpoints(reader, upstream->config) && upstream->roster) {
+		if (upstream->config->balance.kind == BALANCE_HASH)
+			roster_make_maglev(upstream->roster);
 		return OK;
+	}
 	roster_unref(&upstream->roster);
 	return error_make(ERROR_INVALID, "an upstream is wrong");
 }
@@ -117,7 +120,14 @@ void upstream_fini(struct upstream *upstream)
 
 struct roster *upstream_roster(const struct upstream *upstream)
 {
-	return upstream->roster ? roster_ref(upstream->roster) : discovery_roster(upstream->discovery);
+	struct roster *roster;
+
+	if (upstream->roster)
+		return roster_ref(upstream->roster);
+	roster = discovery_roster(upstream->discovery);
+	if (upstream->config->balance.kind == BALANCE_HASH)
+		roster_make_maglev(roster);
+	return roster;
 }
 
 bool upstream_begin_request(const struct upstream *upstream)

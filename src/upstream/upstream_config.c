@@ -10,7 +10,6 @@
 #include "codec/http_field.h"
 
 static const char *const protocol_words[] = { "h1", "h2", "auto", NULL };
-static const char *const balance_words[] = { "round_robin", "least_requests", NULL };
 const char *const retry_cause_words[] = { "connect", "reset", "502", "503", "504", "timeout", NULL };
 
 static const struct field endpoint_fields[] = {
@@ -133,8 +132,8 @@ const struct field upstream_fields[] = {
 		struct upstream_config, tls, "tls", struct upstream_tls_config, upstream_tls_fields,
 		"Speaks TLS (1.2 or 1.3) to the endpoints, `{}` with every default; without it nothing is "
 		"encrypted. The files belong to the configuration: it is reloaded when they change."),
-	FIELD_ENUM(struct upstream_config, balance, "balance", balance_words, "round_robin",
-		   "How an endpoint is chosen."),
+	FIELD_CUSTOM_DEFAULT(struct upstream_config, balance, "balance", struct balance_config, &balance_form,
+			     "round_robin", "How an endpoint is chosen: see [Balancing](#balancing)."),
 	FIELD_OBJECT(struct upstream_config, circuit_breaker, "circuit_breaker", struct breaker_bounds,
 		     breaker_fields,
 		     "How much may be under way at a time, over all workers and reloads. What is beyond is "

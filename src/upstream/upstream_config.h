@@ -7,10 +7,9 @@
  */
 #pragma once
 
+#include "upstream/balance_config.h"
 #include "upstream/breaker.h"
 #include "upstream/discovery.h"
-
-enum balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_REQUESTS };
 
 /* What its endpoints are spoken to in. */
 enum upstream_protocol {
@@ -69,7 +68,7 @@ struct upstream_config {
 	int protocol;                      /* enum upstream_protocol */
 	struct upstream_tls_config tls;    /* spoken when the key is there */
 	bool is_secure;                    /* or when this was set, for a URL that asks for it */
-	int balance;
+	struct balance_config balance;
 	struct breaker_bounds circuit_breaker;
 	struct upstream_retries retries;
 	struct upstream_timeouts timeouts;

@@ -94,7 +94,7 @@ static void what_is_not_said_has_its_default(void **state)
 	assert_int_equal(bench.upstream->roster->members[0].weight, 1);
 	assert_false(bench.upstream->roster->members[0].is_backup);
 	assert_int_equal(config->protocol, UPSTREAM_H1);
-	assert_int_equal(config->balance, BALANCE_ROUND_ROBIN);
+	assert_int_equal(config->balance.kind, BALANCE_ROUND_ROBIN);
 	assert_int_equal(config->retries.attempts, 2);
 	assert_int_equal(config->retries.on, 0);
 	assert_int_equal(config->retries.backoff, 25 * MILLISECOND);
@@ -130,7 +130,7 @@ static void everything_can_be_said(void **state)
 	assert_true(bench.upstream->roster->members[2].is_backup);
 	assert_int_equal(bench.upstream->roster->members[2].weight, 0);
 	assert_int_equal(bench.config.protocol, UPSTREAM_H2);
-	assert_int_equal(bench.config.balance, BALANCE_LEAST_REQUESTS);
+	assert_int_equal(bench.config.balance.kind, BALANCE_LEAST_REQUESTS);
 	assert_int_equal(bench.config.retries.on, 1 << RETRY_CONNECT | 1 << RETRY_502 | 1 << RETRY_TIMEOUT);
 	assert_int_equal(bench.config.timeouts.total, 4 * HOUR);
 	bench_close(&bench);
@@ -178,7 +178,9 @@ static const struct {
 	{ "another type", "discovery: { dns: a, port: 80, type: AAAA }\n", true, NULL },
 	{ "a weight beyond its bound", "endpoints: [{ address: \"a:1\", weight: 1001 }]\n", true, NULL },
 	{ "an unknown protocol", "endpoints: [\"a:1\"]\nprotocol: h3\n", true, NULL },
-	{ "an unknown balance", "endpoints: [\"a:1\"]\nbalance: random\n", true, NULL },
+	{ "an unknown balance", "endpoints: [\"a:1\"]\nbalance: fair\n", true, NULL },
+	{ "a hash of nothing", "endpoints: [\"a:1\"]\nbalance: { hash: \"header:\" }\n", true, NULL },
+	{ "a hash without a map", "endpoints: [\"a:1\"]\nbalance: hash\n", true, NULL },
 	{ "an unknown cause", "endpoints: [\"a:1\"]\nretries: { on: [500] }\n", true, NULL },
 	{ "no attempt", "endpoints: [\"a:1\"]\nretries: { attempts: 0 }\n", true, NULL },
 	{ "no time at all", "endpoints: [\"a:1\"]\ntimeouts: { connect: 0s }\n", true, NULL },
