@@ -71,6 +71,8 @@ class Breaking(asyncio.Protocol):
     def _break(self) -> None:
         """By a reset, or in order."""
         self.is_over = True
+        if self.transport.is_closing():
+            return  # the gateway was first
         self.failures[self.fails] += 1
         if self.chance.random() < 0.7:
             sock = self.transport.get_extra_info("socket")

@@ -15,6 +15,7 @@
 #include "main/http2_manual.h"
 #include "main/observing_manual.h"
 #include "main/overload_manual.h"
+#include "main/resilience_manual.h"
 #include "main/streams_manual.h"
 #include "policy/page.h"
 #include "policy/value.h"
@@ -56,6 +57,7 @@ static int manual_run(const struct command *command, int count, char **arguments
 	expression_page_print(stdout);
 	cases_print_manual(stdout);
 	balancing_print_manual(stdout);
+	resilience_print_manual(stdout);
 	http2_print_manual(stdout);
 	streams_print_manual(stdout);
 	grpc_print_manual(stdout);

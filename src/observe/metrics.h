@@ -66,6 +66,8 @@ enum metric_upstream {
 	UPSTREAM_RETRIES,             /* tries after the first */
 	UPSTREAM_REFUSED_REQUESTS,    /* not sent: there were as many requests as may be */
 	UPSTREAM_REFUSED_CONNECTIONS, /* not sent: no connection was to be had */
+	UPSTREAM_HEDGES,              /* second tries beside a slow one */
+	UPSTREAM_HEDGES_WON,          /* whose answer came first */
 	METRIC_UPSTREAM_VALUES,
 };
 

@@ -311,6 +311,19 @@ static void print_breaker_refusals(const struct metrics_scrape *scrape, const st
 			out);
 }
 
+static void print_hedges(const struct metrics_scrape *scrape, const struct metric_series *series,
+			 struct buf *out)
+{
+	static const char *const labels[] = { "upstream", NULL, ",outcome" };
+	static const char *const words[] = { "lost", "won" };
+	uint64_t values[METRIC_UPSTREAM_VALUES], hedges[2];
+
+	metric_sum(series, 0, METRIC_UPSTREAM_VALUES, values);
+	hedges[1] = values[UPSTREAM_HEDGES_WON];
+	hedges[0] = values[UPSTREAM_HEDGES] > hedges[1] ? values[UPSTREAM_HEDGES] - hedges[1] : 0;
+	put_word_values(scrape, series, labels, words, 2, hedges, out);
+}
+
 /* Only of those that have one. */
 static void print_breaker_open(const struct metrics_scrape *scrape, const struct metric_series *series,
 			       struct buf *out)
@@ -484,6 +497,9 @@ static const struct family families[] = {
 	{ "gatehouse_reasons_total", "counter",
 	  "Requests that have a reason in the log, by it: refused, answered by the gateway, or broken off.",
 	  METRIC_REASONS, print_reason, NULL },
+	{ "gatehouse_hedges_total", "counter",
+	  "Second tries beside a slow first one, by whether their answer came first.", METRIC_UPSTREAM,
+	  print_hedges, NULL },
 	{ "gatehouse_circuit_breaker_refused_total", "counter",
 	  "Requests that were refused because the upstream had as much to do as it may have.",
 	  METRIC_UPSTREAM, print_breaker_refusals, NULL },

@@ -255,6 +255,18 @@ static const struct {
 	  0,
 	  NULL,
 	  1 },
+	{ "a race",
+	  LISTENER
+	  "upstreams: { u: { endpoints: [\"127.0.0.1:%u\", \"[::ffff:127.0.0.1]:%u\"], hedging: { after: "
+	  "1ms, budget: 100 }, circuit_breaker: { requests: 2, connections: 2 }, retries: { backoff: 0s } } "
+	  "}\napis: { all: { upstream: u } }\n",
+	  { "\r\n\r\n", OK_ANSWER, 0, true },
+	  "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+	  0,
+	  true,
+	  0,
+	  NULL,
+	  2 },
 	{ "an introduction by a balancer",
 	  "listeners: { a: { address: \"127.0.0.1:0\", proxy_protocol: true } }\n"
 	  "apis: { x: { policies: [respond: { status: 204 }] } }\n",
@@ -270,11 +282,14 @@ static const struct {
 static bool is_idle(struct house *house)
 {
 	struct upstream *upstream;
+	uint32_t active = 0;
 
 	if (!house->snapshot->upstream_count)
 		return true;
 	upstream = house->snapshot->upstreams[0];
-	return atomic_load(&upstream->roster->members[0].endpoint->active) == 0;
+	for (size_t i = 0; i < upstream->roster->count; i++)
+		active += atomic_load(&upstream->roster->members[i].endpoint->active);
+	return active + atomic_load(&upstream->state->breaker.requests) == 0;
 }
 
 static bool is_large(size_t i)

@@ -188,19 +188,20 @@ void counting_upstream(const struct worker *worker, const struct generation *gen
 }
 
 /* A roster has few members, and this costs less than to carry the index through everything between. */
-static struct metric_series *endpoint_of(const struct forward *f)
+static struct metric_series *endpoint_of(const struct attempt *a)
 {
-	for (size_t i = 0; i < f->roster->count; i++)
-		if (f->roster->members[i].endpoint == f->endpoint)
-			return counting_endpoint(f->exchange->generation->edition, f->upstream, i);
+	for (size_t i = 0; i < a->forward->roster->count; i++)
+		if (a->forward->roster->members[i].endpoint == a->endpoint)
+			return counting_endpoint(a->forward->exchange->generation->edition,
+						 a->forward->upstream, i);
 	return NULL;
 }
 
-static enum metric_outcome outcome_of(const struct forward *f, enum reason reason)
+static enum metric_outcome outcome_of(const struct attempt *a, enum reason reason)
 {
 	switch (reason) {
 	case REASON_NONE:
-		return f->response.status >= 500 ? OUTCOME_SERVER_ERROR : OUTCOME_SUCCESS;
+		return a->response.status >= 500 ? OUTCOME_SERVER_ERROR : OUTCOME_SUCCESS;
 	case REASON_UPSTREAM_CONNECT_REFUSED:
 	case REASON_UPSTREAM_CONNECT_TIMEOUT:
 	case REASON_UPSTREAM_NAME_UNRESOLVED:
@@ -220,12 +221,12 @@ static enum metric_outcome outcome_of(const struct forward *f, enum reason reaso
 
 /* A kept connection that proved dead was nobody's failure, and the endpoint was not asked; nor was it where
  * no connection was to be had. */
-void counting_try(const struct forward *f, enum reason reason, deadline began)
+void counting_try(const struct attempt *a, enum reason reason, deadline began)
 {
-	const struct exchange *x = f->exchange;
+	const struct exchange *x = a->forward->exchange;
 
-	if (x->worker->metrics && f->endpoint && f->failure != FAILURE_STALE &&
+	if (x->worker->metrics && a->endpoint && a->failure != FAILURE_STALE &&
 	    reason != REASON_UPSTREAM_CONNECTIONS_EXCEEDED)
-		metrics_count_try(x->worker->metrics, endpoint_of(f), outcome_of(f, reason),
+		metrics_count_try(x->worker->metrics, endpoint_of(a), outcome_of(a, reason),
 				  exchange_now(x) - began);
 }

@@ -10,8 +10,8 @@
 
 #include "observe/metrics.h"
 
+struct attempt;
 struct edition;
-struct forward;
 struct gateway_config;
 struct generation;
 struct identities;
@@ -62,5 +62,5 @@ struct metric_series *counting_endpoint(const struct edition *edition, const str
 void counting_upstream(const struct worker *worker, const struct generation *generation,
 		       const struct upstream *upstream, enum metric_upstream what);
 
-void counting_try(const struct forward *f, enum reason reason, deadline began);
+void counting_try(const struct attempt *a, enum reason reason, deadline began);
 /* A try has ended with that reason. */

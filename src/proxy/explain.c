@@ -161,6 +161,13 @@ static void tell_balance(struct explanation *e, const struct balance_config *bal
 		fprintf(e->to, " of %.*s", STR_ARG(balance->hash.text));
 }
 
+static void tell_hedging(struct explanation *e, const struct upstream_hedging *hedging)
+{
+	if (hedging->after)
+		fprintf(e->to, "hedging   after %lld ms, for %lld %% of requests\n",
+			(long long)(hedging->after / MILLISECOND), (long long)hedging->budget);
+}
+
 static void tell_upstream(struct explanation *e, const struct exchange *x)
 {
 	const struct upstream *upstream = x->upstream;
@@ -177,6 +184,7 @@ static void tell_upstream(struct explanation *e, const struct exchange *x)
 		STR_ARG(view->query));
 	tell_breaker(e, &upstream->config->circuit_breaker);
 	tell_retries(e, upstream);
+	tell_hedging(e, &upstream->config->hedging);
 }
 
 static void on_told(void *self, const char *text)

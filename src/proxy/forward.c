@@ -10,11 +10,11 @@
 #include "proxy/forward.h"
 
 #include "http/digest_source.h"
-#include "proxy/attempt.h"
 #include "proxy/choice.h"
 #include "proxy/handover.h"
 #include "proxy/mirror.h"
 #include "proxy/passage.h"
+#include "proxy/race.h"
 #include "proxy/time_left.h"
 
 enum { STALE_TRIES_MAX = 6 };
@@ -27,7 +27,7 @@ static bool may_repeat(const struct forward *f)
 
 static bool is_retried_status(const struct forward *f)
 {
-	switch (f->response.status) {
+	switch (f->attempt.response.status) {
 	case 502:
 		return upstream_retries_on(f->upstream, RETRY_502);
 	case 503:
@@ -46,7 +46,7 @@ static bool is_retried_status(const struct forward *f)
  */
 static bool is_worth_another(const struct forward *f)
 {
-	switch (f->failure) {
+	switch (f->attempt.failure) {
 	case FAILURE_UNSENT:
 		return upstream_retries_on(f->upstream, RETRY_CONNECT);
 	case FAILURE_STALE:
@@ -73,13 +73,13 @@ static unsigned attempts_of(const struct forward *f)
  * by sending on it, the budget. */
 static bool is_within_bounds(struct forward *f)
 {
-	if (f->failure == FAILURE_STALE)
+	if (f->attempt.failure == FAILURE_STALE)
 		return f->stale_tries++ < STALE_TRIES_MAX;
 	if (attempts_of(f) >= (unsigned)f->upstream->config->retries.attempts)
 		return false;
-	if (f->failure == FAILURE_SILENT && f->connection->is_reused)
+	if (f->attempt.failure == FAILURE_SILENT && f->attempt.connection->is_reused)
 		return true;
-	return upstream_retry_spend(f->upstream);
+	return upstream_spend(f->upstream, BUDGET_RETRIES);
 }
 
 /* Without a replay only a body of which nothing was read is whole still. */
@@ -93,16 +93,16 @@ static bool can_send_again(struct forward *f)
 static bool find_wait(const struct forward *f, duration *ret_wait)
 {
 	struct exchange *x = f->exchange;
-	const struct http_field *retry_after = http_fields_get(&f->response.fields, HTTP_RETRY_AFTER);
+	const struct http_field *retry_after = http_fields_get(&f->attempt.response.fields, HTTP_RETRY_AFTER);
 	unsigned made = attempts_of(f), doublings = made < 8 ? made - 1 : 7;
 	duration longest = f->upstream->config->retries.backoff << doublings;
 	uint64_t seconds = 0;
 
 	*ret_wait = 0;
-	if (f->failure == FAILURE_STALE)
+	if (f->attempt.failure == FAILURE_STALE)
 		return true;
 	*ret_wait = longest ? (duration)random_below(&x->worker->random, (uint64_t)longest) : 0;
-	if (f->failure == FAILURE_STATUS && retry_after) {
+	if (f->attempt.failure == FAILURE_STATUS && retry_after) {
 		if (!str_to_u64(retry_after->value, 1, &seconds))
 			return false;
 		*ret_wait = (duration)seconds * SECOND;
@@ -128,13 +128,13 @@ static bool may_try_again(struct forward *f)
 
 	if (f->exchange->is_client_gone || !is_worth_another(f))
 		return false;
-	upload_stop(&f->upload); /* from here on what was read of the body stays as it is */
+	upload_stop(&f->attempt.upload); /* from here on what was read of the body stays as it is */
 	if (!can_send_again(f) || !find_wait(f, &wait) || !is_within_bounds(f))
 		return false;
-	f->was_silent |= f->failure == FAILURE_SILENT;
+	f->was_silent |= f->attempt.failure == FAILURE_SILENT;
 	if (!wait_before_retry(f, wait))
 		return false;
-	attempt_abandon(f);
+	attempt_abandon(&f->attempt);
 	count(f->exchange, UPSTREAM_RETRIES);
 	return !f->replay || replay_source_rewind(f->replay);
 }
@@ -199,14 +199,14 @@ static void keep_for_replay(struct forward *f)
 
 static void forward_begin(struct forward *f, struct exchange *x)
 {
-	*f = (struct forward) { .exchange = x, .upstream = x->upstream };
+	*f = (struct forward) { .exchange = x, .upstream = x->upstream, .attempt.forward = f };
 	metrics_expect_soon(x->worker->metrics, x->target->series);
 	f->roster = generation_roster(x->generation, f->upstream);
 	f->key = choice_key(x);
 	time_left_take(x);
 	call_prepare_request(x);
 	f->body = call_request_body(x, mirror_request(x, clients_body(x)));
-	upstream_retry_earn(f->upstream);
+	upstream_earn(f->upstream);
 	keep_for_replay(f);
 }
 
@@ -214,20 +214,20 @@ static void forward_begin(struct forward *f, struct exchange *x)
 static void forward_end(struct forward *f)
 {
 	const struct upstream_connections *options = &f->upstream->config->connections;
-	bool is_clean = f->connection && f->is_answer_whole && f->response.status != 101 &&
-			f->response.keep_alive && upload_is_complete(&f->upload);
+	bool is_clean = f->attempt.connection && f->is_answer_whole && f->attempt.response.status != 101 &&
+			f->attempt.response.keep_alive && upload_is_complete(&f->attempt.upload);
 
-	if (!upload_is_complete(&f->upload))
+	if (!upload_is_complete(&f->attempt.upload))
 		f->exchange->keep_alive = false; /* the rest of the body is nobody's */
 	/* Before the connection goes anywhere: the upload writes to it. */
-	upload_stop(&f->upload);
+	upload_stop(&f->attempt.upload);
 	if (is_clean) {
 		duration keep = handover_keep_alive(f->keep_alive_hint, options->idle_timeout);
 
-		attempt_end_load(f);
-		pool_give(&f->connection, options, keep);
+		attempt_end_load(&f->attempt);
+		pool_give(&f->attempt.connection, options, keep);
 	}
-	attempt_abandon(f);
+	attempt_abandon(&f->attempt);
 }
 
 static enum reason forward_counted(struct exchange *x)
@@ -239,11 +239,11 @@ static enum reason forward_counted(struct exchange *x)
 	/* A failure that is not repeated falls through: with FAILURE_STATUS there is an answer to hand over.
 	 */
 	do {
-		reason = attempt_run(&f);
-	} while (f.failure != FAILURE_NONE && may_try_again(&f));
+		reason = race_run(&f);
+	} while (f.attempt.failure != FAILURE_NONE && may_try_again(&f));
 	if (reason == REASON_NONE)
 		reason = handover_answer(&f);
-	if (reason == REASON_NONE && f.response.status == 101 && !x->worker->observer)
+	if (reason == REASON_NONE && f.attempt.response.status == 101 && !x->worker->observer)
 		x->passage = passage_new(&f);
 	mirror_leave(x, true, f.is_answer_whole);
 	forward_end(&f);

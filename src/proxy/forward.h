@@ -2,25 +2,13 @@
 /*
  * forward: the request to its upstream, tried again where that is safe, and the answer back to the client.
  *
- * struct forward is what the tries of one request have in common. attempt fills its lower half anew each
- * time, handover reads it when there is an answer to pass on. It lives on the stack of forward_run(), which
+ * struct forward is what the tries of one request have in common, and the last of them (struct attempt);
+ * handover reads it when there is an answer to pass on. It lives on the stack of forward_run(), which
  * undoes on every way out what a try has taken: the connection, the upload's fiber, the endpoint's load.
  */
 #pragma once
 
-#include "proxy/upload.h"
-
-/* How the last try ended: what decides whether there may be another. */
-enum failure {
-	FAILURE_NONE,
-	FAILURE_UNSENT,  /* no connection came about, or the request was refused unseen: nothing has happened
-			  */
-	FAILURE_STALE,   /* a kept connection was dead before it took the request */
-	FAILURE_SILENT,  /* bytes were sent, and it closed without a byte of an answer */
-	FAILURE_TIMEOUT, /* no answer in time */
-	FAILURE_STATUS,  /* an answer that says 502, 503 or 504 */
-	FAILURE_FINAL,   /* nothing that another try could mend */
-};
+#include "proxy/attempt.h"
 
 /* A request on its way to its upstream, over all its tries. */
 struct forward {
@@ -37,15 +25,9 @@ struct forward {
 	unsigned stale_tries; /* dead connections met; they cost no attempt */
 	bool was_silent;      /* one was answered by silence: once is all that may be repeated */
 
-	/* The try under way. */
-	struct endpoint *endpoint;
-	struct pool_connection *connection;
-	struct upload upload;
-	enum failure failure;
-	bool has_begun; /* a byte of an answer came */
-	struct http_response response;
-	str keep_alive_hint;  /* the answer's Keep-Alive field */
-	bool is_answer_whole; /* read to its end: the connection may carry another exchange */
+	struct attempt attempt; /* the last one: under way, or with the answer */
+	str keep_alive_hint;    /* the answer's Keep-Alive field */
+	bool is_answer_whole;   /* read to its end: the connection may carry another exchange */
 };
 
 enum reason forward_run(struct exchange *x);

@@ -54,14 +54,14 @@ static bool may_keep_client(const struct forward *f, enum http_framing framing)
 	const struct exchange *x = f->exchange;
 
 	return x->keep_alive && framing != HTTP_UNTIL_CLOSE && !x->session->connection->door->is_closing &&
-	       upload_is_complete(&f->upload);
+	       upload_is_complete(&f->attempt.upload);
 }
 
 /* The answer's head as the client gets it. */
 static result prepare_for_client(struct forward *f, struct body_source *body)
 {
 	struct exchange *x = f->exchange;
-	struct http_response *response = &f->response;
+	struct http_response *response = &f->attempt.response;
 	const struct http_field *keep_alive = http_fields_get(&response->fields, HTTP_KEEP_ALIVE);
 
 	f->keep_alive_hint = keep_alive ? keep_alive->value : (str) { 0 };
@@ -84,7 +84,7 @@ static result prepare_for_client(struct forward *f, struct body_source *body)
 static enum reason broken_off(const struct forward *f, enum relay_end end, result_value error)
 {
 	const struct exchange *x = f->exchange;
-	enum reason client = upload_client_failure(&f->upload);
+	enum reason client = upload_client_failure(&f->attempt.upload);
 
 	if (error.kind == ERROR_CANCELLED)
 		return client ? client : exchange_cancelled(x);
@@ -100,7 +100,7 @@ static enum reason broken_off(const struct forward *f, enum relay_end end, resul
 static enum reason switch_protocols(struct forward *f)
 {
 	struct exchange *x = f->exchange;
-	struct http_response head = f->response;
+	struct http_response head = f->attempt.response;
 	struct body_sink *sink;
 	result_value sent;
 
@@ -129,7 +129,7 @@ static deadline answer_until(const struct forward *f)
 
 	if (until == DEADLINE_NEVER)
 		return until;
-	type = http_fields_value(&f->response.fields, HTTP_CONTENT_TYPE);
+	type = http_fields_value(&f->attempt.response.fields, HTTP_CONTENT_TYPE);
 	str_cut(type, ';', &type, &parameters);
 	return str_eq_nocase(str_trim(type), STR("text/event-stream")) ? DEADLINE_NEVER : until;
 }
@@ -138,7 +138,7 @@ enum reason handover_answer(struct forward *f)
 {
 	struct exchange *x = f->exchange;
 	struct http_response head;
-	struct client *client = f->connection->client;
+	struct client *client = f->attempt.connection->client;
 	struct body_sink *sink;
 	struct relay relay;
 	enum relay_end end;
@@ -147,9 +147,9 @@ enum reason handover_answer(struct forward *f)
 	mirror_leave(x, false, false);
 	if (failed(prepare_for_client(f, client->body)))
 		return REASON_OVERLOADED;
-	if (f->response.status == 101)
+	if (f->attempt.response.status == 101)
 		return switch_protocols(f);
-	head = f->response;
+	head = f->attempt.response;
 	head.framing = server_framing(x->server, &x->request.head, &head);
 	head.keep_alive = x->keep_alive = may_keep_client(f, head.framing);
 	sink = server_respond(x->server, &x->arena, &x->request.head, &head);

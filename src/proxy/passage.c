@@ -90,12 +90,12 @@ struct passage *passage_new(struct forward *f)
 	passage->generation = x->generation;
 	passage->began = x->began;
 	passage->service = f->upstream;
-	passage->upstream = f->connection;
+	passage->upstream = f->attempt.connection;
 	passage->upstream->taker = passage;
 	passage->lasting = x->view.lasting;
 	x->view.lasting = NULL;
-	f->connection = NULL;
-	f->endpoint = NULL; /* its load is the passage's from here on */
+	f->attempt.connection = NULL;
+	f->attempt.endpoint = NULL; /* its load is the passage's from here on */
 	options.client = server_take_over(x->server, &client_in);
 	options.upstream = client_take_over(passage->upstream->client, &upstream_in);
 	tunnel_open(&passage->tunnel, &options, client_in, upstream_in);

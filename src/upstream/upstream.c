@@ -158,14 +158,24 @@ struct upstream_load upstream_load(const struct upstream *upstream, enum upstrea
 					bounds->connections ? (uint64_t)bounds->pending : 0 };
 }
 
-void upstream_retry_earn(const struct upstream *upstream)
+static int64_t percentage(const struct upstream *upstream, enum upstream_budget budget)
 {
-	upstream_state_earn(upstream->state, (uint32_t)upstream->config->retries.budget);
+	const struct upstream_hedging *hedging = &upstream->config->hedging;
+
+	if (budget == BUDGET_RETRIES)
+		return upstream->config->retries.budget;
+	return hedging->after ? hedging->budget : 0;
 }
 
-bool upstream_retry_spend(const struct upstream *upstream)
+void upstream_earn(const struct upstream *upstream)
 {
-	return upstream->config->retries.budget && upstream_state_spend(upstream->state);
+	for (enum upstream_budget budget = BUDGET_RETRIES; budget < BUDGETS; budget++)
+		upstream_state_earn(upstream->state, budget, (uint32_t)percentage(upstream, budget));
+}
+
+bool upstream_spend(const struct upstream *upstream, enum upstream_budget budget)
+{
+	return percentage(upstream, budget) && upstream_state_spend(upstream->state, budget);
 }
 
 bool upstream_retries_on(const struct upstream *upstream, enum retry_cause cause)

@@ -58,11 +58,11 @@ struct upstream_load {
 struct upstream_load upstream_load(const struct upstream *upstream, enum upstream_bound bound);
 /* At this moment, over all workers. */
 
-void upstream_retry_earn(const struct upstream *upstream);
-/* A request begins: it earns its percentage of a retry. */
+void upstream_earn(const struct upstream *upstream);
+/* A request begins: it earns its percentages of a further try. */
 
-bool upstream_retry_spend(const struct upstream *upstream);
-/* Takes one retry off the budget; false, and nothing taken, when it is used up. */
+bool upstream_spend(const struct upstream *upstream, enum upstream_budget budget);
+/* Takes one try off the budget; false, and nothing taken, when it is used up. */
 
 bool upstream_retries_on(const struct upstream *upstream, enum retry_cause cause);
 /* Whether the configuration has this tried again. */

@@ -52,6 +52,14 @@ static const struct field retries_fields[] = {
 	FIELD_END
 };
 
+static const struct field hedging_fields[] = {
+	FIELD_DURATION(struct upstream_hedging, after, "after", "0s", 0, HOUR,
+		       "How long the first try may be without the head of an answer; `0s` never asks twice."),
+	FIELD_INT(struct upstream_hedging, budget, "budget", "5", 1, 100,
+		  "Most second tries, in percent of the upstream's requests; ten are saved up."),
+	FIELD_END
+};
+
 /* A name that means something already would change what is asked. */
 static void pass_read(struct reader *reader, const struct node *node, void *ret_member)
 {
@@ -140,6 +148,10 @@ const struct field upstream_fields[] = {
 		     "refused at once: nothing is sent, and nothing is tried again."),
 	FIELD_OBJECT(struct upstream_config, retries, "retries", struct upstream_retries, retries_fields,
 		     "When a failed request is tried again."),
+	FIELD_OBJECT(
+		struct upstream_config, hedging, "hedging", struct upstream_hedging, hedging_fields,
+		"Asks another endpoint as well when one is slow, and takes the answer that comes first: GET "
+		"and HEAD without a body, where the circuit breaker has room."),
 	FIELD_OBJECT(struct upstream_config, timeouts, "timeouts", struct upstream_timeouts,
 		     upstream_timeouts_fields, "How long the gateway waits for the service."),
 	FIELD_OBJECT(struct upstream_config, connections, "connections", struct upstream_connections,

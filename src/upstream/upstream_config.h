@@ -38,6 +38,12 @@ struct upstream_retries {
 	int64_t budget; /* percent of live requests */
 };
 
+/* A second try beside a first that is slow. */
+struct upstream_hedging {
+	duration after; /* 0: there is none */
+	int64_t budget; /* percent of requests */
+};
+
 struct upstream_timeouts {
 	duration connect, response, idle;
 	duration total; /* 0: none */
@@ -71,6 +77,7 @@ struct upstream_config {
 	struct balance_config balance;
 	struct breaker_bounds circuit_breaker;
 	struct upstream_retries retries;
+	struct upstream_hedging hedging;
 	struct upstream_timeouts timeouts;
 	struct upstream_connections connections;
 };

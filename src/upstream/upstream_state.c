@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * upstream_state: tokens that are earned by requests and spent by retries.
+ * upstream_state: tokens that are earned by requests and spent by further tries.
  *
  * So that retries stay a share of the traffic: an upstream that fails everything is not asked for everything
  * twice. It is the process's and not a worker's: what is saved up does not grow with the number of cores.
@@ -13,8 +13,8 @@
 #include "base/assert.h"
 
 enum {
-	RETRY_PRICE = 100,                  /* hundredths of a retry */
-	RETRY_SAVED_MAX = 10 * RETRY_PRICE, /* a few are always allowed, and no more are saved up */
+	PRICE = 100,            /* hundredths of a try */
+	SAVED_MAX = 10 * PRICE, /* a few are always allowed, and no more are saved up */
 };
 
 struct upstream_states {
@@ -31,7 +31,8 @@ static result state_make(void *owner, str name, struct registered **ret_made)
 	room = (char *)(state + 1);
 	memcpy(room, name.ptr, name.len);
 	state->registered.name = (str) { room, name.len };
-	atomic_init(&state->retry_tokens, RETRY_SAVED_MAX);
+	for (enum upstream_budget budget = BUDGET_RETRIES; budget < BUDGETS; budget++)
+		atomic_init(&state->tokens[budget], SAVED_MAX);
 	breaker_init(&state->breaker);
 	*ret_made = &state->registered;
 	return OK;
@@ -82,25 +83,25 @@ void upstream_state_unref(struct upstream_state **state)
 	*state = NULL;
 }
 
-void upstream_state_earn(struct upstream_state *state, uint32_t hundredths)
+void upstream_state_earn(struct upstream_state *state, enum upstream_budget budget, uint32_t hundredths)
 {
-	uint32_t tokens = atomic_load_explicit(&state->retry_tokens, memory_order_relaxed);
+	uint32_t tokens = atomic_load_explicit(&state->tokens[budget], memory_order_relaxed);
 
-	while (tokens < RETRY_SAVED_MAX && hundredths) {
-		uint32_t more = tokens + hundredths < RETRY_SAVED_MAX ? tokens + hundredths : RETRY_SAVED_MAX;
+	while (tokens < SAVED_MAX && hundredths) {
+		uint32_t more = tokens + hundredths < SAVED_MAX ? tokens + hundredths : SAVED_MAX;
 
-		if (atomic_compare_exchange_weak_explicit(&state->retry_tokens, &tokens, more,
+		if (atomic_compare_exchange_weak_explicit(&state->tokens[budget], &tokens, more,
 							  memory_order_relaxed, memory_order_relaxed))
 			break;
 	}
 }
 
-bool upstream_state_spend(struct upstream_state *state)
+bool upstream_state_spend(struct upstream_state *state, enum upstream_budget budget)
 {
-	uint32_t tokens = atomic_load_explicit(&state->retry_tokens, memory_order_relaxed);
+	uint32_t tokens = atomic_load_explicit(&state->tokens[budget], memory_order_relaxed);
 
-	while (tokens >= RETRY_PRICE)
-		if (atomic_compare_exchange_weak_explicit(&state->retry_tokens, &tokens, tokens - RETRY_PRICE,
+	while (tokens >= PRICE)
+		if (atomic_compare_exchange_weak_explicit(&state->tokens[budget], &tokens, tokens - PRICE,
 							  memory_order_relaxed, memory_order_relaxed))
 			return true;
 	return false;

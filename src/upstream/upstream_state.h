@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * upstream_state: what of an upstream outlives a snapshot, by the upstream's name: the budget of retries, and
- * what is under way.
+ * upstream_state: what of an upstream outlives a snapshot, by the upstream's name: the budgets of further
+ * tries, and what is under way.
  *
  * Shared by the workers. Requests of a healthy upstream only read it, for nothing is written where the budget
  * is full.
@@ -11,9 +11,12 @@
 #include "base/registry.h"
 #include "upstream/breaker.h"
 
+/* Tries beyond the first, each kind of which has a budget. */
+enum upstream_budget { BUDGET_RETRIES, BUDGET_HEDGES, BUDGETS };
+
 struct upstream_state {
-	struct registered registered;  /* first */
-	_Atomic uint32_t retry_tokens; /* in hundredths of a retry */
+	struct registered registered;     /* first */
+	_Atomic uint32_t tokens[BUDGETS]; /* in hundredths of a try */
 	struct breaker breaker;
 };
 
@@ -33,8 +36,8 @@ struct upstream_state *upstream_state_ref(struct upstream_state *state);
 void upstream_state_unref(struct upstream_state **state);
 /* The last one frees it; clears the address, accepts NULL. */
 
-void upstream_state_earn(struct upstream_state *state, uint32_t hundredths);
+void upstream_state_earn(struct upstream_state *state, enum upstream_budget budget, uint32_t hundredths);
 /* A request begins. */
 
-bool upstream_state_spend(struct upstream_state *state);
-/* Takes one retry off the budget; false, and nothing taken, when it is used up. */
+bool upstream_state_spend(struct upstream_state *state, enum upstream_budget budget);
+/* Takes one try off the budget; false, and nothing taken, when it is used up. */

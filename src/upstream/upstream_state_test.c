@@ -14,7 +14,7 @@ static unsigned spend_all(struct upstream_state *state)
 {
 	unsigned spent = 0;
 
-	while (upstream_state_spend(state))
+	while (upstream_state_spend(state, BUDGET_RETRIES))
 		spent++;
 	return spent;
 }
@@ -63,9 +63,9 @@ static void what_is_earned_can_be_spent(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		atomic_store(&one->retry_tokens, 0);
+		atomic_store(&one->tokens[BUDGET_RETRIES], 0);
 		for (unsigned n = 0; n < rows[i].requests; n++)
-			upstream_state_earn(one, rows[i].hundredths);
+			upstream_state_earn(one, BUDGET_RETRIES, rows[i].hundredths);
 		assert_row(spend_all(one) == rows[i].want, i, rows[i].name);
 	}
 	upstream_state_unref(&one);
@@ -84,9 +84,9 @@ static void a_failing_service_is_not_asked_three_times(void **state)
 
 	(void)state;
 	for (unsigned now = 0; now < RATE * SECONDS; now++) {
-		upstream_state_earn(one, BUDGET);
+		upstream_state_earn(one, BUDGET_RETRIES, BUDGET);
 		seen[now] = 1;
-		while (seen[now] < ATTEMPTS && upstream_state_spend(one))
+		while (seen[now] < ATTEMPTS && upstream_state_spend(one, BUDGET_RETRIES))
 			seen[now]++;
 		in_second += seen[now];
 		if (now >= RATE)
@@ -109,8 +109,8 @@ static void *use(void *argument)
 	struct user *user = argument;
 
 	for (unsigned i = 0; i < REQUESTS; i++) {
-		upstream_state_earn(user->state, BUDGET);
-		user->spent += upstream_state_spend(user->state);
+		upstream_state_earn(user->state, BUDGET_RETRIES, BUDGET);
+		user->spent += upstream_state_spend(user->state, BUDGET_RETRIES);
 	}
 	return NULL;
 }

@@ -31,7 +31,7 @@ static unsigned spend_all(struct bench *bench)
 {
 	unsigned spent = 0;
 
-	while (upstream_retry_spend(&bench->upstream))
+	while (upstream_spend(&bench->upstream, BUDGET_RETRIES))
 		spent++;
 	return spent;
 }
@@ -62,7 +62,7 @@ static void retries_are_earned_by_requests(void **state)
 		bench.config.retries.budget = budget_rows[i].budget;
 		assert_row(spend_all(&bench) == (budget_rows[i].budget ? 10 : 0), i, "a few at first");
 		for (unsigned n = 0; n < budget_rows[i].requests; n++)
-			upstream_retry_earn(&bench.upstream);
+			upstream_earn(&bench.upstream);
 		assert_row(spend_all(&bench) == budget_rows[i].want, i, budget_rows[i].name);
 		bench_close(&bench);
 	}
@@ -79,9 +79,9 @@ static void retries_stay_within_their_percentage(void **state)
 	bench_open(&bench);
 	bench.config.retries.budget = 20;
 	for (unsigned n = 0; n < 10000; n++) {
-		upstream_retry_earn(&bench.upstream);
+		upstream_earn(&bench.upstream);
 		if (random_below(&random, 2))
-			spent += upstream_retry_spend(&bench.upstream);
+			spent += upstream_spend(&bench.upstream, BUDGET_RETRIES);
 	}
 	assert_in_range(spent, 1990, 2010);
 	bench_close(&bench);
