@@ -326,7 +326,7 @@ result breaker_desk_wait(struct breaker_desk *desk, const struct breaker_bounds 
 			 deadline until, bool *ret_has_entered)
 {
 	struct breaker_waiter waiter = { .fiber = fiber_current(desk->fibers), .bounds = bounds };
-	result_value waited = OK;
+	result_value waited;
 	bool has_joined;
 
 	*ret_has_entered = false;

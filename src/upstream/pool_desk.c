@@ -80,6 +80,18 @@ static struct pool_desk **slot_of(struct pool *pool, const struct upstream_state
 }
 
 /* It has its state, whose number is nobody else's as long as it is here. */
+static struct pool_desk *desk_new(struct pool *pool, struct upstream_state *state)
+{
+	struct pool_desk *desk = calloc(1, sizeof *desk);
+
+	ASSERT(desk);
+	desk->pool = pool;
+	desk->state = upstream_state_ref(state);
+	breaker_desk_open(&desk->desk, &state->breaker, pool->fibers, on_asked);
+	pool_sweep_later(pool);
+	return desk;
+}
+
 struct pool_desk *pool_desk(struct pool *pool, const struct upstream *upstream)
 {
 	struct pool_desk **slot;
@@ -87,14 +99,8 @@ struct pool_desk *pool_desk(struct pool *pool, const struct upstream *upstream)
 	if (!upstream->config->circuit_breaker.connections)
 		return NULL;
 	slot = slot_of(pool, upstream->state);
-	if (*slot)
-		return *slot;
-	*slot = calloc(1, sizeof **slot);
-	ASSERT(*slot);
-	(*slot)->pool = pool;
-	(*slot)->state = upstream_state_ref(upstream->state);
-	breaker_desk_open(&(*slot)->desk, &upstream->state->breaker, pool->fibers, on_asked);
-	pool_sweep_later(pool);
+	if (!*slot)
+		*slot = desk_new(pool, upstream->state);
 	return *slot;
 }
 
