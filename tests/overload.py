@@ -8,7 +8,9 @@ import argparse
 import contextlib
 import re
 import resource
+import shutil
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -17,11 +19,13 @@ from typing import Any
 
 import h2_frames
 from admin import Admin
-from gatehouse import Gateway
+from gatehouse import Gateway, binary
 from peers import Nginx
 from soak import resident_bytes
+from wire import wait_until
 
 MIB = 1 << 20
+PAUSED = 'gatehouse_overload_total{reason="accepts_paused"}'
 CLIENTS = 3000  # of each kind
 PATIENCE = 30  # seconds: what waits for an upstream ends after 20
 UPLOAD = b"POST /silent HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 100_000
@@ -169,10 +173,9 @@ def memory_round(what: str, data: bytes, count: int, limit: str, folder: Path) -
         took, resident = after(gateway, admin)
         sampler.stop()
         refused = metrics['gatehouse_overload_total{reason="memory"}']
-        paused = metrics['gatehouse_overload_total{reason="accepts_paused"}']
         print(f"{what}: {len(clients)} clients; resident {begin / MIB:.0f} MiB before, {sampler.resident / MIB:.0f} at most, "
               f"{resident / MIB:.0f} after; held {sampler.charged / MIB:.0f} of "
-              f"{metrics['gatehouse_memory_limit_bytes'] / MIB:.0f} MiB; refused {refused:.0f}, accepts paused {paused:.0f} "
+              f"{metrics['gatehouse_memory_limit_bytes'] / MIB:.0f} MiB; refused {refused:.0f}, accepts paused {metrics[PAUSED]:.0f} "
               f"times; health answered {sampler.checks} times; served again after {took:.1f} s")
         if sampler.resident > bound:
             failures.append(f"{what}: {sampler.resident / MIB:.0f} MiB is more than {limit}")
@@ -200,3 +203,65 @@ def memory(options: argparse.Namespace) -> list[str]:
         for number, (what, data, count) in enumerate(kinds):
             failures += memory_round(what, data, count, limit, Path(folder) / str(number))
     return failures
+
+
+def lag_config(endpoint: str, lag: str) -> dict[str, Any]:
+    """One worker, so that two cores suffice to bring it more than it can serve."""
+    return {
+        "listeners": {"main": {"address": "127.0.0.1:0"}},
+        "limits": {"lag": lag},
+        "upstreams": {"plain": {"endpoints": [endpoint], "connections": {"idle": 4096}}},
+        "apis": {"plain": {"upstream": "plain"}},
+        "log": {"access": {"to": "file:access.log", "format": "${status} ${duration_ms}"}},
+        "admin": {"address": "127.0.0.1:0"},
+        "workers": 1,
+    }
+
+
+MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+
+
+def said_by_wrk(text: str) -> tuple[int, int, float]:
+    """Answers, those of them that were no success, and the 99th percentile of all, in milliseconds."""
+    total = re.search(r"(\d+) requests in", text)
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+    slowest = re.search(r"99%\s+([\d.]+)(us|ms|s)", text)
+    assert total and slowest, text
+    return int(total[1]), int(refused[1]) if refused else 0, float(slowest[1]) * MILLISECONDS[slowest[2]]
+
+
+def lag_round(bound: str, connections: int, seconds: float, endpoint: str, folder: Path) -> tuple[float, float]:
+    """What is served in a second, and how long clients wait for an answer at the 99th percentile, in milliseconds."""
+    folder.mkdir()
+    with Gateway(lag_config(endpoint, bound), folder, workers=None) as gateway:
+        admin = Admin(gateway)
+        answered: list[float] = []
+        load = subprocess.Popen([shutil.which("wrk") or "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency",
+                                 "--timeout", "30s", gateway.url("/bytes/100")], stdout=subprocess.PIPE, text=True)
+        while load.poll() is None:
+            begin = time.monotonic()
+            if admin.get("/healthz").status == 200:
+                answered.append(time.monotonic() - begin)
+        assert load.stdout
+        total, refused, slowest = said_by_wrk(load.stdout.read())
+        metrics = admin.metrics()
+        print(f"lag {bound}, {connections} connections: {(total - refused) / seconds:.0f} served and {refused / seconds:.0f} refused a "
+              f"second, accepts paused {metrics[PAUSED]:.0f} times; p99 {slowest:.0f} ms; "
+              f"health answered {len(answered)} times, within {max(answered) * 1e3:.0f} ms")
+        wait_until(lambda: status_of(gateway, "/bytes/1", "main") == 200, "the gateway to serve")
+        return (total - refused) / seconds, slowest
+
+
+def lag(options: argparse.Namespace) -> list[str]:
+    """A worker with what it can serve, and with many times that, with the bound and without."""
+    raise_descriptors()
+    echo = subprocess.Popen([binary(), "echo", "--listen", "127.0.0.1:0"], stderr=subprocess.PIPE, text=True)
+    with tempfile.TemporaryDirectory() as folder, echo:
+        assert echo.stderr
+        found = re.search(r"127.0.0.1:\d+", echo.stderr.readline())
+        assert found
+        rounds = [("100ms", 64), ("0s", 8000), ("100ms", 8000)]
+        got = [lag_round(bound, connections, options.seconds, found[0], Path(folder) / str(number))
+               for number, (bound, connections) in enumerate(rounds)]
+        echo.terminate()
+    return [] if got[2][0] > got[0][0] / 2 else ["less than half of what can be served was served"]

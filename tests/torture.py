@@ -11,6 +11,8 @@
     tests/torture.py idle [--count 40000]
     tests/torture.py refused [--rate 1000] [--seconds 60]
     tests/torture.py memory [--memory 256MiB]
+    tests/torture.py lag [--seconds 10]
+    tests/torture.py exact [--limit 1000] | constant [--limit 1000] | distinct [--keys 1000000]
 
 `reload`: half of the reloads add or remove 50 routes, the others change one. `replace`: another process takes over, each
 time. Meanwhile clients ask at a steady rate over connections that they keep, and streams are open from the beginning to
@@ -31,6 +33,11 @@ fail. `refused`: one that answers 503 to everything, with three attempts: it may
 
 `memory`: clients hold more than there is memory for, in several ways: the process must stay below its bound, and serve
 those who come after.
+
+`lag`: many more clients than one worker can serve, with `limits.lag` and without.
+
+`exact`: a rate limit is offered a hundred times as much, by two bursts; `constant`: twice as much, for a minute; `distinct`: a
+key for each request. What is admitted must be the limit within 1, in each second; memory must not grow.
 
 The same in small is a part of `make test` (test_reload.py, test_replacement.py, test_h2.py, test_key_sets.py,
 test_fragile.py).
@@ -57,6 +64,7 @@ from pathlib import Path
 from typing import Any
 
 import fragile
+import limits
 import overload
 from gatehouse import Gateway
 from issuer import Issuer
@@ -614,13 +622,14 @@ def refused(options: argparse.Namespace) -> list[str]:
 
 
 COMMANDS = {"large": large, "resets": resets, "keys": keys, "posts": posts, "idle": idle, "refused": refused,
-            "memory": overload.memory}
+            "memory": overload.memory, "lag": overload.lag, "exact": limits.exact, "constant": limits.constant,
+            "distinct": limits.distinct}
 
 
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description="changes without end under load")
-    parser.add_argument("what", choices=["reload", "replace", "large", "resets", "keys", "posts", "idle", "refused", "memory"])
+    parser.add_argument("what", choices=["reload", "replace", *COMMANDS])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--changes", type=int)
     parser.add_argument("--rate", type=float)
@@ -629,6 +638,8 @@ def main() -> int:
     parser.add_argument("--routes", type=int, default=50000)
     parser.add_argument("--pairs", type=int, default=1_000_000)
     parser.add_argument("--count", type=int)
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--memory", default="256MiB")
     options = parser.parse_args()
     options.count = options.count or {"posts": 1_000_000, "idle": 40_000}.get(options.what, 0)
