@@ -113,8 +113,8 @@ def exact(options: argparse.Namespace) -> list[str]:
         counts = windows(part, part[0], whole)
         total = sum(counts) - limit * (whole + 1)
         most, latest = ahead(part, limit, limit)
-        print(f"  the burst and the limit in the first second ({counts[0]}), then {min(counts[1:])} to {max(counts[1:])} in each, "
-              f"in all {total:+d}; ahead of the limit by {most:.2f} at most, behind it by {latest * 1e3:.0f} ms at most")
+        print(f"  the burst and the limit in the first second ({counts[0]}), then {min(counts[1:])} to {max(counts[1:])} in "
+              f"each, in all {total:+d}; ahead of the limit by {most:.2f} at most, behind it by {latest * 1e3:.0f} ms at most")
         failures += judge(most, total, limit, latest)
     if offered[0] < 50 * limit:
         failures.append(f"only {offered[0] / limit:.0f} times the limit was offered")
@@ -126,8 +126,8 @@ def steady(gateway: Gateway, rate: int, seconds: float) -> float:
     program = shutil.which("h2load")
     assert program, "h2load is missing: tools/deps bench"
     clients = 20
-    done = subprocess.run([program, "--h1", "-t1", f"-c{clients}", "-m1", f"--rps={rate / clients}", f"-D{seconds:g}", gateway.url()],
-                          capture_output=True, text=True, check=True)
+    done = subprocess.run([program, "--h1", "-t1", f"-c{clients}", "-m1", f"--rps={rate / clients}", f"-D{seconds:g}",
+                           gateway.url()], capture_output=True, text=True, check=True)
     found = re.search(r"requests: (\d+) total, .* (\d+) done", done.stdout)
     assert found, done.stdout
     return int(found[2]) / seconds
@@ -143,8 +143,8 @@ def constant(options: argparse.Namespace) -> list[str]:
         times = admitted(log)
     counts = windows(times, times[0], int(times[-1] - times[0]))
     total, (most, latest) = sum(counts) - limit * (len(counts) + 1), ahead(times, limit, limit)
-    print(f"limit {limit}/1s, offered {offered:.0f}/s for {options.seconds:g} s: {min(counts[2:])} to {max(counts[2:])} admitted in a "
-          f"second, in all {total:+d} of {limit * (len(counts) + 1)}; ahead of the limit by {most:.2f} at most, behind it by "
+    print(f"limit {limit}/1s, offered {offered:.0f}/s for {options.seconds:g} s: {min(counts[2:])} to {max(counts[2:])} admitted "
+          f"in a second, in all {total:+d} of {limit * (len(counts) + 1)}; ahead of the limit by {most:.2f} at most, behind it by "
           f"{latest * 1e3:.0f} ms at most; {dropped:.0f} lines of the log dropped")
     return judge(most, total, limit, latest)
 

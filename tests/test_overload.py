@@ -57,7 +57,7 @@ def test_check_tells_how_much_memory_it_takes_at_most(tmp_path: Path) -> None:
 def test_a_bound_is_what_check_tells_then(tmp_path: Path) -> None:
     """And one with which nobody could be served is an error."""
     line = told_memory(SMALL.format(more="limits: { memory: 512MiB }"), tmp_path)
-    assert re.match(r"memory: at most 512 MiB \(limits.memory\): \d+ MiB for connections and requests, \d+ MiB before", line), line
+    assert re.match(r"memory: at most 512 MiB \(limits.memory\): \d+ MiB for connections and requests, ", line), line
     wrong = told_memory(SMALL.format(more="limits: { memory: 32MiB }"), tmp_path)
     least = re.search(r"error: limits.memory: this configuration needs (\d+)MiB at least", wrong)
     assert least, wrong
@@ -105,8 +105,10 @@ def least_memory(endpoint: str, folder: Path) -> int:
     return int(found[1])
 
 
-@pytest.mark.parametrize("request_bytes", [get("/hold"), post(b"x" * 60_000, "/hold"), get("/hold", "X-Big: %s\r\n" % ("y" * 8000))],
-                         ids=["requests", "bodies", "heads"])
+HEAVY = {"requests": get("/hold"), "bodies": post(b"x" * 60_000, "/hold"), "heads": get("/hold", "X-Big: %s\r\n" % ("y" * 8000))}
+
+
+@pytest.mark.parametrize("request_bytes", HEAVY.values(), ids=HEAVY)
 def test_at_its_bound_it_refuses_and_goes_on(request_bytes: bytes, upstream: StartUpstream, gateway: StartGateway,
                                              tmp_path: Path) -> None:
     """Who has begun is served, who is new gets 503, who watches gets through, and afterwards all is as before."""
@@ -122,7 +124,7 @@ def test_at_its_bound_it_refuses_and_goes_on(request_bytes: bytes, upstream: Sta
         with crowd(running, admin, request_bytes, lambda now: now[SHORT] >= 1 and now[PAUSED] >= 1):
             first.send(get("/refused"))
             refused = first.read_answer()
-            assert refused.status == 503 and refused.get("Retry-After") and refused.get("Connection") == "close"
+            assert refused.status == 503 and refused.get("Retry-After")
             assert running.get("/watched", listener="watch").status == 200
             assert admin.get("/healthz").status == 200 and admin.get("/readyz").status == 200
             now = admin.metrics()

@@ -12,6 +12,7 @@
     tests/torture.py refused [--rate 1000] [--seconds 60]
     tests/torture.py memory [--memory 256MiB]
     tests/torture.py lag [--seconds 10]
+    tests/torture.py resilience [--seconds 6]
     tests/torture.py exact [--limit 1000] | constant [--limit 1000] | distinct [--keys 1000000]
 
 `reload`: half of the reloads add or remove 50 routes, the others change one. `replace`: another process takes over, each
@@ -30,6 +31,8 @@ has: nothing may be answered wrongly, and the last may cause two fetches.
 `posts`: an upstream breaks half of all connections, before, within and behind each request and answer; no body may come to
 it twice. `idle`: one that closes idle connections when they are about to be used again: no GET and one POST of 1,000 may
 fail. `refused`: one that answers 503 to everything, with three attempts: it may see 1,210 requests for 1,000.
+
+`resilience`: what clients notice of one of three endpoints that fails; see resilience.py.
 
 `memory`: clients hold more than there is memory for, in several ways: the process must stay below its bound, and serve
 those who come after.
@@ -66,6 +69,7 @@ from typing import Any
 import fragile
 import limits
 import overload
+import resilience
 from gatehouse import Gateway
 from issuer import Issuer
 from peers import Nginx
@@ -621,15 +625,17 @@ def refused(options: argparse.Namespace) -> list[str]:
     return with_gateway(options, use, budget=20)
 
 
-COMMANDS = {"large": large, "resets": resets, "keys": keys, "posts": posts, "idle": idle, "refused": refused,
-            "memory": overload.memory, "lag": overload.lag, "exact": limits.exact, "constant": limits.constant,
-            "distinct": limits.distinct}
+COMMANDS = {
+    "reload": torture, "replace": torture, "large": large, "resets": resets, "keys": keys, "posts": posts, "idle": idle,
+    "refused": refused, "memory": overload.memory, "lag": overload.lag, "exact": limits.exact, "constant": limits.constant,
+    "distinct": limits.distinct, "resilience": resilience.resilience,
+}
 
 
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description="changes without end under load")
-    parser.add_argument("what", choices=["reload", "replace", *COMMANDS])
+    parser.add_argument("what", choices=COMMANDS)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--changes", type=int)
     parser.add_argument("--rate", type=float)
@@ -643,9 +649,9 @@ def main() -> int:
     parser.add_argument("--memory", default="256MiB")
     options = parser.parse_args()
     options.count = options.count or {"posts": 1_000_000, "idle": 40_000}.get(options.what, 0)
-    options.rate = options.rate or {"keys": 1000, "refused": 1000}.get(options.what, 2000)
+    options.rate = options.rate or {"keys": 1000, "refused": 1000, "resilience": 300}.get(options.what, 2000)
     options.changes = options.changes or {"reload": 500, "replace": 20, "large": 10}.get(options.what, 0)
-    failures = COMMANDS.get(options.what, torture)(options)
+    failures = COMMANDS[options.what](options)
     for words in failures[:20]:
         print(f"failed: {words}")
     print(f"torture: {'failed' if failures else 'passed'}")

@@ -116,7 +116,7 @@ static const struct field gateway_limits_fields[] = {
 		   "that, with the "
 		   "largest parts."),
 	FIELD_DURATION(
-		struct gateway_limits, lag, "lag", "100ms", 0, HOUR,
+		struct gateway_limits, lag, "lag", "500ms", 0, HOUR,
 		"How late a worker may be, for twice that time, before new requests get 503 and accepts "
 		"pause until it is not any more; `0s` lets it be as late as it is."),
 	FIELD_END

@@ -2,9 +2,8 @@
 /*
  * overload: one who is late once has had a long turn; one who is late all the time has too much to do.
  *
- * It ends by itself: a refusal costs a fraction of a request, and connections in the clear are closed by it,
- * so that their clients come again by the queue. Those with TLS are kept: another handshake would cost more
- * than the request.
+ * It ends by itself: a refusal costs a fraction of a request. Its connection is kept, because another one, and
+ * another handshake with it, would cost more than the request.
  */
 #include "proxy/overload.h"
 
@@ -70,7 +69,6 @@ bool overload_refuses(struct exchange *x)
 	if (!refuses(x->session->connection->door, &why))
 		return false;
 	metrics_count_shed(x->worker->metrics, why);
-	x->keep_alive &= x->session->connection->secure != NULL;
 	return true;
 }
 
