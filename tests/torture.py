@@ -14,6 +14,7 @@
     tests/torture.py lag [--seconds 10]
     tests/torture.py resilience [--seconds 6]
     tests/torture.py exact [--limit 1000] | constant [--limit 1000] | distinct [--keys 1000000]
+    tests/torture.py redis [--rate 5000] [--seconds 60]
 
 `reload`: half of the reloads add or remove 50 routes, the others change one. `replace`: another process takes over, each
 time. Meanwhile clients ask at a steady rate over connections that they keep, and streams are open from the beginning to
@@ -27,6 +28,10 @@ by half.
 
 `keys`: an issuer's keys rotate under load, then it is down for a minute, then 100,000 requests come with keys that nobody
 has: nothing may be answered wrongly, and the last may cause two fetches.
+
+`redis`: the Redis that limits are counted on is killed under load and comes back, once for each `on_failure`. While it is
+gone each request must get what that says, its 99th percentile after the first 100 ms may be 1 ms worse than before, and
+each change must be told by one line.
 
 `posts`: an upstream breaks half of all connections, before, within and behind each request and answer; no body may come to
 it twice. `idle`: one that closes idle connections when they are about to be used again: no GET and one POST of 1,000 may
@@ -43,7 +48,7 @@ those who come after.
 key for each request. What is admitted must be the limit within 1, in each second; memory must not grow.
 
 The same in small is a part of `make test` (test_reload.py, test_replacement.py, test_h2.py, test_key_sets.py,
-test_fragile.py).
+test_fragile.py, test_redis.py).
 """
 
 from __future__ import annotations
@@ -73,6 +78,7 @@ import resilience
 from gatehouse import Gateway
 from issuer import Issuer
 from peers import Nginx
+from redis_peers import Redis
 from soak import resident_bytes
 from wire import Address
 
@@ -625,10 +631,63 @@ def refused(options: argparse.Namespace) -> list[str]:
     return with_gateway(options, use, budget=20)
 
 
+# A store that is gone.
+
+def timed_load(address: Address, rate: float, seconds: float, log: Path) -> subprocess.Popen[bytes]:
+    """A steady load; each line of the log: when it began in microseconds, the status, how long it took."""
+    connections = 16
+    return subprocess.Popen(["h2load", "--h1", "-t1", f"-c{connections}", f"--rps={rate / connections:g}", f"-D{seconds:g}",
+                             f"--log-file={log}", "http://%s:%d/" % address], stdout=subprocess.DEVNULL)
+
+
+def kill_redis(mode: str, options: argparse.Namespace, folder: Path) -> list[str]:
+    """A third of the time with it, a third without, and a third with it again."""
+    log, third, server = folder / "h2load.log", options.seconds / 9, Redis(folder / "redis")
+    document = {
+        "listeners": {"main": {"address": "127.0.0.1:0"}}, "workers": options.workers, "log": {"access": {"to": "off"}},
+        "store": {"redis": server.address, "on_failure": mode},
+        "apis": {"all": {"policies": [{"rate_limit": {"limit": "1000000/1s"}}, {"respond": {"body": "ok\n"}}]}},
+    }
+    with Gateway(document, folder, workers=None) as gateway:
+        load = timed_load(gateway.address(), options.rate, 3 * third, log)
+        time.sleep(third)
+        killed = time.time()
+        server.kill()
+        time.sleep(third)
+        back = time.time()
+        server.start()
+        load.wait()
+        told = [line for line in gateway.messages.snapshot() if " store: " in line]
+    server.stop()
+    rows = [(int(began) / 1e6, int(status), int(took) / 1e6) for began, status, took in map(str.split, log.read_text().splitlines())]
+
+    def p99(since: float, until: float) -> float:
+        return statistics.quantiles((took for began, _, took in rows if since <= began < until), n=100)[98] * 1e3
+
+    before, after = p99(killed - third + 0.5, killed - 0.1), p99(killed + 0.1, back)
+    without = [status for began, status, _ in rows if killed + 0.1 <= began < back]
+    wanted = 503 if mode == "deny" else 200
+    print(f"{mode}: {len(rows)} requests, {sum(status == wanted for status in without)} of {len(without)} got {wanted} without it; "
+          f"p99 {before:.2f} ms before, {after:.2f} ms without, {len(told)} lines")
+    failures = [f"{mode}: {status} without it" for status in set(without) - {wanted}]
+    failures += [f"{mode}: {status} with it" for began, status, _ in rows if began < killed - 0.1 and status != 200]
+    failures += [f"{mode}: p99 is {after - before:.2f} ms worse"] * (after > before + 1)
+    return failures + [f"{mode}: {line}" for line in told if len(told) != 2]
+
+
+def redis(options: argparse.Namespace) -> list[str]:
+    """Redis killed under load."""
+    failures = []
+    for mode in ("local", "allow", "deny"):
+        with tempfile.TemporaryDirectory() as folder:
+            failures += kill_redis(mode, options, Path(folder))
+    return failures
+
+
 COMMANDS = {
     "reload": torture, "replace": torture, "large": large, "resets": resets, "keys": keys, "posts": posts, "idle": idle,
     "refused": refused, "memory": overload.memory, "lag": overload.lag, "exact": limits.exact, "constant": limits.constant,
-    "distinct": limits.distinct, "resilience": resilience.resilience,
+    "distinct": limits.distinct, "resilience": resilience.resilience, "redis": redis,
 }
 
 
@@ -649,7 +708,7 @@ def main() -> int:
     parser.add_argument("--memory", default="256MiB")
     options = parser.parse_args()
     options.count = options.count or {"posts": 1_000_000, "idle": 40_000}.get(options.what, 0)
-    options.rate = options.rate or {"keys": 1000, "refused": 1000, "resilience": 300}.get(options.what, 2000)
+    options.rate = options.rate or {"keys": 1000, "refused": 1000, "redis": 5000, "resilience": 300}.get(options.what, 2000)
     options.changes = options.changes or {"reload": 500, "replace": 20, "large": 10}.get(options.what, 0)
     failures = COMMANDS[options.what](options)
     for words in failures[:20]:

@@ -129,7 +129,7 @@ static enum resp_state take_null(struct parsing *p, struct resp_value *value)
 
 static enum resp_state take_bulk(struct parsing *p, enum resp_kind kind, struct resp_value *value)
 {
-	size_t length, left;
+	size_t length = 0, left;
 	enum resp_state state = take_length(p, p->limits->bytes, kind == RESP_BULK, &length);
 	str end;
 
@@ -149,7 +149,7 @@ static enum resp_state take_bulk(struct parsing *p, enum resp_kind kind, struct 
 static enum resp_state take_holder(struct parsing *p, enum resp_kind kind, size_t each,
 				   struct resp_value *value)
 {
-	size_t length;
+	size_t length = 0;
 	enum resp_state state = take_length(p, p->limits->values / each, kind == RESP_ARRAY, &length);
 
 	value->kind = length == no_length ? RESP_NULL : kind;

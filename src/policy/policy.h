@@ -68,6 +68,12 @@ result policy_reject_several(const struct policy_compile *compile, const struct 
 /* The same where the map has several of these keys, 8 at most and NULL, of which it may have one: says which.
  */
 
+/* Where that is counted which limits count. */
+struct store_choice {
+	bool is_shared; /* by several gateways together, on a Redis */
+	int on_failure; /* enum limit_failure */
+};
+
 /* What compile functions may ask of the configuration around them. */
 struct policy_hooks {
 	const struct destination *(*find_url)(void *owner, const struct node *url);
@@ -99,10 +105,7 @@ struct policy_hooks {
 	 * slice must live in the snapshot. */
 
 	void *owner;
-	struct {
-		bool is_shared;            /* several gateways count together, on a Redis */
-		int on_failure;            /* enum limit_failure */
-	} store;                           /* of limits that do not say it themselves */
+	struct store_choice store;         /* of limits that do not say it themselves */
 	const struct consumers *consumers; /* as they are now; NULL: nobody is known */
 	bool asks_for_no_certificate;      /* no listener does, so nobody can show one */
 };

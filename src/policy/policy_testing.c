@@ -147,6 +147,7 @@ struct bench *bench_new(const char *policies)
 					       .manage = manage,
 					       .redact = ignore,
 					       .keep_cookie = ignore,
+					       .store = { true, LIMIT_COUNTS },
 					       .owner = bench };
 	bench->diagnostics = diagnostics_new(&bench->snapshot);
 	parsed = document_parse(&bench->snapshot, STR("test.yaml"),

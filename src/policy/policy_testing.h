@@ -29,7 +29,7 @@ struct bench {
 	duration slept;
 	bool is_over; /* nobody can sleep any more */
 	struct regex_table regexes;
-	struct policy_hooks hooks; /* whoever is named is there, but for what begins with "no" */
+	struct policy_hooks hooks; /* whoever is named is there, but for what begins with "no"; and a Redis */
 	char managed[256];         /* "Name;" of each */
 	struct regex_scratch regex_scratch;
 	struct key_sets *key_sets; /* by the URL or the issuer; empty until a test publishes keys */

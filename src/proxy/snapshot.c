@@ -344,8 +344,7 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	snapshot->memory = &identities->memory;
 	counting_begin(snapshot, identities);
 	admin_compile(&c.reader, &snapshot->config, &snapshot->admin);
-	store_compile(&c.reader, &snapshot->config.store, identities->stores, identities->tls,
-		      &snapshot->store);
+	store_compile(&c.reader, &snapshot->config.store, identities, &snapshot->store);
 	listeners_compile(&c.reader, &snapshot->config, identities->tickets, &snapshot->listeners);
 	snapshot->listener_count = snapshot->config.listeners.len;
 	compile_upstreams(&c);
@@ -357,8 +356,7 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	c.destinations.keys.revocations = identities->revocations;
 	c.policy_hooks = destinations_hooks(&c.destinations);
 	c.policy_hooks.consumers = snapshot->roll.consumers;
-	c.policy_hooks.store.is_shared = snapshot->config.store.node != NULL;
-	c.policy_hooks.store.on_failure = snapshot->config.store.on_failure;
+	c.policy_hooks.store = store_choice(&snapshot->config.store);
 	c.policy_hooks.asks_for_no_certificate = !asks_for_certificates(&snapshot->config);
 	policy_names_compile(&c.names,
 			     &(struct policy_compile) { .reader = &c.reader,

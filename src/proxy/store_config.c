@@ -7,7 +7,7 @@
 
 #include "base/assert.h"
 #include "codec/ip.h"
-#include "policy/policy.h"
+#include "proxy/identities.h"
 #include "upstream/upstream_tls.h"
 
 enum { PREFIX_MAX = 64, PASSWORD_MAX = 4096 };
@@ -217,8 +217,8 @@ static bool compile_tls(struct reader *reader, const struct store_config *config
 	return !failed(upstream_tls_compile(reader, identities, &as, &store->tls));
 }
 
-void store_compile(struct reader *reader, const struct store_config *config, struct redis_places *places,
-		   struct tls_client_identities *identities, struct store *ret_store)
+void store_compile(struct reader *reader, const struct store_config *config, struct identities *identities,
+		   struct store *ret_store)
 {
 	bool is_good;
 
@@ -227,21 +227,26 @@ void store_compile(struct reader *reader, const struct store_config *config, str
 		return;
 	is_good = check_addresses(reader, config);
 	is_good &= check_words(reader, config);
-	is_good &= compile_tls(reader, config, identities, ret_store);
+	is_good &= compile_tls(reader, config, identities->tls, ret_store);
 	if (!is_good)
 		return;
 	if (config->password.len && !ret_store->tls)
 		warn_of_clear(reader, config);
-	ret_store->place =
-		redis_places_get(places, &(struct redis_options) { .addresses = config->redis.at,
-								   .address_count = config->redis.len,
-								   .timeout = config->timeout,
-								   .username = config->username,
-								   .password = config->password,
-								   .database = config->database,
-								   .prefix = config->prefix,
-								   .tls = ret_store->tls });
+	ret_store->place = redis_places_get(identities->stores,
+					    &(struct redis_options) { .addresses = config->redis.at,
+								      .address_count = config->redis.len,
+								      .timeout = config->timeout,
+								      .username = config->username,
+								      .password = config->password,
+								      .database = config->database,
+								      .prefix = config->prefix,
+								      .tls = ret_store->tls });
 	redis_place_list(ret_store->place);
+}
+
+struct store_choice store_choice(const struct store_config *config)
+{
+	return (struct store_choice) { config->node != NULL, config->on_failure };
 }
 
 void store_release(struct store *store)

@@ -4,10 +4,11 @@
  */
 #pragma once
 
+#include "policy/policy.h"
 #include "store/redis_place.h"
 #include "upstream/upstream_config.h"
 
-struct tls_client_identities;
+struct identities;
 
 struct store_config {
 	const struct node *node; /* the map; NULL: each gateway counts for itself */
@@ -31,8 +32,11 @@ struct store {
 	struct tls_client_identity *tls; /* as whom it is spoken to; NULL: nothing is encrypted */
 };
 
-void store_compile(struct reader *reader, const struct store_config *config, struct redis_places *places,
-		   struct tls_client_identities *identities, struct store *ret_store);
+void store_compile(struct reader *reader, const struct store_config *config, struct identities *identities,
+		   struct store *ret_store);
 /* Reports what is wrong; there is no place then. Until store_release(). */
+
+struct store_choice store_choice(const struct store_config *config);
+/* For policies. */
 
 void store_release(struct store *store);
