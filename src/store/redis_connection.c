@@ -22,7 +22,13 @@
 #include "fiber/condition.h"
 #include "io/socket.h"
 
-enum { OUT_MAX = 256 * 1024, FAILURES_MAX = 5, SAID_MAX = 128, WORDS_MAX = 4, DATABASE_DIGITS = 20 };
+enum {
+	OUT_MAX = 256 * 1024,
+	FAILURES_MAX = 5,
+	PATIENCE = 3, /* timeouts */
+	SAID_MAX = 128,
+	DATABASE_DIGITS = 20,
+};
 
 static const duration connect_timeout = 2 * SECOND;
 static const duration pause_min = 50 * MILLISECOND, pause_max = 2 * SECOND;
@@ -67,7 +73,8 @@ struct redis_connection {
 	uint64_t first, next;                      /* turns */
 	struct turn_end flush;
 
-	unsigned failures;    /* in a row */
+	unsigned failures;    /* in a row, */
+	deadline failing;     /* since then */
 	duration pause;       /* after the next failure */
 	const char *given_up; /* why; NULL: it was not */
 	bool is_told_down;
@@ -582,9 +589,12 @@ static void give_up(struct redis_connection *c, const char *why)
 	fiber_cancel(c->fiber);
 }
 
+/* Many that left together are late together, as happens on a busy machine: it takes some time, too. */
 static void count_failure(struct redis_connection *c)
 {
-	if (++c->failures >= FAILURES_MAX)
+	if (!c->failures++)
+		c->failing = now_of(c);
+	if (c->failures >= FAILURES_MAX && now_of(c) - c->failing >= PATIENCE * c->place->options.timeout)
 		give_up(c, "it does not answer in time");
 }
 
