@@ -452,7 +452,51 @@ def test_a_node_of_a_cluster_that_dies_takes_its_slots_along(cluster: Cluster, g
     assert set(statuses) == {200, 429}
 
 
-# What check says.
+# What check and diff say, and what is tried out without a network.
+
+
+def write(folder: Path, name: str, store: Any, limit: dict[str, Any] | None = None) -> Path:
+    """A file of the configuration."""
+    path = folder / name
+    path.write_text(json.dumps(config("127.0.0.1:1", {"limit": "1/1h", **(limit or {})}) | {"store": store}), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("before", "after", "line", "code"), [
+    ("deny", "local", "open    all: rate_limit.on_failure: deny -> local", 4),
+    ("local", "allow", "open    all: rate_limit.on_failure: local -> allow", 4),
+    ("allow", "deny", "tight   all: rate_limit.on_failure: allow -> deny", 0),
+    ("local", None, "open    all: rate_limit.store: redis -> local", 4),
+    (None, "local", "tight   all: rate_limit.store: local -> redis", 0),
+])
+def test_diff_tells_what_becomes_weaker(tmp_path: Path, before: str | None, after: str | None, line: str, code: int) -> None:
+    files = [write(tmp_path, name, {"redis": "127.0.0.1:1", "on_failure": mode} if mode else "local")
+             for name, mode in (("old.yaml", before), ("new.yaml", after))]
+    done = run_command("diff", *files)
+    assert done.returncode == code
+    assert line in done.stdout.splitlines()
+
+
+def test_what_is_tried_out_asks_nobody(stack: contextlib.ExitStack, tmp_path: Path) -> None:
+    """`explain` and `test` count for themselves, as if Redis were there."""
+    fake = FakeRedis(lambda words: b"-ERR\r\n")
+    stack.callback(fake.stop)
+    path = write(tmp_path, "gatehouse.yaml", {"redis": fake.address, "on_failure": "deny"})
+    cases = tmp_path / "cases.yaml"
+    cases.write_text(json.dumps({"cases": [{"name": "two", "request": {"url": "http://gw.test/"}, "repeat": 2,
+                                            "meanwhile": {"status": 200}, "expect": {"status": 429}}]}), encoding="utf-8")
+    assert run_command("test", "-c", path, cases).returncode == 0
+    assert run_command("explain", "-c", path, "GET", "http://gw.test/").returncode == 0
+    assert run_command("check", "-c", path).returncode == 0
+    assert fake.connections == 0
+
+
+def test_a_password_in_the_clear_is_warned_of(tmp_path: Path) -> None:
+    for address, is_warned in (("127.0.0.1:1", False), ("unix:/run/redis.sock", False), ("10.0.0.1:6379", True)):
+        done = run_command("check", "-c", write(tmp_path, "a.yaml", {"redis": address, "password": "s3cret"}))
+        assert done.returncode == 0
+        assert ("goes over the network in the clear" in done.stderr) == is_warned
+        assert "s3cret" not in done.stderr
 
 
 @pytest.mark.parametrize(("store", "limit", "words"), [
@@ -469,8 +513,6 @@ def test_a_node_of_a_cluster_that_dies_takes_its_slots_along(cluster: Cluster, g
     ({"redis": "127.0.0.1:1"}, {"store": "local", "sync": "1s"}, "only a limit that is counted on Redis"),
 ])
 def test_what_check_refuses(tmp_path: Path, store: Any, limit: dict[str, Any], words: str) -> None:
-    path = tmp_path / "gatehouse.yaml"
-    path.write_text(json.dumps(config("127.0.0.1:1", {"limit": "1/1s", **limit}) | {"store": store}), encoding="utf-8")
-    done = run_command("check", "-c", path)
+    done = run_command("check", "-c", write(tmp_path, "gatehouse.yaml", store, limit))
     assert done.returncode == 1
     assert words in done.stderr

@@ -175,18 +175,21 @@ static result deliver_one(struct redis_connection *c, const struct resp_value *r
 
 /* ---- sending ---- */
 
+static bool send_some(struct redis_connection *c)
+{
+	struct iovec part = { c->out.bytes + c->sent, c->out.len - c->sent };
+	size_t sent = 0;
+	result_value gone = stream_send(c->session->stream, &part, 1, STREAM_AT_ONCE, &sent);
+
+	c->sent += sent;
+	return !failed(gone) && sent;
+}
+
 /* What does not go now goes later. That the connection broke is found out by reading. */
 static void send_out(struct redis_connection *c)
 {
-	result_value gone = OK;
-	size_t sent = 1;
-
-	while (!failed(gone) && sent && c->sent < c->out.len) {
-		struct iovec part = { c->out.bytes + c->sent, c->out.len - c->sent };
-
-		gone = stream_send(c->session->stream, &part, 1, STREAM_AT_ONCE, &sent);
-		c->sent += failed(gone) ? 0 : sent;
-	}
+	while (c->sent < c->out.len && send_some(c))
+		continue;
 	if (c->sent == c->out.len)
 		c->sent = c->out.len = 0;
 }
@@ -653,5 +656,7 @@ str redis_connection_host(const struct redis_connection *c)
 {
 	struct address_text text;
 
-	return failed(address_text_parse(address_of(c), &text)) ? (str) { 0 } : text.host;
+	if (failed(address_text_parse(address_of(c), &text)))
+		return (str) { 0 };
+	return text.host;
 }

@@ -8,8 +8,8 @@
  *
  * It connects by itself, in a fiber of its own, and again after every end. While it cannot be had nobody
  * waits: asking fails at once. A connection that breaks fails all that wait for it at once; one on which
- * several calls in a row, over some time, had no answer is given up. What brings it back is that it can be made anew
- * and answers in time, which is tried with growing pauses.
+ * several calls in a row, over some time, had no answer is given up. What brings it back is that it can be
+ * made anew and answers in time, which is tried with growing pauses.
  */
 #pragma once
 
