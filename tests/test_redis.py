@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -268,6 +269,24 @@ def test_redis_that_stands_still_holds_nobody_up_for_long(redis: StartRedis, gat
     wait_for_lines(running, 2)
     assert 429 in ask(running, 4)
     assert len(lines(running)) == 2
+
+
+def test_redis_that_cannot_even_be_connected_to(stack: contextlib.ExitStack, gateway: StartGateway) -> None:
+    """Its machine takes no more connections, and says nothing: nobody waits until that is sure."""
+    full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+    for _ in range(4):
+        one = stack.enter_context(socket.socket())
+        one.setblocking(False)
+        one.connect_ex(full.getsockname())
+    running = gateway(config({"redis": "127.0.0.1:%d" % full.getsockname()[1], "timeout": "30ms", "on_failure": "allow"},
+                             {"limit": "3/1h"}))
+    wait_until(lambda: ask(running, 3) == [200] * 3 and lines(running), "the line")
+    down, = lines(running)
+    assert "is not available: it does not answer in time" in down
+    skipped = 'gatehouse_store_calls_total{outcome="skipped"}'
+    before = Admin(running).metrics()[skipped]
+    assert ask(running, 20) == [200] * 20
+    assert Admin(running).metrics()[skipped] == before + 20
 
 
 def test_a_late_answer_is_nobody_elses(redis: StartRedis, gateway: StartGateway) -> None:

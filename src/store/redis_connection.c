@@ -498,6 +498,7 @@ static void fall(struct redis_connection *c, struct fiber *self, result_value wh
 	set_state(c, was_orderly ? CONNECTING : DOWN);
 	fail_all(c, why);
 	close_session(c);
+	c->failures = 0;
 	if (!was_orderly)
 		rest(c, self);
 }
@@ -583,8 +584,13 @@ void redis_connection_stop(struct redis_connection **address)
 
 /* ---- asking ---- */
 
+/* What is still being connected goes on with that, and nobody waits for it. */
 static void give_up(struct redis_connection *c, const char *why)
 {
+	if (c->state == CONNECTING) {
+		tell_down(c, error_make(ERROR_TIMEOUT, why));
+		set_state(c, DOWN);
+	}
 	if (c->state != UP || c->given_up)
 		return;
 	c->given_up = why;
@@ -618,13 +624,14 @@ static result wait(struct redis_connection *c, struct waiter *waiter, deadline u
 static result ask(struct redis_connection *c, const struct redis_question *question, deadline until)
 {
 	struct waiter waiter = { .fiber = fiber_current(c->means->fibers), .question = question };
-	result_value asked;
+	result_value asked = OK;
 
-	while (c->state == CONNECTING)
-		TRY(condition_wait(&c->changed, waiter.fiber, until));
-	if (c->state != UP)
+	while (c->state == CONNECTING && !failed(asked))
+		asked = condition_wait(&c->changed, waiter.fiber, until);
+	if (c->state != UP && !failed(asked))
 		return error_make(ERROR_REFUSED, "it is not available");
-	asked = enqueue(c, question, &waiter);
+	if (!failed(asked))
+		asked = enqueue(c, question, &waiter);
 	if (!failed(asked))
 		asked = wait(c, &waiter, until);
 	if (asked.kind == ERROR_TIMEOUT || asked.kind == ERROR_LIMIT)
