@@ -182,6 +182,21 @@ def test_a_file_that_is_none(upstream: StartUpstream, gateway: StartGateway, tmp
     assert running.errors.count("counts of quotas are not written") == 1
 
 
+def test_a_file_of_another_version(upstream: StartUpstream, gateway: StartGateway, tmp_path: Path) -> None:
+    """Whose keys are hashed in another way: nothing in it can be found, and nothing is added."""
+    address, file = upstream().address, tmp_path / "quota.db"
+    running = gateway(having(address, file, 10))
+    ask(running, 1)
+    running.stop()
+    with sqlite3.connect(file) as database:
+        database.execute("UPDATE place SET hash = hash + 1")
+    running = gateway(having(address, file, 10))
+    running.wait_for_message("it was written by another version: counts of quotas are not written")
+    assert left(running) == 9
+    running.stop()
+    assert written(file) == 1
+
+
 def test_a_file_that_is_damaged_later(upstream: StartUpstream, gateway: StartGateway, tmp_path: Path) -> None:
     address, file = upstream().address, tmp_path / "quota.db"
     gateway(having(address, file, 100)).stop()

@@ -2,8 +2,9 @@
 /*
  * hash: a fast keyed hash for tables in memory, and one for what several processes must agree on.
  *
- * Keyed, because names come from outside: whoever does not know the seed cannot aim at one bucket. What it
- * gives is not for anything that is stored or compared between processes.
+ * Keyed, because names come from outside: whoever does not know the seed cannot aim at one bucket.
+ * Not for anything that is stored or compared between processes, unless a sample is kept beside it that tells
+ * whether it is still the same (store/quota_file.c).
  */
 #pragma once
 
