@@ -35,9 +35,9 @@ static void put_back(struct allowance *allowance, size_t size)
 
 void allowance_fini(struct allowance *allowance)
 {
+	ASSERT(!allowance->used);
 	if (allowance->bound)
 		put_back(allowance, allowance->drawn);
-	allowance->used = 0;
 }
 
 /* What is missing, in whole steps. */

@@ -34,7 +34,7 @@ struct allowance {
 void allowance_init(struct allowance *allowance, struct memory_bound *bound);
 
 void allowance_fini(struct allowance *allowance);
-/* What is still used is given back as well: who held it is gone. */
+/* All of it must have been given back. */
 
 bool allowance_take(struct allowance *allowance, size_t size);
 /* False at the bound, and nothing was taken. */

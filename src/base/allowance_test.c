@@ -24,6 +24,7 @@ static void what_is_taken_is_drawn_in_steps(void **state)
 	assert_int_equal(allowance_left(&mine), 2 * STEP - 1);
 	allowance_give(&mine, 2 * STEP + 1);
 	assert_int_equal(bound.drawn, STEP); /* one is kept */
+	allowance_give(&mine, mine.used);
 	allowance_fini(&mine);
 	assert_int_equal(bound.drawn, 0);
 }
@@ -45,6 +46,8 @@ static void nothing_is_taken_beyond_the_bound_but_what_is_needed(void **state)
 	allowance_need(&other, 1);
 	assert_int_equal(bound.drawn, 3 * STEP);
 	assert_int_equal(allowance_left(&other), STEP - 1); /* what it has drawn is its own */
+	allowance_give(&mine, mine.used);
+	allowance_give(&other, other.used);
 	allowance_fini(&mine);
 	allowance_fini(&other);
 	assert_int_equal(bound.drawn, 0);
@@ -64,6 +67,7 @@ static void it_is_short_before_it_is_used_up(void **state)
 	atomic_store(&bound.max, 8 * STEP); /* a reload */
 	assert_int_equal(allowance_left(&mine), STEP - 1);
 	assert_true(allowance_is_short(&mine));
+	allowance_give(&mine, mine.used);
 	allowance_fini(&mine);
 }
 
@@ -157,6 +161,7 @@ static void *take_and_give(void *argument)
 			have = 0;
 		}
 	}
+	allowance_give(&mine, have);
 	allowance_fini(&mine);
 	return NULL;
 }

@@ -552,6 +552,47 @@ static void orphans_go_with_the_loop(void **state)
 	assert_true(orphans[2].is_disposed && orphans[2].is_released);
 }
 
+static void take_long(void *argument)
+{
+	deadline until = deadline_after(time_monotonic(), 20 * MILLISECOND);
+
+	(void)argument;
+	while (time_monotonic() < until)
+		continue;
+}
+
+struct noted {
+	struct loop *loop;
+	duration lag;
+};
+
+static void note_lag(void *argument)
+{
+	struct noted *noted = argument;
+
+	noted->lag = loop_lag(noted->loop);
+}
+
+/* As late as the bell is, which is heard in the turn after a long one; and what is over is forgotten. */
+static void a_loop_knows_how_late_it_is(void **state)
+{
+	struct loop *loop = make_loop();
+	struct noted noted = { .loop = loop };
+
+	(void)state;
+	loop_turn(loop, time_monotonic());
+	assert_false(failed(loop_post(loop, take_long, NULL)));
+	loop_turn(loop, time_monotonic()); /* rings */
+	take_long(NULL);
+	assert_false(failed(loop_post(loop, note_lag, &noted)));
+	loop_turn(loop, DEADLINE_NEVER); /* hears it, at once */
+	assert_true(noted.lag >= 20 * MILLISECOND);
+	for (size_t i = 0; i < 1000 && loop_lag(loop) >= 20 * MILLISECOND; i++)
+		loop_turn(loop, time_monotonic());
+	assert_true(loop_lag(loop) < 20 * MILLISECOND);
+	loop_free(&loop);
+}
+
 static void many_can_be_retired_in_a_turn(void **state)
 {
 	enum { DEAD = 1000 };
@@ -615,6 +656,7 @@ int main(void)
 		cmocka_unit_test(what_a_post_posts_runs_in_the_next_turn),
 		cmocka_unit_test(stopping_is_seen_whenever_it_comes),
 		cmocka_unit_test(orphans_go_with_the_loop),
+		cmocka_unit_test(a_loop_knows_how_late_it_is),
 		cmocka_unit_test(many_can_be_retired_in_a_turn),
 		cmocka_unit_test(more_than_a_batch),
 	};

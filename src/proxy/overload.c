@@ -2,8 +2,8 @@
 /*
  * overload: one who is late once has had a long turn; one who is late all the time has too much to do.
  *
- * It ends by itself: a refusal costs a fraction of a request. Its connection is kept, because another one, and
- * another handshake with it, would cost more than the request.
+ * It ends by itself: a refusal costs a fraction of a request. Its connection is kept, because another one,
+ * and another handshake with it, would cost more than the request.
  */
 #include "proxy/overload.h"
 
