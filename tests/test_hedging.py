@@ -58,6 +58,7 @@ def test_a_slow_endpoint_delays_nobody(upstream: StartUpstream, gateway: StartGa
     assert slow.asked in (3, 4, 5, 6)  # a second try moves the turn
     log = running.wait_for_log(6)
     assert {entry["endpoint"] for entry in log} == {quick.address}
+    assert max(entry["duration_ms"] for entry in log) < 10_000  # the loser is not waited for, until `response`
     hedged = sum(entry["attempts"] == 2 for entry in log)
     assert hedged == slow.asked
     metrics = admin.metrics()
