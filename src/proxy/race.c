@@ -58,7 +58,11 @@ static bool start(struct race *race, struct runner *runner)
 	struct forward *f = race->forward;
 	result_value started;
 
-	*runner = (struct runner) { .race = race, .attempt = { .forward = f, .is_raced = true } };
+	*runner = (struct runner) {
+		.race = race,
+		.attempt = { .forward = f, .is_raced = true, .failure = FAILURE_FINAL },
+		.reason = REASON_CLIENT_ABORTED, /* when it is over before it has begun */
+	};
 	if (runner != race->runners)
 		runner->attempt.rival = &race->runners[0].attempt;
 	started = fiber_start(f->exchange->worker->fibers, runner_fiber, runner);
