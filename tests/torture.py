@@ -85,6 +85,7 @@ from wire import Address
 EVENT_SECONDS = 0.25
 GROWTH = 1.05
 WINDOWS, WINDOW_SECONDS = 5, 8  # of pairs of measurements
+LATE = 0.01  # requests for which a busy machine's Redis may take longer than its timeout
 WARM_SECONDS = 15  # until the rings of the log have been written all round
 REQUEST = b"GET /plain/x HTTP/1.1\r\nHost: gw.test\r\n\r\n"
 
@@ -667,10 +668,12 @@ def kill_redis(mode: str, options: argparse.Namespace, folder: Path) -> list[str
     before, after = p99(killed - third + 0.5, killed - 0.1), p99(killed + 0.1, back)
     without = [status for began, status, _ in rows if killed + 0.1 <= began < back]
     wanted = 503 if mode == "deny" else 200
-    print(f"{mode}: {len(rows)} requests, {sum(status == wanted for status in without)} of {len(without)} got {wanted} without it; "
+    late = sum(status != 200 for began, status, _ in rows if began < killed - 0.1)
+    print(f"{mode}: {len(rows)} requests, {late} refused with it, {sum(status == wanted for status in without)} of "
+          f"{len(without)} got {wanted} without it; "
           f"p99 {before:.2f} ms before, {after:.2f} ms without, {len(told)} lines")
     failures = [f"{mode}: {status} without it" for status in set(without) - {wanted}]
-    failures += [f"{mode}: {status} with it" for began, status, _ in rows if began < killed - 0.1 and status != 200]
+    failures += [f"{mode}: {late} requests got something else with it"] * (late > len(rows) * LATE)
     failures += [f"{mode}: p99 is {after - before:.2f} ms worse"] * (after > before + 1)
     return failures + [f"{mode}: {line}" for line in told if len(told) != 2]
 
