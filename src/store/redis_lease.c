@@ -141,11 +141,14 @@ void redis_lease_keep(struct redis_leases *leases, const struct redis_lease_take
 		      const struct redis_lease_asked *asked, struct redis_gcra_taken *taken)
 {
 	struct lease *lease = begin(leases, take->key);
+	deadline good_until = deadline_after(take->now, take->period);
 
 	lease->is_asking = false;
 	lease->standing = taken->standing;
 	lease->stood = take->now;
-	lease->good_until = deadline_after(take->now, take->period);
+	/* What another has taken in the meantime is good no longer than it was. */
+	if (!lease->left || good_until < lease->good_until)
+		lease->good_until = good_until;
 	lease->left += asked->credit + taken->granted;
 	lease->given = 0;
 	if (taken->standing.is_admitted) {
