@@ -91,6 +91,8 @@ class Cluster:
         done = subprocess.run(["redis-cli", "--cluster", "create", *(node.address for node in self.nodes),
                                "--cluster-replicas", "0", "--cluster-yes"], capture_output=True, text=True,
                               timeout=4 * DEADLINE, check=False)
+        if done.returncode != 0:
+            self.stop()
         assert done.returncode == 0, done.stdout + done.stderr
         wait_until(lambda: all("cluster_state:ok" in node.cli("cluster", "info") for node in self.nodes), "the cluster")
 
