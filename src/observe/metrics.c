@@ -36,6 +36,7 @@ size_t metric_values(enum metric_kind kind)
 		[METRIC_HANDSHAKES] = METRIC_HANDSHAKE_OUTCOMES,
 		[METRIC_CERTIFICATE] = 1,
 		[METRIC_UPSTREAM] = METRIC_UPSTREAM_VALUES,
+		[METRIC_HEALTH] = METRIC_HEALTH_VALUES,
 		[METRIC_ENDPOINT] = OUTCOMES + HISTOGRAM_VALUES,
 	};
 
@@ -172,20 +173,22 @@ void metric_series_unref(struct metric_series **address)
 		series_free(series, metrics->workers);
 }
 
+/* One shard more: the control thread's. */
 struct metrics *metrics_new(size_t workers)
 {
+	size_t shards = workers + 1;
 	struct metrics *metrics = calloc(1, sizeof *metrics);
 
 	ASSERT(metrics && workers);
 	metrics->table = calloc(TABLE_BEGIN, sizeof(struct metric_series *));
-	metrics->shards = aligned_alloc(_Alignof(struct metrics_shard), workers * sizeof *metrics->shards);
+	metrics->shards = aligned_alloc(_Alignof(struct metrics_shard), shards * sizeof *metrics->shards);
 	ASSERT(metrics->table && metrics->shards);
 	pthread_mutex_init(&metrics->lock, NULL);
 	metrics->mask = TABLE_BEGIN - 1;
 	metrics->seed = random_u64();
 	metrics->began = time_wall();
-	metrics->workers = workers;
-	for (size_t i = 0; i < workers; i++)
+	metrics->workers = shards;
+	for (size_t i = 0; i < shards; i++)
 		metrics->shards[i] = (struct metrics_shard) { .metrics = metrics, .worker = i };
 	metrics->unrouted = metrics_series(metrics, METRIC_ROUTE, (str) { 0 }, (str) { 0 });
 	metrics->unrouted_reasons = metrics_series(metrics, METRIC_REASONS, (str) { 0 }, (str) { 0 });
@@ -212,8 +215,13 @@ struct metrics_shard *metrics_shard(struct metrics *metrics, size_t worker)
 {
 	if (!metrics)
 		return NULL;
-	ASSERT(worker < metrics->workers);
+	ASSERT(worker + 1 < metrics->workers);
 	return &metrics->shards[worker];
+}
+
+struct metrics_shard *metrics_control_shard(struct metrics *metrics)
+{
+	return metrics ? &metrics->shards[metrics->workers - 1] : NULL;
 }
 
 void metrics_forget_told(struct metrics *metrics)

@@ -33,6 +33,7 @@ enum metric_kind {
 	METRIC_CERTIFICATE, /* listener, file */
 	METRIC_UPSTREAM,    /* upstream */
 	METRIC_ENDPOINT,    /* upstream, endpoint */
+	METRIC_HEALTH,      /* upstream, endpoint */
 	METRIC_KINDS,
 };
 
@@ -82,6 +83,9 @@ enum metric_shed {
 /* How a TLS handshake with a client ended. */
 enum metric_handshake { HANDSHAKE_FULL, HANDSHAKE_RESUMED, HANDSHAKE_FAILED, METRIC_HANDSHAKE_OUTCOMES };
 
+/* What is found out of an endpoint's health. */
+enum metric_health { METRIC_CHECK_PASSED, METRIC_CHECK_FAILED, METRIC_EJECTION, METRIC_HEALTH_VALUES };
+
 enum metric_connection { CONNECTION_ACTIVE, CONNECTION_IDLE, CONNECTION_STATES };
 
 /* What a listener's cells hold beside its connections. */
@@ -93,6 +97,9 @@ void metrics_free(struct metrics **metrics);
 
 struct metrics_shard *metrics_shard(struct metrics *metrics, size_t worker);
 /* Belongs to the metrics; only that worker counts in it. NULL of NULL. */
+
+struct metrics_shard *metrics_control_shard(struct metrics *metrics);
+/* The control thread's, which counts as a worker does. NULL of NULL. */
 
 struct metric_series *metrics_series(struct metrics *metrics, enum metric_kind kind, str first, str second);
 /* Finds or makes it; from any thread. A reference for the caller, NULL where metrics is. */
@@ -139,6 +146,9 @@ void metrics_count_violation(struct metrics_shard *shard, struct metric_series *
 
 void metrics_count_handshake(struct metrics_shard *shard, struct metric_series *listener,
 			     enum metric_handshake outcome);
+
+void metrics_count_health(struct metrics_shard *shard, struct metric_series *health,
+			  enum metric_health event);
 
 /* What the control thread says. */
 

@@ -168,6 +168,12 @@ void metrics_count_handshake(struct metrics_shard *shard, struct metric_series *
 		add(&cell_of(listener, shard, 0)->values[outcome], 1);
 }
 
+void metrics_count_health(struct metrics_shard *shard, struct metric_series *health, enum metric_health event)
+{
+	if (shard && health)
+		add(&cell_of(health, shard, 0)->values[event], 1);
+}
+
 void metric_sum(const struct metric_series *series, uint32_t key, size_t count, uint64_t *ret_values)
 {
 	memset(ret_values, 0, count * sizeof *ret_values);

@@ -59,7 +59,7 @@ struct metrics {
 	uint64_t seed;
 	struct metric_series *unrouted, *unrouted_reasons;
 	wall_time began;
-	size_t workers;
+	size_t workers; /* and the control thread */
 	struct metrics_shard *shards;
 };
 

@@ -225,6 +225,29 @@ static void print_reason(const struct metrics_scrape *scrape, const struct metri
 	put_number_line(out, value);
 }
 
+static void print_checks(const struct metrics_scrape *scrape, const struct metric_series *series,
+			 struct buf *out)
+{
+	static const char *const labels[] = { "upstream", ",endpoint", ",outcome" };
+	static const char *const words[] = { "passed", "failed" };
+
+	put_words(scrape, series, labels, words, METRIC_EJECTION, out);
+}
+
+static void print_ejections(const struct metrics_scrape *scrape, const struct metric_series *series,
+			    struct buf *out)
+{
+	uint64_t values[METRIC_HEALTH_VALUES];
+
+	metric_sum(series, 0, METRIC_HEALTH_VALUES, values);
+	put_name(scrape, out);
+	buf_put_char(out, '{');
+	put_label(out, "upstream", series->names[0]);
+	put_label(out, ",endpoint", series->names[1]);
+	buf_put_char(out, '}');
+	put_number_line(out, values[METRIC_EJECTION]);
+}
+
 static void print_decisions(const struct metrics_scrape *scrape, const struct metric_series *series,
 			    struct buf *out)
 {
@@ -488,10 +511,15 @@ static const struct family families[] = {
 	  METRIC_HANDSHAKES, print_handshakes, NULL },
 	{ "gatehouse_certificate_expiry_timestamp_seconds", "gauge",
 	  "When a certificate of a listener expires.", METRIC_CERTIFICATE, print_expiry, NULL },
-	{ "gatehouse_upstream_endpoint_up", "gauge", "Whether the endpoint is chosen for requests.",
+	{ "gatehouse_upstream_endpoint_up", "gauge", "Whether the endpoint is well and not drained.",
 	  METRIC_ENDPOINT, print_up, NULL },
 	{ "gatehouse_upstream_requests_total", "counter", "Tries with an endpoint, by how they ended.",
 	  METRIC_ENDPOINT, print_outcomes, NULL },
+	{ "gatehouse_upstream_health_checks_total", "counter", "Health checks of an endpoint.", METRIC_HEALTH,
+	  print_checks, NULL },
+	{ "gatehouse_upstream_ejections_total", "counter",
+	  "How often an endpoint was ejected because requests to it failed.", METRIC_HEALTH, print_ejections,
+	  NULL },
 	{ "gatehouse_retries_total", "counter", "Tries after the first.", METRIC_UPSTREAM, print_retries,
 	  NULL },
 	{ "gatehouse_reasons_total", "counter",
@@ -575,8 +603,8 @@ static void gather_keys(struct metrics_scrape *scrape, const struct metric_serie
 static bool begins_with_zero(const struct family *family)
 {
 	return family->kind == METRIC_LISTENER || family->kind == METRIC_UPSTREAM ||
-	       family->print_series == print_outcomes || family->print_series == print_up ||
-	       family->print_series == print_expiry;
+	       family->kind == METRIC_HEALTH || family->print_series == print_outcomes ||
+	       family->print_series == print_up || family->print_series == print_expiry;
 }
 
 static void enter_series(struct metrics_scrape *scrape)

@@ -145,6 +145,43 @@ static void test_upstreams(void **state)
 	metrics_free(&metrics);
 }
 
+/* The control thread counts in a shard of its own; what never happened is zero. */
+static void test_health(void **state)
+{
+	static const char *const lines[] = {
+		"gatehouse_upstream_health_checks_total{upstream=\"app\",endpoint=\"10.0.0.1:80\",outcome="
+		"\"passed\"} 2",
+		"gatehouse_upstream_health_checks_total{upstream=\"app\",endpoint=\"10.0.0.1:80\",outcome="
+		"\"failed\"} 1",
+		"gatehouse_upstream_ejections_total{upstream=\"app\",endpoint=\"10.0.0.1:80\"} 1",
+		"gatehouse_upstream_health_checks_total{upstream=\"app\",endpoint=\"[::1]:81\",outcome="
+		"\"failed\"} 0",
+		"gatehouse_upstream_ejections_total{upstream=\"app\",endpoint=\"[::1]:81\"} 0",
+		NULL,
+	};
+	struct metrics *metrics = metrics_new(2);
+	struct metrics_shard *shard = metrics_control_shard(metrics);
+	struct metric_series *first = metrics_series(metrics, METRIC_HEALTH, STR("app"), STR("10.0.0.1:80"));
+	struct metric_series *second = metrics_series(metrics, METRIC_HEALTH, STR("app"), STR("[::1]:81"));
+	char *text;
+
+	(void)state;
+	assert_ptr_not_equal(shard, metrics_shard(metrics, 1));
+	assert_null(metrics_control_shard(NULL));
+	metrics_count_health(shard, first, METRIC_CHECK_PASSED);
+	metrics_count_health(shard, first, METRIC_CHECK_PASSED);
+	metrics_count_health(shard, first, METRIC_CHECK_FAILED);
+	metrics_count_health(shard, first, METRIC_EJECTION);
+	metrics_count_health(NULL, first, METRIC_EJECTION);
+	metrics_count_health(shard, NULL, METRIC_EJECTION);
+	text = scrape_text(metrics, &reading);
+	assert_lines(text, lines);
+	free(text);
+	metric_series_unref(&first);
+	metric_series_unref(&second);
+	metrics_free(&metrics);
+}
+
 /* Handshakes from the first one on; expiry as it was told last. */
 static void test_tls(void **state)
 {
@@ -485,6 +522,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_upstreams),
+		cmocka_unit_test(test_health),
 		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_reasons),
 		cmocka_unit_test(test_reasons_are_bounded),
