@@ -61,7 +61,7 @@ static void bench_close(struct bench *bench)
 
 static size_t pick(struct bench *bench, uint64_t key)
 {
-	struct balance_choosing choosing = { &bench->turns, &bench->arena, &bench->random, key };
+	struct balance_choosing choosing = { &bench->turns, &bench->arena, &bench->random, key, 0 };
 
 	return (size_t)(balance_pick(&bench->config, bench->roster, &choosing, &bench->tried) -
 			bench->endpoints);

@@ -210,6 +210,14 @@ static struct endpoint *find_endpoint(const struct edition *edition, str name, s
 	return NULL;
 }
 
+/* Who else must serve now: its upstreams may have nobody left who is well. */
+static void settle_rosters(const struct edition *edition)
+{
+	for (size_t i = 0; i < edition->snapshot->upstream_count; i++)
+		if (edition->snapshot->upstreams[i]->standings)
+			serving_settle(edition->rosters[i]);
+}
+
 static result set_drained(struct admin_request *request, struct endpoint *endpoint, str upstream,
 			  bool is_drained)
 {
@@ -218,6 +226,7 @@ static result set_drained(struct admin_request *request, struct endpoint *endpoi
 	if (atomic_exchange(&endpoint->is_drained, is_drained) != is_drained)
 		journal_info(request->options->journal, "admin: endpoint %.*s of upstream %.*s is %s",
 			     STR_ARG(endpoint->text), STR_ARG(upstream), is_drained ? "drained" : "enabled");
+	settle_rosters(request->edition);
 	admin_begin(request, 200, STR("application/json"));
 	json_begin(&json, request->exchange);
 	json_open(&json, '{');

@@ -24,7 +24,15 @@ static void set_open(const struct snapshot *snapshot, const struct upstream *ups
 				       is_full(upstream, UPSTREAM_BOUND_CONNECTIONS));
 }
 
-/* Which endpoints are chosen is known by the edition in force, not by the counters. */
+/* In a panic also those serve that are not well: they do not get well by it. */
+static bool is_up(const struct roster *roster, const struct roster_member *member)
+{
+	return !endpoint_is_drained(member->endpoint) &&
+	       (!member->standing ||
+		(serving_may(roster, member) && standing_health(member->standing) <= HEALTH_UNKNOWN));
+}
+
+/* Which endpoints are well is known by the edition in force, not by the counters. */
 static void set_up(const struct edition *edition, struct metrics *metrics)
 {
 	const struct snapshot *snapshot = edition->snapshot;
@@ -37,7 +45,7 @@ static void set_up(const struct edition *edition, struct metrics *metrics)
 		set_open(snapshot, upstream);
 		for (size_t j = 0; j < roster->count; j++)
 			metric_series_set_up(counting_endpoint(edition, upstream, j),
-					     !endpoint_is_drained(roster->members[j].endpoint));
+					     is_up(roster, &roster->members[j]));
 	}
 }
 

@@ -191,6 +191,35 @@ static void put_latency(struct json_stream *json, const struct metric_endpoint_s
 	json_raw(json, buf_str(&number));
 }
 
+static void put_instant(struct json_stream *json, const char *key, wall_time at)
+{
+	char text[TIME_RFC3339_LEN];
+
+	json_pair(json, key, (str) { text, time_print_rfc3339(at, text) });
+}
+
+/* Its record is the control thread's, as this is. */
+static void put_health(struct json_stream *json, const struct roster_member *member)
+{
+	const struct standing *standing = member->standing;
+	enum health_state health = standing ? standing_health(standing) : HEALTH_UNKNOWN;
+
+	json_pair(json, "health",
+		  endpoint_is_drained(member->endpoint) ? STR("drained") : str_of(health_word(health)));
+	if (!standing)
+		return;
+	put_instant(json, "since", standing->record.since);
+	json_key(json, STR("last_failure"));
+	if (!standing->record.failed_at) {
+		json_raw(json, STR("null"));
+		return;
+	}
+	json_open(json, '{');
+	put_instant(json, "time", standing->record.failed_at);
+	json_pair(json, "what", str_of(standing->record.failure));
+	json_close(json, '}');
+}
+
 static void put_member(struct json_stream *json, const struct roster_member *member,
 		       const struct metric_series *series)
 {
@@ -201,6 +230,7 @@ static void put_member(struct json_stream *json, const struct roster_member *mem
 	json_pair_number(json, "weight", member->weight);
 	json_pair_bool(json, "backup", member->is_backup);
 	json_pair_bool(json, "drained", endpoint_is_drained(member->endpoint));
+	put_health(json, member);
 	json_pair_number(json, "active",
 			 atomic_load_explicit(&member->endpoint->active, memory_order_relaxed));
 	if (series) {

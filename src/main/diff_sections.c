@@ -99,6 +99,24 @@ static void compare_encryption(const struct section *section, const struct node 
 			 STR_ARG(section->name), is ? "new" : "gone: nothing is encrypted");
 }
 
+static bool is_there(const struct node *upstream, const char *key)
+{
+	const struct node *node = node_find(upstream, str_of(key));
+
+	return node && node->kind != NODE_NULL;
+}
+
+/* Likewise, but it opens nothing. */
+static void compare_presence(const struct section *section, const struct node *before,
+			     const struct node *after, const char *key)
+{
+	bool was = is_there(before, key), is = is_there(after, key);
+
+	if (was != is)
+		diff_add(section->lines, RISK_OTHER, "%s.%.*s.%s is %s", section->kind,
+			 STR_ARG(section->name), key, is ? "new" : "gone");
+}
+
 static const struct field *table_of(const char *key)
 {
 	for (const struct field *field = gateway_fields; field->type != FIELD_T_END; field++)
@@ -140,6 +158,8 @@ static void compare_entries(struct section *section, const struct entries *befor
 			continue;
 		section->name = entry->name;
 		compare_encryption(section, old->node, entry->node);
+		compare_presence(section, old->node, entry->node, "health_check");
+		compare_presence(section, old->node, entry->node, "outlier");
 		fields_compare(fields, (struct field_side) { old, old->node },
 			       (struct field_side) { entry, entry->node }, section->lines->arena, on_option,
 			       section);

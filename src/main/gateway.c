@@ -379,6 +379,7 @@ static void put_in_force(struct gateway *gateway, struct snapshot *snapshot)
 	snapshot->generation = before->snapshot->generation + 1;
 	memory_plan_apply(snapshot);
 	gateway->edition = edition_new(snapshot, on_unused, gateway);
+	gateway->options->on_edition(gateway->options->owner);
 	edition_unref(&before);
 }
 
@@ -423,6 +424,7 @@ void gateway_refresh(struct gateway *gateway)
 	if (gateway->is_draining)
 		return;
 	gateway->edition = edition_new(before->snapshot, on_unused, gateway);
+	gateway->options->on_edition(gateway->options->owner);
 	tell_all(gateway, true, NULL);
 	edition_unref(&before);
 }

@@ -17,8 +17,9 @@ struct gateway;
 
 struct gateway_options {
 	struct control *control;
-	struct inheritance *inherited; /* sockets to begin with; NULL: none */
-	void (*on_done)(void *owner);  /* on the control thread: every worker has ended */
+	struct inheritance *inherited;   /* sockets to begin with; NULL: none */
+	void (*on_edition)(void *owner); /* another edition is in force, and no worker has it yet */
+	void (*on_done)(void *owner);    /* on the control thread: every worker has ended */
 	void *owner;
 };
 

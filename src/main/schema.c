@@ -12,6 +12,7 @@
 #include "main/cases_config.h"
 #include "main/command.h"
 #include "main/grpc_manual.h"
+#include "main/health_manual.h"
 #include "main/http2_manual.h"
 #include "main/observing_manual.h"
 #include "main/overload_manual.h"
@@ -57,6 +58,7 @@ static int manual_run(const struct command *command, int count, char **arguments
 	expression_page_print(stdout);
 	cases_print_manual(stdout);
 	balancing_print_manual(stdout);
+	health_print_manual(stdout);
 	resilience_print_manual(stdout);
 	http2_print_manual(stdout);
 	streams_print_manual(stdout);

@@ -14,6 +14,7 @@
 #include "main/administration.h"
 #include "main/certificates.h"
 #include "main/gateway.h"
+#include "main/health.h"
 #include "main/keys.h"
 #include "main/live_files.h"
 #include "main/notify.h"
@@ -35,6 +36,7 @@ struct service {
 	struct administration *administration;
 	struct certificates *certificates;
 	struct keys *keys;
+	struct health *health;
 	struct live_files *live_files;
 	struct tidy tidy;
 	struct quota_keeper *quotas;
@@ -119,6 +121,13 @@ static void on_signal(struct signals *signals, int signal)
 		change(service, signal);
 	else
 		drain_or_stop(service);
+}
+
+static void on_edition(void *owner)
+{
+	struct service *service = owner;
+
+	health_follow(service->health);
 }
 
 static void on_done(void *owner)
@@ -233,6 +242,7 @@ static result service_open(struct service *service, const struct serve_options *
 						 .inherited = &service->inherited });
 	service->live_files = live_files_open(control, service->gateway);
 	TRY(keys_open(control, service->gateway, &options->loaded->identities, &service->keys));
+	TRY(health_open(control, service->gateway, &options->loaded->identities, &service->health));
 	inheritance_close(&service->inherited, service->journal);
 	return OK;
 }
@@ -241,6 +251,7 @@ static void service_close(struct service *service, const struct serve_options *o
 {
 	tidy_close(&service->tidy);
 	administration_close(&service->administration);
+	health_close(&service->health);
 	keys_close(&service->keys);
 	live_files_close(&service->live_files);
 	certificates_close(&service->certificates);
@@ -269,6 +280,7 @@ int serve(const struct serve_options *options)
 	service.options = (struct gateway_options) {
 		.control = &service.control,
 		.inherited = &service.inherited,
+		.on_edition = on_edition,
 		.on_done = on_done,
 		.owner = &service,
 	};

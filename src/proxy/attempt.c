@@ -10,6 +10,7 @@
  */
 #include "proxy/attempt.h"
 
+#include "proxy/blame.h"
 #include "proxy/distrust.h"
 #include "proxy/forward.h"
 #include "proxy/handover.h"
@@ -83,7 +84,7 @@ static enum reason connect_endpoint(struct attempt *a)
 	deadline until = deadline_min(x->until, deadline_after(exchange_now(x), x->timeouts->connect));
 	bool is_repeatable = http_method_is_idempotent(x->request.head.method) && f->stale_tries == 0;
 	struct balance_choosing choosing = { &x->generation->turns[f->upstream->index], &x->generation->arena,
-					     &x->worker->random, f->key };
+					     &x->worker->random, f->key, exchange_now(x) };
 	result_value taken;
 
 	a->endpoint = balance_pick(f->upstream->config, f->roster, &choosing, &f->tried);
@@ -299,6 +300,7 @@ enum reason attempt_run(struct attempt *a)
 	if (reason == REASON_NONE)
 		reason = receive(a);
 	counting_try(a, reason, began);
+	blame_try(a, reason);
 	return reason;
 }
 

@@ -49,6 +49,7 @@ enum reason call_admit(struct exchange *x)
 	if (!grpc_timeout_parse(field->value, &timeout))
 		return REASON_HEADER_MALFORMED;
 	x->call.until = deadline_after(x->began, timeout);
+	x->clients_until = x->call.until;
 	x->until = deadline_min(x->until, x->call.until);
 	return REASON_NONE;
 }

@@ -133,7 +133,7 @@ static void nothing_is_made_for_an_upstream_before_it_is_asked(void **state)
 	struct edition *edition = bench_open(&bench);
 	struct generation *generation = generation_new(edition);
 	struct random random;
-	struct balance_choosing choosing = { &generation->turns[0], &generation->arena, &random, 0 };
+	struct balance_choosing choosing = { &generation->turns[0], &generation->arena, &random, 0, 0 };
 
 	(void)state;
 	random_init(&random);

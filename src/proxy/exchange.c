@@ -109,6 +109,7 @@ static void exchange_begin(struct exchange *x, struct session *session)
 		.began = loop_now(worker->loop),
 		.began_wall = loop_wall(worker->loop),
 		.until = DEADLINE_NEVER,
+		.clients_until = DEADLINE_NEVER,
 	};
 	attach(x, session);
 	server_begin(x);

@@ -33,8 +33,9 @@ struct exchange {
 	struct arena arena;
 	deadline began; /* when its first bytes could be read */
 	wall_time began_wall;
-	deadline until;        /* for all of it */
-	struct server *server; /* the session's: what the client speaks by */
+	deadline until;         /* for all of it */
+	deadline clients_until; /* what of that the client has set */
+	struct server *server;  /* the session's: what the client speaks by */
 	struct server_request request;
 	struct call call;
 	struct encoder *encoder;     /* at work on the answer; NULL: none */

@@ -168,6 +168,26 @@ static void tell_hedging(struct explanation *e, const struct upstream_hedging *h
 			(long long)(hedging->after / MILLISECOND), (long long)hedging->budget);
 }
 
+/* Who would not be asked, and why; empty for who would be. */
+static const char *why_not(const struct roster *roster, const struct roster_member *member)
+{
+	if (endpoint_is_drained(member->endpoint))
+		return "drained";
+	if (member->weight == 0)
+		return "weight 0";
+	return serving_may(roster, member) ? "" : health_word(standing_health(member->standing));
+}
+
+static void tell_endpoint(struct explanation *e, const struct roster *roster,
+			  const struct roster_member *member)
+{
+	const char *why = why_not(roster, member);
+
+	fprintf(e->to, " %.*s", STR_ARG(member->endpoint->text));
+	if (*why)
+		fprintf(e->to, " (%s)", why);
+}
+
 static void tell_upstream(struct explanation *e, const struct exchange *x)
 {
 	const struct upstream *upstream = x->upstream;
@@ -176,7 +196,7 @@ static void tell_upstream(struct explanation *e, const struct exchange *x)
 
 	fprintf(e->to, "upstream  %.*s:", STR_ARG(upstream->name));
 	for (size_t i = 0; i < roster->count; i++)
-		fprintf(e->to, " %.*s", STR_ARG(roster->members[i].endpoint->text));
+		tell_endpoint(e, roster, &roster->members[i]);
 	if (roster->count > 1)
 		tell_balance(e, &upstream->config->balance);
 	fprintf(e->to, "\nurl       %s://%.*s%.*s%s%.*s\n", upstream->tls ? "https" : "http",

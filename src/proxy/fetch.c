@@ -45,7 +45,7 @@ static result connect_endpoint(struct fetch_call *call, const struct balance_tri
 		deadline_min(call->until, deadline_after(now_of(call), upstream->config->timeouts.connect));
 	struct balance_choosing choosing = { &call->generation->turns[upstream->index],
 					     &call->generation->arena, &call->worker->random,
-					     random_next(&call->worker->random) };
+					     random_next(&call->worker->random), now_of(call) };
 
 	call->endpoint = balance_pick(upstream->config, generation_roster(call->generation, upstream),
 				      &choosing, tried);

@@ -18,6 +18,7 @@ void identities_init(struct identities *identities)
 	*identities = (struct identities) {
 		.endpoints = endpoints_new(),
 		.upstream_states = upstream_states_new(),
+		.standings = standings_new(),
 		.tls = tls_client_identities_new(),
 		.tickets = ticket_keys_new(),
 		.key_sets = key_sets_new(),
@@ -36,6 +37,7 @@ void identities_init(struct identities *identities)
 
 void identities_fini(struct identities *identities)
 {
+	standings_free(&identities->standings);
 	metrics_free(&identities->metrics);
 	rate_table_free(&identities->rates);
 	quota_table_free(&identities->quotas);

@@ -22,6 +22,7 @@ struct ticket_keys;
 struct identities {
 	struct endpoints *endpoints;
 	struct upstream_states *upstream_states;
+	struct standings *standings; /* of endpoints */
 	struct discoveries *discoveries;
 	struct tls_client_identities *tls;
 	struct ticket_keys *tickets; /* of TLS sessions */

@@ -330,7 +330,7 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 		.snapshot = snapshot,
 		.reader = { .arena = &snapshot->arena, .diagnostics = diagnostics, .document = document },
 		.upstream_identities = { identities->endpoints, identities->upstream_states,
-					 identities->discoveries, identities->tls },
+					 identities->standings, identities->discoveries, identities->tls },
 	};
 
 	fields_read(&c.reader, document_root(document), gateway_fields, &snapshot->config);

@@ -13,8 +13,9 @@ static void take_clients(struct exchange *x, str name)
 	uint64_t milliseconds;
 
 	if (field && str_to_u64(field->value, TIME_MAX, &milliseconds))
-		x->until = deadline_min(x->until,
-					deadline_after(x->began, (duration)milliseconds * MILLISECOND));
+		x->clients_until = deadline_min(
+			x->clients_until, deadline_after(x->began, (duration)milliseconds * MILLISECOND));
+	x->until = deadline_min(x->until, x->clients_until);
 }
 
 void time_left_take(struct exchange *x)

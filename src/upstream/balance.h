@@ -31,9 +31,10 @@ struct balance_choosing {
 	struct arena *arena; /* of the turns: their credit is made at the first choice */
 	struct random *random;
 	uint64_t key; /* hash: who has the same meets the same endpoint */
+	deadline now; /* by which shares grow */
 };
 
 struct endpoint *balance_pick(const struct upstream_config *config, const struct roster *roster,
 			      const struct balance_choosing *choosing, const struct balance_tried *tried);
-/* By the upstream's balance; backups only when every other member was tried. NULL when no member has a
- * weight and is not drained. Where most may be picked, only round_robin looks at all of them. */
+/* By the upstream's balance; backups only when every other member was tried. NULL when no member may serve
+ * (serving.h). Where most may be picked, only round_robin looks at all of them. */

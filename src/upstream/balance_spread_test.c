@@ -51,7 +51,7 @@ static void bench_close(struct bench *bench)
 
 static size_t pick(struct bench *bench, uint64_t key)
 {
-	struct balance_choosing choosing = { &bench->turns, &bench->arena, &bench->random, key };
+	struct balance_choosing choosing = { &bench->turns, &bench->arena, &bench->random, key, 0 };
 	struct endpoint *picked = balance_pick(&bench->config, bench->roster, &choosing, &bench->tried);
 
 	assert_non_null(picked);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The choice of an endpoint: shares that are exact over a cycle and never come in lumps, load that is evened
- * out, and who is asked when others were tried.
+ * out, who is asked when others were tried or are not well, and shares that grow.
  */
+#include "base/hash.h"
 #include "base/testing.h"
 #include "upstream/balance.h"
+#include "upstream/serving.h"
 
 enum { MEMBERS_MAX = 8, PICKS_MAX = 64 };
 
@@ -12,10 +14,12 @@ struct bench {
 	struct arena arena;
 	struct endpoint endpoints[MEMBERS_MAX];
 	struct roster *roster;
+	struct standings *standings; /* NULL: nobody looks at how they are */
 	struct upstream_config config;
 	struct balance_turns turns;
 	struct random random;
 	struct balance_tried tried;
+	deadline now;
 };
 
 /* Members "a", "b", ... of these weights; a capital in `kinds` is a backup. */
@@ -42,13 +46,14 @@ static void bench_open(struct bench *bench, enum balance balance, const char *ki
 static void bench_close(struct bench *bench)
 {
 	roster_unref(&bench->roster);
+	standings_free(&bench->standings);
 	arena_fini(&bench->arena);
 }
 
 static struct endpoint *pick_endpoint(struct bench *bench)
 {
 	struct balance_choosing choosing = { &bench->turns, &bench->arena, &bench->random,
-					     random_next(&bench->random) };
+					     random_next(&bench->random), bench->now };
 
 	return balance_pick(&bench->config, bench->roster, &choosing, &bench->tried);
 }
@@ -318,6 +323,156 @@ static void a_drained_one_is_never_picked(void **state)
 	}
 }
 
+/* ---- not well ---- */
+
+/* The same members, looked at: a letter for the health of each, as the words of health_word() begin; ? where
+ * nothing is known. */
+static void watch(struct bench *bench, const char *healths, const struct roster_rules *rules)
+{
+	struct roster *plain = bench->roster;
+
+	bench->standings = standings_new();
+	bench->now = HOUR;
+	bench->roster = roster_watched(plain, rules, bench->standings, STR("app"));
+	roster_unref(&plain);
+	for (size_t i = 0; i < bench->roster->count; i++) {
+		static const enum health_state states[] = { HEALTH_HEALTHY, HEALTH_UNKNOWN, HEALTH_EJECTED,
+							    HEALTH_UNHEALTHY };
+
+		atomic_store(&bench->roster->members[i].standing->health,
+			     states[strchr("h?eu", healths[i]) - "h?eu"]);
+	}
+	serving_settle(bench->roster);
+	roster_make_maglev(bench->roster);
+}
+
+static const struct {
+	const char *name, *kinds, *healths;
+	int64_t panic;
+	const char *tried, *may; /* one of these is picked */
+} health_rows[] = {
+	{ "those that are well", "abcde", "hheuh", 30, "", "abe" },
+	{ "also where they were tried", "abcde", "hheuu", 30, "ab", "ab" },
+	{ "the other one that is well", "abcde", "hheuu", 30, "a", "b" },
+	{ "not one that nobody knows", "abcde", "h????", 30, "", "a" },
+	{ "one that nobody knows rather than one that is ill", "abcde", "u?ee?", 30, "", "be" },
+	{ "a panic: anyone", "abcde", "heuuu", 30, "", "abcde" },
+	{ "a panic: anyone who was not tried", "abcde", "ueuuu", 30, "abd", "ce" },
+	{ "nobody without one", "abcde", "ueuuu", 0, "", "-" },
+	{ "a backup that is well", "abcdE", "ueuuh", 30, "", "e" },
+	{ "two of whom one is well", "ab", "uh", 30, "b", "b" },
+	{ "the only one, and a panic", "a", "u", 30, "", "a" },
+	{ "the only one, and none", "a", "e", 0, "", "-" },
+};
+
+static void who_is_not_well_is_not_picked(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(health_rows); i++) {
+		for (enum balance balance = BALANCE_ROUND_ROBIN; balance <= BALANCE_HASH; balance++) {
+			struct roster_rules rules = { .panic = health_rows[i].panic };
+			struct bench bench;
+
+			bench_open(&bench, balance, health_rows[i].kinds, (uint32_t[]) { 1, 1, 1, 1, 1 });
+			watch(&bench, health_rows[i].healths, &rules);
+			try(&bench, health_rows[i].tried);
+			for (unsigned again = 0; again < 50; again++)
+				assert_row(strchr(health_rows[i].may, pick(&bench)), i, health_rows[i].name);
+			bench_close(&bench);
+		}
+	}
+}
+
+/* ---- shares that grow ---- */
+
+static const struct roster_rules slow_start = { .slow_start = 10 * SECOND };
+
+/* Five that are equal; the first `rising` of them are well since this moment. */
+static void rise(struct bench *bench, enum balance balance, size_t rising)
+{
+	bench_open(bench, balance, "abcde", (uint32_t[]) { 2, 2, 2, 2, 2 });
+	watch(bench, "hhhhh", &slow_start);
+	for (size_t i = 0; i < rising; i++)
+		atomic_store(&bench->roster->members[i].standing->rises_from, bench->now);
+}
+
+/* least_requests settles by load, which its picks leave here. */
+static void shares_grow_whatever_the_balance(void **state)
+{
+	static const struct {
+		duration since;
+		unsigned least, most;
+	} points[] = { { 0, 140, 260 }, { 5 * SECOND, 870, 1110 }, { 10 * SECOND, 1500, 1780 } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(points); i++) {
+		for (enum balance balance = BALANCE_ROUND_ROBIN; balance <= BALANCE_HASH; balance++) {
+			unsigned picked = 0;
+			struct bench bench;
+
+			rise(&bench, balance, 1);
+			bench.now += points[i].since;
+			for (unsigned n = 0; n < 8200; n++) {
+				struct endpoint *endpoint = pick_endpoint(&bench);
+
+				picked += endpoint == &bench.endpoints[0];
+				if (balance == BALANCE_LEAST_REQUESTS)
+					atomic_fetch_add(&endpoint->active, 1);
+			}
+			if (picked < points[i].least || picked > points[i].most)
+				fail_msg("balance %d, point %zu: %u", (int)balance, i, picked);
+			bench_close(&bench);
+		}
+	}
+}
+
+static char owner_of(struct bench *bench, uint64_t key, duration since)
+{
+	struct balance_choosing choosing = { &bench->turns, &bench->arena, &bench->random, hash_scatter(key),
+					     HOUR + since };
+
+	return (char)('a' + (balance_pick(&bench->config, bench->roster, &choosing, &bench->tried) -
+			     bench->endpoints));
+}
+
+/* What a key has come back to, it stays with; those of the others never moved. */
+static void keys_come_back_once(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	rise(&bench, BALANCE_HASH, 1);
+	for (uint64_t key = 0; key < 2000; key++) {
+		char at_last = owner_of(&bench, key, 10 * SECOND);
+		bool is_back = false;
+
+		for (duration since = 0; since < 10 * SECOND; since += SECOND) {
+			char now = owner_of(&bench, key, since);
+
+			assert_true(at_last == 'a' || now == at_last);
+			assert_true(now == 'a' || !is_back);
+			is_back = now == 'a';
+		}
+	}
+	bench_close(&bench);
+}
+
+static void those_that_begin_together_have_keys(void **state)
+{
+	unsigned moved = 0;
+	struct bench bench;
+
+	(void)state;
+	rise(&bench, BALANCE_HASH, 5);
+	for (uint64_t key = 0; key < 2000; key++) {
+		char before = owner_of(&bench, key, 0);
+
+		moved += owner_of(&bench, key, 0) != before;
+	}
+	assert_in_range(moved, 0, 20);
+	bench_close(&bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +485,10 @@ int main(void)
 		cmocka_unit_test(who_was_left_out_does_not_catch_up),
 		cmocka_unit_test(the_first_turn_is_anyones),
 		cmocka_unit_test(a_drained_one_is_never_picked),
+		cmocka_unit_test(who_is_not_well_is_not_picked),
+		cmocka_unit_test(shares_grow_whatever_the_balance),
+		cmocka_unit_test(keys_come_back_once),
+		cmocka_unit_test(those_that_begin_together_have_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "upstream/serving.h"
 
 struct roster *roster_new(const struct roster_member *members, size_t count)
 {
@@ -24,6 +25,25 @@ struct roster *roster_new(const struct roster_member *members, size_t count)
 		atomic_fetch_add_explicit(&members[i].endpoint->rosters, 1, memory_order_relaxed);
 	}
 	return roster;
+}
+
+struct roster *roster_watched(const struct roster *roster, const struct roster_rules *rules,
+			      struct standings *standings, str upstream)
+{
+	struct roster_member *members = calloc(roster->count + 1, sizeof *members);
+	struct roster *watched;
+
+	ASSERT(members);
+	for (size_t i = 0; i < roster->count; i++) {
+		members[i] = roster->members[i];
+		endpoint_ref(members[i].endpoint);
+		members[i].standing = standings_get(standings, upstream, members[i].endpoint->text);
+	}
+	watched = roster_new(members, roster->count);
+	free(members);
+	watched->rules = *rules;
+	serving_settle(watched);
+	return watched;
 }
 
 static struct maglev *maglev_of(const struct roster *roster)
@@ -71,6 +91,7 @@ static void roster_free(struct roster *roster)
 
 		atomic_fetch_sub_explicit(&endpoint->rosters, 1, memory_order_relaxed);
 		endpoint_unref(&endpoint);
+		standing_unref(&roster->members[i].standing);
 	}
 	free(atomic_load_explicit(&roster->maglev, memory_order_relaxed));
 	free(roster);

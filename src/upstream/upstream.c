@@ -50,6 +50,81 @@ static bool has_weight(const struct upstream_config *config)
 	return false;
 }
 
+/* One that is left empty is as good as absent, as everywhere. */
+static const struct node *option_of(const struct upstream *upstream, const char *key)
+{
+	const struct node *node = node_find(upstream->config->entry.node, str_of(key));
+
+	return node && node->kind != NODE_NULL ? node : NULL;
+}
+
+static bool check_port(struct reader *reader, const struct upstream_config *config, const struct node *check)
+{
+	const struct node *port = node_find(check, STR("port"));
+
+	for (size_t i = 0; config->health_check.port && i < config->endpoints.len; i++) {
+		if (!str_starts(config->endpoints.at[i].address, STR("unix:")))
+			continue;
+		diagnostic_error_key(reader->diagnostics, port, "a Unix socket has no port");
+		return false;
+	}
+	return true;
+}
+
+/* With TLS, ALPN is asked for what `protocol` says. */
+static bool check_call(struct reader *reader, const struct upstream *upstream, const struct node *check)
+{
+	const struct upstream_config *config = upstream->config;
+
+	if (config->health_check.type != HEALTH_CHECK_GRPC || !upstream->tls ||
+	    config->protocol != UPSTREAM_H1)
+		return true;
+	diagnostic_error(reader->diagnostics, node_find(check, STR("type")),
+			 "needs `protocol: h2` or `auto` where TLS is spoken");
+	return false;
+}
+
+static result compile_health(struct reader *reader, struct standings *standings, struct upstream *upstream)
+{
+	const struct upstream_config *config = upstream->config;
+	const struct node *check = option_of(upstream, "health_check");
+
+	if (check && !(health_check_is_good(reader, check, &config->health_check) &&
+		       check_port(reader, config, check) && check_call(reader, upstream, check)))
+		return error_make(ERROR_INVALID, "an upstream is wrong");
+	upstream->check = check ? &config->health_check : NULL;
+	upstream->outlier = option_of(upstream, "outlier") ? &config->outlier : NULL;
+	if (check || upstream->outlier || config->slow_start)
+		upstream->standings = standings;
+	return OK;
+}
+
+/* With standings, where this upstream looks at them. Takes over the reference. */
+static struct roster *watch(const struct upstream *upstream, struct roster *roster)
+{
+	struct roster_rules rules = { .panic = upstream->config->panic,
+				      .slow_start = upstream->config->slow_start };
+	struct roster *watched;
+
+	if (!upstream->standings)
+		return roster;
+	if (upstream->outlier)
+		rules.failures = (uint32_t)upstream->outlier->consecutive_failures;
+	watched = roster_watched(roster, &rules, upstream->standings, upstream->name);
+	roster_unref(&roster);
+	return watched;
+}
+
+/* With all that this upstream chooses by. Takes over the reference. */
+static struct roster *equip(const struct upstream *upstream, struct roster *roster)
+{
+	struct roster *equipped = watch(upstream, roster);
+
+	if (upstream->config->balance.kind == BALANCE_HASH)
+		roster_make_maglev(equipped);
+	return equipped;
+}
+
 /* An empty list is reported by its table. */
 static bool check_endpoints(struct reader *reader, const struct upstream_config *config)
 {
@@ -65,14 +140,14 @@ static bool check_endpoints(struct reader *reader, const struct upstream_config 
 
 static result compile_fixed(struct reader *reader, struct endpoints *endpoints, struct upstream *upstream)
 {
-	upstream->roster = roster_compile(reader, endpoints, upstream->config);
-	if (check_endpoints(reader, upstream->config) && upstream->roster) {
-		if (upstream->config->balance.kind == BALANCE_HASH)
-			roster_make_maglev(upstream->roster);
-		return OK;
+	struct roster *roster = roster_compile(reader, endpoints, upstream->config);
+
+	if (!check_endpoints(reader, upstream->config) || !roster) {
+		roster_unref(&roster);
+		return error_make(ERROR_INVALID, "an upstream is wrong");
 	}
-	roster_unref(&upstream->roster);
-	return error_make(ERROR_INVALID, "an upstream is wrong");
+	upstream->roster = equip(upstream, roster);
+	return OK;
 }
 
 static result compile_discovered(struct reader *reader, struct discoveries *discoveries,
@@ -90,18 +165,19 @@ result upstream_compile(struct reader *reader, const struct upstream_identities 
 {
 	struct upstream *upstream = ARENA_NEW(reader->arena, struct upstream);
 	const struct node *discovery = node_find(config->entry.node, STR("discovery"));
-	result_value found, secured;
+	result_value found, secured, watched;
 
 	*ret_upstream = NULL;
 	*upstream = (struct upstream) { .name = config->entry.name, .config = config, .index = index };
 	secured = upstream_tls_compile(reader, identities->tls, config, &upstream->tls);
+	watched = compile_health(reader, identities->standings, upstream);
 	if (discovery)
 		found = compile_discovered(reader, identities->discoveries, discovery, upstream);
 	else
 		found = compile_fixed(reader, identities->endpoints, upstream);
-	if (failed(found) || failed(secured)) {
+	if (failed(found) || failed(secured) || failed(watched)) {
 		upstream_fini(upstream);
-		return failed(found) ? found : secured;
+		return failed(found) ? found : failed(secured) ? secured : watched;
 	}
 	upstream->state = upstream_states_get(identities->states, config->entry.name);
 	*ret_upstream = upstream;
@@ -120,14 +196,8 @@ void upstream_fini(struct upstream *upstream)
 
 struct roster *upstream_roster(const struct upstream *upstream)
 {
-	struct roster *roster;
-
-	if (upstream->roster)
-		return roster_ref(upstream->roster);
-	roster = discovery_roster(upstream->discovery);
-	if (upstream->config->balance.kind == BALANCE_HASH)
-		roster_make_maglev(roster);
-	return roster;
+	return upstream->roster ? roster_ref(upstream->roster)
+				: equip(upstream, discovery_roster(upstream->discovery));
 }
 
 bool upstream_begin_request(const struct upstream *upstream)

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "upstream/roster.h"
+#include "upstream/serving.h"
 #include "upstream/upstream_config.h"
 #include "upstream/upstream_state.h"
 
@@ -19,14 +19,18 @@ struct upstream {
 	struct roster *roster; /* of fixed endpoints; NULL: it is discovered */
 	struct discovery *discovery;
 	struct upstream_state *state;
-	struct tls_client_identity *tls; /* as whom TLS is spoken to its endpoints; NULL: it is not */
-	size_t index;                    /* among the snapshot's upstreams */
+	struct tls_client_identity *tls;         /* as whom TLS is spoken to its endpoints; NULL: it is not */
+	const struct health_check_config *check; /* how its endpoints are asked; NULL: they are not */
+	const struct outlier_config *outlier;    /* when one is ejected; NULL: never */
+	struct standings *standings;             /* of its endpoints; NULL: nobody looks at how they are */
+	size_t index;                            /* among the snapshot's upstreams */
 };
 
 /* What an upstream finds by name; the process's. */
 struct upstream_identities {
 	struct endpoints *endpoints;
 	struct upstream_states *states;
+	struct standings *standings;
 	struct discoveries *discoveries;
 	struct tls_client_identities *tls;
 };

@@ -146,6 +146,23 @@ const struct field upstream_fields[] = {
 		     breaker_fields,
 		     "How much may be under way at a time, over all workers and reloads. What is beyond is "
 		     "refused at once: nothing is sent, and nothing is tried again."),
+	FIELD_OBJECT(
+		struct upstream_config, health_check, "health_check", struct health_check_config,
+		health_check_fields,
+		"Asks each endpoint whether it is well, `{}` with every default, and sends requests to those "
+		"that are: see [health](#health)."),
+	FIELD_OBJECT(struct upstream_config, outlier, "outlier", struct outlier_config, outlier_fields,
+		     "Ejects an endpoint for a while when requests to it fail, `{}` with every default: see "
+		     "[health](#health)."),
+	FIELD_INT(
+		struct upstream_config, panic, "panic", "30", 0, 100,
+		"When fewer endpoints than that, in percent, are well, all of them serve; 0: never, so that "
+		"requests are "
+		"answered with 503 when none is."),
+	FIELD_DURATION(
+		struct upstream_config, slow_start, "slow_start", "0s", 0, HOUR,
+		"How long the share of an endpoint that is new or well again grows, from a tenth to all "
+		"of it."),
 	FIELD_OBJECT(struct upstream_config, retries, "retries", struct upstream_retries, retries_fields,
 		     "When a failed request is tried again."),
 	FIELD_OBJECT(

@@ -10,6 +10,7 @@
 #include "upstream/balance_config.h"
 #include "upstream/breaker.h"
 #include "upstream/discovery.h"
+#include "upstream/health_config.h"
 
 /* What its endpoints are spoken to in. */
 enum upstream_protocol {
@@ -76,6 +77,10 @@ struct upstream_config {
 	bool is_secure;                    /* or when this was set, for a URL that asks for it */
 	struct balance_config balance;
 	struct breaker_bounds circuit_breaker;
+	struct health_check_config health_check; /* asked when the key is there */
+	struct outlier_config outlier;           /* counted when the key is there */
+	int64_t panic;                           /* percent */
+	duration slow_start;                     /* 0: none */
 	struct upstream_retries retries;
 	struct upstream_hedging hedging;
 	struct upstream_timeouts timeouts;

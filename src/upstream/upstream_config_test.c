@@ -27,7 +27,7 @@ static void bench_compile(struct bench *bench, const char *text)
 	struct reader reader;
 	FILE *to;
 
-	*bench = (struct bench) { .identities = { endpoints_new(), upstream_states_new() } };
+	*bench = (struct bench) { .identities = { endpoints_new(), upstream_states_new(), standings_new() } };
 	bench->identities.discoveries = discoveries_new(bench->identities.endpoints);
 	bench->identities.tls = tls_client_identities_new();
 	arena_init(&bench->arena, NULL, ARENA_MAX);
@@ -73,6 +73,7 @@ static void bench_close(struct bench *bench)
 	assert_int_equal(tls_client_identities_count(bench->identities.tls), 0);
 	tls_client_identities_free(&bench->identities.tls);
 	upstream_states_free(&bench->identities.states);
+	standings_free(&bench->identities.standings);
 	discoveries_free(&bench->identities.discoveries);
 	arena_fini(&bench->arena);
 }
