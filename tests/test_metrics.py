@@ -70,9 +70,13 @@ def test_the_names_of_the_contract(upstream: StartUpstream, gateway: StartGatewa
         "http_server_request_duration_seconds": "histogram", "http_server_active_requests": "gauge",
         "http_client_request_duration_seconds": "histogram", "gatehouse_connections": "gauge",
         "gatehouse_upstream_endpoint_up": "gauge", "gatehouse_upstream_requests": "counter", "gatehouse_retries": "counter",
-        "gatehouse_policy_decisions": "counter", "gatehouse_reasons": "counter", "gatehouse_config_reloads": "counter", "gatehouse_config_generation": "gauge",
-        "gatehouse_log_dropped": "counter", "gatehouse_rate_limit_evictions": "counter", "gatehouse_quota_evictions": "counter", "gatehouse_concurrency_requests": "gauge", "process_cpu_seconds": "counter", "process_resident_memory_bytes": "gauge",
-        "process_open_fds": "gauge", "process_start_time_seconds": "gauge",
+        "gatehouse_hedges": "counter", "gatehouse_circuit_breaker_refused": "counter", "gatehouse_policy_decisions": "counter",
+        "gatehouse_reasons": "counter", "gatehouse_config_reloads": "counter", "gatehouse_config_generation": "gauge",
+        "gatehouse_log_dropped": "counter", "gatehouse_rate_limit_evictions": "counter", "gatehouse_quota_evictions": "counter",
+        "gatehouse_concurrency_requests": "gauge", "gatehouse_overload": "counter", "gatehouse_memory_bytes": "gauge",
+        "gatehouse_memory_limit_bytes": "gauge", "gatehouse_upstream_health_checks": "counter", "gatehouse_upstream_ejections": "counter",
+        "process_cpu_seconds": "counter", "process_resident_memory_bytes": "gauge", "process_open_fds": "gauge",
+        "process_start_time_seconds": "gauge",
     }
     assert all(family.documentation for family in families.values())
 
