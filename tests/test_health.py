@@ -311,7 +311,7 @@ def test_what_is_no_good_answer(case: str, upstream: StartUpstream, gateway: Sta
     bad, good = upstream(said, close=True), Patient(upstream, "good")
     running = gateway(config(bad.address, good.address, health_check=CHECK))
     wait_for_health(running, **by_port((bad, "unhealthy"), (good, "healthy")))
-    assert f"{bad.address} is unhealthy: GET /healthz: {words}" in running.errors
+    running.wait_for_message(f"{bad.address} is unhealthy: GET /healthz: {words}")
 
 
 def test_what_is_good_enough(upstream: StartUpstream, gateway: StartGateway) -> None:

@@ -101,7 +101,8 @@ static result ask_endpoint(struct courier *courier, struct arena *arena,
 			   const struct courier_request *request, const struct url *url,
 			   struct endpoint *endpoint, struct courier_answer *ret_answer)
 {
-	const struct upstream anybody = { .tls = url->is_secure ? request->web : NULL };
+	static const struct upstream_config plain = { 0 }; /* HTTP/1.1, and no bounds */
+	const struct upstream anybody = { .config = &plain, .tls = url->is_secure ? request->web : NULL };
 	struct pool_connection *connection;
 	result_value asked;
 	str head = print_head(arena, request, url);
