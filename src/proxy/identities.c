@@ -3,13 +3,13 @@
 
 #include "auth/consumer_file.h"
 #include "auth/key_set.h"
-#include "auth/revocations.h"
 #include "auth/replay_cache.h"
+#include "auth/revocations.h"
 #include "auth/session_refresh.h"
 #include "store/quota_table.h"
 #include "store/rate_table.h"
-#include "store/slot_table.h"
 #include "store/redis_place.h"
+#include "store/slot_table.h"
 #include "tls/client_identity.h"
 #include "tls/ticket_keys.h"
 

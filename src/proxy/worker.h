@@ -20,8 +20,8 @@
 #include "observe/access_log.h"
 #include "proxy/chore.h"
 #include "proxy/generation.h"
-#include "store/slot_table.h"
 #include "store/redis.h"
+#include "store/slot_table.h"
 #include "upstream/pool.h"
 
 struct door;

@@ -17,9 +17,10 @@ static const struct field endpoint_fields[] = {
 			   "`host:port`, `[v6]:port` or `unix:/path`."),
 	FIELD_INT(struct endpoint_config, weight, "weight", "1", 0, 1000,
 		  "Share of the requests among the endpoints; 0 gets none."),
-	FIELD_BOOL(struct endpoint_config, backup, "backup", "false",
-		   "Asked only when a request has no other endpoint left: each was tried (`retries.attempts` "
-		   "must allow for it), is drained, or has no weight."),
+	FIELD_BOOL(
+		struct endpoint_config, backup, "backup", "false",
+		"Asked only when a request has no other endpoint left: each was tried (`retries.attempts` "
+		"must allow for it), is not well (`health_check`, `outlier`), is drained, or has no weight."),
 	FIELD_END
 };
 
