@@ -2,6 +2,7 @@
 #include "base/allowance.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "base/assert.h"
 
@@ -10,6 +11,16 @@ enum { SHORT_SHARE = 8 };
 static bool is_free(const struct allowance *allowance)
 {
 	return !allowance || !allowance->bound;
+}
+
+struct memory_bound *memory_bound_new(void)
+{
+	struct memory_bound *bound = malloc(sizeof *bound);
+
+	ASSERT(bound);
+	atomic_init(&bound->drawn, 0);
+	atomic_init(&bound->max, SIZE_MAX / 2);
+	return bound;
 }
 
 static size_t max_of(const struct memory_bound *bound)

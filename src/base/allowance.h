@@ -31,6 +31,9 @@ struct allowance {
 	size_t drawn, used;
 };
 
+struct memory_bound *memory_bound_new(void);
+/* Without a bound that matters. Freed by free(), when no allowance is left. */
+
 void allowance_init(struct allowance *allowance, struct memory_bound *bound);
 
 void allowance_fini(struct allowance *allowance);

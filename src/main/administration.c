@@ -56,8 +56,8 @@ static void read_hook(void *owner, struct metrics_reading *ret_reading)
 	*ret_reading = (struct metrics_reading) {
 		.generation = gateway_edition(options->gateway)->snapshot->generation,
 		.log_dropped = gateway_log_dropped(options->gateway),
-		.memory = atomic_load(&options->identities->memory.drawn),
-		.memory_max = atomic_load(&options->identities->memory.max),
+		.memory = atomic_load(&options->identities->memory->drawn),
+		.memory_max = atomic_load(&options->identities->memory->max),
 		.rate_evictions = rate_table_evictions(options->identities->rates),
 		.quota_evictions = quota_table_evictions(options->identities->quotas),
 		.slots_taken = slots.taken,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/identities.h"
 
+#include <stdlib.h>
+
 #include "auth/consumer_file.h"
 #include "auth/key_set.h"
 #include "auth/replay_cache.h"
@@ -30,8 +32,8 @@ void identities_init(struct identities *identities)
 		.quotas = quota_table_new(QUOTA_CELLS),
 		.slots = slot_table_new(SLOT_KEYS),
 		.stores = redis_places_new(),
+		.memory = memory_bound_new(),
 	};
-	atomic_init(&identities->memory.max, SIZE_MAX / 2); /* until a gateway sets it */
 	identities->discoveries = discoveries_new(identities->endpoints);
 }
 
@@ -43,6 +45,7 @@ void identities_fini(struct identities *identities)
 	quota_table_free(&identities->quotas);
 	slot_table_free(&identities->slots);
 	redis_places_free(&identities->stores);
+	free(identities->memory);
 	session_refreshes_free(&identities->refreshes);
 	replay_cache_free(&identities->replays);
 	consumer_files_free(&identities->consumer_files);

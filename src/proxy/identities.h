@@ -35,7 +35,7 @@ struct identities {
 	struct quota_table *quotas;
 	struct slot_table *slots;    /* likewise, of what is under way at once */
 	struct redis_places *stores; /* what several gateways count on */
-	struct memory_bound memory;  /* of all workers */
+	struct memory_bound *memory; /* of all workers; without a bound until a gateway sets one */
 	struct metrics *metrics;     /* made with the first snapshot; NULL: nothing is counted */
 	bool is_counting;            /* make them: set after identities_init() by whoever will serve */
 };

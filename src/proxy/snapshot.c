@@ -341,7 +341,7 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	snapshot->rates = identities->rates;
 	snapshot->quotas = identities->quotas;
 	snapshot->slots = identities->slots;
-	snapshot->memory = &identities->memory;
+	snapshot->memory = identities->memory;
 	counting_begin(snapshot, identities);
 	admin_compile(&c.reader, &snapshot->config, &snapshot->admin);
 	store_compile(&c.reader, &snapshot->config.store, identities, &snapshot->store);
