@@ -88,12 +88,12 @@ static enum reason connect_endpoint(struct attempt *a)
 	result_value taken;
 
 	a->endpoint = balance_pick(f->upstream->config, f->roster, &choosing, &f->tried);
+	if (a->rival && a->rival->endpoint == a->endpoint)
+		a->endpoint = NULL;
+	if (!a->endpoint && a->rival)
+		x->attempts--; /* nobody was asked a second time */
 	if (!a->endpoint)
 		return fail(a, FAILURE_FINAL, REASON_NO_ENDPOINT);
-	if (a->rival && a->rival->endpoint == a->endpoint) {
-		a->endpoint = NULL;
-		return fail(a, FAILURE_FINAL, REASON_NO_ENDPOINT);
-	}
 	begin_load(a);
 	x->view.endpoint = a->endpoint->text;
 	if (f->tried.count < BALANCE_TRIED_MAX)

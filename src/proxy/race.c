@@ -126,19 +126,23 @@ static void hedge(struct race *race)
 
 /* ---- the end ---- */
 
-/* Whoever is cancelled unwinds; that this fiber may be cancelled meanwhile changes nothing. */
+/* Whoever is cancelled unwinds. When this fiber is cancelled meanwhile, its next wait tells it. */
 static void stop_others(struct race *race)
 {
+	struct fiber *self = race->forward->exchange->session->fiber;
+	bool is_cancelled = false;
+
 	race->is_decided = true;
 	for (struct runner *at = race->runners; at < race->runners + RUNNERS; at++)
 		if (is_under_way(at) && at->fiber)
 			fiber_cancel(at->fiber);
 	while (is_under_way(&race->runners[0]) || is_under_way(&race->runners[1])) {
-		result_value waited = condition_wait(&race->changed, race->forward->exchange->session->fiber,
-						     DEADLINE_NEVER);
+		result_value waited = condition_wait(&race->changed, self, DEADLINE_NEVER);
 
-		(void)waited;
+		is_cancelled |= failed(waited);
 	}
+	if (is_cancelled)
+		fiber_cancel(self);
 }
 
 /* The first of them, where there are two heads; the last that failed, where there is none. */
