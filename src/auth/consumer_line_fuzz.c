@@ -15,9 +15,10 @@ static void look(struct consumer_table *table, const struct consumer_config *con
 {
 	struct consumers *consumers = consumers_new(&table, 1);
 	const struct consumer *found = consumers_find(consumers, config->entry.name);
+	struct consumer_clash clash;
 
 	ASSERT(found && str_eq(found->name, config->entry.name));
-	ASSERT(consumers_count(consumers) == 1 && !consumers_clash(consumers).len);
+	ASSERT(consumers_count(consumers) == 1 && !consumers_clash(consumers, &clash));
 	consumers_unref(&consumers);
 }
 
