@@ -26,15 +26,15 @@
 static const struct {
 	const char *name, *head;
 	enum explained want;
-	const char *parts[6]; /* each stands in what is told, in this order */
+	const char *parts[8]; /* each stands in what is told, in this order */
 } rows[] = {
 	{ "an API",
 	  "GET /orders?a=b HTTP/1.1\r\nHost: API.test\r\n\r\n",
 	  EXPLAINED_MATCHED,
 	  { "host      api.test\npath      /orders\n", "orders",
 	    "policies  \n  1. tag (headers)\n  2. request_id\n", "upstream  u: 10.0.0.5:80 10.0.0.6:80\n",
-	    "url       http://10.0.0.5:80/orders?a=b\n"
-	    "breaker   503 beyond its bounds, requests 9, connections 8, pending 256\n"
+	    "url       http://10.0.0.5:80/orders?a=b\n",
+	    "breaker   503 beyond its bounds, requests 9, connections 8, pending 256\n",
 	    "retries   at most 2 attempts on reset 503, for 20 % of requests\n" } },
 	{ "a route that rewrites",
 	  "GET /orders/7 HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -119,7 +119,7 @@ static void check_row(struct snapshot *snapshot, size_t i)
 	at = text;
 	if (got != rows[i].want)
 		fail_msg("row %zu (%s): %d: %s", i, rows[i].name, (int)got, text);
-	for (size_t p = 0; p < 6 && rows[i].parts[p]; p++) {
+	for (size_t p = 0; p < COUNT_OF(rows[i].parts) && rows[i].parts[p]; p++) {
 		at = strstr(at, rows[i].parts[p]);
 		if (!at)
 			fail_msg("row %zu (%s): no \"%s\" in: %s", i, rows[i].name, rows[i].parts[p], text);
