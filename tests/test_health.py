@@ -604,16 +604,21 @@ def test_an_endpoint_that_is_stopped_is_ejected(
         servers[0].process.send_signal(signal.SIGCONT)
 
 
-def test_checks_that_pass_do_not_end_an_ejection(upstream: StartUpstream, gateway: StartGateway) -> None:
-    good, bad = Patient(upstream, "good"), Patient(upstream, "bad", work=503)
-    running = gateway(config(good.address, bad.address, outlier=OUTLIER, health_check=CHECK))
-    wait_for_health(running, **by_port((good, "healthy"), (bad, "healthy")))
-
+def wait_for_ejection(running: Gateway, bad: Patient) -> None:
+    """By requests, of which some meet it."""
     def ejected() -> bool:
         running.get()
         return healths(running)[bad.address] == "ejected"
 
     wait_until(ejected, "an ejection")
+
+
+def test_checks_that_pass_do_not_end_an_ejection(upstream: StartUpstream, gateway: StartGateway) -> None:
+    good, bad = Patient(upstream, "good"), Patient(upstream, "bad", work=503)
+    running = gateway(config(good.address, bad.address, outlier=OUTLIER, health_check=CHECK))
+    wait_for_health(running, **by_port((good, "healthy"), (bad, "healthy")))
+
+    wait_for_ejection(running, bad)
     seen = len(bad.checks)
     wait_until(lambda: len(bad.checks) >= seen + 5, "checks that pass")
     assert healths(running)[bad.address] == "ejected"
@@ -625,11 +630,7 @@ def test_checks_that_fail_take_over_and_bring_it_back(upstream: StartUpstream, g
     running = gateway(config(good.address, bad.address, outlier=OUTLIER, health_check=CHECK))
     wait_for_health(running, **by_port((good, "healthy"), (bad, "healthy")))
 
-    def ejected() -> bool:
-        running.get()
-        return healths(running)[bad.address] == "ejected"
-
-    wait_until(ejected, "an ejection")
+    wait_for_ejection(running, bad)
     bad.health = 500
     wait_for_health(running, **by_port((bad, "unhealthy")))
     bad.health = bad.work = 200

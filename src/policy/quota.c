@@ -10,7 +10,7 @@
  * Never yields: what outlives the process is written by somebody else (store/quota_keeper.h).
  */
 #include "base/hash.h"
-#include "policy/expression.h"
+#include "policy/cost.h"
 #include "policy/limit.h"
 #include "policy/rate_key.h"
 #include "store/quota_table.h"
@@ -26,8 +26,7 @@ struct quota {
 	/* Compiled. */
 	struct rate_key key;
 	uint64_t id; /* of this quota, among all others */
-	uint64_t fixed_cost;
-	const struct expression *cost_of; /* NULL: every request costs the same */
+	struct cost price;
 	struct limit_label label;
 };
 
@@ -57,12 +56,6 @@ static const struct field_form limit_form = {
 	.read = read_limit,
 };
 
-static const struct field_form cost_form = {
-	.manual = "a number, or an [expression](#expressions)",
-	.schema = "{\"type\": [\"string\", \"number\"]}",
-	.read = field_keep_node,
-};
-
 const struct field policy_quota_fields[] = {
 	FIELD_CUSTOM_REQUIRED(
 		struct quota, limit, "limit", struct rate, &limit_form,
@@ -88,22 +81,12 @@ static result compile_limit(struct policy_compile *compile, const struct quota *
 	return policy_reject(compile, "limit", "want a number from 1 to 1000000000000");
 }
 
-static result compile_cost(struct policy_compile *compile, struct quota *p)
-{
-	if (p->cost->kind != NODE_SCALAR ||
-	    !str_to_u64(p->cost->text, (uint64_t)RATE_BURST_MAX, &p->fixed_cost))
-		return expression_compile(compile, p->cost, EXPRESSION_INT, &p->cost_of);
-	if (p->fixed_cost > (uint64_t)p->limit.number)
-		return policy_reject(compile, "cost", "more than the limit: every request would be refused");
-	return OK;
-}
-
 /* Not by a seed, which is the table's. */
 static uint64_t identify(const struct policy_compile *compile, const struct quota *p)
 {
 	struct arena *arena = compile->reader->arena;
 	str place = limit_place(compile->node, arena), by = arena_join_list(arena, &p->by, STR(" "));
-	str cost = p->cost->kind == NODE_SCALAR ? p->cost->text : (str) { 0 };
+	str cost = cost_text(p->cost);
 
 	return hash_bytes(arena_printf(arena, "%.*s window %lld by %.*s cost %.*s", STR_ARG(place),
 				       (long long)p->limit.period, STR_ARG(by), STR_ARG(cost)),
@@ -119,22 +102,14 @@ static result quota_compile(struct policy_compile *compile, void *self)
 		return error_make(ERROR_INVALID, "there is no limit"); /* reported */
 	name = limit_label_compile(compile, p->name, &p->label);
 	TRY(compile_limit(compile, p));
-	TRY(compile_cost(compile, p));
+	TRY(cost_compile(compile, p->cost, p->limit.number,
+			 "more than the limit: every request would be refused", &p->price));
 	TRY(name);
 	p->id = identify(compile, p);
 	return key;
 }
 
 /* ---- requests ---- */
-
-static uint64_t find_cost(const struct quota *p, const struct view *view)
-{
-	int64_t number;
-
-	if (!p->cost_of)
-		return p->fixed_cost;
-	return expression_number(p->cost_of, view, &number) && number >= 0 ? (uint64_t)number : 1;
-}
 
 /* A quota that only reports counts for itself. */
 static uint64_t find_key(const struct quota *p, const struct view *view)
@@ -174,7 +149,7 @@ static struct quota_taken *remember(const struct quota *p, struct view *view, st
 					  .window = window.end,
 					  .now = now / SECOND,
 					  .limit = (uint64_t)p->limit.number,
-					  .cost = find_cost(p, view) };
+					  .cost = cost_find(&p->price, view) };
 	taken->taken = (struct limit_taken) { .label = &p->label,
 					      .policy = limit_policy_print(&p->label, taken->ask.limit,
 									   length, view->arena),
@@ -214,7 +189,7 @@ static bool quota_needs_principal(const void *self)
 {
 	const struct quota *p = self;
 
-	return rate_key_needs_principal(&p->key) || (p->cost_of && expression_needs_principal(p->cost_of));
+	return rate_key_needs_principal(&p->key) || cost_needs_principal(&p->price);
 }
 
 static const struct policy_risk risks[] = {

@@ -12,7 +12,7 @@
  */
 #include "base/hash.h"
 #include "codec/sha256.h"
-#include "policy/expression.h"
+#include "policy/cost.h"
 #include "policy/limit.h"
 #include "policy/rate_key.h"
 #include "store/rate_table.h"
@@ -39,24 +39,16 @@ struct rate_limit {
 	struct rate_key key;
 	uint64_t id;                      /* of this limit, among all others */
 	unsigned char digest[SHA256_LEN]; /* the same for other processes */
-	uint64_t fixed_cost;
-	const struct expression *cost_of; /* NULL: every request costs the same */
+	struct cost price;
 	struct limit_label label;
 	str policy; /* "\"default\";q=100;w=60" */
 };
 
 struct rate_taken {
 	struct limit_taken taken; /* first */
-	const struct rate_limit *limit;
 	const struct gcra *gcra;
 	uint64_t key, cost;         /* cost: what can be given back */
 	struct shared_take *shared; /* it is counted by all gateways together; NULL: here, by the key */
-};
-
-static const struct field_form cost_form = {
-	.manual = "a number, or an [expression](#expressions)",
-	.schema = "{\"type\": [\"string\", \"number\"]}",
-	.read = field_keep_node,
 };
 
 const struct field policy_rate_limit_fields[] = {
@@ -124,23 +116,13 @@ static result compile_rate(struct policy_compile *compile, struct rate_limit *p)
 	return OK;
 }
 
-static result compile_cost(struct policy_compile *compile, struct rate_limit *p)
-{
-	if (p->cost->kind != NODE_SCALAR ||
-	    !str_to_u64(p->cost->text, (uint64_t)RATE_BURST_MAX, &p->fixed_cost))
-		return expression_compile(compile, p->cost, EXPRESSION_INT, &p->cost_of);
-	if (p->fixed_cost > (uint64_t)p->burst)
-		return policy_reject(compile, "cost", "more than the burst: every request would be refused");
-	return OK;
-}
-
 /* Not by a seed, which is the table's. */
 static void identify(const struct policy_compile *compile, struct rate_limit *p)
 {
 	struct arena *arena = compile->reader->arena;
 	str place = limit_place(compile->node, arena), rate = unit_print_rate(arena, p->limit);
 	str by = arena_join_list(arena, &p->by, STR(" "));
-	str cost = p->cost->kind == NODE_SCALAR ? p->cost->text : (str) { 0 };
+	str cost = cost_text(p->cost);
 	str all = arena_printf(arena, "%.*s limit %.*s burst %lld by %.*s cost %.*s", STR_ARG(place),
 			       STR_ARG(rate), (long long)p->burst, STR_ARG(by), STR_ARG(cost));
 
@@ -180,7 +162,8 @@ static result rate_limit_compile(struct policy_compile *compile, void *self)
 		return error_make(ERROR_INVALID, "there is no limit"); /* reported */
 	name = compile_name(compile, p);
 	TRY(compile_rate(compile, p));
-	TRY(compile_cost(compile, p));
+	TRY(cost_compile(compile, p->cost, p->burst, "more than the burst: every request would be refused",
+			 &p->price));
 	TRY(compile_store(compile, p));
 	TRY(name);
 	identify(compile, p);
@@ -188,15 +171,6 @@ static result rate_limit_compile(struct policy_compile *compile, void *self)
 }
 
 /* ---- requests ---- */
-
-static uint64_t find_cost(const struct rate_limit *p, const struct view *view)
-{
-	int64_t number;
-
-	if (!p->cost_of)
-		return p->fixed_cost;
-	return expression_number(p->cost_of, view, &number) && number >= 0 ? (uint64_t)number : 1;
-}
 
 /* A limit that only reports counts for itself, and so does what is a gateway's share of one. */
 static uint64_t find_key(const struct rate_limit *p, const struct view *view, bool is_share)
@@ -265,7 +239,7 @@ static struct rate_taken *remember(const struct rate_limit *p, struct view *view
 {
 	struct rate_taken *taken = ARENA_NEW(view->arena, struct rate_taken);
 
-	*taken = (struct rate_taken) { .limit = p, .gcra = &p->gcra };
+	*taken = (struct rate_taken) { .gcra = &p->gcra };
 	taken->taken = (struct limit_taken) { .label = &p->label,
 					      .policy = p->policy,
 					      .is_silent = view->is_report || !p->headers,
@@ -328,7 +302,7 @@ static enum verdict rate_limit_request(const void *self, struct view *view)
 {
 	const struct rate_limit *p = self;
 	struct rate_taken *taken = remember(p, view);
-	uint64_t cost = find_cost(p, view);
+	uint64_t cost = cost_find(&p->price, view);
 	struct rate_standing standing;
 	result_value took = OK;
 
@@ -355,7 +329,7 @@ static bool rate_limit_needs_principal(const void *self)
 {
 	const struct rate_limit *p = self;
 
-	return rate_key_needs_principal(&p->key) || (p->cost_of && expression_needs_principal(p->cost_of));
+	return rate_key_needs_principal(&p->key) || cost_needs_principal(&p->price);
 }
 
 static const struct policy_risk risks[] = { { "limit", RISK_MORE }, { "burst", RISK_MORE },
