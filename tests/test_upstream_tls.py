@@ -342,6 +342,7 @@ def test_a_dead_connection_costs_no_request(gateway: StartGateway, tls: StartTls
     for count in range(1, 6):
         assert ask(running, "POST", b"x").status == 200
         assert len(upstream.wait_for_requests(count)) == count
+        upstream.wait_until_all_ended()
     assert all(entry["attempts"] == 1 for entry in running.wait_for_log(5))
 
 

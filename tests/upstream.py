@@ -32,6 +32,7 @@ class UpstreamConnection:
         self.violations: list[str] = []
         self.was_truncated = False
         self.was_reset = False
+        self.has_ended = False
         self.is_finished = False
         self.reader = Reader(self._receive)
 
@@ -76,6 +77,9 @@ class UpstreamConnection:
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
             return
+        with self.upstream.changed:
+            self.has_ended = True
+            self.upstream.changed.notify_all()
         self.read_until_closed()
 
     def reset(self) -> None:
@@ -149,6 +153,10 @@ class Upstream:
         """Until that many complete requests are here."""
         self.wait_for(lambda: len(self.requests) >= count, f"{count} requests")
         return self.requests
+
+    def wait_until_all_ended(self) -> None:
+        """Until every connection seen so far was left by this side, whether or not the gateway knows."""
+        self.wait_for(lambda: all(c.has_ended for c in self.connections), "leaving all connections")
 
     def wait_until_all_closed(self) -> None:
         """Until every connection seen so far has ended."""
