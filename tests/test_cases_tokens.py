@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`gatehouse test` with identities: tokens that are made for the route, keys that stand in, keys of consumers.
+"""`gatehouse test` with identities: tokens that are made for the route, keys that stand in, keys of consumers, and
+certificates.
 
 Each row says what a request bears and how it must be answered, over one configuration with two issuers.
 """
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gatehouse import run_command
 from issuer import jwk_of
+from pki import Authority
 
 ONE, TWO, FAR = "https://id.example.com", "https://two.example.com", "https://far.example.com"
 KEY_DIGEST = "sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683"  # of "key"
@@ -56,6 +58,7 @@ def configuration() -> dict[str, Any]:
                 "upstream": "orders",
                 "policies": [{"jwt": {**issuers[0], "bound": "certificate"}}],
             },
+            "proven": {"path": "/proven", "upstream": "orders", "policies": [{"jwt": {**issuers[0], "bound": "dpop"}}]},
         },
     }
 
@@ -150,7 +153,7 @@ def test_a_token_is_made_anew_when_the_clock_goes_on(folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("path", ["/orders/open", "/bound", "/nowhere"])
+@pytest.mark.parametrize("path", ["/orders/open", "/proven", "/nowhere"])
 def test_a_token_that_nobody_takes_is_told(folder: Path, path: str) -> None:
     done = run_cases(folder, {"request": ask(path, {"sub": "alice"}), "expect": {"status": 200}})
     assert done.returncode == 1 and "no policy of the route takes a token" in done.stdout, done.stdout
@@ -190,3 +193,64 @@ def test_stand_ins_of_keys_that_are_wrong_are_told(folder: Path) -> None:
     for keys, words in (({FAR: "none.json"}, "none.json"), ({FAR: "bad.json"}, "keys"), ({ONE: "bad.json"}, "no keys come")):
         done = run_cases(folder, case, keys=keys)
         assert done.returncode == 1 and words in done.stderr and not done.stdout, done.stderr
+
+
+# ---- certificates ----
+
+@pytest.fixture(name="desk")
+def fixture_desk(folder: Path) -> Path:
+    """The same, with clients who show certificates: acme.pem, stranger.pem, and files that hold none."""
+    authority = Authority()
+    config = configuration()
+    config["listeners"]["secure"] = {"address": "127.0.0.1:8443", "tls": {
+        "certificates": [authority.issue("gw.test").write(folder, "server")],
+        "client_ca": str(authority.write(folder)), "client_certificate": "optional"}}
+    config["consumers"]["acme"]["certificates"] = ["CN=acme,O=Acme"]
+    config["consumers"]["globex"] = {"certificates": ["dns:globex.test"]}
+    policy = {"client_certificate": {"certificate": True, "forward": {"X-Consumer-Name": "name"}}}
+    config["apis"]["partners"] = {"path": "/partners", "upstream": "orders", "policies": [policy]}
+    (folder / "gatehouse.yaml").write_text(json.dumps(config), encoding="utf-8")
+    for name, pair in (("acme", authority.issue(subject="CN=acme,O=Acme")), ("globex", authority.issue("globex.test")),
+                       ("stranger", authority.issue(subject="CN=stranger"))):
+        pair.write(folder, name)
+    (folder / "empty.pem").write_text("")
+    (folder / "damaged.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    return folder
+
+
+def show(path: str, name: str, token: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A request on a connection whose client shows this certificate."""
+    return {**ask(path, token), "certificate": f"{name}.pem"}
+
+
+SHOWN: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    (show("/partners", "acme"), {"status": 200, "forwarded": {"headers": {"X-Consumer-Name": "acme", "Client-Cert": "~^:.+:$"}}}),
+    (show("/partners", "globex"), {"status": 200, "forwarded": {"headers": {"X-Consumer-Name": "globex"}}}),
+    (show("/partners", "stranger"), denied(401, "certificate_unknown")),
+    (ask("/partners"), denied(401, "certificate_missing")),
+    (show("/bound", "acme", {"sub": "alice"}), {"status": 200}),
+    (show("/bound", "acme", {"sub": "alice", "cnf": {"x5t#S256": "other"}}), denied(401, "token_binding")),
+    (ask("/bound", {"sub": "alice"}), denied(401, "token_binding")),
+]
+
+
+@pytest.mark.parametrize(("request_", "expect"), SHOWN)
+def test_what_is_shown_decides(desk: Path, request_: dict[str, Any], expect: dict[str, Any]) -> None:
+    done = run_cases(desk, {"request": request_, "expect": expect})
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("request_", "words"), [
+    (show("/partners", "none"), "none.pem"), (show("/partners", "empty"), "no certificate in this file"),
+    (show("/partners", "damaged"), "the certificate in this file is damaged"),
+    ({**show("/partners", "acme"), "url": "http://gw.test/partners"}, "needs a url with https"),
+])
+def test_a_certificate_that_cannot_be_shown_is_told(desk: Path, request_: dict[str, Any], words: str) -> None:
+    done = run_cases(desk, {"request": request_, "expect": {"status": 401}})
+    assert done.returncode == 1 and words in done.stderr and not done.stdout, done.stderr
+
+
+def test_a_certificate_that_nobody_asks_for_is_told(folder: Path) -> None:
+    Authority().issue("a.test").write(folder, "acme")
+    done = run_cases(folder, {"request": show("/orders/1", "acme"), "expect": {"status": 401}})
+    assert done.returncode == 1 and "no listener asks for certificates" in done.stderr, done.stderr

@@ -68,6 +68,7 @@ def test_a_policy_has_an_example_that_holds(manual: str, authority: Authority, p
     (tmp_path / "cases.yaml").write_text(cases, "utf-8")
     authority.write(tmp_path, "clients")
     authority.issue("gw.test").write(tmp_path, "gateway")
+    authority.issue(subject="CN=acme,O=Acme").write(tmp_path, "acme")
     done = run_command("check", "-c", tmp_path / "gatehouse.yaml")
     assert (done.returncode, done.stderr) == (0, "")
     done = run_command("test", "-c", tmp_path / "gatehouse.yaml", tmp_path / "cases.yaml")

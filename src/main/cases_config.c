@@ -11,8 +11,14 @@
 #include "auth/key_set.h"
 #include "main/question.h"
 #include "policy/value.h"
+#include "proxy/secure.h"
 
-enum { ITEMS_MAX = QUESTION_HEADERS_MAX, KEYS_MAX = 1000, KEY_FILE_MAX = 1024 * 1024 };
+enum {
+	ITEMS_MAX = QUESTION_HEADERS_MAX,
+	KEYS_MAX = 1000,
+	KEY_FILE_MAX = 1024 * 1024,
+	CERTIFICATE_FILE_MAX = 64 * 1024
+};
 
 #define REGEX_TOO ", or `~REGEX`."
 
@@ -91,6 +97,9 @@ static const struct field request_fields[] = {
 	FIELD_STR(struct case_request, client_ip, "client_ip", "127.0.0.1",
 		  "The address at the other end of the connection."),
 	FIELD_STR(struct case_request, body, "body", "", "The body; none where it is empty."),
+	FIELD_STR(struct case_request, certificate, "certificate", NULL,
+		  "A file with the certificate (PEM) that the client shows. It is taken for good: whether "
+		  "`client_ca` vouches for it is not looked at."),
 	FIELD_CUSTOM(
 		struct case_request, token, "token", const struct node *, &token_form,
 		"Claims of a token that the route's `jwt` takes: `iss`, `aud`, `iat` and `exp` are added "
@@ -349,6 +358,40 @@ static str print_claims(struct checking *c, const struct node *claims)
 	return (str) { 0 };
 }
 
+/* Somebody must ask for it, or no client could show it. */
+static void check_certificate_is_asked_for(struct checking *c, const struct node *node)
+{
+	const struct gateway_config *config = &c->snapshot->config;
+
+	for (size_t i = 0; i < config->listeners.len; i++)
+		if (listener_asks_for_certificates(&config->listeners.at[i]))
+			return;
+	diagnostic_error(
+		c->reader->diagnostics, node,
+		"no listener asks for certificates: want client_ca and client_certificate in its `tls`");
+}
+
+static void compile_certificate(struct checking *c, struct test_case *of, const struct node *node)
+{
+	bool is_damaged;
+	STACK_OF(X509) * all;
+	str pem;
+
+	if (!of->is_secure)
+		diagnostic_error(c->reader->diagnostics, node,
+				 "needs a url with https: nobody shows one without");
+	check_certificate_is_asked_for(c, node);
+	if (!reader_read_file(c->reader, node, of->request.certificate, CERTIFICATE_FILE_MAX, &pem))
+		return;
+	all = certificates_read(pem, NULL, &is_damaged);
+	of->client = secure_client(all ? sk_X509_value(all, 0) : NULL, c->reader->arena);
+	sk_X509_pop_free(all, X509_free);
+	if (!of->client)
+		diagnostic_error(c->reader->diagnostics, node,
+				 is_damaged ? "the certificate in this file is damaged"
+					    : "no certificate in this file");
+}
+
 static void compile_request(struct checking *c, struct test_case *of)
 {
 	struct case_request *request = &of->request;
@@ -375,6 +418,8 @@ static void compile_request(struct checking *c, struct test_case *of)
 	if (request->token)
 		of->token = print_claims(c, request->token);
 	of->is_secure = question.is_secure;
+	if (request->certificate.len)
+		compile_certificate(c, of, node_find(node, STR("certificate")));
 	of->head = question_print(&question, request->body.len > 0, request->body.len, arena);
 }
 

@@ -46,6 +46,7 @@ struct case_request {
 	str method, url;
 	struct pair_list headers;
 	str client_ip, body;
+	str certificate;          /* a path; empty: none is shown */
 	const struct node *token; /* a map of claims; NULL: none is made */
 };
 
@@ -56,8 +57,9 @@ struct test_case {
 	int64_t repeat;
 	duration advance;
 	struct expectation meanwhile, expect;
-	str head;  /* of the request, printed */
-	str token; /* its claims, as JSON */
+	str head;                       /* of the request, printed */
+	str token;                      /* its claims, as JSON */
+	const struct principal *client; /* by its certificate; NULL: none */
 	bool is_secure;
 };
 

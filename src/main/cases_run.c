@@ -7,6 +7,7 @@
 #include "auth/token_mint.h"
 #include "base/assert.h"
 #include "main/cases_compare.h"
+#include "policy/principal.h"
 #include "proxy/explain.h"
 
 enum { REQUEST_MAX = 64 * 1024 * 1024 };
@@ -117,6 +118,7 @@ static bool add_token(struct running *running, const struct test_case *of, wall_
 {
 	struct credential_wish wish = { .claims = of->request.token,
 					.json = of->token,
+					.certificate = of->client ? of->client->certificate : STR(""),
 					.now = now,
 					.mint = running->mint,
 					.arena = arena };
@@ -139,6 +141,7 @@ static size_t run_once(struct running *running, struct rehearsal *rehearsal, con
 	struct rehearsal_request request = { .head = of->head,
 					     .body = of->request.body,
 					     .client_ip = of->request.client_ip,
+					     .client = of->client,
 					     .is_secure = of->is_secure };
 	struct rehearsed rehearsed;
 	result_value ran;

@@ -119,5 +119,8 @@ const struct policy policy_client_certificate = {
 		   "cases:\n"
 		   "  - name: nobody without a certificate\n"
 		   "    request: { url: \"https://gw.test/\" }\n"
-		   "    expect: { status: 401, reason: certificate_missing }\n",
+		   "    expect: { status: 401, reason: certificate_missing }\n"
+		   "  - name: acme by its certificate\n"
+		   "    request: { url: \"https://gw.test/\", certificate: acme.pem }\n"
+		   "    expect: { status: 200, forwarded: { headers: { X-Consumer-Name: acme } } }\n",
 };

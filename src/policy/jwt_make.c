@@ -5,6 +5,7 @@
  */
 #include "auth/token_mint.h"
 #include "codec/json_text.h"
+#include "codec/sha256.h"
 #include "policy/jwt_private.h"
 
 enum { STANDARD_CLAIMS_MAX = 512, EXPIRY_SECONDS = 3600 };
@@ -45,7 +46,18 @@ static void put_time(const struct credential_wish *wish, str name, int64_t secon
 		buf_put_u64(out, (uint64_t)seconds);
 }
 
-static str payload_for(const struct jwt_issuer *issuer, const struct credential_wish *wish)
+/* RFC 8705 section 3.1. */
+static void put_confirmation(const struct credential_wish *wish, struct buf *out)
+{
+	if (!begin_claim(wish, STR("cnf"), out))
+		return;
+	buf_put(out, STR("{\"x5t#S256\":\""));
+	sha256_put_base64url(wish->certificate, out);
+	buf_put(out, STR("\"}"));
+}
+
+static str payload_for(const struct jwt *jwt, const struct jwt_issuer *issuer,
+		       const struct credential_wish *wish)
 {
 	str audience = issuer->takes_any_audience ? STR("") : issuer->audiences.at[0];
 	/* A character of JSON takes six at most. */
@@ -57,6 +69,8 @@ static str payload_for(const struct jwt_issuer *issuer, const struct credential_
 	put_text(wish, STR("aud"), audience, &out);
 	put_time(wish, STR("iat"), wish->now / SECOND, &out);
 	put_time(wish, STR("exp"), wish->now / SECOND + EXPIRY_SECONDS, &out);
+	if (jwt->bound == BOUND_CERTIFICATE && wish->certificate.len)
+		put_confirmation(wish, &out);
 	buf_put_char(&out, '}');
 	return arena_close(wish->arena, &out);
 }
@@ -83,9 +97,9 @@ str jwt_make(const void *self, const struct credential_wish *wish)
 		is_type |= str_eq_nocase(jwt->types.at[i], type);
 	if (!is_type && jwt->types.len)
 		type = jwt->types.at[0];
-	if (jwt->bound == BOUND_CERTIFICATE || jwt->bound == BOUND_DPOP || jwt->from.query.len ||
-	    failed(token_mint_sign(wish->mint, issuer->keys, issuer->allowed, type, payload_for(issuer, wish),
-				   wish->arena, &token)))
+	if (jwt->bound == BOUND_DPOP || jwt->from.query.len ||
+	    failed(token_mint_sign(wish->mint, issuer->keys, issuer->allowed, type,
+				   payload_for(jwt, issuer, wish), wish->arena, &token)))
 		return (str) { 0 };
 	return line_of(jwt, wish->arena, token);
 }

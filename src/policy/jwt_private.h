@@ -72,4 +72,4 @@ void jwt_tell(const struct jwt *jwt, const struct view *view, const struct jwt_f
 
 str jwt_make(const void *self, const struct credential_wish *wish);
 /* A request's line with a token that the policy takes, unless the claims say otherwise. Empty: none can be
- * made, as where it must be bound to something. */
+ * made, as where it must be bound to a key. */

@@ -137,6 +137,7 @@ struct policy_risk {
 struct credential_wish {
 	const struct node *claims; /* a map */
 	str json;                  /* the same, as an object */
+	str certificate;           /* that the client shows, DER; empty: none */
 	wall_time now;
 	struct token_mint *mint;
 	struct arena *arena;

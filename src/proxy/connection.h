@@ -21,12 +21,14 @@ enum { CLIENT_IP_MAX = 46 };
 struct exchange;
 struct h2_connection;
 struct passage;
+struct principal;
 struct secure;
 
 struct connection {
-	struct socket socket;  /* first */
-	struct stream *stream; /* what is read and written: the socket's, or its TLS */
-	struct secure *secure; /* NULL: no TLS, or none yet */
+	struct socket socket;           /* first */
+	struct stream *stream;          /* what is read and written: the socket's, or its TLS */
+	struct secure *secure;          /* NULL: no TLS, or none yet */
+	const struct principal *client; /* by the certificate that it showed; NULL: none */
 	struct timer idle;
 	struct connection *next, **link; /* among its door's */
 	struct door *door;

@@ -59,7 +59,7 @@ static void view_begin(struct exchange *x)
 	view->scheme = connection->is_secure ? STR("https") : STR("http");
 	view->client_ip = (str) { connection->ip, connection->ip_len };
 	view->client = &connection->peer;
-	view->principal = connection->secure ? connection->secure->client : NULL;
+	view->principal = connection->client;
 	view->consumers = x->generation->edition->consumers;
 	view->auth = &x->worker->auth;
 	view->request_id = exchange_token(x);

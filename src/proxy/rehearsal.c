@@ -339,11 +339,17 @@ static result caller_start(struct rehearsal *r, int fd)
 	return started;
 }
 
-/* Where a request with this scheme would most likely come in. */
-static struct door *find_door(const struct worker *worker, bool is_secure)
+static bool suits(const struct listener_snapshot *listener, const struct rehearsal_request *request)
+{
+	return (listener->tls != NULL) == request->is_secure &&
+	       (!request->client || listener_asks_for_certificates(listener->config));
+}
+
+/* Where the request would most likely come in. */
+static struct door *find_door(const struct worker *worker, const struct rehearsal_request *request)
 {
 	for (size_t i = 0; i < worker->door_count; i++)
-		if ((worker->doors[i]->snapshot->tls != NULL) == is_secure)
+		if (suits(worker->doors[i]->snapshot, request))
 			return worker->doors[i];
 	return worker->doors[0];
 }
@@ -351,7 +357,7 @@ static struct door *find_door(const struct worker *worker, bool is_secure)
 /* As if it had been accepted; nobody introduces a client that is here already. */
 static result client_enter(struct rehearsal *r, const struct address *peer)
 {
-	struct door *door = find_door(r->worker, r->request.is_secure);
+	struct door *door = find_door(r->worker, &r->request);
 	int fds[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds))
@@ -362,6 +368,7 @@ static result client_enter(struct rehearsal *r, const struct address *peer)
 		return error_make(ERROR_LIMIT, "the client's connection could not be opened");
 	}
 	door->connections->is_secure = r->request.is_secure;
+	door->connections->client = r->request.client;
 	door->connections->is_introduced = true;
 	door->connections->awaits_handshake = false;
 	return caller_start(r, fds[1]);

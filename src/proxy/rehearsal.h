@@ -29,10 +29,11 @@ struct rehearsal_options {
 };
 
 struct rehearsal_request {
-	str head;       /* as it would stand on the wire, with the empty line */
-	str body;       /* as it would follow */
-	str client_ip;  /* empty: 127.0.0.1 */
-	bool is_secure; /* it came by https */
+	str head;                       /* as it would stand on the wire, with the empty line */
+	str body;                       /* as it would follow */
+	str client_ip;                  /* empty: 127.0.0.1 */
+	const struct principal *client; /* by a certificate that is taken for good; NULL: it shows none */
+	bool is_secure;                 /* it came by https */
 };
 
 /* What came of it; lives until the next run. */

@@ -92,17 +92,17 @@ static result move(struct intake *from, struct intake *to)
 	return OK;
 }
 
-static void keep_client(struct secure *secure)
+const struct principal *secure_client(const X509 *certificate, struct arena *arena)
 {
 	struct principal *client;
 
-	if (!tls_peer_is_known(&secure->tls))
-		return;
-	client = ARENA_NEW(&secure->arena, struct principal);
-	client->certificate_subject = tls_peer_subject(&secure->tls, &secure->arena);
-	client->certificate_names = tls_peer_names(&secure->tls, &secure->arena);
-	client->certificate = tls_peer_der(&secure->tls, &secure->arena);
-	secure->client = client;
+	if (!certificate)
+		return NULL;
+	client = ARENA_NEW(arena, struct principal);
+	client->certificate_subject = tls_peer_subject(certificate, arena);
+	client->certificate_names = tls_peer_names(certificate, arena);
+	client->certificate = tls_peer_der(certificate, arena);
+	return client;
 }
 
 static result shake_hands(struct connection *connection, struct tls_server_context *context,
@@ -124,7 +124,7 @@ static result shake_hands(struct connection *connection, struct tls_server_conte
 	intake_hand_over(first, &secure->tls.in);
 	secure->tls.is_touched = true;
 	TRY(tls_server_context_handshake(context, &secure->tls, until, &secure->policy));
-	keep_client(secure);
+	connection->client = secure_client(tls_peer_certificate(&secure->tls), &secure->arena);
 	connection->stream = &secure->tls.stream;
 	connection->is_secure = true;
 	metrics_count_handshake(door->worker->metrics, door->handshakes,
@@ -208,6 +208,7 @@ void secure_fini(struct connection *connection)
 	arena_fini(&secure->arena);
 	free(secure);
 	connection->secure = NULL;
+	connection->client = NULL;
 }
 
 void secure_door_fini(struct door *door)

@@ -14,10 +14,12 @@
 /* Made with the first bytes of a handshake, gone with its connection. */
 struct secure {
 	struct tls_stream tls;
-	tls_policy policy;              /* by which the handshake was made */
-	const struct principal *client; /* the certificate that it showed; NULL: none */
-	struct arena arena;             /* of that */
+	tls_policy policy;  /* by which the handshake was made */
+	struct arena arena; /* of what is known of the client */
 };
+
+const struct principal *secure_client(const X509 *certificate, struct arena *arena);
+/* What is known of who shows it; NULL for nobody. In the arena. */
 
 result secure_arrive(struct session *session, struct intake *in);
 /* Yields. The PROXY protocol's header where there is one, then the handshake; connection->stream is the TLS

@@ -5,33 +5,23 @@
 
 enum { NAMES_MAX = 64 };
 
-static X509 *certificate_of(const struct tls_stream *tls)
+const X509 *tls_peer_certificate(const struct tls_stream *tls)
 {
 	return SSL_get0_peer_certificate(tls->ssl);
 }
 
-bool tls_peer_is_known(const struct tls_stream *tls)
+str tls_peer_subject(const X509 *certificate, struct arena *arena)
 {
-	return certificate_of(tls) != NULL;
-}
-
-str tls_peer_subject(const struct tls_stream *tls, struct arena *arena)
-{
-	const X509 *certificate = certificate_of(tls);
-
 	return certificate ? x509_name_text(X509_get_subject_name(certificate), arena) : (str) { 0 };
 }
 
-str_list tls_peer_names(const struct tls_stream *tls, struct arena *arena)
+str_list tls_peer_names(const X509 *certificate, struct arena *arena)
 {
-	const X509 *certificate = certificate_of(tls);
-
 	return certificate ? x509_alternative_names(certificate, arena, NAMES_MAX, false) : (str_list) { 0 };
 }
 
-str tls_peer_der(const struct tls_stream *tls, struct arena *arena)
+str tls_peer_der(const X509 *certificate, struct arena *arena)
 {
-	const X509 *certificate = certificate_of(tls);
 	unsigned char *at;
 	str der = { 0 };
 	int len = certificate ? i2d_X509(certificate, NULL) : 0;

@@ -145,7 +145,7 @@ static void names_pick_certificates(void **state)
 		SSL_set1_host(client_of(&stage), NULL);
 		stage_play(&stage);
 		assert_false(failed(stage.ends[0]) || failed(stage.ends[1]));
-		got = tls_peer_subject(&stage.world.ends[0].tls, &stage.world.arena);
+		got = tls_peer_subject(tls_peer_certificate(&stage.world.ends[0].tls), &stage.world.arena);
 		at += snprintf(want, sizeof want, "CN=%s", selections[i].certificate);
 		if (!str_eq(got, (str) { want, (size_t)(at - want) }))
 			fail_msg("%s: %.*s", selections[i].asked, STR_ARG(got));
@@ -259,7 +259,7 @@ static void check_agreement(struct stage *stage, size_t i)
 		fail_msg("%s: %s, %s", abilities[i].name, stage->ends[1].why, stage->ends[0].why);
 	assert_string_equal(tls_stream_version(&stage->world.ends[1].tls).ptr, abilities[i].version);
 	assert_string_equal(SSL_get_cipher(client_of(stage)), abilities[i].cipher);
-	subject = tls_peer_subject(&stage->world.ends[0].tls, &stage->world.arena);
+	subject = tls_peer_subject(tls_peer_certificate(&stage->world.ends[0].tls), &stage->world.arena);
 	if (!str_eq(subject, str_of(abilities[i].subject)))
 		fail_msg("%s: %.*s", abilities[i].name, STR_ARG(subject));
 }
@@ -449,18 +449,19 @@ static void check_peer(struct stage *stage, bool is_known)
 {
 	struct tls_stream *tls = &stage->world.ends[1].tls;
 	struct arena *arena = &stage->world.arena;
-	str_list names = tls_peer_names(tls, arena);
+	str_list names = tls_peer_names(tls_peer_certificate(tls), arena);
 
-	assert_int_equal(tls_peer_is_known(tls), is_known);
+	assert_int_equal(tls_peer_certificate(tls) != NULL, is_known);
 	if (is_known) {
-		assert_true(str_eq(tls_peer_subject(tls, arena), STR("CN=partner")));
+		assert_true(str_eq(tls_peer_subject(tls_peer_certificate(tls), arena), STR("CN=partner")));
 		assert_int_equal(names.len, 3);
 		assert_true(str_eq(names.at[0], STR("dns:partner.example")));
 		assert_true(str_eq(names.at[1], STR("uri:spiffe://x/partner")));
 		assert_true(str_eq(names.at[2], STR("email:a@b.example")));
-		assert_true(str_starts(tls_peer_der(tls, arena), STR("\x30\x82")));
+		assert_true(str_starts(tls_peer_der(tls_peer_certificate(tls), arena), STR("\x30\x82")));
 	} else {
-		assert_int_equal(tls_peer_subject(tls, arena).len + names.len + tls_peer_der(tls, arena).len,
+		assert_int_equal(tls_peer_subject(tls_peer_certificate(tls), arena).len + names.len +
+					 tls_peer_der(tls_peer_certificate(tls), arena).len,
 				 0);
 	}
 }
@@ -643,7 +644,9 @@ static void the_first_of_two_alike_stands(void **state)
 	stage_connect(&stage);
 	stage_play(&stage);
 	assert_false(failed(stage.ends[0]));
-	assert_true(str_eq(tls_peer_subject(&stage.world.ends[0].tls, &stage.world.arena), STR("CN=first")));
+	assert_true(
+		str_eq(tls_peer_subject(tls_peer_certificate(&stage.world.ends[0].tls), &stage.world.arena),
+		       STR("CN=first")));
 	stage_close(&stage);
 }
 
