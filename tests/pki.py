@@ -122,3 +122,11 @@ class Authority:
             files = client.write(folder, f"client-{client.serial}")
             context.load_cert_chain(files["certificate"], files["key"])
         return context
+
+
+def write_for_examples(folder: Path) -> None:
+    """The files that examples in documents name."""
+    authority = Authority()
+    authority.write(folder, "clients")
+    authority.issue("gw.test").write(folder, "gateway")
+    authority.issue(subject="CN=acme,O=Acme").write(folder, "acme")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gatehouse import run_command
-from pki import Authority
+from pki import write_for_examples
 
 CONFIG = """
 listeners:
@@ -384,9 +384,7 @@ def examples() -> Iterator[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("config, cases", [pytest.param(config, cases, id=name) for name, config, cases in examples()])
 def test_the_examples_of_the_documents_hold(tmp_path: Path, config: str, cases: str) -> None:
-    authority = Authority()
-    authority.write(tmp_path, "clients")
-    authority.issue("gw.test").write(tmp_path, "gateway")
+    write_for_examples(tmp_path)
     (tmp_path / "gatehouse.yaml").write_text(config, encoding="utf-8")
     (tmp_path / "cases.yaml").write_text(cases, encoding="utf-8")
     done = run_command("test", "cases.yaml", cwd=tmp_path)

@@ -12,7 +12,7 @@ import pytest
 
 from admin import Admin
 from gatehouse import Gateway, config_for, run_command
-from pki import Authority
+from pki import write_for_examples
 from upstream import Upstream
 
 BESIDE = {"use", "when", "report"}
@@ -48,27 +48,19 @@ def manual() -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    """For the certificates that examples name."""
-    return Authority()
-
-
 def names() -> Iterator[str]:
     """For the names of the tests."""
     yield from policies()
 
 
 @pytest.mark.parametrize("policy", names())
-def test_a_policy_has_an_example_that_holds(manual: str, authority: Authority, policy: str, tmp_path: Path) -> None:
+def test_a_policy_has_an_example_that_holds(manual: str, policy: str, tmp_path: Path) -> None:
     """It uses the policy, passes check without a word, and its cases pass and reach the policy."""
     config, cases = example_of(manual, policy)
     assert re.search(rf"\b{policy}:", config), config
     (tmp_path / "gatehouse.yaml").write_text(config, "utf-8")
     (tmp_path / "cases.yaml").write_text(cases, "utf-8")
-    authority.write(tmp_path, "clients")
-    authority.issue("gw.test").write(tmp_path, "gateway")
-    authority.issue(subject="CN=acme,O=Acme").write(tmp_path, "acme")
+    write_for_examples(tmp_path)
     done = run_command("check", "-c", tmp_path / "gatehouse.yaml")
     assert (done.returncode, done.stderr) == (0, "")
     done = run_command("test", "-c", tmp_path / "gatehouse.yaml", tmp_path / "cases.yaml")
