@@ -295,7 +295,8 @@ static bool join(struct breaker_desk *desk, struct breaker_waiter *waiter, bool 
 	return true;
 }
 
-/* Under the lock. What it was called for goes to another. */
+/* Under the lock. What it was called for goes to another, be it another worker's, for whom it must be parted
+ * with here. */
 static void give_up(struct breaker_desk *desk, struct breaker_waiter *waiter)
 {
 	if (waiter->link && waiter->is_called) {
@@ -309,6 +310,9 @@ static void give_up(struct breaker_desk *desk, struct breaker_waiter *waiter)
 		serve(desk);
 	} else if (waiter->is_called && desk->waiting.first) {
 		call_first(desk, desk, false);
+	} else if (waiter->is_called && poorest(desk->breaker)) {
+		desk->is_asked = true;
+		desk_ring(desk, desk);
 	}
 }
 

@@ -242,6 +242,35 @@ static void what_one_was_called_for_is_not_lost_with_him(void **state)
 	}
 }
 
+/* Nobody else waits here, but there: this worker is asked to part with it. */
+static void what_nobody_here_waits_for_goes_to_another_worker(void **state)
+{
+	static const struct breaker_bounds bounds = { .connections = 1, .pending = 8 };
+	struct breaker breaker = { 0 };
+	struct office here, there;
+
+	(void)state;
+	breaker_init(&breaker);
+	office_open(&here, &breaker, &bounds);
+	office_open(&there, &breaker, &bounds);
+	assert_true(breaker_desk_enter(&here.desk, &bounds));
+	world_start(&there.world, visit, &there);
+	world_turn(&here.world);
+	assert_int_equal(here.asked, 1); /* by whoever came to wait there */
+	world_start(&here.world, visit, &here);
+	assert_true(breaker_desk_call(&here.desk));
+	fiber_cancel(here.first);
+	assert_int_equal(here.cancelled, 1);
+	world_turn(&here.world);
+	assert_int_equal(here.asked, 2);
+	breaker_desk_leave(&here.desk);
+	world_run(&there.world);
+	assert_int_equal(there.served, 1);
+	office_close(&here);
+	office_close(&there);
+	breaker_fini(&breaker);
+}
+
 /* A connection that goes makes room where there are fewest; and who has none asks who has. */
 static void workers_come_to_equal_shares(void **state)
 {
@@ -350,6 +379,7 @@ int main(void)
 		cmocka_unit_test(who_waits_is_served_in_order),
 		cmocka_unit_test(waiting_ends_with_its_time),
 		cmocka_unit_test(what_one_was_called_for_is_not_lost_with_him),
+		cmocka_unit_test(what_nobody_here_waits_for_goes_to_another_worker),
 		cmocka_unit_test(workers_come_to_equal_shares),
 		cmocka_unit_test(threads_share_one_bound),
 	};
