@@ -36,7 +36,7 @@ FEATURES: dict[str, dict[str, Any]] = {
     "health_check": {"health_check": {"path": "/healthz", "every": "300ms", "timeout": "200ms", "unhealthy_after": 2}},
     "outlier": {"outlier": {"consecutive_failures": 3, "eject_for": "10s", "max_ejected": 50}},
     "circuit_breaker": {"circuit_breaker": {"requests": 1024, "connections": 512, "pending": 256}},
-    "hedging": {"hedging": {"after": "50ms", "budget": 20}},
+    "hedging": {"hedging": {"after": "4ms", "budget": 20}},
 }
 
 
