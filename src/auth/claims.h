@@ -33,8 +33,9 @@ bool claims_has_scope(const struct operand *claims, str scope);
  * text or list. */
 
 str claims_print(const struct operand *value, struct arena *arena);
-/* For a field: a text as it is, numbers and truth values as in JSON, a list of such joined by ",". Empty for
- * anything else, and where it is missing. */
+/* For a field: a text as it is, numbers and truth values as in JSON, a list of such joined by ",", of
+ * which 64 at most, and texts with a comma in them are left out. Empty for anything else, and where it is
+ * missing. */
 
 str claims_text(const struct operand *claims, str path, struct arena *arena);
 /* The claim at "a.b", printed so. */

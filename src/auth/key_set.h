@@ -51,10 +51,11 @@ bool key_set_is_fetched(const struct key_set *set);
  * as it stands in the URL. */
 
 struct jwk_set *key_set_take(struct key_set *set);
-/* Its keys now, the caller's until jwk_set_unref(). NULL: there were never any. From any thread. */
+/* Its keys now, the caller's until jwk_set_unref(). NULL: there are none, never had or too old. From any
+ * thread. */
 
 uint64_t key_set_version(const struct key_set *set);
-/* 0: there were never any. Costs no lock. */
+/* 0: there are none. Costs no lock. */
 
 void key_set_publish(struct key_set *set, struct jwk_set *keys);
 /* Takes the keys. NULL: those that there are hold no longer. From any thread. */

@@ -13,7 +13,7 @@ enum { WAYS = 4 };
 /* A set is looked through to its end, so a place needs no list. */
 struct place {
 	unsigned char digest[SHA256_LEN];
-	enum session_turn state; /* WAIT, DONE or OVER, until then */
+	enum session_turn state; /* any but MINE, until then */
 	deadline until;          /* free from then on */
 	char *session;           /* malloc'd */
 	size_t len;

@@ -5,7 +5,7 @@
 #include "policy/policy_testing.h"
 #include "policy/principal.h"
 
-/* SHA-256 of "key" and "other". */
+/* SHA-256 of "key". */
 #define KEY_DIGEST "sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683"
 
 #define EITHER "[ any_of: [ api_key: {}, client_certificate: {} ] ]"

@@ -37,16 +37,22 @@ const struct field policy_authorize_fields[] = {
 	FIELD_END
 };
 
+static result check_scopes(struct policy_compile *compile, const char *key, const str_list *scopes)
+{
+	for (size_t i = 0; i < scopes->len; i++)
+		if (!http_is_token(scopes->at[i]))
+			return policy_reject(compile, key, "want scopes, each without spaces and quotes");
+	return OK;
+}
+
 static result authorize_compile(struct policy_compile *compile, void *self)
 {
 	struct authorize *p = self;
 	const struct node *consumers = node_find(compile->node, STR("consumers"));
 	const str_list *scopes = p->scopes.len ? &p->scopes : &p->any_scope;
 
-	for (size_t i = 0; i < scopes->len; i++)
-		if (!http_is_token(scopes->at[i]))
-			return policy_reject(compile, p->scopes.len ? "scopes" : "any_scope",
-					     "want scopes, each without spaces and quotes");
+	TRY(check_scopes(compile, "scopes", &p->scopes));
+	TRY(check_scopes(compile, "any_scope", &p->any_scope));
 	for (const struct node *name = consumers ? consumers->first : NULL; name; name = name->next)
 		policy_check_consumer(compile, name, true);
 	p->scope_text = arena_join_list(compile->reader->arena, scopes, STR(" "));

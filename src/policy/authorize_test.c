@@ -148,6 +148,7 @@ static void mistakes_are_reported(void **state)
 		{ AUTHORIZE("groups: eu"), "groups" },
 		{ AUTHORIZE("scopes: ['a b']"), "authorize.scopes: want scopes, each without spaces" },
 		{ AUTHORIZE("any_scope: ['a\"b']"), "authorize.any_scope: want scopes" },
+		{ AUTHORIZE("scopes: [a], any_scope: ['a b']"), "authorize.any_scope: want scopes" },
 		{ AUTHORIZE("claims: { tenant: [] }"), "tenant" },
 		{ AUTHORIZE("claims: {}"), "want a map of claims" },
 		{ AUTHORIZE("claims: tenant"), "want a map of claims" },

@@ -40,8 +40,8 @@ result credential_place_compile(struct policy_compile *compile, const char *key,
 	if (!given)
 		place->header = str_of(standard);
 	wrong = place->header.len ? field_name_wrong(place->header) : NULL;
-	if (wrong || str_contains(place->header, STR("*")))
-		return policy_reject(compile, key, wrong ? wrong : "want the whole name of a field");
+	if (wrong)
+		return policy_reject(compile, key, wrong);
 	if (place->cookie.len && !http_is_token(place->cookie))
 		return policy_reject(compile, key, "want the name of a cookie");
 	if (place->query.len > PARAMETER_MAX)
@@ -217,12 +217,13 @@ enum reason credential_find_token(const struct credential_place *place, str sche
 static void strip_cookie(const struct credential_place *place, struct view *view, struct http_field *field)
 {
 	str rest = field->value, pair, value;
+	size_t room = 2 * field->value.len + 2; /* a blank may come before each of them */
 	struct buf out;
 
-	field->removed = arena_left(view->arena) < field->value.len + 2 * sizeof "; ";
+	field->removed = arena_left(view->arena) < room;
 	if (field->removed)
 		return;
-	out = arena_open(view->arena, field->value.len + 2 * sizeof "; ");
+	out = arena_open(view->arena, room);
 	while (str_next(&rest, ';', &pair)) {
 		if (is_cookie(pair, place->cookie, &value))
 			continue;

@@ -19,6 +19,8 @@ const char *field_name_wrong(str name)
 
 	if (!http_is_token(name))
 		return "that is no name of a field";
+	if (str_contains(name, STR("*")))
+		return "want the whole name of a field";
 	if (id == HTTP_HOST)
 		return "the host is changed by rewrite: { host: ... }";
 	if (is_out_of_reach(id))
@@ -55,10 +57,14 @@ result field_names_check(struct reader *reader, const struct node *list)
 	for (const struct node *item = list ? list->first : NULL; item; item = item->next) {
 		bool is_prefix = str_ends(item->text, STR("*")) && item->text.len > 1;
 		str name = str_slice(item->text, 0, item->text.len - is_prefix);
-		const char *wrong = is_prefix && http_is_token(name) ? NULL : field_name_wrong(name);
+		const char *wrong = field_name_wrong(name);
 
 		if (str_eq(name, STR("*")))
 			wrong = "want some letters before the *";
+		else if (str_contains(name, STR("*")))
+			wrong = "a * stands at the end, for all names that begin so";
+		else if (is_prefix && http_is_token(name))
+			wrong = NULL; /* what is out of reach is passed over */
 		if (!wrong)
 			continue;
 		diagnostic_error(reader->diagnostics, item, "%s", wrong);

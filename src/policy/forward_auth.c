@@ -68,8 +68,6 @@ static bool check_names(struct policy_compile *compile, const char *key)
 	for (const struct node *item = list ? list->first : NULL; item; item = item->next) {
 		const char *wrong = field_name_wrong(item->text);
 
-		if (str_contains(item->text, STR("*")))
-			wrong = "want the whole name of a field";
 		if (wrong)
 			diagnostic_error(compile->reader->diagnostics, item, "%s", wrong);
 		is_good &= !wrong;

@@ -30,8 +30,6 @@ static bool compile_name(struct policy_compile *compile, const struct pair *pair
 	const struct policy_hooks *hooks = compile->hooks;
 	const char *wrong = field_name_wrong(pair->name);
 
-	if (!wrong && str_contains(pair->name, STR("*")))
-		wrong = "want the whole name of a field";
 	if (wrong)
 		diagnostic_error_key(compile->reader->diagnostics, pair->node, "%s", wrong);
 	else if (hooks && !identity_is_clients_own(pair->name))

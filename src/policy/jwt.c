@@ -6,7 +6,7 @@
  * token must be made. A token can only fail to meet it. Where it was looked for, why it was refused, is for
  * the log; the client hears what RFC 6750 asks for and no more.
  *
- * A request goes no further while the keys of an issuer were never had (503), and waits for them a little.
+ * A request goes no further while there are no keys of its issuer (503), and waits for them a little.
  */
 #include "auth/auth_worker.h"
 #include "auth/dpop.h"
@@ -27,7 +27,7 @@ static const char *const bound_words[] = { "no", "certificate", "dpop", "ignore"
 			  "The issuer's keys: a URL, or `file:PATH` with a JWK Set or PEM; none of `jwks`, " \
 			  "`keys` and `secret`: where the issuer's metadata say that they are (OpenID "      \
 			  "Connect Discovery)."),                                                            \
-		FIELD_STRS(S, in key_files, "keys", 1, 16,                                                   \
+		FIELD_STRS(S, in key_files, "keys", 1, JWT_KEY_FILES_MAX,                                    \
 			   "Files with its public keys or certificates, in PEM; read when the "              \
 			   "configuration is."),                                                             \
 		FIELD_STR(S, in secret, "secret", NULL,                                                      \
@@ -281,7 +281,8 @@ const struct policy policy_jwt = {
 		"`token_revoked`, `token_binding`, `token_replayed`, `token_consumer_unknown`, "
 		"`token_too_large` (over 16 "
 		"KiB). "
-		"While the keys of an issuer were never had, the answer is 503 `auth_unavailable`.\n"
+		"While there are no keys of its issuer (never had, or too old), the answer is 503 "
+		"`auth_unavailable`.\n"
 		"\n"
 		"Each worker remembers tokens whose signature it has verified, as long as the keys stay the "
 		"same; times and everything else are checked with each request. There are 4,096 places for "

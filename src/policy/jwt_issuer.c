@@ -4,7 +4,7 @@
  */
 #include "policy/jwt_private.h"
 
-enum { KEY_FILE_MAX = 64 * 1024, KEY_FILES_MAX = 16 };
+enum { KEY_FILE_MAX = 64 * 1024 };
 
 static const struct node *map_of(const struct policy_compile *compile, const struct jwt_issuer *issuer)
 {
@@ -49,8 +49,8 @@ static result parse_key_file(str text, struct jwk_set **ret_set)
 static struct key_set *keys_of_files(struct policy_compile *compile, const struct jwt_issuer *issuer)
 {
 	const struct node *at = key_of(compile, issuer, "keys");
-	struct jwk_set *sets[KEY_FILES_MAX], *joined = NULL;
-	str texts[KEY_FILES_MAX];
+	struct jwk_set *sets[JWT_KEY_FILES_MAX], *joined = NULL;
+	str texts[JWT_KEY_FILES_MAX];
 	size_t count = 0;
 	result_value read = OK;
 

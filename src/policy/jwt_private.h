@@ -26,6 +26,7 @@ struct jwt_issuer {
 	unsigned allowed; /* JOSE_BIT() */
 };
 
+enum { JWT_KEY_FILES_MAX = 16 };
 enum { BOUND_NO, BOUND_CERTIFICATE, BOUND_DPOP, BOUND_IGNORE };
 
 struct jwt {

@@ -13,5 +13,5 @@
 enum reason key_verify(struct key_set *keys, struct view *view, const struct jws *jws, uint64_t *ret_version);
 /* Yields when keys must be fetched, for some seconds at most. ret_version: of the keys that were tried, see
  * key_set_version(). REASON_NONE; REASON_TOKEN_SIGNATURE: none of those that fit made it;
- * REASON_TOKEN_KEY_UNKNOWN: none fits; REASON_AUTH_UNAVAILABLE: there never were any; REASON_CLIENT_ABORTED:
+ * REASON_TOKEN_KEY_UNKNOWN: none fits; REASON_AUTH_UNAVAILABLE: there are none; REASON_CLIENT_ABORTED:
  * the exchange is over. */

@@ -76,10 +76,10 @@ static bool is_path(str path)
 static result check_cookie(struct policy_compile *compile, const struct oidc *p)
 {
 	const struct node *cookie = node_find(compile->node, STR("cookie"));
-	const struct node *secret = node_find(cookie, STR("secret"));
+	const struct node *at = node_find(cookie, STR("secret"));
 	const char *wrong = NULL;
 
-	if (!secret)
+	if (!at)
 		return error_make(ERROR_INVALID, "reported");
 	for (size_t i = 0; i < p->cookie.secrets.len; i++)
 		if (p->cookie.secrets.at[i].len < SESSION_SECRET_MIN ||
@@ -87,11 +87,13 @@ static result check_cookie(struct policy_compile *compile, const struct oidc *p)
 			wrong = "want at least 32 bytes that nobody can guess";
 	if (!p->cookie.secrets.len || p->cookie.secrets.len > SESSION_SECRETS_MAX)
 		wrong = "want one to four secrets of at least 32 bytes";
-	if (!wrong && (!http_is_token(p->cookie.name) || p->cookie.name.len > COOKIE_NAME_MAX))
+	if (!wrong && (!http_is_token(p->cookie.name) || p->cookie.name.len > COOKIE_NAME_MAX)) {
 		wrong = "want the name of a cookie, of at most 128 bytes";
+		at = node_find(cookie, STR("name"));
+	}
 	if (!wrong)
 		return OK;
-	diagnostic_error(compile->reader->diagnostics, secret, "%s", wrong);
+	diagnostic_error(compile->reader->diagnostics, at, "%s", wrong);
 	return error_make(ERROR_INVALID, wrong);
 }
 

@@ -98,19 +98,26 @@ static void check_path(const struct own_path_check *c, const struct own_path *ow
 		own->option, STR_ARG(request.path), STR_ARG(who_answers(c, &match)));
 }
 
-/* Whether no rule of the API before this one has it, and what is certain of those from here on. */
-static bool is_first(struct own_path_check *c, size_t at)
+/* Whether no rule of the API before this one has it. */
+static bool is_first(const struct own_path_check *c, size_t at)
 {
 	const struct route_rule *rules = c->snapshot->rules;
 
 	for (size_t i = at; i > 0 && str_eq(rules[i - 1].api, rules[at].api); i--)
 		if (is_for_browsers(&rules[i - 1]) && has_instance(rules[i - 1].target, c->instance->self))
 			return false;
-	c->is_certain = !c->instance->when;
-	for (size_t i = at; i < c->snapshot->rule_count && str_eq(rules[i].api, rules[at].api); i++)
-		c->is_certain &=
-			!has_conditions(rules[i].match) || !has_instance(rules[i].target, c->instance->self);
 	return true;
+}
+
+/* Whether the rules of the API that have it, from this one on, depend on nothing but the path. */
+static bool is_certain(const struct own_path_check *c, size_t at)
+{
+	const struct route_rule *rules = c->snapshot->rules;
+
+	for (size_t i = at; i < c->snapshot->rule_count && str_eq(rules[i].api, rules[at].api); i++)
+		if (has_conditions(rules[i].match) && has_instance(rules[i].target, c->instance->self))
+			return false;
+	return !c->instance->when;
 }
 
 static void check_rule(struct own_path_check *c, size_t at)
@@ -126,6 +133,7 @@ static void check_rule(struct own_path_check *c, size_t at)
 		own = policy->own_paths ? policy->own_paths(c->instance->self) : NULL;
 		if (!own || c->instance->is_report || !is_for_browsers(c->rule) || !is_first(c, at))
 			continue;
+		c->is_certain = is_certain(c, at);
 		for (; own->option; own++)
 			check_path(c, own);
 	}

@@ -104,7 +104,8 @@ static void both_lead_to_the_policy(void **state)
 			 "apis: { x: { %s } }\n",
 			 rows[i].api);
 		compiled = snapshot_parse(STR("t.yaml"), str_of(text), &identities, &diagnostics, &snapshot);
-		(void)compiled;
+		if (!rows[i].callback && !rows[i].logout && failed(compiled))
+			fail_msg("%s: %s", rows[i].api, compiled.why);
 		diagnostics_print(diagnostics, to);
 		fclose(to);
 		check(printed, "callback is at", rows[i].callback, rows[i].api);
