@@ -149,8 +149,7 @@ static enum verdict refuse(const struct concurrency *p, struct view *view, enum 
 				 .status = rate_key_is_of_clients(&p->key) ? 429 : 0,
 				 .fields = limit_retry_after(view->arena, SECOND) };
 
-	if (!view->is_report)
-		limit_give_back_all(view, view->effects->wall(view->effects->self));
+	limit_give_back_all(view);
 	return view_answer(view, &answer);
 }
 

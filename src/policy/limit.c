@@ -6,6 +6,10 @@
 
 static const uint64_t integer_max = 999999999999999; /* of a structured field */
 
+const char *const limit_where_words[] = { "redis", "local", NULL };
+
+const char *const limit_failure_words[] = { "deny", "local", "allow", NULL };
+
 /* ---- compiling ---- */
 
 str limit_place(const struct node *options, struct arena *arena)
@@ -49,6 +53,26 @@ result limit_label_compile(const struct policy_compile *compile, str name, struc
 	return OK;
 }
 
+result limit_store_compile(const struct policy_compile *compile, struct limit_store *store)
+{
+	const struct policy_hooks *hooks = compile->hooks;
+	bool has_redis = hooks && hooks->store.is_shared;
+
+	if (!node_find(compile->node, STR("store")))
+		store->where = has_redis ? LIMIT_SHARED : LIMIT_OWN;
+	else if (store->where == LIMIT_SHARED && !has_redis)
+		return policy_reject(
+			compile, "store",
+			"the configuration names no Redis: want `store: { redis: [HOST:PORT] }` at its "
+			"top");
+	if (!node_find(compile->node, STR("on_failure")))
+		store->on_failure = has_redis ? hooks->store.on_failure : LIMIT_COUNTS;
+	else if (store->where == LIMIT_OWN)
+		return policy_reject(compile, "on_failure",
+				     "only a limit that is counted on Redis can need it");
+	return OK;
+}
+
 str limit_policy_print(const struct limit_label *label, uint64_t number, uint64_t seconds,
 		       struct arena *arena)
 {
@@ -73,8 +97,12 @@ void limit_remember(struct view *view, struct limit_taken *taken)
 	*last = taken;
 }
 
-void limit_give_back_all(struct view *view, wall_time now)
+void limit_give_back_all(struct view *view)
 {
+	wall_time now = view->effects->wall(view->effects->self);
+
+	if (view->is_report)
+		return;
 	for (struct limit_taken *taken = view->limits; taken; taken = taken->next)
 		taken->give_back(taken, view, now);
 }
@@ -110,6 +138,15 @@ enum verdict limit_refuse(struct view *view, const struct limit_label *label, en
 	if (wait >= 0)
 		answer.fields = limit_retry_after(view->arena, wait);
 	return view_answer(view, &answer);
+}
+
+enum verdict limit_go_without(struct view *view, struct limit_taken *taken, const struct limit_store *store)
+{
+	taken->is_silent = true;
+	if (store->on_failure == LIMIT_ALLOWS)
+		return POLICY_CONTINUE;
+	limit_give_back_all(view);
+	return view_refuse(view, REASON_LIMIT_UNAVAILABLE);
 }
 
 /* ---- answers ---- */

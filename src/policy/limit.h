@@ -15,6 +15,27 @@ struct limit_label {
 	str violated; /* a member of the problem document */
 };
 
+/* Where a limit is counted, from the strictest on. */
+enum limit_where { LIMIT_SHARED, LIMIT_OWN };
+
+extern const char *const limit_where_words[]; /* of these; ended by NULL */
+
+/* What `store` and `on_failure` of a limit say; what they do not is the configuration's. */
+struct limit_store {
+	int where, on_failure; /* enum limit_where, enum limit_failure */
+};
+
+/* Their rows. m: the struct limit_store in S. */
+#define LIMIT_STORE_FIELDS(S, m)                                                                            \
+	FIELD_ENUM(S, m.where, "store", limit_where_words, NULL,                                            \
+		   "Where it is counted: by all gateways together, or by each for itself; without it as "   \
+		   "`store` of the configuration says."),                                                   \
+		FIELD_ENUM(                                                                                 \
+			S, m.on_failure, "on_failure", limit_failure_words, NULL,                           \
+			"What holds while Redis does not answer: nobody passes (503), each gateway counts " \
+			"its share for itself, or everybody passes; without it as `store.on_failure` of "   \
+			"the configuration says.")
+
 /* What a request counted as, and how things stand since; the first member of what a limit remembers. */
 struct limit_taken {
 	struct limit_taken *next;
@@ -34,6 +55,9 @@ str limit_place(const struct node *options, struct arena *arena);
 result limit_label_compile(const struct policy_compile *compile, str name, struct limit_label *ret_label);
 /* name: what the option says, or its default. ERROR_INVALID after a report. */
 
+result limit_store_compile(const struct policy_compile *compile, struct limit_store *store);
+/* Completes what its rows have read. ERROR_INVALID after a report. */
+
 str limit_policy_print(const struct limit_label *label, uint64_t number, uint64_t seconds,
 		       struct arena *arena);
 /* "\"default\";q=100;w=60": so many within that time. */
@@ -41,13 +65,18 @@ str limit_policy_print(const struct limit_label *label, uint64_t number, uint64_
 void limit_remember(struct view *view, struct limit_taken *taken);
 /* taken lives in the exchange's arena. */
 
-void limit_give_back_all(struct view *view, wall_time now);
-/* By who refuses the request, whatever kind of limit it is. */
+void limit_give_back_all(struct view *view);
+/* By who refuses the request, whatever kind of limit it is; who only reports takes nothing from others and
+ * gives nothing back for them. Yields where gateways count together. */
 
 enum verdict limit_refuse(struct view *view, const struct limit_label *label, enum reason reason,
 			  duration wait);
 /* A problem of the type quota-exceeded. wait: until it may come again, told in whole seconds, one at least;
  * negative: never. POLICY_ANSWERED. */
+
+enum verdict limit_go_without(struct view *view, struct limit_taken *taken, const struct limit_store *store);
+/* What gateways count together cannot be found out, and is not to be counted here either: LIMIT_ALLOWS or
+ * LIMIT_DENIES. */
 
 struct http_fields limit_retry_after(struct arena *arena, duration wait);
 /* The field alone. */

@@ -173,8 +173,7 @@ static enum verdict quota_request(const void *self, struct view *view)
 	if (standing.is_admitted)
 		return POLICY_CONTINUE;
 	taken->ask.cost = 0;
-	if (!view->is_report)
-		limit_give_back_all(view, now);
+	limit_give_back_all(view);
 	return limit_refuse(view, &p->label, REASON_QUOTA_EXCEEDED,
 			    is_possible ? taken->taken.until_whole : -1);
 }

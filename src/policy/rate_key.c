@@ -226,9 +226,14 @@ uint64_t rate_key_hash(const struct rate_key *key, const struct view *view, uint
 	return sum.hash;
 }
 
-void rate_key_digest(const struct rate_key *key, const struct view *view, unsigned char digest[SHA256_LEN])
+void rate_key_share(const struct rate_key *key, const struct view *view,
+		    const unsigned char limit[SHA256_LEN], unsigned char ret_key[SHARED_KEY_LEN])
 {
+	unsigned char digest[SHA256_LEN];
 	struct sum sum = { .digest = digest };
 
+	memcpy(digest, limit, sizeof digest);
+	digest[0] ^= (unsigned char)view->is_report;
 	add_parts(&sum, key, view);
+	memcpy(ret_key, digest, SHARED_KEY_LEN);
 }

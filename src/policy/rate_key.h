@@ -27,6 +27,7 @@ bool rate_key_is_of_clients(const struct rate_key *key);
 uint64_t rate_key_hash(const struct rate_key *key, const struct view *view, uint64_t seed);
 /* Of this request. What is missing is a value of its own, the same for all who lack it. */
 
-void rate_key_digest(const struct rate_key *key, const struct view *view, unsigned char digest[SHA256_LEN]);
-/* The same for what must be equal in other processes: moved on from what it was, such as the digest of what
- * the limit is. Tells nothing of the values but to who can guess them. */
+void rate_key_share(const struct rate_key *key, const struct view *view,
+		    const unsigned char limit[SHA256_LEN], unsigned char ret_key[SHARED_KEY_LEN]);
+/* The same for what must be equal in other processes. limit: the digest of what the limit is; one that only
+ * reports counts for itself. Tells nothing of the values but to who can guess them. */

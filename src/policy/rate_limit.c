@@ -19,12 +19,6 @@
 
 enum { MILLISECONDS = 1000 };
 
-enum rate_store { RATE_REDIS, RATE_LOCAL }; /* from the strictest on */
-
-static const char *const store_words[] = { "redis", "local", NULL };
-
-const char *const limit_failure_words[] = { "deny", "local", "allow", NULL };
-
 struct rate_limit {
 	struct rate limit;
 	int64_t burst;
@@ -32,7 +26,7 @@ struct rate_limit {
 	const struct node *cost;
 	str name;
 	bool headers;
-	int store, on_failure; /* enum rate_store, enum limit_failure */
+	struct limit_store store;
 	duration sync;
 	/* Compiled. */
 	struct gcra gcra;
@@ -65,13 +59,7 @@ const struct field policy_rate_limit_fields[] = {
 	FIELD_STR(struct rate_limit, name, "name", "default", "What answers call it."),
 	FIELD_BOOL(struct rate_limit, headers, "headers", "true",
 		   "Whether answers tell how things stand, in `RateLimit-Policy` and `RateLimit`."),
-	FIELD_ENUM(struct rate_limit, store, "store", store_words, NULL,
-		   "Where it is counted: by all gateways together, or by each for itself; without it as "
-		   "`store` of the configuration says."),
-	FIELD_ENUM(struct rate_limit, on_failure, "on_failure", limit_failure_words, NULL,
-		   "What holds while Redis does not answer: nobody passes (503), each gateway counts its "
-		   "share for itself, or everybody passes; without it as `store.on_failure` of the "
-		   "configuration says."),
+	LIMIT_STORE_FIELDS(struct rate_limit, store),
 	FIELD_DURATION(struct rate_limit, sync, "sync", "0s", 0, 10 * SECOND,
 		       "For how long each worker may take ahead on Redis, so that it need not ask for each "
 		       "request; `0s`: it asks for each."),
@@ -130,25 +118,10 @@ static void identify(const struct policy_compile *compile, struct rate_limit *p)
 	sha256_digest(all, p->digest);
 }
 
-/* What it does not say itself is the configuration's. */
 static result compile_store(const struct policy_compile *compile, struct rate_limit *p)
 {
-	const struct policy_hooks *hooks = compile->hooks;
-	bool has_redis = hooks && hooks->store.is_shared;
-
-	if (!node_find(compile->node, STR("store")))
-		p->store = has_redis ? RATE_REDIS : RATE_LOCAL;
-	else if (p->store == RATE_REDIS && !has_redis)
-		return policy_reject(
-			compile, "store",
-			"the configuration names no Redis: want `store: { redis: [HOST:PORT] }` at its "
-			"top");
-	if (!node_find(compile->node, STR("on_failure")))
-		p->on_failure = has_redis ? hooks->store.on_failure : LIMIT_COUNTS;
-	else if (p->store == RATE_LOCAL)
-		return policy_reject(compile, "on_failure",
-				     "only a limit that is counted on Redis can need it");
-	if (p->sync && p->store == RATE_LOCAL)
+	TRY(limit_store_compile(compile, &p->store));
+	if (p->sync && p->store.where == LIMIT_OWN)
 		return policy_reject(compile, "sync", "only a limit that is counted on Redis can need it");
 	return OK;
 }
@@ -185,12 +158,8 @@ static uint64_t find_key(const struct rate_limit *p, const struct view *view, bo
 static struct shared_take *find_shared(const struct rate_limit *p, const struct view *view)
 {
 	struct shared_take *shared = ARENA_NEW(view->arena, struct shared_take);
-	unsigned char digest[SHA256_LEN];
 
-	memcpy(digest, p->digest, sizeof digest);
-	digest[0] ^= (unsigned char)view->is_report;
-	rate_key_digest(&p->key, view, digest);
-	memcpy(shared->key, digest, sizeof shared->key);
+	rate_key_share(&p->key, view, p->digest, shared->key);
 	shared->gcra = &p->gcra;
 	shared->sync = p->sync;
 	return shared;
@@ -244,18 +213,12 @@ static struct rate_taken *remember(const struct rate_limit *p, struct view *view
 					      .policy = p->policy,
 					      .is_silent = view->is_report || !p->headers,
 					      .give_back = give_back };
-	if (p->store == RATE_REDIS && view->effects->take)
+	if (p->store.where == LIMIT_SHARED && view->effects->take)
 		taken->shared = find_shared(p, view);
 	else
 		taken->key = find_key(p, view, false);
 	limit_remember(view, &taken->taken);
 	return taken;
-}
-
-static void give_back_others(struct view *view)
-{
-	if (!view->is_report)
-		limit_give_back_all(view, view->effects->wall(view->effects->self));
 }
 
 static enum verdict decide(const struct rate_limit *p, struct view *view, struct rate_taken *taken,
@@ -266,7 +229,7 @@ static enum verdict decide(const struct rate_limit *p, struct view *view, struct
 		taken->cost = cost;
 		return POLICY_CONTINUE;
 	}
-	give_back_others(view);
+	limit_give_back_all(view);
 	return limit_refuse(view, &p->label, REASON_RATE_LIMITED, standing->until_enough);
 }
 
@@ -285,19 +248,6 @@ static enum verdict count_share(const struct rate_limit *p, struct view *view, s
 	return decide(p, view, taken, cost, &standing);
 }
 
-/* Nobody knows how often others were asked. */
-static enum verdict go_without(const struct rate_limit *p, struct view *view, struct rate_taken *taken,
-			       uint64_t cost)
-{
-	if (p->on_failure == LIMIT_COUNTS)
-		return count_share(p, view, taken, cost);
-	taken->taken.is_silent = true;
-	if (p->on_failure == LIMIT_ALLOWS)
-		return POLICY_CONTINUE;
-	give_back_others(view);
-	return view_refuse(view, REASON_LIMIT_UNAVAILABLE);
-}
-
 static enum verdict rate_limit_request(const void *self, struct view *view)
 {
 	const struct rate_limit *p = self;
@@ -312,9 +262,11 @@ static enum verdict rate_limit_request(const void *self, struct view *view)
 		standing = take_here(view, taken, cost);
 	if (took.kind == ERROR_CANCELLED)
 		return view_abandon(view);
-	if (failed(took))
-		return go_without(p, view, taken, cost);
-	return decide(p, view, taken, cost, &standing);
+	if (!failed(took))
+		return decide(p, view, taken, cost, &standing);
+	if (p->store.on_failure == LIMIT_COUNTS)
+		return count_share(p, view, taken, cost);
+	return limit_go_without(view, &taken->taken, &p->store);
 }
 
 /* ---- answers ---- */

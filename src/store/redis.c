@@ -6,6 +6,7 @@
 #include "store/redis.h"
 
 #include <openssl/evp.h>
+#include <stdio.h>
 
 #include "base/assert.h"
 #include "base/line_limit.h"
@@ -39,6 +40,11 @@ void redis_script_init(struct redis_script *script, str source)
 		script->sha1[2 * i] = digits[digest[i] >> 4];
 		script->sha1[2 * i + 1] = digits[digest[i] & 15];
 	}
+}
+
+str redis_number(int64_t number, char out[REDIS_NUMBER_MAX])
+{
+	return (str) { out, (size_t)snprintf(out, REDIS_NUMBER_MAX, "%lld", (long long)number) };
 }
 
 /* ---- one reply ---- */

@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "base/time.h"
 
-enum { REDIS_INTEGERS_MAX = 8, REDIS_WORDS_MAX = 16, REDIS_SHA1_LEN = 40 };
+enum { REDIS_INTEGERS_MAX = 8, REDIS_WORDS_MAX = 16, REDIS_SHA1_LEN = 40, REDIS_NUMBER_MAX = 24 };
 
 struct redis_means; /* redis_connection.h */
 struct redis_place;
@@ -33,6 +33,9 @@ struct redis_call {
 	const str *arguments;
 	size_t argument_count;
 };
+
+str redis_number(int64_t number, char out[REDIS_NUMBER_MAX]);
+/* As an argument; slices of out. */
 
 /* What the script returned: integers. */
 struct redis_answer {

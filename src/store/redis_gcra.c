@@ -5,9 +5,7 @@
  */
 #include "store/redis_gcra.h"
 
-#include <stdio.h>
-
-enum { NUMBER_MAX = 24, FRACTION_BITS = 16, PER_MICROSECOND = 1000, FINE_PER_MICROSECOND = 1000000 };
+enum { FRACTION_BITS = 16, PER_MICROSECOND = 1000, FINE_PER_MICROSECOND = 1000000 };
 
 static const int64_t number_max = INT64_C(9000000000000000000);
 
@@ -84,19 +82,14 @@ static struct rate_standing standing_of(const struct scale *scale, const struct 
 	return standing;
 }
 
-static str print(int64_t number, char out[NUMBER_MAX])
-{
-	return (str) { out, (size_t)snprintf(out, NUMBER_MAX, "%lld", (long long)number) };
-}
-
 result redis_gcra_run(struct redis *redis, const struct redis_script *script,
 		      const struct redis_gcra_take *take, deadline until, struct redis_gcra_taken *ret_taken)
 {
 	struct scale scale = scale_of(take->gcra);
-	char digits[5][NUMBER_MAX];
-	str arguments[] = { print(scale.unit, digits[0]), print(scale.interval, digits[1]),
-			    print(scale.whole, digits[2]), print(take->need, digits[3]),
-			    print(take->want, digits[4]) };
+	char digits[5][REDIS_NUMBER_MAX];
+	str arguments[] = { redis_number(scale.unit, digits[0]), redis_number(scale.interval, digits[1]),
+			    redis_number(scale.whole, digits[2]), redis_number(take->need, digits[3]),
+			    redis_number(take->want, digits[4]) };
 	struct redis_call call = { script, &take->key, 1, arguments, 5 };
 	struct redis_answer answer;
 
