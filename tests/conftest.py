@@ -12,6 +12,7 @@ import pytest
 import peers
 from gatehouse import Gateway
 from node_peers import NodeClient, NodeServer
+from redis_peers import Cluster, Redis
 from upstream import Upstream
 
 
@@ -53,6 +54,29 @@ def gateway(stack: contextlib.ExitStack, tmp_path: Path) -> Callable[..., Gatewa
         return started
 
     return start
+
+
+@pytest.fixture
+def redis(stack: contextlib.ExitStack, tmp_path: Path) -> Callable[..., Redis]:
+    """Starts redis-servers: `redis("--requirepass", "x")`."""
+    count = 0
+
+    def start(*options: str, **more: object) -> Redis:
+        nonlocal count
+        count += 1
+        started = Redis(tmp_path / f"redis-{count}", *options, **more)  # type: ignore[arg-type]
+        stack.callback(started.stop)
+        return started
+
+    return start
+
+
+@pytest.fixture
+def cluster(stack: contextlib.ExitStack, tmp_path: Path) -> Cluster:
+    """Three nodes."""
+    started = Cluster(tmp_path)
+    stack.callback(started.stop)
+    return started
 
 
 @pytest.fixture

@@ -133,6 +133,13 @@ class Lines:
             return condition(self.lines)
 
 
+def faked_clock(seconds: int) -> dict[str, str]:
+    """The environment of a process whose clock is wrong by so much."""
+    library, = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+    return {"LD_PRELOAD": str(library), "FAKETIME": f"{seconds:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "ASAN_OPTIONS": "verify_asan_link_order=0"}
+
+
 class Gateway:
     """A running gateway. Use it as a context, or through the fixture `gateway`.
 

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from admin import Admin
-from gatehouse import Gateway, run_command
+from gatehouse import Gateway, faked_clock, run_command
 from pki import Authority
 from redis_peers import Cluster, FakeRedis, Redis
 from simple import get
@@ -30,29 +30,6 @@ StartGateway = Callable[..., Gateway]
 StartRedis = Callable[..., Redis]
 
 PATIENT = "5s"  # where a test is about something else than time
-
-
-@pytest.fixture
-def redis(stack: contextlib.ExitStack, tmp_path: Path) -> StartRedis:
-    """Starts redis-servers: `redis("--requirepass", "x")`."""
-    count = 0
-
-    def start(*options: str, **more: Any) -> Redis:
-        nonlocal count
-        count += 1
-        started = Redis(tmp_path / f"redis-{count}", *options, **more)
-        stack.callback(started.stop)
-        return started
-
-    return start
-
-
-@pytest.fixture
-def cluster(stack: contextlib.ExitStack, tmp_path: Path) -> Cluster:
-    """Three nodes."""
-    started = Cluster(tmp_path)
-    stack.callback(started.stop)
-    return started
 
 
 def config(store: str | dict[str, Any], *limits: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -111,17 +88,10 @@ def storm(gateways: list[Gateway], clients: int, each: int, fields: str = "") ->
 # Exactness.
 
 
-def clock(seconds: int) -> dict[str, str]:
-    """The environment of a process whose clock is wrong by so much."""
-    library, = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
-    return {"LD_PRELOAD": str(library), "FAKETIME": f"{seconds:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "ASAN_OPTIONS": "verify_asan_link_order=0"}
-
-
 def test_three_gateways_admit_the_limit_whatever_their_clocks_say(redis: StartRedis, gateway: StartGateway) -> None:
     """Six workers, 1,800 requests, clocks that are five seconds apart: a limit of 100 admits 100."""
     wanted = config(redis().address, {"limit": "100/1h"})
-    gateways = [gateway(wanted, workers=2, env=clock(offset)) for offset in (-5, 0, 5)]
+    gateways = [gateway(wanted, workers=2, env=faked_clock(offset)) for offset in (-5, 0, 5)]
     dates = [email.utils.parsedate_to_datetime(running.get().get("date") or "") for running in gateways]
     assert all(3 <= (later - earlier).total_seconds() for earlier, later in zip(dates, dates[1:], strict=False))
     statuses = storm(gateways, clients=4, each=150) + [200] * 3

@@ -19,6 +19,7 @@
 #include "observe/reason.h"
 #include "policy/fetch.h"
 #include "route/route.h"
+#include "store/quota_window.h"
 
 struct auth_worker;
 struct body_digest;
@@ -35,6 +36,7 @@ struct gcra;
 struct rate_standing;
 struct rate_table;
 struct policy_names;
+struct quota_standing;
 struct quota_table;
 struct regex_scratch;
 struct regex_table;
@@ -237,6 +239,17 @@ struct shared_take {
 	unsigned gateways; /* out, also on failure: how many they are, as last seen */
 };
 
+/* The same of a quota, in windows by the clock of whoever counts. */
+struct shared_quota {
+	unsigned char key[SHARED_KEY_LEN];
+	int64_t period; /* seconds; 0: months of the calendar */
+	uint64_t limit;
+	int64_t cost;               /* as above; given back, if its window is not over */
+	struct quota_window window; /* in: of what is given back; out: the one that it is now */
+	duration until_end;         /* out */
+	unsigned gateways;          /* out, also on failure */
+};
+
 /* What policies do to the world. */
 struct effects {
 	wall_time (*wall)(void *self);
@@ -286,6 +299,10 @@ struct effects {
 	/* Yields, briefly. What rate_table_take() does, for all gateways together. ERROR_CANCELLED: the
 	 * exchange is over. Otherwise it cannot be found out now. NULL: nothing is shared here, and `rates`
 	 * stands in for it. */
+
+	result (*take_quota)(void *self, struct view *view, struct shared_quota *quota,
+			     struct quota_standing *ret_standing);
+	/* The same of a quota, for which `quotas` stands in. */
 
 	void (*decided)(void *self, const struct view *view, const struct policy_instance *instance,
 			enum decision decision);

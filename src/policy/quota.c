@@ -2,14 +2,17 @@
 /*
  * quota: so much in a month, or in windows of days, kept over restarts.
  *
- * The counting is the table's (store/quota_table.h), the windows are those of the calendar or of the clock;
- * here is who counts as one, what a request costs, and what the client is told. What is written once is one
+ * The counting is the table's (store/quota_table.h), or that of all gateways together (effects.take_quota),
+ * and where that cannot be had what on_failure says; the windows are those of the calendar or of the clock.
+ * Here is who counts as one, what a request costs, and what the client is told. What is written once is one
  * quota, wherever it applies: it is known by its place in the configuration, its windows, whom it counts and
  * what requests cost, and not by its number, so that one which is raised in the middle of a month goes on.
  *
- * Never yields: what outlives the process is written by somebody else (store/quota_keeper.h).
+ * Yields where gateways count together, and nowhere else: what outlives the process is written by somebody
+ * else (store/quota_keeper.h).
  */
 #include "base/hash.h"
+#include "codec/sha256.h"
 #include "policy/cost.h"
 #include "policy/limit.h"
 #include "policy/rate_key.h"
@@ -23,16 +26,21 @@ struct quota {
 	const struct node *cost;
 	str name;
 	bool headers;
+	struct limit_store store;
 	/* Compiled. */
 	struct rate_key key;
-	uint64_t id; /* of this quota, among all others */
+	uint64_t id;                      /* of this quota, among all others */
+	unsigned char digest[SHA256_LEN]; /* the same for other processes */
 	struct cost price;
 	struct limit_label label;
 };
 
 struct quota_taken {
 	struct limit_taken taken; /* first */
-	struct quota_ask ask;     /* cost: what can be given back */
+	uint64_t limit;
+	struct quota_ask ask;        /* limit: all of it, or a gateway's share */
+	struct shared_quota *shared; /* it is counted by all gateways together; NULL: here, by ask */
+	bool is_taken;               /* and can be given back */
 };
 
 static void read_limit(struct reader *reader, const struct node *node, void *ret_member)
@@ -69,6 +77,7 @@ const struct field policy_quota_fields[] = {
 	FIELD_STR(struct quota, name, "name", "quota", "What answers call it."),
 	FIELD_BOOL(struct quota, headers, "headers", "true",
 		   "Whether answers tell how things stand, in `RateLimit-Policy` and `RateLimit`."),
+	LIMIT_STORE_FIELDS(struct quota, store),
 	FIELD_END
 };
 
@@ -82,15 +91,16 @@ static result compile_limit(struct policy_compile *compile, const struct quota *
 }
 
 /* Not by a seed, which is the table's. */
-static uint64_t identify(const struct policy_compile *compile, const struct quota *p)
+static void identify(const struct policy_compile *compile, struct quota *p)
 {
 	struct arena *arena = compile->reader->arena;
 	str place = limit_place(compile->node, arena), by = arena_join_list(arena, &p->by, STR(" "));
 	str cost = cost_text(p->cost);
+	str all = arena_printf(arena, "%.*s window %lld by %.*s cost %.*s", STR_ARG(place),
+			       (long long)p->limit.period, STR_ARG(by), STR_ARG(cost));
 
-	return hash_bytes(arena_printf(arena, "%.*s window %lld by %.*s cost %.*s", STR_ARG(place),
-				       (long long)p->limit.period, STR_ARG(by), STR_ARG(cost)),
-			  0);
+	p->id = hash_bytes(all, 0);
+	sha256_digest(all, p->digest);
 }
 
 static result quota_compile(struct policy_compile *compile, void *self)
@@ -104,8 +114,9 @@ static result quota_compile(struct policy_compile *compile, void *self)
 	TRY(compile_limit(compile, p));
 	TRY(cost_compile(compile, p->cost, p->limit.number,
 			 "more than the limit: every request would be refused", &p->price));
+	TRY(limit_store_compile(compile, &p->store));
 	TRY(name);
-	p->id = identify(compile, p);
+	identify(compile, p);
 	return key;
 }
 
@@ -121,61 +132,126 @@ static uint64_t find_key(const struct quota *p, const struct view *view)
 		hash_bytes((str) { (const char *)own, sizeof own }, quota_table_seed(view->effects->quotas)));
 }
 
-/* The one place where it is counted, and the one below where that is undone. */
-static struct quota_standing count(struct view *view, const struct quota_ask *ask)
+static struct shared_quota *find_shared(const struct quota *p, const struct view *view)
 {
-	return quota_table_take(view->effects->quotas, ask);
+	struct shared_quota *shared = ARENA_NEW(view->arena, struct shared_quota);
+
+	rate_key_share(&p->key, view, p->digest, shared->key);
+	shared->period = p->limit.period / SECOND;
+	shared->limit = (uint64_t)p->limit.number;
+	return shared;
+}
+
+static void stand(struct quota_taken *taken, const struct view *view, struct quota_window window,
+		  duration until_end, uint64_t left)
+{
+	taken->taken.policy = limit_policy_print(taken->taken.label, taken->limit,
+						 (uint64_t)(window.end - window.begin), view->arena);
+	taken->taken.until_whole = until_end;
+	taken->taken.left = left;
+}
+
+/* The one place where it is counted by all gateways together, and undone; and below where it is here. */
+static result count_shared(struct quota_taken *taken, struct view *view, int64_t cost, bool *ret_is_admitted)
+{
+	struct shared_quota *shared = taken->shared;
+	struct quota_standing standing;
+
+	shared->cost = cost;
+	TRY(view->effects->take_quota(view->effects->self, view, shared, &standing));
+	stand(taken, view, shared->window, shared->until_end, standing.left);
+	*ret_is_admitted = standing.is_admitted;
+	return OK;
+}
+
+static bool count_here(const struct quota *p, struct quota_taken *taken, struct view *view)
+{
+	wall_time now = view->effects->wall(view->effects->self);
+	struct quota_window window = quota_window_of(p->limit.period / SECOND, now);
+	struct quota_standing standing;
+
+	taken->ask.key = find_key(p, view);
+	taken->ask.window = window.end;
+	taken->ask.now = now / SECOND;
+	standing = quota_table_take(view->effects->quotas, &taken->ask);
+	stand(taken, view, window, window.end * SECOND - now, standing.left);
+	return standing.is_admitted;
 }
 
 static void give_back(struct limit_taken *limit_taken, struct view *view, wall_time now)
 {
 	struct quota_taken *taken = (struct quota_taken *)limit_taken;
+	bool is_admitted;
 
 	(void)now; /* the window is the one that it was taken of */
-	if (!taken->ask.cost)
+	if (!taken->is_taken)
 		return;
+	taken->is_taken = false;
+	if (taken->shared) {
+		result_value given = count_shared(taken, view, -(int64_t)taken->ask.cost, &is_admitted);
+
+		(void)given; /* lost, if it could not be given */
+		return;
+	}
 	quota_table_give_back(view->effects->quotas, &taken->ask);
 	taken->taken.left += taken->ask.cost;
-	taken->ask.cost = 0;
 }
 
-static struct quota_taken *remember(const struct quota *p, struct view *view, struct quota_window window,
-				    wall_time now)
+static struct quota_taken *remember(const struct quota *p, struct view *view)
 {
 	struct quota_taken *taken = ARENA_NEW(view->arena, struct quota_taken);
-	uint64_t length = (uint64_t)(window.end - window.begin);
 
-	taken->ask = (struct quota_ask) { .key = find_key(p, view),
-					  .window = window.end,
-					  .now = now / SECOND,
-					  .limit = (uint64_t)p->limit.number,
-					  .cost = cost_find(&p->price, view) };
+	taken->limit = (uint64_t)p->limit.number;
+	taken->ask = (struct quota_ask) { .limit = taken->limit, .cost = cost_find(&p->price, view) };
 	taken->taken = (struct limit_taken) { .label = &p->label,
-					      .policy = limit_policy_print(&p->label, taken->ask.limit,
-									   length, view->arena),
-					      .until_whole = window.end * SECOND - now,
 					      .is_silent = view->is_report || !p->headers,
 					      .give_back = give_back };
+	if (p->store.where == LIMIT_SHARED && view->effects->take_quota)
+		taken->shared = find_shared(p, view);
 	limit_remember(view, &taken->taken);
 	return taken;
+}
+
+static enum verdict decide(const struct quota *p, struct quota_taken *taken, struct view *view,
+			   bool is_admitted)
+{
+	bool is_possible = taken->ask.cost <= taken->limit;
+
+	taken->is_taken = is_admitted;
+	if (is_admitted)
+		return POLICY_CONTINUE;
+	limit_give_back_all(view);
+	return limit_refuse(view, &p->label, REASON_QUOTA_EXCEEDED,
+			    is_possible ? taken->taken.until_whole : -1);
+}
+
+/* Its share of a quota that gateways should have counted together; one at least. */
+static enum verdict count_share(const struct quota *p, struct quota_taken *taken, struct view *view)
+{
+	unsigned gateways = taken->shared->gateways;
+
+	taken->ask.limit = gateways < taken->limit ? taken->limit / gateways : 1;
+	taken->shared = NULL;
+	return decide(p, taken, view, count_here(p, taken, view));
 }
 
 static enum verdict quota_request(const void *self, struct view *view)
 {
 	const struct quota *p = self;
-	wall_time now = view->effects->wall(view->effects->self);
-	struct quota_window window = quota_window_of(p->limit.period / SECOND, now);
-	struct quota_taken *taken = remember(p, view, window, now);
-	struct quota_standing standing = count(view, &taken->ask);
-	bool is_possible = taken->ask.cost <= taken->ask.limit;
+	struct quota_taken *taken = remember(p, view);
+	result_value counted;
+	bool is_admitted;
 
-	taken->taken.left = standing.left;
-	if (standing.is_admitted)
-		return POLICY_CONTINUE;
-	taken->ask.cost = 0;
-	limit_give_back_all(view);
-	return limit_refuse(view, &p->label, REASON_QUOTA_EXCEEDED,
-			    is_possible ? taken->taken.until_whole : -1);
+	if (!taken->shared)
+		return decide(p, taken, view, count_here(p, taken, view));
+	counted = count_shared(taken, view, (int64_t)taken->ask.cost, &is_admitted);
+	if (!failed(counted))
+		return decide(p, taken, view, is_admitted);
+	if (counted.kind == ERROR_CANCELLED)
+		return view_abandon(view);
+	if (p->store.on_failure == LIMIT_COUNTS)
+		return count_share(p, taken, view);
+	return limit_go_without(view, &taken->taken, &p->store);
 }
 
 static void quota_response(const void *self, struct view *view)
@@ -191,9 +267,9 @@ static bool quota_needs_principal(const void *self)
 	return rate_key_needs_principal(&p->key) || cost_needs_principal(&p->price);
 }
 
-static const struct policy_risk risks[] = {
-	{ "limit", RISK_ANY }, { "by", RISK_ANY }, { "cost", RISK_ANY }, { 0 }
-};
+static const struct policy_risk risks[] = { { "limit", RISK_ANY },       { "by", RISK_ANY },
+					    { "cost", RISK_ANY },        { "store", RISK_MORE },
+					    { "on_failure", RISK_MORE }, { 0 } };
 
 const struct policy policy_quota = {
 	.name = "quota",
@@ -227,27 +303,43 @@ const struct policy policy_quota = {
 		"\"quota\";r=999999;t=86400`: so much "
 		"is left, and so many seconds of the window.\n"
 		"\n"
-		"**Kept over restarts**: the counts are written to the file of [`quotas`](#quotas) (SQLite, "
-		"WAL), every "
-		"second and when the gateway ends, and no request waits for that. A process that is killed "
-		"loses what "
-		"its last second has counted. During a replacement (SIGUSR2) both processes add to one file: "
-		"nothing "
-		"is lost or counted twice, and each hears within a second of what the other has counted for "
-		"a key that "
-		"it counts too; until then both may admit the same rest. Where the file cannot be written "
-		"(full, read-only, "
-		"damaged, locked), a line of the journal says so once, and counting goes on in memory until "
-		"it can. "
-		"Without a file quotas begin afresh with each process, and `check` warns of it.\n"
+		"**Kept over restarts**: without a Redis, the counts are written to the file of "
+		"[`quotas`](#quotas) (SQLite, WAL), every second and when the gateway ends, and no "
+		"request waits for that. A process that is killed loses what its last second has counted. "
+		"During a replacement (SIGUSR2) both processes add to one file: nothing is lost or "
+		"counted twice, and each hears within a second of what the other has counted for a key "
+		"that it counts too; until then both may admit the same rest. Where the file cannot be "
+		"written (full, read-only, damaged, locked), a line of the journal says so once, and "
+		"counting goes on in memory until it can. Without a file such quotas begin afresh with "
+		"each process, and `check` warns of it.\n"
+		"\n"
+		"**Several gateways** count together where the configuration has a Redis "
+		"([`store`](#store)), exactly: each request is one call of a script there, which finds "
+		"the window by the clock of that server, so that no gateway's clock matters. They share a "
+		"quota that stands at the same place in their files, with the same window, `by` and "
+		"`cost`. Restarts of gateways lose nothing; a restart of Redis loses what Redis itself "
+		"does not keep, so let it write its append-only file, and evict nothing "
+		"(`maxmemory-policy noeviction`). A count goes a minute after its window has ended. "
+		"`store: local` counts a quota in each gateway, as without a Redis.\n"
+		"\n"
+		"`on_failure` says what holds while Redis does not answer within `store.timeout`: `allow` "
+		"lets everybody pass, and nothing is counted; `deny` answers 503 (`limit_unavailable`); "
+		"`local` lets each gateway count its share for itself: `limit` divided by the number of "
+		"gateways that were last seen there, 1 at least, in the same windows by its own clock. A "
+		"share knows nothing of what Redis has counted, nor Redis of what shares have, but "
+		"goes on when Redis is away again: so in one window all gateways together may admit "
+		"up to twice the limit (and somewhat more where their number changes meanwhile), and "
+		"who asks one gateway alone gets that one's share. What costs more than a "
+		"share is refused. Shares are kept in the file of `quotas` where there is one; what Redis "
+		"counts is not.\n"
 		"\n"
 		"A reload or a restart that leaves the quota where it is, with the same window, `by` and "
-		"`cost`, keeps "
-		"its counts, also when it changes the number; named quotas (`policies`) stay where they are "
-		"best. "
-		"A count is kept by a hash of whom it is of: no name or address is in the file.\n"
+		"`cost`, keeps its counts, also when it changes the number; named quotas (`policies`) "
+		"stay where they are best. A count is kept by a hash of whom it is of: no name or address "
+		"is in the file or on Redis.\n"
 		"\n"
-		"A process keeps 1,048,576 counts at hand, 40 MiB when all are in use. Beyond that those "
+		"A process keeps 1,048,576 counts of its own at hand, 40 MiB when all are in use. Beyond "
+		"that those "
 		"that are "
 		"written down give way, and are read back within a second of their next request; one that "
 		"was not "

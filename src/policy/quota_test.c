@@ -157,6 +157,203 @@ static void another_number_keeps_the_count(void **state)
 	}
 }
 
+/* ---- what several gateways share ---- */
+
+/* One that is far away: so much is left of the window in which it is, by its own clock; or nothing at all is
+ * there. */
+struct far {
+	bool is_gone, is_over;
+	int64_t left;
+	struct quota_window window;
+	unsigned calls, gateways;
+	struct shared_quota last;
+};
+
+static struct far *far_of(void *self)
+{
+	static struct far far;
+
+	(void)self;
+	return &far;
+}
+
+static result take_far(void *self, struct view *view, struct shared_quota *quota,
+		       struct quota_standing *ret_standing)
+{
+	struct far *far = far_of(self);
+
+	(void)view;
+	far->calls++;
+	quota->gateways = far->gateways;
+	far->last = *quota;
+	if (far->is_over)
+		return error_make(ERROR_CANCELLED, "the client is gone");
+	if (far->is_gone)
+		return error_make(ERROR_REFUSED, "it is not available");
+	*ret_standing = (struct quota_standing) { .is_admitted = quota->cost <= far->left };
+	if (ret_standing->is_admitted)
+		far->left -= quota->cost;
+	ret_standing->left = (uint64_t)far->left;
+	quota->window = far->window;
+	quota->until_end = 5 * SECOND;
+	return OK;
+}
+
+static enum verdict ask_far(struct bench *bench, const char *fields)
+{
+	bench_ask(bench, "GET /", fields);
+	bench->effects.take_quota = take_far;
+	return bench_request(bench);
+}
+
+static int admitted_far(struct bench *bench, int tries)
+{
+	int count = 0;
+
+	for (int i = 0; i < tries; i++)
+		count += ask_far(bench, "") == POLICY_CONTINUE;
+	return count;
+}
+
+/* February, while the clock here says January. */
+static struct far far_with(int64_t left)
+{
+	return (struct far) { .left = left, .gateways = 3, .window = { 1769904000, 1772323200 } };
+}
+
+static void what_is_shared_is_asked_for(void **state)
+{
+	struct bench *bench = open_bench(QUOTA("limit: 10/1mo, cost: 2"));
+	struct far *far = far_of(NULL);
+
+	(void)state;
+	*far = far_with(5);
+	assert_int_equal(admitted_far(bench, 1), 1);
+	assert_string_equal(told(bench),
+			    "RateLimit-Policy: \"quota\";q=10;w=2419200\nRateLimit: \"quota\";r=3;t=5\n");
+	assert_int_equal(admitted_far(bench, 3), 1);
+	assert_int_equal(far->calls, 4);
+	assert_int_equal(far->last.cost, 2);
+	assert_int_equal(far->last.limit, 10);
+	assert_int_equal(far->last.period, 0);
+	assert_int_equal(bench->view.answer.reason, REASON_QUOTA_EXCEEDED);
+	assert_string_equal(bench_fields(bench, &bench->view.answer.fields), "Retry-After: 5\n");
+	bench_free(&bench);
+	bench = open_bench(QUOTA("limit: 10/1d, store: local"));
+	*far = far_with(0);
+	assert_int_equal(admitted_far(bench, 12), 10);
+	assert_int_equal(far->calls, 0);
+	bench_free(&bench);
+}
+
+static const struct {
+	const char *policies;
+	unsigned gateways;
+	int want; /* of twenty */
+	enum reason reason;
+} failures[] = {
+	{ QUOTA("limit: 12/1mo"), 1, 12, REASON_QUOTA_EXCEEDED },
+	{ QUOTA("limit: 12/1mo"), 3, 4, REASON_QUOTA_EXCEEDED },
+	{ QUOTA("limit: 12/1mo"), 100, 1, REASON_QUOTA_EXCEEDED },
+	{ QUOTA("limit: 12/1mo, cost: 2"), 3, 2, REASON_QUOTA_EXCEEDED },
+	{ QUOTA("limit: 12/1mo, cost: 6"), 3, 0, REASON_QUOTA_EXCEEDED },
+	{ QUOTA("limit: 12/1mo, on_failure: local"), 2, 6, REASON_QUOTA_EXCEEDED },
+	{ QUOTA("limit: 12/1mo, on_failure: allow"), 3, 20, REASON_NONE },
+	{ QUOTA("limit: 12/1mo, on_failure: deny"), 3, 0, REASON_LIMIT_UNAVAILABLE },
+	{ "[ { quota: { by: client_ip, limit: 12/1mo, on_failure: deny }, report: true } ]", 3, 20,
+	  REASON_NONE },
+};
+
+static void what_holds_while_it_is_gone(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(failures); i++) {
+		struct bench *bench = open_bench(failures[i].policies);
+
+		*far_of(NULL) = (struct far) { .is_gone = true, .gateways = failures[i].gateways };
+		assert_row(admitted_far(bench, 20) == failures[i].want, i, failures[i].policies);
+		assert_row(bench->view.answer.reason == failures[i].reason, i, failures[i].policies);
+		bench_free(&bench);
+	}
+}
+
+static void nobody_is_told_what_is_not_known(void **state)
+{
+	struct bench *bench = open_bench(QUOTA("limit: 12/1mo, on_failure: allow"));
+
+	(void)state;
+	*far_of(NULL) = (struct far) { .is_gone = true, .gateways = 1 };
+	assert_int_equal(admitted_far(bench, 1), 1);
+	assert_string_equal(told(bench), "");
+	bench_free(&bench);
+}
+
+static void who_is_gone_is_not_answered(void **state)
+{
+	struct bench *bench = open_bench(QUOTA("limit: 12/1mo"));
+
+	(void)state;
+	*far_of(NULL) = (struct far) { .is_over = true, .gateways = 1 };
+	assert_int_equal(admitted_far(bench, 1), 0);
+	assert_int_equal(bench->view.answer.reason, REASON_NONE);
+	bench_free(&bench);
+}
+
+/* With the window that it was taken of; once. */
+static void what_was_taken_far_away_is_given_back(void **state)
+{
+	struct bench *bench =
+		open_bench("[ quota: { by: client_ip, limit: 10/1mo, cost: 3 }, rate_limit: { limit: "
+			   "1/1h }, quota: { by: client_ip, limit: 1/1d, store: local } ]");
+	struct far *far = far_of(NULL);
+
+	(void)state;
+	*far = far_with(10);
+	assert_int_equal(admitted_far(bench, 3), 1);
+	assert_int_equal(far->left, 7);
+	assert_int_equal(far->calls, 5);
+	assert_int_equal(far->last.cost, -3);
+	assert_int_equal(far->last.window.end, far->window.end);
+	assert_non_null(strstr(told(bench), "\"quota\";r=7;t=5"));
+	bench_free(&bench);
+}
+
+/* The same quota of two processes is one key, also when it has another number; and no other is. */
+static void keys_are_the_same_everywhere(void **state)
+{
+	static const struct {
+		const char *policies, *fields;
+		bool is_same; /* as the first */
+	} keys[] = {
+		{ "[ quota: { limit: 10/1d, by: 'header:A' } ]", "A: x\n", true },
+		{ "[ quota: { limit: 10/1d, by: 'header:A' } ]", "A: x\n", true },
+		{ "[ quota: { limit: 99/1d, by: 'header:A', name: b } ]", "A: x\n", true },
+		{ "[ { headers: {} }, { quota: { limit: 10/1d, by: 'header:A' } } ]", "A: x\n", true },
+		{ "[ quota: { limit: 10/1d, by: 'header:A' } ]", "A: y\n", false },
+		{ "[ quota: { limit: 10/2d, by: 'header:A' } ]", "A: x\n", false },
+		{ "[ quota: { limit: 10/1mo, by: 'header:A' } ]", "A: x\n", false },
+		{ "[ quota: { limit: 10/1d, by: 'header:A', cost: 2 } ]", "A: x\n", false },
+		{ "[ quota: { limit: 10/1d, by: ['header:A', api] } ]", "A: x\n", false },
+		{ "[ { quota: { limit: 10/1d, by: 'header:A' }, report: true } ]", "A: x\n", false },
+	};
+	unsigned char first[SHARED_KEY_LEN];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		struct bench *bench = open_bench(keys[i].policies);
+
+		*far_of(NULL) = far_with(10);
+		assert_int_equal(ask_far(bench, keys[i].fields), POLICY_CONTINUE);
+		if (!i)
+			memcpy(first, far_of(NULL)->last.key, sizeof first);
+		assert_row(!memcmp(first, far_of(NULL)->last.key, sizeof first) == keys[i].is_same, i,
+			   keys[i].policies);
+		bench_free(&bench);
+	}
+}
+
+/* ---- reports and mistakes ---- */
+
 static void reports_refuse_nobody(void **state)
 {
 	struct bench *bench = open_bench("[ { quota: { by: client_ip, limit: 1/1d }, report: true } ]");
@@ -179,6 +376,9 @@ static const struct bench_check mistakes[] = {
 	{ QUOTA("limit: 5/1d, cost: 6"), "every request would be refused" },
 	{ QUOTA("limit: 5/1d, cost: request.path"), "int" },
 	{ QUOTA("limit: 5/1d, name: ''"), "want a name" },
+	{ QUOTA("limit: 5/1d, store: memory"), "store:" },
+	{ QUOTA("limit: 5/1d, on_failure: ignore"), "on_failure:" },
+	{ QUOTA("limit: 5/1d, store: local, on_failure: deny"), "only a limit that is counted on Redis" },
 	{ "[ quota: { limit: 5/1d } ]", "no policy before this one authenticates" },
 	{ "[ quota: { limit: 5/1d, by: nobody } ]", "want client_ip, consumer" },
 };
@@ -197,6 +397,12 @@ int main(void)
 		cmocka_unit_test(a_refusal_says_why_and_when),
 		cmocka_unit_test(several_limits),
 		cmocka_unit_test(another_number_keeps_the_count),
+		cmocka_unit_test(what_is_shared_is_asked_for),
+		cmocka_unit_test(what_holds_while_it_is_gone),
+		cmocka_unit_test(nobody_is_told_what_is_not_known),
+		cmocka_unit_test(who_is_gone_is_not_answered),
+		cmocka_unit_test(what_was_taken_far_away_is_given_back),
+		cmocka_unit_test(keys_are_the_same_everywhere),
 		cmocka_unit_test(reports_refuse_nobody),
 		cmocka_unit_test(mistakes_are_reported),
 	};

@@ -93,11 +93,13 @@ static const struct field defaults_fields[] = { FIELD_CUSTOM(struct defaults_con
 							     "Run first, on every API."),
 						FIELD_END };
 
-static const struct field quotas_fields[] = { FIELD_STR(struct quotas_config, file, "file", NULL,
-							"Where their counts are kept (SQLite); made where it "
-							"is not there, in a folder that is. Without "
-							"it they begin afresh with each process."),
-					      FIELD_END };
+static const struct field quotas_fields[] = {
+	FIELD_STR(struct quotas_config, file, "file", NULL,
+		  "Where the counts of quotas are kept that no Redis has, and the shares of `on_failure: "
+		  "local` (SQLite); made where it is not there, in a folder that is. Without it they begin "
+		  "afresh with each process."),
+	FIELD_END
+};
 
 static const char *const level_words[] = { "debug", "info", "warn", "error", NULL };
 

@@ -284,7 +284,15 @@ static void compile_apis(struct compiling *c)
 		own_paths_check(c->snapshot, &c->reader);
 }
 
-/* The first of them; NULL: there is none. */
+/* Of its options, completed as those of all limits are. */
+static bool is_counted_here(const struct compiling *c, const struct policy_instance *quota)
+{
+	const struct node *store = quota->options ? node_find(quota->options, STR("store")) : NULL;
+
+	return !c->policy_hooks.store.is_shared || (store && str_eq(store->text, STR("local")));
+}
+
+/* The first of them that no Redis counts; NULL: there is none. */
 static const struct policy_instance *find_quota(const struct compiling *c)
 {
 	const struct policy *quota = policy_find(STR("quota"));
@@ -293,7 +301,7 @@ static const struct policy_instance *find_quota(const struct compiling *c)
 		const struct target *target = c->rules[i].target;
 
 		for (size_t j = 0; j < target->chain.count; j++)
-			if (target->chain.at[j].policy == quota)
+			if (target->chain.at[j].policy == quota && is_counted_here(c, &target->chain.at[j]))
 				return &target->chain.at[j];
 	}
 	return NULL;

@@ -24,10 +24,11 @@
 #include "proxy/issuer_question.h"
 #include "proxy/mirror.h"
 #include "proxy/overload.h"
-#include "proxy/shared_rate.h"
+#include "proxy/shared_limit.h"
 #include "proxy/slots.h"
 #include "store/redis_connection.h"
 #include "store/redis_lease.h"
+#include "store/redis_quota.h"
 #include "tls/scratch.h"
 
 enum { BLOCKS_KEPT = 4096 };
@@ -119,12 +120,14 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 					     .quotas = options->edition->snapshot->quotas,
 					     .slots = options->edition->snapshot->slots,
 					     .take_slot = slots_take,
-					     .take = shared_rate_take,
+					     .take = shared_limit_take,
+					     .take_quota = shared_limit_take_quota,
 					     .decided = live_decided,
 					     .tell = live_tell,
 					     .self = worker };
 	worker->leases = redis_leases_new();
 	redis_script_init(&worker->gcra, redis_gcra_source);
+	redis_script_init(&worker->quota, redis_quota_source);
 	worker->journal = options->journal;
 	worker->access = options->access;
 	worker->metrics = options->metrics;
@@ -149,7 +152,7 @@ result worker_new(const struct worker_options *options, struct worker **ret_work
 
 void worker_run(struct worker *worker)
 {
-	shared_rate_follow(worker);
+	shared_limit_follow(worker);
 	loop_run(worker->loop);
 	redis_clients_stop(worker->stores);
 	connections_cut(worker);
@@ -218,7 +221,7 @@ static void order_apply(struct worker *worker, struct worker_order *order)
 		worker->generation = generation_new(order->change.edition);
 		doors_change(worker, &order->change);
 		generation_leave(old);
-		shared_rate_follow(worker);
+		shared_limit_follow(worker);
 	}
 	if (order->change.on_applied)
 		order->change.on_applied(order->change.owner);

@@ -60,8 +60,8 @@ struct worker {
 	struct dns *dns;
 	struct pool *pool;
 	struct redis_clients *stores;
-	struct redis_leases *leases; /* taken ahead there */
-	struct redis_script gcra;    /* that limits are counted by there */
+	struct redis_leases *leases;     /* taken ahead there */
+	struct redis_script gcra, quota; /* that limits are counted by there */
 	struct encoders *encoders;
 	struct mirrors *mirrors;
 	struct fetch_memory *fetched; /* what policies were answered lately */
