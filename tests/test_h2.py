@@ -22,6 +22,7 @@ import httpx
 import pytest
 
 from gatehouse import SANITIZER_OPTIONS, Gateway, config_for
+from h2_frames import Client
 from h2_peers import H2Client, connect_to
 from soak import resident_bytes
 from tls import secure
@@ -694,3 +695,37 @@ def test_h2load(gateway: StartGateway, upstream: StartUpstream) -> None:
                           text=True, check=True, timeout=60)
     assert "3000 succeeded, 0 failed, 0 errored, 0 timeout" in done.stdout
     wait_until(lambda: len(running.log) == 3000, "every line of the log")
+
+
+# Clients that will not go.
+
+def keys(digest: str, protocol: str = "h2") -> dict[str, Any]:
+    """A key, and an answer of the gateway's own behind it."""
+    return {"listeners": {"main": {"address": "127.0.0.1:0", "protocols": [protocol]}},
+            "consumers": {"acme": {"api_keys": [f"sha256:{digest}"]}},
+            "apis": {"all": {"policies": [{"api_key": {}}, {"respond": {"body": "ok"}}]}}}
+
+
+@pytest.mark.parametrize("how", ["reload", "stop"])
+def test_who_goes_on_asking_is_told_for_good(gateway: StartGateway, how: str) -> None:
+    """The listener is gone, or the gateway ends; the client confirms nothing and asks again and again."""
+    running = gateway(keys(hashlib.sha256(b"key").hexdigest()))
+    with Client(running.address()) as client:
+        client.start()
+        client.send(client.get(1, "/", ("x-api-key", "key")))
+        assert client.wait(1)[0].status == 200
+        if how == "reload":
+            changed = keys("f" * 64)
+            changed["listeners"]["other"] = changed["listeners"].pop("main")
+            assert "in force" in running.reload(changed)
+        else:
+            running.process.send_signal(signal.SIGTERM)
+        stream = 1
+        end = time.monotonic() + 20
+        while not client.is_closed and time.monotonic() < end:
+            stream += 2
+            client.send(client.get(stream, "/", ("x-api-key", "key")))
+            client.pump(lambda: client.is_closed, 0.2)
+        assert client.is_closed, f"{client.story()}, after {stream // 2} requests"
+    if how == "stop":
+        assert running.process.wait(20) == 0

@@ -200,6 +200,13 @@ def test_a_nonce_is_good_once(door: Door) -> None:
     assert running.wait_for_log(4)[1]["reason"] == "token_replayed" and len(service.requests) == 2
 
 
+@pytest.mark.parametrize("nonce", ["5", "abc", ":YWJj:", "?1"])
+def test_a_nonce_is_a_text(door: Door, nonce: str) -> None:
+    running, service = door()
+    assert ask(running, Signed(parameters=f";nonce={nonce}").head()).status == 401
+    assert running.wait_for_log(1)[0]["reason"] == "signature_malformed" and not service.requests
+
+
 DIGEST = (*COVERED, '"content-digest"')
 
 

@@ -22,7 +22,7 @@ import httpx
 import pytest
 import trustme
 
-from gatehouse import Gateway, run_command
+from gatehouse import Gateway, binary, run_command
 from h2_peers import H2Client
 from pki import Authority, Pair, now
 from wire import DEADLINE, Answer, Reader, wait_until
@@ -255,20 +255,45 @@ def test_a_host_of_another_policy_is_misdirected(gateway: StartGateway, authorit
 
 def test_a_policy_that_was_reloaded_is_for_open_connections_too(gateway: StartGateway, authority: Authority,
                                                                tmp_path: Path) -> None:
-    """They end, so that whoever goes on has to show what is wanted now."""
+    """They end, and serve until then only whom a handshake would let in now."""
+    first, second = Authority("First"), Authority("Second")
+    (tmp_path / "both.pem").write_bytes(first.pem + second.pem)
     entry = authority.issue("api.test").write(tmp_path, "api")
+    by_first = {"client_certificate": "optional", "client_ca": str(first.write(tmp_path, "first"))}
+    shown = first.issue(subject="CN=partner")
+    rows: list[tuple[Pair | None, dict[str, Any], dict[str, Any], int]] = [
+        (None, {}, {"minimum": "1.3"}, 200), (None, {}, by_first, 200), (None, by_first, {}, 200),
+        (None, by_first, {**by_first, "client_certificate": "required"}, 421), (shown, by_first, {}, 421),
+        (shown, by_first, {**by_first, "client_certificate": "required"}, 200),
+        (shown, by_first, {**by_first, "client_ca": str(tmp_path / "both.pem")}, 200),
+        (shown, by_first, {**by_first, "client_ca": str(second.write(tmp_path, "second"))}, 421)]
     running = gateway(configuration({"certificates": [entry]}))
-    http2 = authority.client()
-    http2.set_alpn_protocols(["h2"])
-    with connection(running, authority.client()) as http1, connection(running, http2) as secure:
-        client = H2Client(secure)
-        assert ask(http1).status == client.answer(client.begin(host="api.test", end=True)).status == 200
-        partners = {"client_certificate": "required", "client_ca": str(authority.write(tmp_path, "partners"))}
-        assert "in force" in running.reload(configuration({"certificates": [{**entry, **partners}]}))
-        assert ask(http1).status == client.answer(client.begin(host="api.test", end=True)).status == 200
-        assert http1.recv(1) == b""
-        client.wait_for_end()
-        assert client.goaways
+    for pair, before, after, wanted in rows:
+        running.reload(configuration({"certificates": [{**entry, **before}]}))
+        contexts = [authority.client(), authority.client()]
+        contexts[1].set_alpn_protocols(["h2"])
+        for context in contexts if pair else []:
+            context.load_cert_chain(*pair.write(tmp_path, "partner").values())
+        with connection(running, contexts[0]) as http1, connection(running, contexts[1]) as secure:
+            client = H2Client(secure)
+            assert ask(http1).status == client.answer(client.begin(host="api.test", end=True)).status == 200
+            assert "in force" in running.reload(configuration({"certificates": [{**entry, **after}]}))
+            assert ask(http1).status == client.answer(client.begin(host="api.test", end=True)).status == wanted, after
+            assert http1.recv(1) == b""
+            client.wait_for_end()
+            assert client.goaways
+
+
+def test_a_certificate_with_a_pass_phrase_is_not_asked_for(authority: Authority, tmp_path: Path) -> None:
+    """Not even at a terminal: whoever waits for one would wait for ever."""
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,"
+                                     "00112233445566778899AABBCCDDEEFF\n\nAAAAAAAAAAAAAAAAAAAAAA==\n-----END CERTIFICATE-----\n")
+    (tmp_path / "gatehouse.yaml").write_text(json.dumps(configuration({
+        "certificates": [authority.issue("api.test").write(tmp_path, "api")],
+        "client_ca": "ca.pem", "client_certificate": "optional"})), encoding="utf-8")
+    done = subprocess.run(["script", "-qec", f"{binary()} check", "/dev/null"], cwd=tmp_path, timeout=60,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert "a certificate in client_ca is damaged" in done.stdout and "pass phrase" not in done.stdout, done.stdout
 
 
 def test_sessions_are_resumed_under_their_name_alone(gateway: StartGateway, authority: Authority,

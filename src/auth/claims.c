@@ -161,10 +161,7 @@ bool claims_has_scope(const struct operand *claims, str scope)
 
 bool claims_are_bound(const struct operand *claims)
 {
-	struct operand confirmation = json_find(claims, STR("cnf"));
-
-	return json_find(&confirmation, STR("jkt")).kind != OPERAND_MISSING ||
-	       json_find(&confirmation, STR("x5t#S256")).kind != OPERAND_MISSING;
+	return json_find(claims, STR("cnf")).kind != OPERAND_MISSING;
 }
 
 /* ---- for fields ---- */

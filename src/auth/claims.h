@@ -25,8 +25,8 @@ bool claims_hold(const struct operand *claims, str path, const str_list *values)
  * they are written in JSON. */
 
 bool claims_are_bound(const struct operand *claims);
-/* The token is good only in the hands of who has a key: of a certificate (RFC 8705 section 3.1) or of DPoP
- * proofs (RFC 9449 section 6.1). */
+/* The token is good only in the hands of who has a key: of a certificate (RFC 8705 section 3.1), of DPoP
+ * proofs (RFC 9449 section 6.1), or whatever else it confirms by (RFC 7800). */
 
 bool claims_has_scope(const struct operand *claims, str scope);
 /* In `scope`, separated by spaces (RFC 8693 section 4.2), or in `scp`, which some issuers send instead, as

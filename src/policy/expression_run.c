@@ -179,6 +179,12 @@ static bool compare(struct operand a, struct operand b, int *ret_order)
 	return true;
 }
 
+/* Of one type, as far as comparisons go: of others neither == nor != holds. */
+static bool are_alike(struct operand a, struct operand b)
+{
+	return a.kind == b.kind || (is_number(a) && is_number(b));
+}
+
 static bool are_equal(struct operand a, struct operand b)
 {
 	int order;
@@ -204,7 +210,7 @@ static struct operand run_equality(struct run *run, const struct expression_node
 	struct operand a = run_node(run, node->first), b = run_node(run, node->first->next);
 	bool is_equal;
 
-	if (a.kind == OPERAND_MISSING || b.kind == OPERAND_MISSING)
+	if (a.kind == OPERAND_MISSING || !are_alike(a, b))
 		return truth(false);
 	is_equal = a.kind == OPERAND_LIST && b.kind == OPERAND_LIST ? are_equal_lists(a, b) : are_equal(a, b);
 	return truth(is_equal == (node->op == OP_EQ));

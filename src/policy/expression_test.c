@@ -285,9 +285,8 @@ static const char *const true_rows[] = {
 	"int(claims.score) == 2",
 	"has(claims.sub)",
 	"!has(claims.none)",
-	"claims.sub != 5",
 	"!(claims.sub == 5)",
-	"claims.address != 'x'",
+	"!(claims.sub != 5)",
 	"(claims.admin ? claims.sub : 'x') == 'alice'",
 };
 
@@ -343,6 +342,11 @@ static const char *const false_rows[] = {
 	"has(request.headers[request.headers['X-None']])",
 	"request.query['page'] == '3'",
 	"request.cookies['none'] != 's1'",
+	"claims.sub != 5",
+	"claims.level != 'three'",
+	"claims.roles != 'admin'",
+	"claims.address != 'x'",
+	"claims.admin != 'no'",
 	"path['none'] != '7'",
 	"9223372036854775807 + 1 > 0",
 	"9223372036854775807 + 1 < 0",

@@ -184,7 +184,10 @@ static const struct {
 	{ PLAIN, HEADER, "{" GOOD ",\"cnf\":{\"jkt\":\"x\"}}", REASON_TOKEN_BINDING },
 	{ PLAIN, HEADER, "{" GOOD ",\"cnf\":{\"x5t#S256\":\"x\"}}", REASON_TOKEN_BINDING },
 	{ PLAIN, HEADER, "{" GOOD ",\"cnf\":{\"x5t#S256\":7}}", REASON_TOKEN_BINDING },
-	{ PLAIN, HEADER, "{" GOOD ",\"cnf\":{}}", REASON_NONE },
+	{ PLAIN, HEADER, "{" GOOD ",\"cnf\":{}}", REASON_TOKEN_BINDING },
+	{ PLAIN, HEADER, "{" GOOD ",\"cnf\":{\"jwk\":{\"kty\":\"EC\"}}}", REASON_TOKEN_BINDING },
+	{ PLAIN, HEADER, "{" GOOD ",\"cnf\":\"x\"}", REASON_TOKEN_BINDING },
+	{ PLAIN, HEADER, "{" GOOD ",\"cnf\":null}", REASON_NONE },
 	{ JWT(", bound: ignore"), HEADER, "{" GOOD ",\"cnf\":{\"jkt\":\"x\"}}", REASON_NONE },
 };
 

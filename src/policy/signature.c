@@ -289,7 +289,9 @@ static enum reason check_input(const struct signature *p, const struct view *vie
 			       const struct structured_item *input, const struct signature_key **ret_key)
 {
 	*ret_key = find_key(p, input);
-	if (input->bare.kind != STRUCTURED_INNER_LIST)
+	if (input->bare.kind != STRUCTURED_INNER_LIST ||
+	    (structured_parameter(&input->parameters, STR("nonce")) &&
+	     !parameter_of(input, "nonce", STRUCTURED_STRING))) /* RFC 9421 section 2.3 */
 		return REASON_SIGNATURE_MALFORMED;
 	if (!*ret_key)
 		return REASON_SIGNATURE_KEY_UNKNOWN;

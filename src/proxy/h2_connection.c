@@ -32,8 +32,9 @@ struct h2_connection {
 	deadline idle_since;  /* or since when a head has been coming */
 	uint64_t heads;       /* that had come to their end then */
 	deadline stuck_since; /* when the client stopped taking what was put out; 0: it takes it */
+	deadline shut_until;  /* by when it must have confirmed that it was told to stop; 0: it was not */
 	bool is_active;       /* counted so */
-	bool is_in_head, is_shut;
+	bool is_in_head;
 	bool is_broken; /* nothing can be read or sent any more */
 };
 
@@ -253,11 +254,15 @@ static void on_more(struct timer *timer)
 
 static void shut(struct h2_connection *h2)
 {
-	if (h2->is_shut)
+	if (h2->shut_until)
 		return;
-	h2->is_shut = true;
-	h2->idle_since = now_of(h2);
+	h2->shut_until = deadline_after(now_of(h2), farewell);
 	h2_server_shut(&h2->server);
+}
+
+static bool awaits_confirmation(const struct h2_connection *h2)
+{
+	return h2->shut_until && h2->server.is_asked;
 }
 
 static void on_due(struct timer *timer)
@@ -265,20 +270,20 @@ static void on_due(struct timer *timer)
 	struct connection *connection = CONTAINER_OF(timer, struct connection, idle);
 	struct h2_connection *h2 = connection->h2;
 
-	if (h2->stuck_since)
+	if (awaits_confirmation(h2) && now_of(h2) >= h2->shut_until)
+		h2_server_shut(&h2->server);
+	else if (h2->stuck_since)
 		break_off(h2);
 	else if (h2->is_in_head)
 		h2_server_end(&h2->server, "a header section did not come to its end in time");
-	else if (h2->is_shut)
-		h2_server_shut(&h2->server);
 	else
 		shut(h2);
 	look_later(h2);
 }
 
-/* Who waits for what: output for a client to take it, a head for its end, an idle connection for a request,
- * one that was told to stop for its confirmation. */
-static deadline due_of(const struct h2_connection *h2)
+/* Who waits for what: output for a client to take it, a head for its end, an idle connection for a request.
+ */
+static deadline wait_of(const struct h2_connection *h2)
 {
 	const struct listener_limits *limits = connection_limits(h2->connection);
 
@@ -286,12 +291,16 @@ static deadline due_of(const struct h2_connection *h2)
 		return deadline_after(h2->stuck_since, limits->body_timeout);
 	if (h2->is_in_head)
 		return deadline_after(h2->idle_since, limits->header_timeout);
-	if (h2->is_shut)
-		return h2->server.is_asked ? deadline_after(h2->idle_since, farewell) : DEADLINE_NEVER;
-	if (h2->is_active)
+	if (h2->shut_until || h2->is_active)
 		return DEADLINE_NEVER;
 	return deadline_after(h2->idle_since,
 			      h2->server.requests ? limits->idle_timeout : limits->header_timeout);
+}
+
+/* Whoever was told to stop is told so for good in its time, whatever it asks for meanwhile. */
+static deadline due_of(const struct h2_connection *h2)
+{
+	return awaits_confirmation(h2) ? deadline_min(wait_of(h2), h2->shut_until) : wait_of(h2);
 }
 
 static void keep_time(struct h2_connection *h2)

@@ -183,7 +183,7 @@ bool secure_is_misdirected(struct exchange *x)
 	x->keep_alive = false;
 	if (connection->h2)
 		h2_connection_retire(connection);
-	return false;
+	return !tls_server_context_believes(context, &secure->tls);
 }
 
 void secure_end(struct connection *connection)

@@ -30,7 +30,7 @@ result secure_arrive(struct session *session, struct intake *in);
 bool secure_is_misdirected(struct exchange *x);
 /* The request's host has another TLS policy than the name for which the connection was made (RFC 9110 section
  * 15.5.20). Where that name has another policy now than in the handshake, the connection ends after the
- * answer, and one of HTTP/2 after those under way. */
+ * answer, and one of HTTP/2 after those under way; what its client showed must be good by that one too. */
 
 void secure_end(struct connection *connection);
 /* Says close_notify as far as it can be said, so that what was sent is known to be all. The connection can

@@ -27,12 +27,21 @@ static bool is_at_end(void)
 	return ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
 }
 
+/* Nobody is asked for a pass phrase; that it was wanted is remembered. */
+static int refuse_password(char *out, int size, int is_writing, void *argument)
+{
+	(void)out, (void)size, (void)is_writing;
+	*(bool *)argument = true;
+	return -1;
+}
+
 /* NULL with the reason in OpenSSL's queue. */
 static X509 *read_one(BIO *reader, OSSL_LIB_CTX *library)
 {
 	X509 *certificate = X509_new_ex(library, NULL);
+	bool is_encrypted;
 
-	if (certificate && !PEM_read_bio_X509(reader, &certificate, NULL, NULL)) {
+	if (certificate && !PEM_read_bio_X509(reader, &certificate, refuse_password, &is_encrypted)) {
 		X509_free(certificate);
 		return NULL;
 	}
@@ -79,14 +88,6 @@ static result read_chain(struct certificate *certificate, OSSL_LIB_CTX *library,
 		return error_make(ERROR_MALFORMED,
 				  "a certificate behind the first one in this file is damaged");
 	return OK;
-}
-
-/* Nobody is asked for a pass phrase; that it was wanted is remembered. */
-static int refuse_password(char *out, int size, int is_writing, void *argument)
-{
-	(void)out, (void)size, (void)is_writing;
-	*(bool *)argument = true;
-	return -1;
 }
 
 static result read_key(struct certificate *certificate, OSSL_LIB_CTX *library, BIO *reader, bool is_empty)

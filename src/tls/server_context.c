@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "codec/host.h"
+#include "tls/peer.h"
 #include "tls/server_private.h"
 
 enum {
@@ -438,6 +439,34 @@ tls_policy tls_server_context_policy(const struct tls_server_context *context, s
 	bool is_known;
 
 	return tls_server_context_find(context, host, &is_known)->trust->policy;
+}
+
+/* With a chain that leads to an authority of today, and all of it in force. */
+static bool is_vouched_for(const struct tls_server_context *context, const struct tls_trust *trust, SSL *ssl)
+{
+	X509_STORE_CTX *check = X509_STORE_CTX_new_ex(context->library, NULL);
+	bool is_good = check && X509_STORE_CTX_init(check, trust->store, SSL_get0_peer_certificate(ssl),
+						    SSL_get_peer_cert_chain(ssl));
+
+	if (is_good) {
+		X509_STORE_CTX_set_default(check, "ssl_client");
+		X509_STORE_CTX_set_depth(check, trust->depth);
+		is_good = X509_verify_cert(check) > 0;
+	}
+	X509_STORE_CTX_free(check);
+	ERR_clear_error();
+	return is_good;
+}
+
+bool tls_server_context_believes(const struct tls_server_context *context, const struct tls_stream *tls)
+{
+	bool is_known;
+	const struct tls_trust *trust =
+		tls_server_context_find(context, tls_stream_server_name(tls), &is_known)->trust;
+
+	if (!tls_peer_certificate(tls))
+		return trust->demand != TLS_DEMAND_REQUIRED;
+	return trust->demand != TLS_DEMAND_NONE && is_vouched_for(context, trust, tls->ssl);
 }
 
 result tls_server_context_accept(struct tls_server_context *context, struct tls_stream *tls,

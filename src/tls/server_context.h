@@ -60,6 +60,11 @@ result tls_server_context_handshake(struct tls_server_context *context, struct t
 				    deadline until, tls_policy *ret_policy);
 /* Yields. tls_stream_handshake(), and by which policy it was made. The context may be freed meanwhile. */
 
+bool tls_server_context_believes(const struct tls_server_context *context, const struct tls_stream *tls);
+/* A handshake made now would take the certificate that the client showed in its own, or that it showed none;
+ * for a connection whose policy has changed since. One that was resumed, or shows nothing of a chain that is
+ * needed, is not believed. */
+
 tls_policy tls_server_context_policy(const struct tls_server_context *context, str host);
 /* That of a host's name, without a port, in any case: a request for a host over a connection of another
  * policy is misdirected (421). */
