@@ -72,6 +72,7 @@ struct pair_list {
 };
 
 struct field;
+struct field_difference;
 
 /* A form of its own: reads node into member (its type is the table's business) and says how it looks. */
 struct field_form {
@@ -80,6 +81,10 @@ struct field_form {
 	void (*read)(struct reader *reader, const struct node *node,
 		     void *ret_member); /* reports through reader->diagnostics */
 	const struct field *fields; /* what the manual and the schema should show beneath it; may be NULL */
+	void (*compare)(struct arena *arena, const void *before, const void *after,
+			struct field_difference *ret_difference);
+	/* Two members of which it can be told which is more (field_compare.h); NULL: what was written is
+	 * compared. */
 };
 
 /* One row. Rows are made by the macros below; whoever reads them is in this room. */

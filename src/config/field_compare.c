@@ -161,22 +161,24 @@ static int order_of(__int128 before, __int128 after)
 	return (after > before) - (after < before);
 }
 
-/* More in the same time is more, and so is more at once at the same pace. Where the one grows and the other
- * shrinks, no order can be told. */
+/* Where the one grows and the other shrinks, no order can be told. */
+struct field_difference field_compare_rates(struct rate before, struct rate after)
+{
+	int pace = order_of((__int128)before.number * after.period, (__int128)after.number * before.period);
+	int number = order_of(before.number, after.number);
+
+	return (struct field_difference) { .is_ordered = pace * number >= 0, .after = pace ? pace : number };
+}
+
 static void compare_rates(struct comparing *c, const struct row *row)
 {
 	struct rate before = *(const struct rate *)row->before.at,
 		    after = *(const struct rate *)row->after.at;
-	int pace = order_of((__int128)before.number * after.period, (__int128)after.number * before.period);
-	int number = order_of(before.number, after.number);
-	struct field_difference difference = { .is_ordered = pace * number >= 0 };
-	str one, other;
+	struct field_difference difference = field_compare_rates(before, after);
+	str one = unit_print_rate(c->arena, before), other = unit_print_rate(c->arena, after);
 
-	if (!pace && !number)
+	if (!difference.after)
 		return;
-	difference.after = pace ? pace : number;
-	one = unit_print_rate(c->arena, before);
-	other = unit_print_rate(c->arena, after);
 	difference.words = arena_printf(c->arena, "%.*s -> %.*s", STR_ARG(one), STR_ARG(other));
 	tell(c, row, difference);
 }
@@ -290,6 +292,19 @@ static void compare_written(struct comparing *c, const struct row *row)
 static void compare_table(struct comparing *c, const struct field *fields, struct field_side before,
 			  struct field_side after);
 
+static void compare_custom(struct comparing *c, const struct row *row)
+{
+	struct field_difference difference = { 0 };
+
+	if (!row->field->form->compare) {
+		compare_written(c, row);
+		return;
+	}
+	row->field->form->compare(c->arena, row->before.at, row->after.at, &difference);
+	if (difference.words.len)
+		tell(c, row, difference);
+}
+
 static void compare_object(struct comparing *c, const struct row *row)
 {
 	str outer = c->prefix;
@@ -330,6 +345,9 @@ static void compare_row(struct comparing *c, const struct row *row)
 		break;
 	case FIELD_T_OBJECT:
 		compare_object(c, row);
+		break;
+	case FIELD_T_CUSTOM:
+		compare_custom(c, row);
 		break;
 	default:
 		compare_written(c, row);

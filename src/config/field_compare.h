@@ -19,7 +19,8 @@ struct field_difference {
 	/* Of lists, sets of words and maps of texts. */
 	bool is_list;
 	size_t added, removed, count_before, count_after;
-	str words; /* "1m -> 2m", "added 10.0.0.0/8"; nothing that came from ${...} */
+	str words; /* "1m -> 2m", "added 10.0.0.0/8"; nothing that came from ${...}; empty from a form: no
+		      difference */
 };
 
 typedef void (*field_differs_fn)(void *self, const struct field_difference *difference);
@@ -33,6 +34,10 @@ struct field_side {
 void fields_compare(const struct field *fields, struct field_side before, struct field_side after,
 		    struct arena *arena, field_differs_fn on_difference, void *self);
 /* In the order of the rows. The difference's texts are the arena's. */
+
+struct field_difference field_compare_rates(struct rate before, struct rate after);
+/* More in the same time is more, and so is more at once at the same pace. `before` and `after` stand for
+ * that; they are the same when the rates are. No words. */
 
 bool nodes_are_same(const struct node *a, const struct node *b);
 /* What was written, whatever the order of keys; NULL is nothing. */

@@ -2,7 +2,7 @@
 /*
  * Listeners say who gets in and how much they may send, so what is wider there is a risk. Upstreams are the
  * owner's own: what changes in them is told, but it opens nothing, except for whom is believed to be one.
- * A consumer more is somebody more who gets in.
+ * A consumer more is somebody more who gets in, and where the gateway refuses later it lets in more.
  */
 #include "main/diff_sections.h"
 
@@ -33,7 +33,14 @@ static const struct section_risk listener_risks[] = {
 	{ "limits.connections", RISK_MORE },
 	{ "limits.streams", RISK_MORE },
 	{ "limits.replay", RISK_MORE },
-	{ "address", RISK_MORE }, /* text: who can reach the new one cannot be told */
+	{ "priority", RISK_MORE }, /* what comes there is let in when nobody else is */
+	{ "address", RISK_MORE },  /* text: who can reach the new one cannot be told */
+	{ 0 },
+};
+
+static const struct section_risk gateway_limits_risks[] = {
+	{ "memory", RISK_MORE_OR_NONE },
+	{ "lag", RISK_MORE_OR_NONE },
 	{ 0 },
 };
 
@@ -54,7 +61,7 @@ static const struct section_risk consumer_risks[] = {
 struct section {
 	struct diff_lines *lines;
 	const char *kind; /* "listeners" */
-	str name;
+	str name;         /* empty: there is but one */
 	const struct section_risk *risks;
 };
 
@@ -84,8 +91,8 @@ static void on_option(void *self, const struct field_difference *difference)
 	for (const struct section_risk *row = section->risks; row && row->option; row++)
 		if (str_eq(str_of(row->option), difference->path))
 			risk = risk_of_difference(difference, row->weaker);
-	diff_add(section->lines, risk, "%s.%.*s.%.*s: %.*s", section->kind, STR_ARG(section->name),
-		 STR_ARG(difference->path), STR_ARG(words));
+	diff_add(section->lines, risk, "%s%s%.*s.%.*s: %.*s", section->kind, section->name.len ? "." : "",
+		 STR_ARG(section->name), STR_ARG(difference->path), STR_ARG(words));
 }
 
 /* `tls: {}` has the defaults of no `tls` at all, and means the opposite. */
@@ -186,8 +193,8 @@ static void compare_both(struct section *section, const struct entries *before, 
 /* Told of elsewhere, by what they mean. */
 static bool is_told_elsewhere(const char *key)
 {
-	static const char *const keys[] = { "listeners", "upstreams", "consumers",
-					    "policies",  "defaults",  "apis" };
+	static const char *const keys[] = { "listeners", "upstreams", "consumers", "policies",
+					    "defaults",  "apis",      "limits" };
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		if (str_eq(str_of(keys[i]), str_of(key)))
@@ -265,6 +272,18 @@ static void compare_listeners(struct diff_lines *lines, const struct snapshot *b
 	}
 }
 
+static void compare_limits(struct diff_lines *lines, const struct snapshot *before,
+			   const struct snapshot *after)
+{
+	struct section limits = { .lines = lines, .kind = "limits", .risks = gateway_limits_risks };
+	str key = str_of(limits.kind);
+
+	fields_compare(table_of(limits.kind),
+		       (struct field_side) { &before->config.limits, node_find(before->root, key) },
+		       (struct field_side) { &after->config.limits, node_find(after->root, key) },
+		       lines->arena, on_option, &limits);
+}
+
 void diff_sections(struct diff_lines *lines, const struct snapshot *before, const struct snapshot *after)
 {
 	const struct gateway_config *one = &before->config, *other = &after->config;
@@ -278,5 +297,6 @@ void diff_sections(struct diff_lines *lines, const struct snapshot *before, cons
 	compare_entries(&consumers, &ENTRIES(one->consumers), &ENTRIES(other->consumers));
 	diff_consumers(lines, before, after);
 	compare_listeners(lines, before, after);
+	compare_limits(lines, before, after);
 	compare_rest(lines, before, after);
 }

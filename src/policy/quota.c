@@ -13,6 +13,7 @@
  */
 #include "base/hash.h"
 #include "codec/sha256.h"
+#include "config/field_compare.h"
 #include "policy/cost.h"
 #include "policy/limit.h"
 #include "policy/rate_key.h"
@@ -57,11 +58,33 @@ static void read_limit(struct reader *reader, const struct node *node, void *ret
 		diagnostic_error(reader->diagnostics, node, "want a time of whole seconds");
 }
 
+static str print_limit(struct arena *arena, struct rate limit)
+{
+	return limit.period ? unit_print_rate(arena, limit)
+			    : arena_printf(arena, "%lld/1mo", (long long)limit.number);
+}
+
+/* Months have no length of their own, by which to tell whether they are more than so many days. */
+static void compare_limits(struct arena *arena, const void *before, const void *after,
+			   struct field_difference *ret_difference)
+{
+	struct rate one = *(const struct rate *)before, other = *(const struct rate *)after;
+	str old = print_limit(arena, one), new = print_limit(arena, other);
+
+	*ret_difference = field_compare_rates(one, other);
+	if (!one.period != !other.period)
+		ret_difference->is_ordered = false;
+	else if (!ret_difference->after)
+		return;
+	ret_difference->words = arena_printf(arena, "%.*s -> %.*s", STR_ARG(old), STR_ARG(new));
+}
+
 static const struct field_form limit_form = {
 	.manual = "a rate, or a number by `1mo`",
 	.schema = "{\"anyOf\": [{\"$ref\": \"#/$defs/interpolated\"}, {\"type\": \"string\", \"pattern\": "
 		  "\"^[1-9][0-9]*/[1-9][0-9]*(ms|s|m|h|d|mo)$\"}]}",
 	.read = read_limit,
+	.compare = compare_limits,
 };
 
 const struct field policy_quota_fields[] = {
@@ -267,7 +290,7 @@ static bool quota_needs_principal(const void *self)
 	return rate_key_needs_principal(&p->key) || cost_needs_principal(&p->price);
 }
 
-static const struct policy_risk risks[] = { { "limit", RISK_ANY },       { "by", RISK_ANY },
+static const struct policy_risk risks[] = { { "limit", RISK_MORE },      { "by", RISK_ANY },
 					    { "cost", RISK_ANY },        { "store", RISK_MORE },
 					    { "on_failure", RISK_MORE }, { 0 } };
 

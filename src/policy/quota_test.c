@@ -2,15 +2,17 @@
 /* How much in which window, what is told of it, and what it has to do with other limits. The clock stands at
  * 2026-01-02T03:04:05Z. */
 #include "base/testing.h"
+#include "config/field_compare.h"
+#include "policy/list.h"
 #include "policy/policy_testing.h"
 #include "store/quota_table.h"
 
 #define QUOTA(options) "[ quota: { by: client_ip, " options " } ]"
 #define PROBLEM "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
-static struct bench *open_bench(const char *policies)
+static struct bench *open_bench(const char *list)
 {
-	struct bench *bench = bench_new(policies);
+	struct bench *bench = bench_new(list);
 
 	assert_string_equal(bench_errors(bench), "");
 	return bench;
@@ -389,6 +391,45 @@ static void mistakes_are_reported(void **state)
 	bench_assert_checks(mistakes, COUNT_OF(mistakes));
 }
 
+/* A period of 0 is a month. */
+static const struct {
+	struct rate before, after;
+	const char *words;
+	int order; /* 1: more, -1: less, 0: nobody can tell */
+} changes[] = {
+	{ { 5, 0 }, { 6, 0 }, "5/1mo -> 6/1mo", 1 },
+	{ { 5, 0 }, { 4, 0 }, "5/1mo -> 4/1mo", -1 },
+	{ { 5, 0 }, { 5, 0 }, "", 0 },
+	{ { 5, DAY }, { 5, 24 * HOUR }, "", 0 },
+	{ { 5, DAY }, { 4, DAY }, "5/1d -> 4/1d", -1 },
+	{ { 5, DAY }, { 5, 2 * DAY }, "5/1d -> 5/2d", -1 },
+	{ { 5, DAY }, { 150, 30 * DAY }, "5/1d -> 150/30d", 1 }, /* more at once */
+	{ { 5, DAY }, { 6, 30 * DAY }, "5/1d -> 6/30d", 0 },
+	{ { 5, 0 }, { 4, DAY }, "5/1mo -> 4/1d", 0 },
+	{ { 5, DAY }, { 4, 0 }, "5/1d -> 4/1mo", 0 },
+	{ { 5, 30 * DAY }, { 6, 0 }, "5/30d -> 6/1mo", 0 },
+};
+
+static void another_limit_is_more_or_less(void **state)
+{
+	const struct field *limit = policy_find(STR("quota"))->fields;
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, NULL, 1 << 20);
+	assert_string_equal(limit->name, "limit");
+	for (size_t i = 0; i < COUNT_OF(changes); i++) {
+		struct field_difference got = { 0 };
+		int64_t order;
+
+		limit->form->compare(&arena, &changes[i].before, &changes[i].after, &got);
+		order = got.is_ordered ? got.after - got.before : 0;
+		assert_row(str_eq(got.words, str_of(changes[i].words)), i, changes[i].words);
+		assert_row(!got.words.len || order == changes[i].order, i, changes[i].words);
+	}
+	arena_fini(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -405,6 +446,7 @@ int main(void)
 		cmocka_unit_test(keys_are_the_same_everywhere),
 		cmocka_unit_test(reports_refuse_nobody),
 		cmocka_unit_test(mistakes_are_reported),
+		cmocka_unit_test(another_limit_is_more_or_less),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
