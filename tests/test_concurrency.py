@@ -282,14 +282,33 @@ def test_a_limit_that_is_learnt(upstream: StartUpstream, gateway: StartGateway, 
         time.sleep(0.5)
         return most[0]
 
+    admin = Admin(running)
+
+    def told() -> tuple[float, float]:
+        [policy] = admin.get("/v1/apis").json["apis"][0]["policies"]
+        return admin.metrics()['gatehouse_concurrency_limit{policy="concurrency",api="all"}'], policy["limit"]
+
     try:
         wait_until(lambda: 0 < most_lately() <= 15, "the limit to come down to what the service can do")
+        wait_until(lambda: max(told()) <= 20, "the limit to be told as it is")
     finally:
         is_over.set()
         for thread in threads:
             thread.join()
     assert ask(clients, running).read_answer().status == 200
     wait_for(running, 0, 0)
+    metric, view = told()
+    assert metric == view >= 4
+
+
+def test_a_limit_that_is_given_is_not_told_as_learnt(upstream: StartUpstream, gateway: StartGateway, service: Holding,
+                                                     clients: ExitStack) -> None:
+    running = gateway(having(upstream(service.answer).address, limit=3))
+    asked = ask(clients, running)
+    wait_for(running, 1, 0)
+    assert not [name for name in Admin(running).metrics() if name.startswith("gatehouse_concurrency_limit")]
+    service.let_go(1)
+    assert statuses([asked]) == [200]
 
 
 def test_a_websocket_has_its_slot_until_it_is_closed(gateway: StartGateway) -> None:

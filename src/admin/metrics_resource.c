@@ -62,6 +62,17 @@ static void set_expiry(const struct snapshot *snapshot)
 	}
 }
 
+static void set_limits(const struct snapshot *snapshot, const struct target *target)
+{
+	for (size_t i = 0; target->decisions && i < target->chain.count; i++) {
+		const struct policy_instance *instance = &target->chain.at[i];
+		uint64_t limit = policy_learnt_limit(instance, &target->names, snapshot->slots);
+
+		if (limit)
+			metric_series_set_limit(target->decisions[i], limit);
+	}
+}
+
 static result send_pieces(struct small_exchange *exchange, struct metrics_scrape *scrape, char *piece)
 {
 	struct fiber *self = exchange->fiber;
@@ -89,6 +100,8 @@ result metrics_resource(struct admin_request *request)
 	options->hooks.read(options->owner, &reading);
 	set_up(request->edition, options->metrics);
 	set_expiry(request->edition->snapshot);
+	for (size_t i = 0; i < request->edition->snapshot->rule_count; i++)
+		set_limits(request->edition->snapshot, request->edition->snapshot->rules[i].target);
 	scrape = metrics_scrape_new(options->metrics, &reading);
 	admin_begin(request, 200, STR(METRICS_CONTENT_TYPE));
 	sent = send_pieces(request->exchange, scrape, arena_bytes(request->exchange->arena, METRICS_PIECE));

@@ -44,21 +44,27 @@ static void put_list(struct json_stream *json, const char *key, str_list list)
 	json_close(json, ']');
 }
 
-static void put_policies(struct json_stream *json, const struct policy_chain *chain)
+/* limit: what it has learnt. */
+static void put_policy(struct json_stream *json, const struct policy_instance *instance, uint64_t limit)
+{
+	json_open(json, '{');
+	json_pair(json, "name", instance->name);
+	json_pair(json, "kind", str_of(instance->policy->name));
+	if (instance->when)
+		json_pair_bool(json, "when", true);
+	if (instance->is_report)
+		json_pair_bool(json, "report", true);
+	if (limit)
+		json_pair_number(json, "limit", limit);
+	json_close(json, '}');
+}
+
+static void put_policies(struct json_stream *json, const struct target *target, struct slot_table *slots)
 {
 	json_open_at(json, "policies", '[');
-	for (size_t i = 0; i < chain->count; i++) {
-		const struct policy_instance *instance = &chain->at[i];
-
-		json_open(json, '{');
-		json_pair(json, "name", instance->name);
-		json_pair(json, "kind", str_of(instance->policy->name));
-		if (instance->when)
-			json_pair_bool(json, "when", true);
-		if (instance->is_report)
-			json_pair_bool(json, "report", true);
-		json_close(json, '}');
-	}
+	for (size_t i = 0; i < target->chain.count; i++)
+		put_policy(json, &target->chain.at[i],
+			   policy_learnt_limit(&target->chain.at[i], &target->names, slots));
 	json_close(json, ']');
 }
 
@@ -72,16 +78,16 @@ static void put_split(struct json_stream *json, const struct split *split)
 	json_close(json, '}');
 }
 
-static void put_target(struct json_stream *json, const struct target *target)
+static void put_target(struct json_stream *json, const struct target *target, struct slot_table *slots)
 {
 	if (target->upstream)
 		json_pair(json, "upstream", target->upstream->name);
 	if (target->split)
 		put_split(json, target->split);
-	put_policies(json, &target->chain);
+	put_policies(json, target, slots);
 }
 
-static void put_route(struct json_stream *json, const struct route_rule *rule)
+static void put_route(struct json_stream *json, const struct route_rule *rule, struct slot_table *slots)
 {
 	const struct node *match = node_find(rule->node, STR("match"));
 
@@ -91,7 +97,7 @@ static void put_route(struct json_stream *json, const struct route_rule *rule)
 		json_key(json, STR("match"));
 		config_json_put(json, match);
 	}
-	put_target(json, rule->target);
+	put_target(json, rule->target, slots);
 	json_close(json, '}');
 }
 
@@ -105,10 +111,10 @@ static void put_api(struct json_stream *json, const struct snapshot *snapshot, s
 	put_list(json, "hosts", api->api_hosts);
 	json_pair(json, "path", api->api_path);
 	put_list(json, "methods", api->api_methods);
-	put_target(json, api->target);
+	put_target(json, api->target, snapshot->slots);
 	json_open_at(json, "routes", '[');
 	while (*at < snapshot->rule_count && snapshot->rules[*at].route.len)
-		put_route(json, &snapshot->rules[(*at)++]);
+		put_route(json, &snapshot->rules[(*at)++], snapshot->slots);
 	json_close(json, ']');
 	json_close(json, '}');
 }

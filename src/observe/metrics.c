@@ -251,6 +251,14 @@ void metric_series_set_open(struct metric_series *upstream, bool is_full_of_requ
 		atomic_store_explicit(&upstream->told, told, memory_order_relaxed);
 }
 
+void metric_series_set_limit(struct metric_series *policy, uint64_t limit)
+{
+	int64_t told = policy ? atomic_load_explicit(&policy->told, memory_order_relaxed) : 0;
+
+	if (policy && (told < 0 || limit < (uint64_t)told))
+		atomic_store_explicit(&policy->told, (int64_t)limit, memory_order_relaxed);
+}
+
 void metric_series_set_expiry(struct metric_series *certificate, int64_t seconds)
 {
 	if (certificate)

@@ -161,6 +161,9 @@ void metric_series_set_open(struct metric_series *upstream, bool is_full_of_requ
 			    bool is_full_of_connections);
 /* Whether a circuit breaker of an upstream that has one lets nothing more through. Likewise. */
 
+void metric_series_set_limit(struct metric_series *policy, uint64_t limit);
+/* What a policy has learnt to let through at once; of several the smallest. Likewise. */
+
 void metric_series_set_expiry(struct metric_series *certificate, int64_t seconds);
 /* Since 1970. Likewise. */
 

@@ -40,7 +40,7 @@ struct metric_series {
 	uint64_t hash;
 	size_t references;                     /* under the lock */
 	struct metric_series *next;            /* in the table, under the lock */
-	_Atomic int64_t told;                  /* of an endpoint, upstream or certificate; -1: nothing */
+	_Atomic int64_t told;                  /* of an endpoint, upstream, certificate or policy; -1: none */
 	_Atomic(struct metric_cell *) cells[]; /* one list for each worker */
 };
 

@@ -302,6 +302,12 @@ static void print_expiry(const struct metrics_scrape *scrape, const struct metri
 	put_told(scrape, series, (const char *const[]) { "listener", ",certificate" }, out);
 }
 
+static void print_limit(const struct metrics_scrape *scrape, const struct metric_series *series,
+			struct buf *out)
+{
+	put_told(scrape, series, (const char *const[]) { "policy", ",api" }, out);
+}
+
 static void put_named_value(const struct metrics_scrape *scrape, const struct metric_series *series,
 			    const char *label, uint64_t value, struct buf *out)
 {
@@ -536,6 +542,9 @@ static const struct family families[] = {
 	  print_breaker_open, NULL },
 	{ "gatehouse_policy_decisions_total", "counter", "What policies decided.", METRIC_POLICY,
 	  print_decisions, NULL },
+	{ "gatehouse_concurrency_limit", "gauge",
+	  "Requests that a `concurrency` limit which is learnt lets be under way at once.", METRIC_POLICY,
+	  print_limit, NULL },
 	{ "gatehouse_mirror_copies_total", "counter",
 	  "Copies of requests for mirrors, and what became of them.", 0, NULL, print_copies },
 	{ "gatehouse_config_reloads_total", "counter", "Reloads of the configuration.", 0, NULL,
@@ -604,7 +613,8 @@ static bool begins_with_zero(const struct family *family)
 {
 	return family->kind == METRIC_LISTENER || family->kind == METRIC_UPSTREAM ||
 	       family->kind == METRIC_HEALTH || family->print_series == print_outcomes ||
-	       family->print_series == print_up || family->print_series == print_expiry;
+	       family->print_series == print_up || family->print_series == print_limit ||
+	       family->print_series == print_expiry;
 }
 
 static void enter_series(struct metrics_scrape *scrape)

@@ -307,6 +307,7 @@ static void test_the_others(void **state)
 		"gatehouse_quota_evictions_total 6",
 		"gatehouse_concurrency_requests{state=\"active\"} 5",
 		"gatehouse_concurrency_requests{state=\"waiting\"} 4",
+		"gatehouse_concurrency_limit{policy=\"ip\",api=\"orders\"} 20",
 		"gatehouse_store_up 1",
 		"gatehouse_store_gateways 3",
 		"gatehouse_store_calls_total{outcome=\"timeout\"} 5",
@@ -335,6 +336,11 @@ static void test_the_others(void **state)
 	metrics_count_decision(shards[0], policy, DECISION_REPORT);
 	metrics_count_decision(shards[1], policy, DECISION_REPORT);
 	metrics_count_decision(shards[1], policy, DECISION_SKIP);
+	metrics_forget_told(metrics);
+	metric_series_set_limit(policy, 30);
+	metric_series_set_limit(policy, 20);
+	metric_series_set_limit(policy, 25);
+	metric_series_set_limit(NULL, 1);
 	metrics_begin_exchange(shards[0]);
 	metrics_begin_exchange(shards[1]);
 	metrics_count_copy(shards[0], COPY_ANSWERED);

@@ -105,13 +105,19 @@ static result concurrency_compile(struct policy_compile *compile, void *self)
 
 /* ---- requests ---- */
 
-/* A limit that only reports counts for itself, and lets nobody wait. */
-static struct slot_wish wish_of(const struct concurrency *p, const struct view *view)
+/* A limit that only reports counts for itself. */
+static uint64_t key_of(const struct concurrency *p, const struct view *view, const struct slot_table *slots)
 {
 	uint64_t own[] = { p->id, view->is_report };
-	uint64_t seed =
-		hash_bytes((str) { (const char *)own, sizeof own }, slot_table_seed(view->effects->slots));
-	struct slot_wish wish = { .key = rate_key_hash(&p->key, view, seed),
+	uint64_t seed = hash_bytes((str) { (const char *)own, sizeof own }, slot_table_seed(slots));
+
+	return rate_key_hash(&p->key, view, seed);
+}
+
+/* One that only reports lets nobody wait. */
+static struct slot_wish wish_of(const struct concurrency *p, const struct view *view)
+{
+	struct slot_wish wish = { .key = key_of(p, view, view->effects->slots),
 				  .limit = (uint64_t)p->limit,
 				  .is_adaptive = p->adaptive,
 				  .queue = view->is_report ? 0 : (uint64_t)p->queue };
@@ -218,6 +224,16 @@ static bool concurrency_needs_principal(const void *self)
 	       (p->priority_of && expression_needs_principal(p->priority_of));
 }
 
+/* No key of an adaptive limit is about more than where a request goes. */
+static uint64_t concurrency_learnt_limit(const struct policy_instance *instance,
+					 const struct route_names *names, struct slot_table *slots)
+{
+	const struct concurrency *p = instance->self;
+	struct view view = { .names = names, .is_report = instance->is_report };
+
+	return p->adaptive ? slot_table_learnt(slots, key_of(p, &view, slots), (uint64_t)p->limit) : 0;
+}
+
 static const struct policy_risk risks[] = {
 	{ "limit", RISK_MORE }, { "adaptive", RISK_ANY },       { "by", RISK_ANY },
 	{ "queue", RISK_MORE }, { "queue_timeout", RISK_MORE }, { 0 }
@@ -232,6 +248,7 @@ const struct policy policy_concurrency = {
 	.on_request = concurrency_request,
 	.on_response = concurrency_response,
 	.needs_principal = concurrency_needs_principal,
+	.learnt_limit = concurrency_learnt_limit,
 	.risks = risks,
 	.page = "A request has one of `limit` slots from here until it has ended, whichever way: answered, "
 		"failed, or given up by its client. So the service behind has never more than `limit` of "
@@ -292,7 +309,10 @@ const struct policy policy_concurrency = {
 		"With `report: true` it counts for itself, refuses nobody and lets nobody wait. Not more "
 		"than "
 		"262,144 keys have something under way at a time; further ones are refused. "
-		"`gatehouse_concurrency_requests` tells how many requests have slots, and how many wait.\n",
+		"`gatehouse_concurrency_requests` tells how many requests have slots, and how many wait; "
+		"`gatehouse_concurrency_limit{policy,api}` what limits that are learnt have come to, the "
+		"smallest "
+		"where an API has several of that name, and `GET /v1/apis` each of them (`limit`).\n",
 	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
 		   "upstreams: { orders: { endpoints: [127.0.0.1:9000] } }\n"
 		   "policies:\n"

@@ -251,6 +251,45 @@ static void a_limit_is_learnt(void **state)
 	bench_free(&bench);
 }
 
+/* What is told of a limit that orders/one was asked under, for orders/one and for orders/two. */
+static const struct {
+	const char *policies;
+	uint64_t one, two;
+} told[] = {
+	{ LIMIT("adaptive: true"), 20, 20 },
+	{ LIMIT("adaptive: true, limit: 9"), 9, 9 },
+	{ LIMIT("adaptive: true, by: api"), 20, 20 },
+	{ LIMIT("adaptive: true, by: route"), 20, 0 },
+	{ LIMIT("adaptive: true, by: [api, route]"), 20, 0 },
+	{ "[ { concurrency: { adaptive: true }, report: true } ]", 20, 20 },
+	{ LIMIT("limit: 5"), 0, 0 },
+	{ "[ respond: {} ]", 0, 0 },
+};
+
+static void what_is_learnt_is_told(void **state)
+{
+	static const struct route_names one = { .api = STR_INIT("orders"), .route = STR_INIT("one") };
+	static const struct route_names two = { .api = STR_INIT("orders"), .route = STR_INIT("two") };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(told); i++) {
+		struct bench *bench = bench_new(told[i].policies);
+		const struct policy_instance *instance = bench->chain.at;
+
+		assert_string_equal(bench_errors(bench), "");
+		assert_int_equal(policy_learnt_limit(instance, &one, bench->slots), 0);
+		bench_ask(bench, "GET /", "");
+		bench->view.names = &one;
+		bench_request(bench);
+		assert_row(policy_learnt_limit(instance, &one, bench->slots) == told[i].one, i,
+			   told[i].policies);
+		assert_row(policy_learnt_limit(instance, &two, bench->slots) == told[i].two, i,
+			   told[i].policies);
+		view_let_go(&bench->view.lasting);
+		bench_free(&bench);
+	}
+}
+
 static const struct bench_check mistakes[] = {
 	{ LIMIT(""), "want `limit`" },
 	{ LIMIT("limit: 0"), "1 to 1000000" },
@@ -281,6 +320,7 @@ int main(void)
 		cmocka_unit_test(each_place_is_a_limit_of_its_own),
 		cmocka_unit_test(priorities_are_expressions),
 		cmocka_unit_test(a_limit_is_learnt),
+		cmocka_unit_test(what_is_learnt_is_told),
 		cmocka_unit_test(mistakes_are_reported),
 	};
 

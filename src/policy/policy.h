@@ -192,6 +192,11 @@ struct policy {
 	const struct own_path *(*own_paths)(const void *self); /* NULL, and what it gives: it has none */
 	bool (*needs_principal)(const void *self);             /* it is about who asks; NULL: it never is */
 
+	uint64_t (*learnt_limit)(const struct policy_instance *instance, const struct route_names *names,
+				 struct slot_table *slots);
+	/* How many requests there it lets be under way at once now, where it has found that out itself; 0: it
+	 * has not, or need not. From any thread. NULL: it never does. */
+
 	/* For `gatehouse diff`. */
 	const struct policy_risk *risks; /* ended by an option NULL; NULL: it neither restricts nor grants */
 	bool grants; /* it lets through what nobody gets without it: having none is the stricter state */
@@ -221,6 +226,12 @@ struct policy_chain {
 	size_t count;
 	bool has_preflight; /* some on_preflight */
 };
+
+static inline uint64_t policy_learnt_limit(const struct policy_instance *instance,
+					   const struct route_names *names, struct slot_table *slots)
+{
+	return instance->policy->learnt_limit ? instance->policy->learnt_limit(instance, names, slots) : 0;
+}
 
 /* What a policy has to say to whoever runs the gateway. */
 enum telling {

@@ -177,13 +177,20 @@ static struct slot_key *key_new(struct slot_table *table, struct part *part)
 	return at;
 }
 
-/* NULL: there is no room for another one. */
-static struct slot_key *key_get(struct slot_table *table, struct part *part, uint64_t key)
+static struct slot_key *key_find(struct part *part, uint64_t key)
 {
-	struct slot_key **bucket = bucket_of(part, key), *at = *bucket;
+	struct slot_key *at = *bucket_of(part, key);
 
 	while (at && at->key != key)
 		at = at->next;
+	return at;
+}
+
+/* NULL: there is no room for another one. */
+static struct slot_key *key_get(struct slot_table *table, struct part *part, uint64_t key)
+{
+	struct slot_key **bucket = bucket_of(part, key), *at = key_find(part, key);
+
 	if (at)
 		return at;
 	at = key_new(table, part);
@@ -279,6 +286,16 @@ static uint64_t limit_of(struct slot_key *at, uint64_t limit, bool is_adaptive)
 	if (!has_learnt(at))
 		gradient_init(&at->gradient);
 	return gradient_limit(&at->gradient, limit);
+}
+
+uint64_t slot_table_learnt(struct slot_table *table, uint64_t key, uint64_t most)
+{
+	struct part *part = lock_part(table, key);
+	const struct slot_key *at = key_find(part, key);
+	uint64_t limit = at && has_learnt(at) ? gradient_limit(&at->gradient, most) : 0;
+
+	unlock_part(part);
+	return limit;
 }
 
 static void serve_queue(struct part *part, struct slot_key *at)

@@ -58,6 +58,10 @@ uint64_t slot_table_seed(const struct slot_table *table);
 struct slot_counts slot_table_counts(struct slot_table *table);
 /* Over all keys. From any thread. */
 
+uint64_t slot_table_learnt(struct slot_table *table, uint64_t key, uint64_t most);
+/* What the limit of an adaptive key is now, `most` at most; 0: nobody has asked for its slots yet. From any
+ * thread. */
+
 bool slot_take(struct slot_table *table, const struct slot_wish *wish, struct slot *ret_slot);
 /* From any thread. False when all are taken, or others wait already, or the table has no room. */
 

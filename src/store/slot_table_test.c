@@ -264,9 +264,12 @@ static void a_limit_that_is_learnt(void **state)
 	size_t held;
 
 	(void)state;
+	assert_int_equal(slot_table_learnt(table, wish.key, 100), 0);
 	for (size_t i = 0; i < COUNT_OF(slots); i++)
 		assert_true(slot_take(table, &wish, &slots[i]));
 	assert_false(slot_take(table, &wish, &one));
+	assert_int_equal(slot_table_learnt(table, wish.key, 100), COUNT_OF(slots));
+	assert_int_equal(slot_table_learnt(table, wish.key, 7), 7);
 	for (wall_time i = 1; i < 200; i++) /* ever longer */
 		slot_learn(&slots[0], i * SECOND, i * SECOND + i * i * MILLISECOND, 100);
 	for (size_t i = 0; i < COUNT_OF(slots); i++)
@@ -276,10 +279,12 @@ static void a_limit_that_is_learnt(void **state)
 	for (held = 4; held < COUNT_OF(slots) && slot_take(table, &wish, &slots[held]);)
 		held++;
 	assert_true(held < 15);
+	assert_int_equal(slot_table_learnt(table, wish.key, 100), held);
 	while (held)
 		slot_give_back(&slots[--held]);
 	assert_true(slot_take(table, &(struct slot_wish) { .key = 512, .limit = 1 }, &one));
 	assert_false(slot_take(table, &wish, &slots[0]));
+	assert_int_equal(slot_table_learnt(table, 512, 100), 0); /* nothing to learn */
 	slot_give_back(&one);
 	slot_table_free(&table);
 }
