@@ -64,6 +64,31 @@ def test_a_bound_is_what_check_tells_then(tmp_path: Path) -> None:
     assert told_memory(SMALL.format(more="limits: { memory: %sMiB }" % least[1]), tmp_path).startswith("memory: at most ")
 
 
+def checked(count: int, check: str) -> str:
+    """A configuration whose upstream has so many endpoints, and their checks."""
+    endpoints = ", ".join(f"'127.0.0.1:{port}'" for port in range(10000, 10000 + count))
+    return SMALL.format(more=f"upstreams: {{ many: {{ endpoints: [{endpoints}], {check} }} }}")
+
+
+def mib_before_anybody(line: str) -> int:
+    """Of the line of `check`."""
+    found = re.search(r"; (\d+) MiB before anybody has come: ", line)
+    assert found, line
+    return int(found[1])
+
+
+def test_health_checks_take_memory(tmp_path: Path) -> None:
+    """So many at a time, the more the more they must hold of an answer."""
+    by_http, by_grpc = "health_check: {}", "health_check: { type: grpc }"
+    none, one, many, more, large = (
+        mib_before_anybody(told_memory(text, tmp_path))
+        for text in (checked(1000, ""), checked(1, by_http), checked(128, by_http), checked(1000, by_http), checked(128, by_grpc)))
+    assert none - 1 <= one <= none + 1
+    assert none + 40 < many <= more < many + 5
+    assert many + 80 < large
+    assert "1000 health checks " in told_memory(checked(1000, by_http), tmp_path)
+
+
 class Holding:
     """An upstream that answers when it is told to."""
 

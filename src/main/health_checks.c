@@ -13,7 +13,6 @@
 #include "tls/scratch.h"
 
 enum {
-	UNDER_WAY_MAX = 128,
 	KEY_MAX = HEALTH_PATH_MAX + HEALTH_HOST_MAX + GRPC_HEALTH_SERVICE_MAX + 1024,
 	WORDS_MAX = STANDING_WORDS_MAX,
 };
@@ -81,7 +80,7 @@ static void ask_once(struct health_check *check)
 	struct arena arena;
 	result_value asked;
 
-	arena_init(&arena, NULL, HEALTH_PROBE_ARENA);
+	arena_init(&arena, NULL, health_probe_room(&check->question));
 	asked = health_probe_run(checks->pool, &check->question, check->endpoint, &arena,
 				 deadline_after(began, check->question.config.timeout), &words);
 	arena_fini(&arena);
@@ -174,7 +173,7 @@ static void on_due(struct timer *timer)
 
 	if (check->is_under_way)
 		return;
-	if (check->checks->under_way < UNDER_WAY_MAX)
+	if (check->checks->under_way < HEALTH_PROBES_MAX)
 		begin(check);
 	else
 		wait_for_place(check);

@@ -14,7 +14,7 @@
 #include "proxy/snapshot.h"
 #include "store/rate_table.h"
 #include "tls/stream.h"
-#include "upstream/pool.h"
+#include "upstream/health_probe.h"
 
 #define MIB ((uint64_t)1024 * 1024)
 
@@ -28,6 +28,7 @@ enum {
 	REPLAY_ENTRY = 16,
 	REFRESH_WAYS = 4,
 	PRINTED_PARTS = 4,
+	CHECK_BYTES = 1024, /* of an endpoint that is checked, beside what its upstream says of it */
 };
 
 static void add(struct memory_plan *plan, bool is_fixed, const char *what, uint64_t count, uint64_t bytes)
@@ -91,6 +92,41 @@ static void add_shared(struct memory_plan *plan, const struct snapshot *snapshot
 	    workers * WORKER_ENCODERS_MAX * (uint64_t)ENCODER_BYTES);
 }
 
+/* What one question to an endpoint takes while it is under way: its fiber, connection, head and body. */
+static uint64_t probe_bytes(const struct upstream *upstream)
+{
+	struct health_question question = { .config = *upstream->check,
+					    .protocol = upstream->config->protocol };
+
+	return health_probe_room(&question) + BLOCK_LARGE + WORKER_STACK + POOL_CONNECTION_BYTES +
+	       H2_CLIENT_BYTES + (upstream->tls ? (uint64_t)TLS_STREAM_BYTES : 0);
+}
+
+static uint64_t check_bytes(const struct health_check_config *check)
+{
+	return CHECK_BYTES + check->path.len + check->host.len + check->service.len;
+}
+
+/* As many questions at a time as there may be, all of the dearest kind. */
+static void add_health_checks(struct memory_plan *plan, const struct snapshot *snapshot)
+{
+	uint64_t count = 0, bytes = 0, dearest = 0;
+
+	for (size_t i = 0; i < snapshot->upstream_count; i++) {
+		const struct upstream *upstream = snapshot->upstreams[i];
+		uint64_t endpoints = upstream->roster ? upstream->roster->count : DNS_RECORDS_MAX;
+
+		if (!upstream->check)
+			continue;
+		count += endpoints;
+		bytes += endpoints * check_bytes(upstream->check);
+		if (probe_bytes(upstream) > dearest)
+			dearest = probe_bytes(upstream);
+	}
+	bytes += (count < HEALTH_PROBES_MAX ? count : HEALTH_PROBES_MAX) * dearest;
+	add(plan, true, "health checks", count, bytes);
+}
+
 /* Twice what a reload has twice. Series have a cell for each worker, those of routes many. */
 static void add_fixed(struct memory_plan *plan, const struct snapshot *snapshot, uint64_t workers)
 {
@@ -108,6 +144,7 @@ static void add_fixed(struct memory_plan *plan, const struct snapshot *snapshot,
 	    (uint64_t)REPLAY_ENTRIES * REPLAY_ENTRY + (uint64_t)SESSION_REFRESH_SETS * REFRESH_WAYS *
 							      (SESSION_PLAIN_MAX + SESSION_PLAIN_MAX / 2));
 	add(plan, true, "metrics", cells * workers, cells * workers * CELL_BYTES);
+	add_health_checks(plan, snapshot);
 }
 
 static uint64_t in_mib(uint64_t bytes)

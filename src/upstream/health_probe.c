@@ -23,6 +23,10 @@ static const struct h1_limits answer_limits = {
 	.fields = FIELDS_MAX,
 };
 
+/* Heads are taken in only while there is room for one: of HTTP/1 for all that may come before the answer, of
+ * HTTP/2 for the answer's and its trailers. */
+enum { ROOM_H1 = 256 * 1024, ROOM_H2 = 1024 * 1024 };
+
 /* One question under way. */
 struct probe_run {
 	const struct health_question *question;
@@ -213,6 +217,14 @@ static void say_question(struct probe_run *run)
 		say(run, config->type == HEALTH_CHECK_GRPC ? STR("grpc") : STR("tcp"));
 	}
 	say(run, STR(": "));
+}
+
+size_t health_probe_room(const struct health_question *question)
+{
+	bool is_h1 = question->config.type == HEALTH_CHECK_TCP ||
+		     (question->config.type == HEALTH_CHECK_HTTP && question->protocol == UPSTREAM_H1);
+
+	return is_h1 ? ROOM_H1 : ROOM_H2;
 }
 
 result health_probe_run(struct pool *pool, const struct health_question *question, struct endpoint *endpoint,

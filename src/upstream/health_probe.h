@@ -17,10 +17,13 @@ struct health_question {
 	str host;                          /* what goes into Host */
 };
 
-enum { HEALTH_PROBE_ARENA = 1024 * 1024 };
+enum { HEALTH_PROBES_MAX = 128 }; /* under way at a time */
+
+size_t health_probe_room(const struct health_question *question);
+/* The most that it takes of an arena. */
 
 result health_probe_run(struct pool *pool, const struct health_question *question, struct endpoint *endpoint,
 			struct arena *arena, deadline until, struct buf *ret_words);
 /* Yields. OK: it is well. Otherwise ret_words says how it is not ("GET /healthz: answered 503"), for the
  * journal, which escapes it; cut to what there is room for. ERROR_CANCELLED, and ERROR_LIMIT of this
- * process, say nothing of it. arena: HEALTH_PROBE_ARENA, over malloc. */
+ * process, say nothing of it. arena: health_probe_room(), over malloc. */
