@@ -224,6 +224,16 @@ static bool concurrency_needs_principal(const void *self)
 	       (p->priority_of && expression_needs_principal(p->priority_of));
 }
 
+static str concurrency_describe(const void *self, struct arena *arena)
+{
+	const struct concurrency *p = self;
+	str by = arena_join_list(arena, &p->by, STR(", "));
+
+	return arena_printf(arena, "%s%lld at once%s%.*s, %lld may wait",
+			    p->adaptive ? "learnt, at most " : "", (long long)p->limit, by.len ? " by " : "",
+			    STR_ARG(by), (long long)p->queue);
+}
+
 /* No key of an adaptive limit is about more than where a request goes. */
 static uint64_t concurrency_learnt_limit(const struct policy_instance *instance,
 					 const struct route_names *names, struct slot_table *slots)
@@ -249,6 +259,7 @@ const struct policy policy_concurrency = {
 	.on_response = concurrency_response,
 	.needs_principal = concurrency_needs_principal,
 	.learnt_limit = concurrency_learnt_limit,
+	.describe = concurrency_describe,
 	.risks = risks,
 	.page = "A request has one of `limit` slots from here until it has ended, whichever way: answered, "
 		"failed, or given up by its client. So the service behind has never more than `limit` of "

@@ -51,6 +51,16 @@ static enum verdict fault_request(const void *self, struct view *view)
 	return p->abort ? view_answer(view, &answer) : POLICY_CONTINUE;
 }
 
+static str fault_describe(const void *self, struct arena *arena)
+{
+	const struct fault *p = self;
+	str delay = unit_print_duration(arena, p->delay);
+	str status = p->abort ? arena_printf(arena, ", then %lld", (long long)p->abort) : (str) { 0 };
+
+	return arena_printf(arena, "%lld %% of requests wait %.*s%.*s", (long long)p->percent, STR_ARG(delay),
+			    STR_ARG(status));
+}
+
 const struct policy policy_fault = {
 	.name = "fault",
 	.doc = "Delays or refuses some requests, to try out what then happens.",
@@ -58,6 +68,7 @@ const struct policy policy_fault = {
 	.fields = policy_fault_fields,
 	.compile = fault_compile,
 	.on_request = fault_request,
+	.describe = fault_describe,
 	.page = "A request that it happens to waits for `delay`, and is then refused with `abort` if "
 		"that is given; the log says `fault_injected`. A `timeout` that stands before it counts "
 		"the delay too. With `when` it happens to some clients only, such as those of a test.\n",

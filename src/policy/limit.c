@@ -73,6 +73,13 @@ result limit_store_compile(const struct policy_compile *compile, struct limit_st
 	return OK;
 }
 
+str limit_store_describe(const struct limit_store *store, struct arena *arena)
+{
+	return store->where == LIMIT_SHARED ? arena_printf(arena, ", on Redis (on_failure: %s)",
+							   limit_failure_words[store->on_failure])
+					    : (str) { 0 };
+}
+
 str limit_policy_print(const struct limit_label *label, uint64_t number, uint64_t seconds,
 		       struct arena *arena)
 {

@@ -58,6 +58,9 @@ result limit_label_compile(const struct policy_compile *compile, str name, struc
 result limit_store_compile(const struct policy_compile *compile, struct limit_store *store);
 /* Completes what its rows have read. ERROR_INVALID after a report. */
 
+str limit_store_describe(const struct limit_store *store, struct arena *arena);
+/* For `explain`: ", on Redis (on_failure: deny)"; empty where each gateway counts for itself. */
+
 str limit_policy_print(const struct limit_label *label, uint64_t number, uint64_t seconds,
 		       struct arena *arena);
 /* "\"default\";q=100;w=60": so many within that time. */

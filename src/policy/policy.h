@@ -197,6 +197,10 @@ struct policy {
 	/* How many requests there it lets be under way at once now, where it has found that out itself; 0: it
 	 * has not, or need not. From any thread. NULL: it never does. */
 
+	str (*describe)(const void *self, struct arena *arena);
+	/* For `gatehouse explain`: what it bounds, in a few words, without anything secret. NULL: its name
+	 * says enough. */
+
 	/* For `gatehouse diff`. */
 	const struct policy_risk *risks; /* ended by an option NULL; NULL: it neither restricts nor grants */
 	bool grants; /* it lets through what nobody gets without it: having none is the stricter state */

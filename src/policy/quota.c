@@ -290,6 +290,15 @@ static bool quota_needs_principal(const void *self)
 	return rate_key_needs_principal(&p->key) || cost_needs_principal(&p->price);
 }
 
+static str quota_describe(const void *self, struct arena *arena)
+{
+	const struct quota *p = self;
+	str limit = print_limit(arena, p->limit), by = arena_join_list(arena, &p->by, STR(", "));
+	str store = limit_store_describe(&p->store, arena);
+
+	return arena_printf(arena, "%.*s by %.*s%.*s", STR_ARG(limit), STR_ARG(by), STR_ARG(store));
+}
+
 static const struct policy_risk risks[] = { { "limit", RISK_MORE },      { "by", RISK_ANY },
 					    { "cost", RISK_ANY },        { "store", RISK_MORE },
 					    { "on_failure", RISK_MORE }, { 0 } };
@@ -303,6 +312,7 @@ const struct policy policy_quota = {
 	.on_request = quota_request,
 	.on_response = quota_response,
 	.needs_principal = quota_needs_principal,
+	.describe = quota_describe,
 	.risks = risks,
 	.page = "A quota is counted in windows, one after the other: `1mo` is a month of the calendar, in "
 		"UTC; any "

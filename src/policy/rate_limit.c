@@ -284,6 +284,16 @@ static bool rate_limit_needs_principal(const void *self)
 	return rate_key_needs_principal(&p->key) || cost_needs_principal(&p->price);
 }
 
+static str rate_limit_describe(const void *self, struct arena *arena)
+{
+	const struct rate_limit *p = self;
+	str limit = unit_print_rate(arena, p->limit), by = arena_join_list(arena, &p->by, STR(", "));
+	str store = limit_store_describe(&p->store, arena);
+
+	return arena_printf(arena, "%.*s, %lld at once, by %.*s%.*s", STR_ARG(limit), (long long)p->burst,
+			    STR_ARG(by), STR_ARG(store));
+}
+
 static const struct policy_risk risks[] = { { "limit", RISK_MORE }, { "burst", RISK_MORE },
 					    { "by", RISK_ANY },     { "cost", RISK_ANY },
 					    { "store", RISK_MORE }, { "on_failure", RISK_MORE },
@@ -298,6 +308,7 @@ const struct policy policy_rate_limit = {
 	.on_request = rate_limit_request,
 	.on_response = rate_limit_response,
 	.needs_principal = rate_limit_needs_principal,
+	.describe = rate_limit_describe,
 	.risks = risks,
 	.page = "Whoever has rested long enough may ask `burst` times at once; from then on requests come "
 		"back at "

@@ -24,6 +24,11 @@ static enum verdict timeout_request(const void *self, struct view *view)
 	return POLICY_CONTINUE;
 }
 
+static str timeout_describe(const void *self, struct arena *arena)
+{
+	return unit_print_duration(arena, ((const struct timeout *)self)->total);
+}
+
 static const struct policy_risk risks[] = { { "total", RISK_MORE }, { 0 } };
 
 const struct policy policy_timeout = {
@@ -32,6 +37,7 @@ const struct policy policy_timeout = {
 	.size = sizeof(struct timeout),
 	.fields = policy_timeout_fields,
 	.on_request = timeout_request,
+	.describe = timeout_describe,
 	.risks = risks,
 	.page = "All tries of the request and their waits are within it, and policies that wait. When "
 		"time is up before the answer has begun, the client gets 504, and the log says what was "

@@ -11,6 +11,7 @@
 #include "observe/log_text.h"
 #include "policy/expression.h"
 #include "proxy/admission.h"
+#include "proxy/explain_upstream.h"
 #include "proxy/rehearsal.h"
 
 enum { TOLD_MAX = 4096 };
@@ -75,6 +76,40 @@ static void on_admitted(void *self, const struct exchange *x, enum reason reason
 		e->explained = reason == REASON_NONE ? EXPLAINED_MATCHED : EXPLAINED_NO_ROUTE;
 }
 
+/* Where clients come in that are served nevertheless. */
+static void tell_exceptions(struct explanation *e)
+{
+	const char *before = "; left out: ";
+
+	for (size_t i = 0; i < e->snapshot->listener_count; i++) {
+		const struct listener_snapshot *listener = &e->snapshot->listeners[i];
+
+		if (listener->config->priority != PRIORITY_HIGH)
+			continue;
+		fprintf(e->to, "%s%.*s", before, STR_ARG(listener->name));
+		before = ", ";
+	}
+}
+
+/* What may refuse it before anything else does, where somebody has thought of that. */
+static void tell_overload(struct explanation *e, struct arena *arena)
+{
+	const struct gateway_limits *limits = &e->snapshot->config.limits;
+	str memory = unit_print_size(arena, limits->memory), lag = unit_print_duration(arena, limits->lag);
+
+	if (!node_find(e->snapshot->root, STR("limits")))
+		return;
+	fputs("overload  503 ", e->to);
+	if (limits->memory)
+		fprintf(e->to, "near %.*s of memory", STR_ARG(memory));
+	else
+		fputs("where memory is short", e->to);
+	if (limits->lag)
+		fprintf(e->to, ", or while a worker is %.*s late", STR_ARG(lag));
+	tell_exceptions(e);
+	fputc('\n', e->to);
+}
+
 /* The condition, and what came of it where it was asked. */
 static void tell_when(struct explanation *e, const struct policy_instance *instance, const struct view *view)
 {
@@ -95,6 +130,9 @@ static void tell_policies(struct explanation *e, const struct policy_chain *chai
 		fprintf(e->to, "  %zu. %.*s", i + 1, STR_ARG(instance->name));
 		if (!str_eq(str_of(instance->policy->name), instance->name))
 			fprintf(e->to, " (%s)", instance->policy->name);
+		if (instance->policy->describe)
+			fprintf(e->to, ": %.*s",
+				STR_ARG(instance->policy->describe(instance->self, view->arena)));
 		if (instance->is_report)
 			fputs(", reports only", e->to);
 		if (instance->when)
@@ -105,106 +143,12 @@ static void tell_policies(struct explanation *e, const struct policy_chain *chai
 		fprintf(e->to, "reported  %.*s\n", STR_ARG(view->reported));
 }
 
-static str first_host(const struct exchange *x, const struct roster *roster)
-{
-	if (x->view.upstream_host.len || !roster->count)
-		return x->view.upstream_host;
-	return roster->members[0].endpoint->text;
-}
-
 /* Who shares, and what the choice beneath was made by. */
 static void tell_split(struct explanation *e, const struct exchange *x)
 {
 	str words = split_print(x->target->split, x->view.arena);
 
 	fprintf(e->to, "weighted  %.*s\n", STR_ARG(words));
-}
-
-static void tell_bound(struct explanation *e, const char *name, int64_t bound)
-{
-	if (bound)
-		fprintf(e->to, ", %s %lld", name, (long long)bound);
-}
-
-/* What it has been given beyond the defaults. */
-static void tell_breaker(struct explanation *e, const struct breaker_bounds *bounds)
-{
-	if (!bounds->requests && !bounds->connections)
-		return;
-	fputs("breaker   503 beyond its bounds", e->to);
-	tell_bound(e, "requests", bounds->requests);
-	tell_bound(e, "connections", bounds->connections);
-	tell_bound(e, "pending", bounds->connections ? bounds->pending : 0);
-	fputc('\n', e->to);
-}
-
-static void tell_retries(struct explanation *e, const struct upstream *upstream)
-{
-	const struct upstream_retries *retries = &upstream->config->retries;
-
-	if (!node_find(upstream->config->entry.node, STR("retries")))
-		return;
-	fprintf(e->to, "retries   at most %lld attempts on", (long long)retries->attempts);
-	for (enum retry_cause cause = RETRY_CONNECT; cause < RETRY_CAUSES; cause++)
-		if (upstream_retries_on(upstream, cause))
-			fprintf(e->to, " %s", retry_cause_words[cause]);
-	fprintf(e->to, ", for %lld %% of requests\n", (long long)retries->budget);
-}
-
-/* Among those of the line before. */
-static void tell_balance(struct explanation *e, const struct balance_config *balance)
-{
-	str word = balance_word(balance->kind);
-
-	fprintf(e->to, "\nbalance   %.*s", STR_ARG(word));
-	if (balance->kind == BALANCE_HASH)
-		fprintf(e->to, " of %.*s", STR_ARG(balance->hash.text));
-}
-
-static void tell_hedging(struct explanation *e, const struct upstream_hedging *hedging)
-{
-	if (hedging->after)
-		fprintf(e->to, "hedging   after %lld ms, for %lld %% of requests\n",
-			(long long)(hedging->after / MILLISECOND), (long long)hedging->budget);
-}
-
-/* Who would not be asked, and why; empty for who would be. */
-static const char *why_not(const struct roster *roster, const struct roster_member *member)
-{
-	if (endpoint_is_drained(member->endpoint))
-		return "drained";
-	if (member->weight == 0)
-		return "weight 0";
-	return serving_may(roster, member) ? "" : health_word(standing_health(member->standing));
-}
-
-static void tell_endpoint(struct explanation *e, const struct roster *roster,
-			  const struct roster_member *member)
-{
-	const char *why = why_not(roster, member);
-
-	fprintf(e->to, " %.*s", STR_ARG(member->endpoint->text));
-	if (*why)
-		fprintf(e->to, " (%s)", why);
-}
-
-static void tell_upstream(struct explanation *e, const struct exchange *x)
-{
-	const struct upstream *upstream = x->upstream;
-	const struct roster *roster = generation_roster(x->generation, upstream);
-	const struct view *view = &x->view;
-
-	fprintf(e->to, "upstream  %.*s:", STR_ARG(upstream->name));
-	for (size_t i = 0; i < roster->count; i++)
-		tell_endpoint(e, roster, &roster->members[i]);
-	if (roster->count > 1)
-		tell_balance(e, &upstream->config->balance);
-	fprintf(e->to, "\nurl       %s://%.*s%.*s%s%.*s\n", upstream->tls ? "https" : "http",
-		STR_ARG(first_host(x, roster)), STR_ARG(view->path), view->query.len ? "?" : "",
-		STR_ARG(view->query));
-	tell_breaker(e, &upstream->config->circuit_breaker);
-	tell_retries(e, upstream);
-	tell_hedging(e, &upstream->config->hedging);
 }
 
 static void on_told(void *self, const char *text)
@@ -224,11 +168,12 @@ static void on_finished(void *self, const struct exchange *x, const struct excha
 		tell_refused(e, h1_error_text(x->request.error), h1_error_status(x->request.error));
 	if (e->explained != EXPLAINED_MATCHED)
 		return;
+	tell_overload(e, x->view.arena);
 	tell_policies(e, &x->target->chain, &x->view);
 	if (x->target->split && x->attempts)
 		tell_split(e, x);
 	if (x->attempts)
-		tell_upstream(e, x);
+		explain_upstream(x, e->to);
 	else
 		fprintf(e->to, "answer    %d by the gateway itself (%.*s)\n", facts->status,
 			STR_ARG(reason_word(facts->reason)));

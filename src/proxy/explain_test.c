@@ -23,11 +23,13 @@
 	"{ use: tag, when: 'request.query.a == \"1\"' }, { request_id: {}, report: true, when: "            \
 	"'has(path.x)' }, { respond: {}, when: 'request.query.a == \"2\"' }] }\n"
 
-static const struct {
+struct row {
 	const char *name, *head;
 	enum explained want;
-	const char *parts[8]; /* each stands in what is told, in this order */
-} rows[] = {
+	const char *parts[16]; /* each stands in what is told, in this order */
+};
+
+static const struct row rows[] = {
 	{ "an API",
 	  "GET /orders?a=b HTTP/1.1\r\nHost: API.test\r\n\r\n",
 	  EXPLAINED_MATCHED,
@@ -106,41 +108,106 @@ static const struct {
 	  { "refused with 505 before routing: " } },
 };
 
-static void check_row(struct snapshot *snapshot, size_t i)
+/* Everything that bounds a request, and everything that says who is asked. */
+#define BOUNDED                                                                                              \
+	"listeners: { a: { address: \"127.0.0.1:0\" }, b: { address: \"127.0.0.1:0\", priority: high } }\n"  \
+	"limits: { memory: 1GiB, lag: 200ms }\n"                                                             \
+	"store: { redis: [\"127.0.0.1:6379\"], on_failure: deny }\n"                                         \
+	"upstreams:\n"                                                                                       \
+	"  u: { endpoints: [\"10.0.0.5:80\", { address: \"10.0.0.6:80\", backup: true }], slow_start: 10s, " \
+	"health_check: { path: /ok, every: 1s }, outlier: { eject_for: 5s }, panic: 40, timeouts: { idle: "  \
+	"3s, total: 20s } }\n"                                                                               \
+	"  tcp: { endpoints: [\"10.0.0.7:80\"], health_check: { type: tcp }, panic: 0 }\n"                   \
+	"apis:\n"                                                                                            \
+	"  all: { upstream: u, policies: [fault: { delay: 1ms, abort: 503, percent: 0 }, timeout: { total: " \
+	"5s }, rate_limit: { limit: 9/1m, by: [api, client_ip] }, rate_limit: { limit: 9/1s, burst: 20, "    \
+	"store: local }, quota: { limit: 5/1mo, by: api }, concurrency: { limit: 7, queue: 2 }, "            \
+	"concurrency: { adaptive: true, by: api }] }\n"                                                      \
+	"  tcp: { path: /tcp, upstream: tcp, timeouts: { response: 1m } }\n"
+
+static const struct row bounds[] = {
+	{ "what bounds a request",
+	  "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+	  EXPLAINED_MATCHED,
+	  { "overload  503 near 1GiB of memory, or while a worker is 200ms late; left out: b\n",
+	    "  1. fault: 0 % of requests wait 1ms, then 503\n", "  2. timeout: 5s\n",
+	    "  3. rate_limit: 9/1m, 9 at once, by api, client_ip, on Redis (on_failure: deny)\n",
+	    "  4. rate_limit: 9/1s, 20 at once, by client_ip\n",
+	    "  5. quota: 5/1mo by api, on Redis (on_failure: deny)\n",
+	    "  6. concurrency: 7 at once, 2 may wait\n",
+	    "  7. concurrency: learnt, at most 1000 at once by api, 0 may wait\n",
+	    "upstream  u: 10.0.0.5:80 10.0.0.6:80 (backup)\n",
+	    "timeouts  connect 2s, response 15s, idle 3s, total 5s\n",
+	    "slow      the share of one that is well again grows for 10s\n",
+	    "health    GET /ok every 1s: not asked after 3 failures in a row, until 2 good answers\n",
+	    "outlier   ejected for 5s after 5 failed tries in a row, at most 50 % at a time\n",
+	    "panic     all are asked where fewer than 40 % are well\n",
+	    "now       who is well is told by the log alone: there is no `admin` to ask\n" } },
+	{ "what an upstream has little of",
+	  "GET /tcp HTTP/1.1\r\nHost: h\r\n\r\n",
+	  EXPLAINED_MATCHED,
+	  { "policies  none\nupstream  tcp: 10.0.0.7:80\nurl       http://10.0.0.7:80/tcp\n"
+	    "timeouts  connect 2s, response 1m, idle 1m\n"
+	    "health    a connection every 2s: not asked after 3 failures in a row, until 2 good answers\n"
+	    "now       " } },
+};
+
+static const struct row administered[] = {
+	{ "where it is told who is well",
+	  "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+	  EXPLAINED_MATCHED,
+	  { "health    a call of grpc.health.v1 every 2s: ",
+	    "now       who is well is told by GET /v1/upstreams of the gateway that runs\n" } },
+};
+
+#define ADMINISTERED                                                                         \
+	"listeners: { a: { address: \"127.0.0.1:0\" } }\n"                                   \
+	"upstreams: { u: { endpoints: [\"10.0.0.5:80\"], health_check: { type: grpc } } }\n" \
+	"apis: { all: { upstream: u } }\n"                                                   \
+	"admin: { address: \"127.0.0.1:1\" }\n"
+
+static void check_row(struct snapshot *snapshot, const struct row *row)
 {
 	char *text;
 	size_t len;
 	FILE *to = open_memstream(&text, &len);
 	enum explained got = explain_request(
-		snapshot, &(struct rehearsal_request) { .head = str_of(rows[i].head) }, time_wall(), to);
+		snapshot, &(struct rehearsal_request) { .head = str_of(row->head) }, time_wall(), to);
 	const char *at;
 
 	fclose(to);
 	at = text;
-	if (got != rows[i].want)
-		fail_msg("row %zu (%s): %d: %s", i, rows[i].name, (int)got, text);
-	for (size_t p = 0; p < COUNT_OF(rows[i].parts) && rows[i].parts[p]; p++) {
-		at = strstr(at, rows[i].parts[p]);
+	if (got != row->want)
+		fail_msg("%s: %d: %s", row->name, (int)got, text);
+	for (size_t p = 0; p < COUNT_OF(row->parts) && row->parts[p]; p++) {
+		at = strstr(at, row->parts[p]);
 		if (!at)
-			fail_msg("row %zu (%s): no \"%s\" in: %s", i, rows[i].name, rows[i].parts[p], text);
+			fail_msg("%s: no \"%s\" in: %s", row->name, row->parts[p], text);
 	}
 	free(text);
 }
 
-static void a_request_is_explained(void **state)
+static void check_rows(const char *text, const struct row *first, size_t count)
 {
 	struct identities identities;
 	struct diagnostics *diagnostics;
 	struct snapshot *snapshot;
 
-	(void)state;
 	identities_init(&identities);
-	assert_false(failed(
-		snapshot_parse(STR("t.yaml"), STR(CONFIGURATION), &identities, &diagnostics, &snapshot)));
-	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		check_row(snapshot, i);
+	assert_false(
+		failed(snapshot_parse(STR("t.yaml"), str_of(text), &identities, &diagnostics, &snapshot)));
+	for (size_t i = 0; i < count; i++)
+		check_row(snapshot, &first[i]);
 	snapshot_unref(&snapshot);
 	identities_fini(&identities);
+}
+
+static void a_request_is_explained(void **state)
+{
+	(void)state;
+	check_rows(CONFIGURATION, rows, COUNT_OF(rows));
+	check_rows(BOUNDED, bounds, COUNT_OF(bounds));
+	check_rows(ADMINISTERED, administered, COUNT_OF(administered));
 }
 
 int main(void)
