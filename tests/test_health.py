@@ -229,6 +229,11 @@ def test_one_that_is_stopped_is_found_out_and_one_that_is_killed(
     assert who_answers(running, 20) == {"served"}
 
 
+def panic_of(running: Gateway) -> tuple[dict[str, float], bool]:
+    """What the metrics say of it, and what the admin address does."""
+    return metrics(running, "gatehouse_upstream_panic"), Admin(running).get("/v1/upstreams").json["upstreams"][0]["panic"]
+
+
 def test_where_hardly_anybody_is_well_everybody_serves(upstream: StartUpstream, gateway: StartGateway) -> None:
     patients = [Patient(upstream, name) for name in "abc"]
     running = gateway(config(*[patient.address for patient in patients], health_check=CHECK, panic=50))
@@ -238,9 +243,11 @@ def test_where_hardly_anybody_is_well_everybody_serves(upstream: StartUpstream, 
     running.wait_for_message("upstream app: 1 of 3 endpoints are well: all of them serve")
     assert who_answers(running) == {"a", "b", "c"}
     assert sum(metrics(running, "gatehouse_upstream_endpoint_up").values()) == 1
+    assert panic_of(running) == ({'gatehouse_upstream_panic{upstream="app"}': 1}, True)
     patients[0].health = 200
     wait_for_health(running, **by_port((patients[0], "healthy")))
     running.wait_for_message("upstream app: enough endpoints are well: only they serve")
+    assert panic_of(running) == ({'gatehouse_upstream_panic{upstream="app"}': 0}, False)
     assert who_answers(running) == {"a", "c"}
 
 

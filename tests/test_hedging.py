@@ -129,6 +129,9 @@ def test_second_tries_stay_within_their_budget(upstream: StartUpstream, gateway:
         assert [answer.status for answer in pool.map(lambda _: ask(running), range(100))] == [200] * 100
     asked = sum(len(service.requests) for service in services)
     assert 101 <= asked <= 115, asked
+    metrics = Admin(running).metrics()
+    made = sum(metrics[f'gatehouse_hedges_total{{upstream="app",outcome="{outcome}"}}'] for outcome in ("won", "lost"))
+    assert metrics['gatehouse_budget_refused_total{upstream="app",budget="hedging"}'] == 100 - made
 
 
 def test_the_circuit_breaker_comes_first(upstream: StartUpstream, gateway: StartGateway) -> None:

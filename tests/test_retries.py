@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from admin import Admin
 from gatehouse import Gateway
 from upstream import OK_ANSWER, Upstream, UpstreamConnection
 from wire import DEADLINE, Answer, Request, wait_until
@@ -422,13 +423,18 @@ def test_a_long_retry_after_is_the_clients_to_wait(upstream: StartUpstream, gate
 def test_the_budget_bounds_retries_under_load(upstream: StartUpstream, gateway: StartGateway) -> None:
     """When everything fails, retries are a fifth of the requests and not as many again; a few are always free."""
     moody = Moody(10_000, b"HTTP/1.1 503 Not Well\r\nContent-Length: 0\r\n\r\n")
-    running = gateway(config(upstream(serve=moody.serve).address, retries={"on": ["503"], "budget": 20}))
+    running = gateway({**config(upstream(serve=moody.serve).address, retries={"on": ["503"], "budget": 20}),
+                       "admin": {"address": "127.0.0.1:0"}})
     with running.connect() as client:
         for _ in range(200):
             client.send(b"GET / HTTP/1.1\r\nHost: gw.test\r\n\r\n")
             assert client.read_answer().status == 503
     retries = len(moody.requests) - 200
     assert 40 <= retries <= 60, retries
+    metrics = Admin(running).metrics()
+    assert metrics['gatehouse_retries_total{upstream="app"}'] == retries
+    assert metrics['gatehouse_budget_refused_total{upstream="app",budget="retries"}'] == 200 - retries
+    assert metrics['gatehouse_budget_refused_total{upstream="app",budget="hedging"}'] == 0
 
 
 def test_what_is_not_tried_again_costs_no_budget(upstream: StartUpstream, gateway: StartGateway) -> None:

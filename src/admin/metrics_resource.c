@@ -43,6 +43,9 @@ static void set_up(const struct edition *edition, struct metrics *metrics)
 		const struct roster *roster = edition_roster(edition, upstream);
 
 		set_open(snapshot, upstream);
+		if (snapshot->counting.is_on && (upstream->check || upstream->outlier))
+			metric_series_set_panic(snapshot->counting.upstreams[upstream->index],
+						serving_is_panic(roster));
 		for (size_t j = 0; j < roster->count; j++)
 			metric_series_set_up(counting_endpoint(edition, upstream, j),
 					     is_up(roster, &roster->members[j]));

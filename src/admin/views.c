@@ -285,6 +285,8 @@ static void put_upstream(struct json_stream *json, const struct edition *edition
 	if (balance->kind == BALANCE_HASH)
 		json_pair(json, "hash", balance->hash.text);
 	put_breaker(json, upstream);
+	if (upstream->check || upstream->outlier)
+		json_pair_bool(json, "panic", serving_is_panic(roster));
 	json_open_at(json, "endpoints", '[');
 	for (size_t i = 0; i < roster->count; i++)
 		put_member(json, &roster->members[i], counting_endpoint(edition, upstream, i));

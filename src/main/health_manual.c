@@ -78,7 +78,10 @@ static const char words[] =
 	"address has `health` (`healthy`, `unhealthy`, `unknown`, `ejected` or `drained`), `since` and "
 	"`last_failure` of each endpoint; `unknown` is also one that nobody looks at. "
 	"`gatehouse_upstream_endpoint_up`, "
-	"`gatehouse_upstream_health_checks_total` and `gatehouse_upstream_ejections_total` count. `/readyz` "
+	"`gatehouse_upstream_health_checks_total` and `gatehouse_upstream_ejections_total` count; `panic` "
+	"and "
+	"`gatehouse_upstream_panic` say whether all serve because too few are well. `gatehouse explain` asks "
+	"nobody: it says what decides. `/readyz` "
 	"tells "
 	"of the gateway and never of its services.\n";
 

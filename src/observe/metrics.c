@@ -241,14 +241,25 @@ void metric_series_set_up(struct metric_series *endpoint, bool is_up)
 		atomic_store_explicit(&endpoint->told, is_up, memory_order_relaxed);
 }
 
+/* Beside what was told already. */
+static void tell_bits(struct metric_series *upstream, int64_t bits)
+{
+	int64_t told = upstream ? atomic_load_explicit(&upstream->told, memory_order_relaxed) : 0;
+
+	if (upstream)
+		atomic_store_explicit(&upstream->told, (told < 0 ? 0 : told) | bits, memory_order_relaxed);
+}
+
 void metric_series_set_open(struct metric_series *upstream, bool is_full_of_requests,
 			    bool is_full_of_connections)
 {
-	int64_t told = (is_full_of_requests ? METRIC_OPEN_REQUESTS : 0) |
-		       (is_full_of_connections ? METRIC_OPEN_CONNECTIONS : 0);
+	tell_bits(upstream, METRIC_HAS_BREAKER | (is_full_of_requests ? METRIC_OPEN_REQUESTS : 0) |
+				    (is_full_of_connections ? METRIC_OPEN_CONNECTIONS : 0));
+}
 
-	if (upstream)
-		atomic_store_explicit(&upstream->told, told, memory_order_relaxed);
+void metric_series_set_panic(struct metric_series *upstream, bool is_panic)
+{
+	tell_bits(upstream, METRIC_HAS_HEALTH | (is_panic ? METRIC_PANIC : 0));
 }
 
 void metric_series_set_limit(struct metric_series *policy, uint64_t limit)

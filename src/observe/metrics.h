@@ -67,6 +67,8 @@ enum metric_upstream {
 	UPSTREAM_RETRIES,             /* tries after the first */
 	UPSTREAM_REFUSED_REQUESTS,    /* not sent: there were as many requests as may be */
 	UPSTREAM_REFUSED_CONNECTIONS, /* not sent: no connection was to be had */
+	UPSTREAM_REFUSED_RETRIES,     /* not made: the budget was used up */
+	UPSTREAM_REFUSED_HEDGES,      /* likewise */
 	UPSTREAM_HEDGES,              /* second tries beside a slow one */
 	UPSTREAM_HEDGES_WON,          /* whose answer came first */
 	METRIC_UPSTREAM_VALUES,
@@ -160,6 +162,11 @@ void metric_series_set_up(struct metric_series *endpoint, bool is_up);
 void metric_series_set_open(struct metric_series *upstream, bool is_full_of_requests,
 			    bool is_full_of_connections);
 /* Whether a circuit breaker of an upstream that has one lets nothing more through. Likewise. */
+
+void metric_series_set_panic(struct metric_series *upstream, bool is_panic);
+/* Whether all endpoints of an upstream that looks after their health serve, because too few are well.
+ * Likewise.
+ */
 
 void metric_series_set_limit(struct metric_series *policy, uint64_t limit);
 /* What a policy has learnt to let through at once; of several the smallest. Likewise. */

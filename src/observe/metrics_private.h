@@ -23,7 +23,13 @@ enum {
 };
 
 /* What is told of an upstream: bits. */
-enum { METRIC_OPEN_REQUESTS = 1, METRIC_OPEN_CONNECTIONS = 2 };
+enum {
+	METRIC_OPEN_REQUESTS = 1,
+	METRIC_OPEN_CONNECTIONS = 2,
+	METRIC_HAS_BREAKER = 4,
+	METRIC_PANIC = 8,
+	METRIC_HAS_HEALTH = 16,
+};
 
 extern const duration metric_bounds[METRIC_BUCKETS]; /* a bucket holds what is not above its bound */
 

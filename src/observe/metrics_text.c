@@ -360,8 +360,29 @@ static void print_breaker_open(const struct metrics_scrape *scrape, const struct
 	int64_t told = atomic_load_explicit(&series->told, memory_order_relaxed);
 	uint64_t values[] = { (told & METRIC_OPEN_REQUESTS) != 0, (told & METRIC_OPEN_CONNECTIONS) != 0 };
 
-	if (told >= 0)
+	if (told >= 0 && told & METRIC_HAS_BREAKER)
 		put_word_values(scrape, series, breaker_labels, breaker_words, 2, values, out);
+}
+
+/* Only of those whose endpoints are looked after. */
+static void print_panic(const struct metrics_scrape *scrape, const struct metric_series *series,
+			struct buf *out)
+{
+	int64_t told = atomic_load_explicit(&series->told, memory_order_relaxed);
+
+	if (told >= 0 && told & METRIC_HAS_HEALTH)
+		put_named_value(scrape, series, "upstream", (told & METRIC_PANIC) != 0, out);
+}
+
+static void print_budget_refusals(const struct metrics_scrape *scrape, const struct metric_series *series,
+				  struct buf *out)
+{
+	static const char *const labels[] = { "upstream", NULL, ",budget" };
+	static const char *const words[] = { "retries", "hedging" };
+	uint64_t values[METRIC_UPSTREAM_VALUES];
+
+	metric_sum(series, 0, METRIC_UPSTREAM_VALUES, values);
+	put_word_values(scrape, series, labels, words, 2, values + UPSTREAM_REFUSED_RETRIES, out);
 }
 
 static void print_violations(const struct metrics_scrape *scrape, const struct metric_series *series,
@@ -526,8 +547,14 @@ static const struct family families[] = {
 	{ "gatehouse_upstream_ejections_total", "counter",
 	  "How often an endpoint was ejected because requests to it failed.", METRIC_HEALTH, print_ejections,
 	  NULL },
+	{ "gatehouse_upstream_panic", "gauge",
+	  "Whether all endpoints serve, well or not, because too few are well.", METRIC_UPSTREAM, print_panic,
+	  NULL },
 	{ "gatehouse_retries_total", "counter", "Tries after the first.", METRIC_UPSTREAM, print_retries,
 	  NULL },
+	{ "gatehouse_budget_refused_total", "counter",
+	  "Further tries that were not made because the budget for them was used up.", METRIC_UPSTREAM,
+	  print_budget_refusals, NULL },
 	{ "gatehouse_reasons_total", "counter",
 	  "Requests that have a reason in the log, by it: refused, answered by the gateway, or broken off.",
 	  METRIC_REASONS, print_reason, NULL },

@@ -112,6 +112,12 @@ static void test_upstreams(void **state)
 		"\"timeout\"} 0",
 		"gatehouse_upstream_endpoint_up{upstream=\"app\",endpoint=\"10.0.0.1:80\"} 1",
 		"gatehouse_upstream_endpoint_up{upstream=\"app\",endpoint=\"[::1]:81\"} 0",
+		"gatehouse_budget_refused_total{upstream=\"app\",budget=\"retries\"} 1",
+		"gatehouse_budget_refused_total{upstream=\"app\",budget=\"hedging\"} 2",
+		"gatehouse_upstream_panic{upstream=\"app\"} 1",
+		"gatehouse_upstream_panic{upstream=\"next\"} 0",
+		"gatehouse_circuit_breaker_open{upstream=\"app\",bound=\"requests\"} 0",
+		"gatehouse_circuit_breaker_open{upstream=\"app\",bound=\"connections\"} 1",
 		"gatehouse_retries_total{upstream=\"app\"} 2",
 		NULL,
 	};
@@ -120,6 +126,7 @@ static void test_upstreams(void **state)
 	struct metric_series *first =
 		metrics_series(metrics, METRIC_ENDPOINT, STR("app"), STR("10.0.0.1:80"));
 	struct metric_series *second = metrics_series(metrics, METRIC_ENDPOINT, STR("app"), STR("[::1]:81"));
+	struct metric_series *other = metrics_series(metrics, METRIC_UPSTREAM, STR("next"), (str) { 0 });
 	struct metric_series *gone = metrics_series(metrics, METRIC_ENDPOINT, STR("app"), STR("10.0.0.9:80"));
 	char *text;
 
@@ -133,12 +140,22 @@ static void test_upstreams(void **state)
 	metrics_count_try(metrics_shard(metrics, 1), first, OUTCOME_RESET, 0);
 	metrics_count_upstream(metrics_shard(metrics, 0), upstream, UPSTREAM_RETRIES);
 	metrics_count_upstream(metrics_shard(metrics, 1), upstream, UPSTREAM_RETRIES);
+	metrics_count_upstream(metrics_shard(metrics, 0), upstream, UPSTREAM_REFUSED_RETRIES);
+	metrics_count_upstream(metrics_shard(metrics, 1), upstream, UPSTREAM_REFUSED_HEDGES);
+	metrics_count_upstream(metrics_shard(metrics, 1), upstream, UPSTREAM_REFUSED_HEDGES);
+	metric_series_set_panic(upstream, true);
+	metric_series_set_open(upstream, false, true);
+	metric_series_set_panic(other, false);
+	metric_series_set_panic(NULL, true);
 	text = scrape_text(metrics, &reading);
 	assert_lines(text, lines);
 	assert_int_equal(count_lines(text, "gatehouse_upstream_endpoint_up{"), 2);
+	assert_int_equal(count_lines(text, "gatehouse_upstream_panic{"), 2);
+	assert_int_equal(count_lines(text, "gatehouse_circuit_breaker_open{"), 2);
 	assert_int_equal(count_lines(text, "http_client_request_duration_seconds_count{"), 1);
 	free(text);
 	metric_series_unref(&upstream);
+	metric_series_unref(&other);
 	metric_series_unref(&first);
 	metric_series_unref(&second);
 	metric_series_unref(&gone);

@@ -69,6 +69,20 @@ static unsigned attempts_of(const struct forward *f)
 	return f->exchange->attempts - f->stale_tries;
 }
 
+static void count(const struct exchange *x, enum metric_upstream what)
+{
+	counting_upstream(x->worker, x->generation, x->upstream, what);
+}
+
+static bool spend_budget(const struct forward *f)
+{
+	bool is_spent = upstream_spend(f->upstream, BUDGET_RETRIES);
+
+	if (!is_spent)
+		count(f->exchange, UPSTREAM_REFUSED_RETRIES);
+	return is_spent;
+}
+
 /* A kept connection that proved dead is nobody's failure: it costs neither a try nor, if that was found out
  * by sending on it, the budget. */
 static bool is_within_bounds(struct forward *f)
@@ -79,7 +93,7 @@ static bool is_within_bounds(struct forward *f)
 		return false;
 	if (f->attempt.failure == FAILURE_SILENT && f->attempt.connection->is_reused)
 		return true;
-	return upstream_spend(f->upstream, BUDGET_RETRIES);
+	return spend_budget(f);
 }
 
 /* Without a replay only a body of which nothing was read is whole still. */
@@ -115,11 +129,6 @@ static bool wait_before_retry(const struct forward *f, duration wait)
 	struct exchange *x = f->exchange;
 
 	return wait == 0 || !failed(fiber_sleep(x->session->fiber, deadline_after(exchange_now(x), wait)));
-}
-
-static void count(const struct exchange *x, enum metric_upstream what)
-{
-	counting_upstream(x->worker, x->generation, x->upstream, what);
 }
 
 static bool may_try_again(struct forward *f)

@@ -117,11 +117,13 @@ static void hedge(struct race *race)
 
 	if (!has_room(f->upstream) || !upstream_begin_request(f->upstream))
 		return;
-	if (!upstream_spend(f->upstream, BUDGET_HEDGES) || !start(race, &race->runners[1])) {
-		upstream_end_request(f->upstream);
+	if (!upstream_spend(f->upstream, BUDGET_HEDGES))
+		counting_upstream(x->worker, x->generation, f->upstream, UPSTREAM_REFUSED_HEDGES);
+	else if (start(race, &race->runners[1])) {
+		counting_upstream(x->worker, x->generation, f->upstream, UPSTREAM_HEDGES);
 		return;
 	}
-	counting_upstream(x->worker, x->generation, f->upstream, UPSTREAM_HEDGES);
+	upstream_end_request(f->upstream);
 }
 
 /* ---- the end ---- */

@@ -24,6 +24,12 @@ struct roster_counts serving_count(const struct roster *roster);
 enum serving_level serving_settle(struct roster *roster);
 /* Somebody's health has changed: finds out the level, and returns it. */
 
+static inline bool serving_is_panic(const struct roster *roster)
+/* Whether all serve, because too few are well. */
+{
+	return atomic_load_explicit(&roster->level, memory_order_relaxed) == SERVING_ALL;
+}
+
 static inline bool serving_may(const struct roster *roster, const struct roster_member *member)
 /* Whether it gets requests now: it has a weight, is not drained, and the level reaches it. */
 {
