@@ -63,7 +63,7 @@ static size_t pick(struct bench *bench, uint64_t key)
 {
 	struct balance_choosing choosing = { &bench->turns, &bench->arena, &bench->random, key, 0 };
 
-	return (size_t)(balance_pick(&bench->config, bench->roster, &choosing, &bench->tried) -
+	return (size_t)(balance_pick(&bench->config, bench->roster, &choosing, &bench->tried)->endpoint -
 			bench->endpoints);
 }
 

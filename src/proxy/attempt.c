@@ -87,7 +87,8 @@ static enum reason connect_endpoint(struct attempt *a)
 					     &x->worker->random, f->key, exchange_now(x) };
 	result_value taken;
 
-	a->endpoint = balance_pick(f->upstream->config, f->roster, &choosing, &f->tried);
+	a->member = balance_pick(f->upstream->config, f->roster, &choosing, &f->tried);
+	a->endpoint = a->member ? a->member->endpoint : NULL;
 	if (a->rival && a->rival->endpoint == a->endpoint)
 		a->endpoint = NULL;
 	if (!a->endpoint && a->rival)

@@ -28,7 +28,8 @@ struct attempt {
 	struct forward *forward;     /* what it has in common with the others */
 	const struct attempt *rival; /* that asks another endpoint at the same time; NULL: it is the first */
 	bool is_raced;               /* there may be another beside it */
-	struct endpoint *endpoint;
+	const struct roster_member *member; /* of the forward's roster */
+	struct endpoint *endpoint;          /* its, while that bears the load; NULL: it does not */
 	struct pool_connection *connection;
 	struct upload upload;
 	enum failure failure;

@@ -37,8 +37,8 @@ void blame_try(const struct attempt *a, enum reason reason)
 	if (!a->endpoint || a->failure == FAILURE_STALE)
 		return;
 	if (reason == REASON_NONE)
-		serving_tell(a->forward->roster, a->endpoint,
+		serving_tell(a->forward->roster, a->member,
 			     a->failure == FAILURE_STATUS ? a->response.status : 0);
 	else if (is_fault(a, reason))
-		serving_tell(a->forward->roster, a->endpoint, (int)reason);
+		serving_tell(a->forward->roster, a->member, (int)reason);
 }

@@ -187,14 +187,12 @@ void counting_upstream(const struct worker *worker, const struct generation *gen
 		metrics_count_upstream(worker->metrics, counting->upstreams[upstream->index], what);
 }
 
-/* A roster has few members, and this costs less than to carry the index through everything between. */
 static struct metric_series *endpoint_of(const struct attempt *a)
 {
-	for (size_t i = 0; i < a->forward->roster->count; i++)
-		if (a->forward->roster->members[i].endpoint == a->endpoint)
-			return counting_endpoint(a->forward->exchange->generation->edition,
-						 a->forward->upstream, i);
-	return NULL;
+	const struct forward *f = a->forward;
+
+	return counting_endpoint(f->exchange->generation->edition, f->upstream,
+				 (size_t)(a->member - f->roster->members));
 }
 
 static enum metric_outcome outcome_of(const struct attempt *a, enum reason reason)

@@ -46,11 +46,13 @@ static result connect_endpoint(struct fetch_call *call, const struct balance_tri
 	struct balance_choosing choosing = { &call->generation->turns[upstream->index],
 					     &call->generation->arena, &call->worker->random,
 					     random_next(&call->worker->random), now_of(call) };
+	const struct roster_member *member;
 
-	call->endpoint = balance_pick(upstream->config, generation_roster(call->generation, upstream),
-				      &choosing, tried);
-	if (!call->endpoint)
+	member = balance_pick(upstream->config, generation_roster(call->generation, upstream), &choosing,
+			      tried);
+	if (!member)
 		return error_make(ERROR_MISSING, "no endpoint to ask");
+	call->endpoint = member->endpoint;
 	atomic_fetch_add_explicit(&call->endpoint->active, 1, memory_order_relaxed);
 	if (is_new)
 		return pool_connect(call->worker->pool, upstream, call->endpoint, until, &call->connection);

@@ -70,11 +70,6 @@ static size_t any_member(const struct choice *choice)
 	return random_below(choice->choosing->random, choice->roster->count);
 }
 
-static struct endpoint *endpoint_of(const struct roster_member *member)
-{
-	return member ? member->endpoint : NULL;
-}
-
 static void turns_begin(const struct choice *choice)
 {
 	struct balance_turns *turns = choice->choosing->turns;
@@ -84,7 +79,7 @@ static void turns_begin(const struct choice *choice)
 }
 
 /* Smooth weighted round robin: everyone earns its weight, the richest is chosen and pays for all. */
-static struct endpoint *pick_in_turn(const struct choice *choice)
+static const struct roster_member *pick_in_turn(const struct choice *choice)
 {
 	struct balance_turns *turns = choice->choosing->turns;
 	const struct roster *roster = choice->roster;
@@ -107,7 +102,7 @@ static struct endpoint *pick_in_turn(const struct choice *choice)
 	if (best == roster->count)
 		return NULL;
 	turns->credit[best] -= total;
-	return roster->members[best].endpoint;
+	return &roster->members[best];
 }
 
 static uint32_t load_of(const struct roster_member *member)
@@ -124,7 +119,7 @@ static bool is_busier(const struct choice *choice, const struct roster_member *a
 }
 
 /* The least busy by weight; the search begins at a random member, so that equals share. */
-static struct endpoint *pick_least_busy(const struct choice *choice)
+static const struct roster_member *pick_least_busy(const struct choice *choice)
 {
 	const struct roster *roster = choice->roster;
 	const struct roster_member *best = NULL;
@@ -135,7 +130,7 @@ static struct endpoint *pick_least_busy(const struct choice *choice)
 		if (may_pick(choice, member) && (!best || is_busier(choice, best, member)))
 			best = member;
 	}
-	return endpoint_of(best);
+	return best;
 }
 
 /* One of all that are no backups, by weight: the first whose sum of weights is beyond a random number. */
@@ -183,7 +178,7 @@ static const struct roster_member *draw_other(const struct choice *choice, const
 }
 
 /* The better one of two. Where there are few, or two are not met, all are compared. */
-static struct endpoint *pick_of_two(const struct choice *choice)
+static const struct roster_member *pick_of_two(const struct choice *choice)
 {
 	const struct roster_member *one = NULL, *other = NULL;
 
@@ -193,11 +188,11 @@ static struct endpoint *pick_of_two(const struct choice *choice)
 		other = draw_other(choice, one);
 	if (!other)
 		return pick_least_busy(choice);
-	return endpoint_of(is_busier(choice, one, other) ? other : one);
+	return is_busier(choice, one, other) ? other : one;
 }
 
 /* In one pass over all: each takes the place of the one before by its share of the weights so far. */
-static struct endpoint *pick_by_lot(const struct choice *choice)
+static const struct roster_member *pick_by_lot(const struct choice *choice)
 {
 	const struct roster *roster = choice->roster;
 	const struct roster_member *picked = NULL;
@@ -213,14 +208,14 @@ static struct endpoint *pick_by_lot(const struct choice *choice)
 		if (random_below(choice->choosing->random, total) < weight)
 			picked = at;
 	}
-	return endpoint_of(picked);
+	return picked;
 }
 
-static struct endpoint *pick_at_random(const struct choice *choice)
+static const struct roster_member *pick_at_random(const struct choice *choice)
 {
 	const struct roster_member *member = draw_other(choice, NULL);
 
-	return member ? member->endpoint : pick_by_lot(choice);
+	return member ? member : pick_by_lot(choice);
 }
 
 /* What is in flight, and the weight of those who have it: of all, or of some that stand beside each other. */
@@ -266,7 +261,7 @@ static bool keeps_key(const struct choice *choice, const struct roster_member *m
 
 /* Whose the key is, or the next one in the table that may be picked and has room. Where nobody is met, load
  * decides. */
-static struct endpoint *pick_by_key(const struct choice *choice)
+static const struct roster_member *pick_by_key(const struct choice *choice)
 {
 	const struct maglev *maglev = roster_maglev(choice->roster);
 	struct sample sample = { 0 };
@@ -278,16 +273,16 @@ static struct endpoint *pick_by_key(const struct choice *choice)
 		if (!may_pick(choice, member) || !keeps_key(choice, member, step))
 			continue;
 		if (load_of(member) < ALWAYS_ALLOWED)
-			return member->endpoint;
+			return member;
 		if (!sample.weight)
 			sample = sample_take(choice);
 		if (has_room(choice, member, &sample))
-			return member->endpoint;
+			return member;
 	}
 	return pick_least_busy(choice);
 }
 
-static struct endpoint *pick_at_stage(const struct choice *choice)
+static const struct roster_member *pick_at_stage(const struct choice *choice)
 {
 	switch (choice->balance->kind) {
 	case BALANCE_LEAST_REQUESTS:
@@ -302,16 +297,17 @@ static struct endpoint *pick_at_stage(const struct choice *choice)
 	return pick_in_turn(choice);
 }
 
-struct endpoint *balance_pick(const struct upstream_config *config, const struct roster *roster,
-			      const struct balance_choosing *choosing, const struct balance_tried *tried)
+const struct roster_member *balance_pick(const struct upstream_config *config, const struct roster *roster,
+					 const struct balance_choosing *choosing,
+					 const struct balance_tried *tried)
 {
 	struct choice choice = { &config->balance, roster, choosing, tried, STAGE_UNTRIED };
-	struct endpoint *picked = NULL;
+	const struct roster_member *picked = NULL;
 
 	if (!roster->count)
 		return NULL;
 	if (roster->count == 1)
-		return serving_may(roster, &roster->members[0]) ? roster->members[0].endpoint : NULL;
+		return serving_may(roster, &roster->members[0]) ? &roster->members[0] : NULL;
 	for (; choice.stage < STAGES && !picked; choice.stage++)
 		picked = pick_at_stage(&choice);
 	return picked;

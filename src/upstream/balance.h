@@ -34,7 +34,8 @@ struct balance_choosing {
 	deadline now; /* by which shares grow */
 };
 
-struct endpoint *balance_pick(const struct upstream_config *config, const struct roster *roster,
-			      const struct balance_choosing *choosing, const struct balance_tried *tried);
+const struct roster_member *balance_pick(const struct upstream_config *config, const struct roster *roster,
+					 const struct balance_choosing *choosing,
+					 const struct balance_tried *tried);
 /* By the upstream's balance; backups only when every other member was tried. NULL when no member may serve
  * (serving.h). Where most may be picked, only round_robin looks at all of them. */

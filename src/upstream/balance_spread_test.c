@@ -52,10 +52,11 @@ static void bench_close(struct bench *bench)
 static size_t pick(struct bench *bench, uint64_t key)
 {
 	struct balance_choosing choosing = { &bench->turns, &bench->arena, &bench->random, key, 0 };
-	struct endpoint *picked = balance_pick(&bench->config, bench->roster, &choosing, &bench->tried);
+	const struct roster_member *picked =
+		balance_pick(&bench->config, bench->roster, &choosing, &bench->tried);
 
 	assert_non_null(picked);
-	return (size_t)(picked - bench->endpoints);
+	return (size_t)(picked->endpoint - bench->endpoints);
 }
 
 /* The most that anybody has, in percent of its share. */

@@ -54,8 +54,10 @@ static struct endpoint *pick_endpoint(struct bench *bench)
 {
 	struct balance_choosing choosing = { &bench->turns, &bench->arena, &bench->random,
 					     random_next(&bench->random), bench->now };
+	const struct roster_member *picked =
+		balance_pick(&bench->config, bench->roster, &choosing, &bench->tried);
 
-	return balance_pick(&bench->config, bench->roster, &choosing, &bench->tried);
+	return picked ? picked->endpoint : NULL;
 }
 
 static char pick(struct bench *bench)
@@ -431,7 +433,7 @@ static char owner_of(struct bench *bench, uint64_t key, duration since)
 	struct balance_choosing choosing = { &bench->turns, &bench->arena, &bench->random, hash_scatter(key),
 					     HOUR + since };
 
-	return (char)('a' + (balance_pick(&bench->config, bench->roster, &choosing, &bench->tried) -
+	return (char)('a' + (balance_pick(&bench->config, bench->roster, &choosing, &bench->tried)->endpoint -
 			     bench->endpoints));
 }
 

@@ -73,26 +73,12 @@ uint64_t serving_share(const struct roster *roster, const struct standing *stand
 	       (uint64_t)((double)since / (double)slow_start * (SERVING_SHARE_ALL - SERVING_SHARE_LEAST));
 }
 
-/* A roster has few members, and this costs less than to carry the place through everything between. */
-static struct standing *standing_of(const struct roster *roster, const struct endpoint *endpoint)
+void serving_tell(const struct roster *roster, const struct roster_member *member, int cause)
 {
-	for (size_t i = 0; i < roster->count; i++)
-		if (roster->members[i].endpoint == endpoint)
-			return roster->members[i].standing;
-	return NULL;
-}
-
-void serving_tell(const struct roster *roster, const struct endpoint *endpoint, int cause)
-{
-	struct standing *standing;
-
-	if (!roster->rules.failures)
-		return;
-	standing = standing_of(roster, endpoint);
-	if (!standing)
+	if (!roster->rules.failures || !member->standing)
 		return;
 	if (!cause)
-		standing_succeed(standing);
+		standing_succeed(member->standing);
 	else
-		standing_fail(standing, roster->rules.failures, cause);
+		standing_fail(member->standing, roster->rules.failures, cause);
 }

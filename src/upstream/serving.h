@@ -53,5 +53,5 @@ static inline uint64_t serving_weight(const struct roster *roster, const struct 
 	return member->weight * serving_share(roster, member->standing, now);
 }
 
-void serving_tell(const struct roster *roster, const struct endpoint *endpoint, int cause);
-/* How a try with one of its endpoints has ended: 0: it was answered; otherwise see standing_fail(). */
+void serving_tell(const struct roster *roster, const struct roster_member *member, int cause);
+/* How a try with one of its members has ended: 0: it was answered; otherwise see standing_fail(). */

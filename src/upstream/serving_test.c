@@ -120,7 +120,7 @@ static void without_standings_all_serve(void **state)
 	(void)state;
 	assert_true(serving_may(roster, &roster->members[0]));
 	assert_int_equal(serving_weight(roster, &roster->members[0], HOUR), 3 * SERVING_SHARE_ALL);
-	serving_tell(roster, &endpoint, 503);
+	serving_tell(roster, &roster->members[0], 503);
 	roster_unref(&roster);
 }
 
@@ -172,21 +172,20 @@ static void failures_in_a_row_are_told(void **state)
 	(void)state;
 	bench_open(&bench, "hh", &rules);
 	standings_tell(bench.standings, count_word, &words);
-	serving_tell(bench.roster, &bench.endpoints[0], 503);
-	serving_tell(bench.roster, &bench.endpoints[0], 502);
-	serving_tell(bench.roster, &bench.endpoints[1], 502);
-	serving_tell(bench.roster, &bench.endpoints[0], 0);
+	serving_tell(bench.roster, &bench.roster->members[0], 503);
+	serving_tell(bench.roster, &bench.roster->members[0], 502);
+	serving_tell(bench.roster, &bench.roster->members[1], 502);
+	serving_tell(bench.roster, &bench.roster->members[0], 0);
 	assert_int_equal(failures(&bench), 0);
 	assert_int_equal(words, 0);
 	for (int i = 1; i <= 7; i++) {
-		serving_tell(bench.roster, &bench.endpoints[0], 500 + i);
+		serving_tell(bench.roster, &bench.roster->members[0], 500 + i);
 		assert_int_equal(words, i / 3);
 	}
 	assert_int_equal(failures(&bench), 7);
 	assert_int_equal(atomic_load(&bench.roster->members[0].standing->cause), 507);
-	serving_tell(bench.roster, &bench.endpoints[2], 503); /* it is gone */
 	standings_tell(bench.standings, NULL, NULL);
-	serving_tell(bench.roster, &bench.endpoints[0], 503);
+	serving_tell(bench.roster, &bench.roster->members[0], 503);
 	assert_int_equal(words, 2);
 	bench_close(&bench);
 }
@@ -198,7 +197,7 @@ static void nobody_counts_where_nobody_is_ejected(void **state)
 
 	(void)state;
 	bench_open(&bench, "hh", &rules);
-	serving_tell(bench.roster, &bench.endpoints[0], 503);
+	serving_tell(bench.roster, &bench.roster->members[0], 503);
 	assert_int_equal(failures(&bench), 0);
 	bench_close(&bench);
 }
