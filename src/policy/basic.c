@@ -57,18 +57,27 @@ struct login {
 	str name, password;
 };
 
+/* What stands behind the scheme, not yet decoded; another scheme is none of this policy's. */
+static enum credential_found find_value(const struct view *view, str *ret_value)
+{
+	enum credential_found found = credential_find(&place, view, ret_value);
+
+	if (found == CREDENTIAL_NONE || !credential_in_scheme(*ret_value, STR("Basic"), ret_value))
+		return CREDENTIAL_NONE;
+	return found;
+}
+
+/* The password is in the clear then, in the arena: the caller's to wipe. */
 static enum reason find_login(const struct view *view, struct login *ret_login)
 {
 	str value, text;
 	struct base64_decoder decoder = { 0 };
 	struct buf out;
-	enum credential_found found = credential_find(&place, view, &value);
+	enum credential_found found = find_value(view, &value);
 
-	if (found == CREDENTIAL_NONE || !credential_in_scheme(value, STR("Basic"), &value))
+	if (found == CREDENTIAL_NONE)
 		return REASON_PASSWORD_MISSING;
-	if (found == CREDENTIAL_MANY)
-		return REASON_PASSWORD_WRONG;
-	if (value.len > CREDENTIAL_MAX)
+	if (found == CREDENTIAL_MANY || value.len > CREDENTIAL_MAX)
 		return REASON_PASSWORD_WRONG;
 	out = buf_over(arena_bytes(view->arena, value.len), value.len);
 	if (failed(base64_decode(&decoder, &value, &out)) || value.len || !base64_decode_is_whole(&decoder))
@@ -81,10 +90,10 @@ static enum reason find_login(const struct view *view, struct login *ret_login)
 /* Also what cannot be decoded is a try to log in. */
 static bool basic_recognises(const void *self, const struct view *view)
 {
-	struct login login;
+	str value;
 
 	(void)self;
-	return find_login(view, &login) != REASON_PASSWORD_MISSING;
+	return find_value(view, &value) != CREDENTIAL_NONE;
 }
 
 static str basic_place(const void *self, struct arena *arena)

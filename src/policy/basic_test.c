@@ -2,7 +2,6 @@
 /* Who is known by name and password; what is remembered of it, and what it costs others. */
 #include "auth/consumers.h"
 
-#include "auth/auth_worker.h"
 #include "auth/verified_passwords.h"
 #include "base/testing.h"
 #include "policy/policy_testing.h"
@@ -21,10 +20,12 @@
 struct scene {
 	struct bench *bench;
 	struct consumers *consumers;
-	struct auth_worker auth;
 	unsigned checked; /* how often a password was */
 	enum error_kind fails;
+	str taken; /* what the policy took of the exchange's memory */
 };
+
+enum { TAKEN_MAX = 4096 };
 
 static result count_work(void *self, struct view *view, void (*work)(void *argument), void *argument)
 {
@@ -47,7 +48,7 @@ static void scene_begin(struct scene *scene, const char *policies)
 
 	*scene = (struct scene) { .bench = bench_new(policies), .consumers = bench_consumers(configs, 2) };
 	assert_string_equal(bench_errors(scene->bench), "");
-	scene->auth.passwords = verified_passwords_new();
+	scene->bench->auth.passwords = verified_passwords_new();
 }
 
 static enum reason ask(struct scene *scene, const char *authorization)
@@ -55,6 +56,7 @@ static enum reason ask(struct scene *scene, const char *authorization)
 	struct bench *bench = scene->bench;
 	char field[512];
 	struct buf text = buf_over(field, sizeof field - 1);
+	enum verdict verdict;
 
 	buf_put(&text, STR("Authorization: "));
 	buf_put(&text, str_of(authorization));
@@ -64,13 +66,17 @@ static enum reason ask(struct scene *scene, const char *authorization)
 	bench->effects.work = count_work;
 	bench->effects.self = scene;
 	bench->view.consumers = scene->consumers;
-	bench->view.auth = &scene->auth;
-	return bench_request(bench) == POLICY_CONTINUE ? REASON_NONE : bench->view.answer.reason;
+	arena_reserve(&bench->exchange, TAKEN_MAX);
+	memset(bench->exchange.at, 0, TAKEN_MAX);
+	scene->taken.ptr = bench->exchange.at;
+	verdict = bench_request(bench);
+	scene->taken.len = (size_t)(bench->exchange.at - scene->taken.ptr);
+	return verdict == POLICY_CONTINUE ? REASON_NONE : bench->view.answer.reason;
 }
 
 static void scene_end(struct scene *scene)
 {
-	verified_passwords_free(&scene->auth.passwords);
+	verified_passwords_free(&scene->bench->auth.passwords);
 	consumers_unref(&scene->consumers);
 	bench_free(&scene->bench);
 }
@@ -132,6 +138,22 @@ static void a_password_is_checked_once_right_or_wrong(void **state)
 	}
 	assert_int_equal(scene.checked, 3); /* also the one of a name that nobody has */
 	scene_end(&scene);
+}
+
+static void nothing_of_a_password_is_left_behind(void **state)
+{
+	static const char *const policies[] = { "[ basic: {} ]", "[ basic: { strip: false } ]" };
+	struct scene scene;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(policies); i++) {
+		scene_begin(&scene, policies[i]);
+		assert_int_equal(ask(&scene, ALICE), REASON_NONE);
+		assert_in_range(scene.taken.len, 1, TAKEN_MAX);
+		assert_true(str_contains(scene.taken, STR("alice")));
+		assert_false(str_contains(scene.taken, STR("secret")));
+		scene_end(&scene);
+	}
 }
 
 static void where_nobody_has_time_nobody_is_let_in(void **state)
@@ -198,6 +220,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row),
 		cmocka_unit_test(a_password_is_checked_once_right_or_wrong),
+		cmocka_unit_test(nothing_of_a_password_is_left_behind),
 		cmocka_unit_test(where_nobody_has_time_nobody_is_let_in),
 		cmocka_unit_test(two_of_them_are_nobodys),
 		cmocka_unit_test(a_browser_is_told_what_the_password_is_for),
