@@ -263,6 +263,9 @@ def test_a_list_that_becomes_wrong_changes_nothing(issuer: Issuer, tmp_path: Pat
         gateway.wait_for_message("revoked.txt:2: want `jti ID` or `sub NAME`")
         for name, status in ("first", 401), ("second", 200):
             assert ask(gateway, f"Authorization: Bearer {issuer.token({'jti': name})}").status == status
+        (tmp_path / "revoked.txt").unlink()
+        gateway.wait_for_message("revoked.txt: No such file or directory: what was revoked before stays so, and nothing else")
+        assert ask(gateway, f"Authorization: Bearer {issuer.token({'jti': 'first'})}").status == 401
 
 
 @pytest.mark.parametrize("text, words", [(None, "revoked.txt: No such file"), ("first\n", "revoked.txt:1: want `jti ID`"),

@@ -11,14 +11,12 @@
 #include "auth/consumer_file.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "auth/consumer_line.h"
 #include "base/assert.h"
-#include "base/line_reader.h"
 #include "config/file_list.h"
 
 enum {
@@ -70,79 +68,46 @@ void consumer_files_free(struct consumer_files **address)
 
 /* ---- a file ---- */
 
-static const char *add_line(struct consumer_table *table, str text, struct arena *arena)
+/* What lines are added to. */
+struct adding {
+	struct consumer_table *table;
+	struct arena arena; /* of one line, and of what is wrong with it */
+};
+
+static const char *add_line(void *self, str line)
 {
+	struct adding *adding = self;
 	struct consumer_config config;
 	struct consumer_mistake mistake;
-	const char *wrong = consumer_line_read(arena, text, &config);
+	const char *wrong;
 
-	if (!wrong && failed(consumer_table_add(table, &config, &mistake)))
+	arena_fini(&adding->arena);
+	wrong = consumer_line_read(&adding->arena, line, &config);
+	if (!wrong && failed(consumer_table_add(adding->table, &config, &mistake)))
 		wrong = mistake.why;
 	return wrong;
 }
 
-static result_value wrong(struct consumer_file_mistake *ret_mistake, size_t line, const char *why)
-{
-	ret_mistake->line = line;
-	snprintf(ret_mistake->why, sizeof ret_mistake->why, "%s", why);
-	return error_make(ERROR_INVALID, "a file of consumers is wrong");
-}
-
-static result read_lines(struct line_reader *lines, struct consumer_table *table,
-			 struct consumer_file_mistake *ret_mistake)
-{
-	struct arena arena;
-	result_value read = OK;
-	size_t number = 0;
-	str line;
-
-	arena_init(&arena, NULL, LINE_ARENA_MAX);
-	while (!failed(read)) {
-		result_value next = line_reader_next(lines, &line);
-		const char *why = NULL;
-
-		if (next.kind == ERROR_MISSING)
-			return OK;
-		number++;
-		if (failed(next))
-			why = next.why;
-		else if (str_trim(line).len)
-			why = add_line(table, str_trim(line), &arena);
-		if (why)
-			read = wrong(ret_mistake, number, why);
-		arena_fini(&arena);
-	}
-	return read;
-}
-
-/* A guess that is wrong costs memory or a copy, no more. */
-static size_t guess_count(FILE *from)
+/* How many there may be: a guess that is wrong costs memory or a copy, no more. */
+static size_t guess_count(const char *path)
 {
 	struct stat status;
 
-	return fstat(fileno(from), &status) == 0 && status.st_size > 0 ? (size_t)status.st_size / USUAL_LINE
-								       : 0;
+	return stat(path, &status) == 0 && status.st_size > 0 ? (size_t)status.st_size / USUAL_LINE : 0;
 }
 
-/* ret_table is set on success only. */
-static result read_file(const char *path, struct consumer_table **ret_table,
-			struct consumer_file_mistake *ret_mistake)
+/* ret_table is NULL after a failure. */
+static result read_file(const char *path, struct consumer_table **ret_table, struct file_mistake *ret_mistake)
 {
-	FILE *from;
-	struct line_reader lines;
-	result_value read = line_reader_open(path, &from);
+	struct adding adding = { .table = consumer_table_new(guess_count(path)) };
+	result_value read;
 
-	if (failed(read)) {
-		(void)wrong(ret_mistake, 0, read.sys ? strerror(read.sys) : read.why);
-		return read;
-	}
-	*ret_table = consumer_table_new(guess_count(from));
-	line_reader_init(&lines, from, CONSUMER_LINE_MAX);
-	read = read_lines(&lines, *ret_table, ret_mistake);
-	line_reader_fini(&lines);
-	fclose(from);
+	arena_init(&adding.arena, NULL, LINE_ARENA_MAX);
+	read = file_lines_read(path, CONSUMER_LINE_MAX, add_line, &adding, ret_mistake);
+	arena_fini(&adding.arena);
 	if (failed(read))
-		consumer_table_unref(ret_table);
+		consumer_table_unref(&adding.table);
+	*ret_table = adding.table;
 	return read;
 }
 
@@ -172,7 +137,7 @@ static void remember(struct consumer_files *files, const char *path, uint64_t st
 }
 
 result consumer_files_get(struct consumer_files *files, const char *path, struct consumer_table **ret_table,
-			  struct consumer_file_mistake *ret_mistake)
+			  struct file_mistake *ret_mistake)
 {
 	uint64_t stamp = file_stamp(path); /* before it is read: what changes meanwhile is noticed */
 	struct remembered *known;

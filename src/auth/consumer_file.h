@@ -8,6 +8,7 @@
 #pragma once
 
 #include "auth/consumers.h"
+#include "base/file_lines.h"
 
 enum { CONSUMER_LINE_MAX = 64 * 1024 };
 
@@ -18,13 +19,7 @@ struct consumer_files *consumer_files_new(void);
 void consumer_files_free(struct consumer_files **files);
 /* Clears the address, accepts NULL. */
 
-/* What is wrong in a file. */
-struct consumer_file_mistake {
-	size_t line; /* 0: the file itself */
-	char why[256];
-};
-
 result consumer_files_get(struct consumer_files *files, const char *path, struct consumer_table **ret_table,
-			  struct consumer_file_mistake *ret_mistake);
+			  struct file_mistake *ret_mistake);
 /* From any thread but a worker's. The caller has the table until consumer_table_unref(). ERROR_INVALID:
  * something is wrong in it; ERROR_SYSTEM: it cannot be read. */

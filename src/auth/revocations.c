@@ -2,13 +2,11 @@
 #include "auth/revocations.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/container.h"
-#include "base/line_reader.h"
 #include "base/map.h"
 #include "codec/json.h"
 #include "config/file_list.h"
@@ -59,12 +57,12 @@ static struct content *content_new(void)
 }
 
 /* NULL: it is good, or says nothing. */
-static const char *add_line(struct content *content, str line)
+static const char *add_line(void *self, str line)
 {
+	struct content *content = self;
 	str kind, value, key;
 
-	line = str_trim(line);
-	if (!line.len || line.ptr[0] == '#')
+	if (line.ptr[0] == '#')
 		return NULL;
 	if (!str_cut(line, ' ', &kind, &value) || !str_trim(value).len ||
 	    (!str_eq(kind, STR("jti")) && !str_eq(kind, STR("sub"))))
@@ -74,30 +72,6 @@ static const char *add_line(struct content *content, str line)
 		return "want a line of at most 1024 bytes";
 	(void)map_add(&content->entries, key, content); /* twice is once */
 	return content->entries.count < REVOCATIONS_MAX ? NULL : "there are too many lines";
-}
-
-static result mistake(struct revocation_mistake *ret_mistake, size_t line, const char *why)
-{
-	*ret_mistake = (struct revocation_mistake) { line, why };
-	return error_make(ERROR_INVALID, why);
-}
-
-static result read_lines(struct line_reader *lines, struct content *content,
-			 struct revocation_mistake *ret_mistake)
-{
-	const char *why = NULL;
-	size_t number = 0;
-	str line;
-
-	while (!why) {
-		result_value next = line_reader_next(lines, &line);
-
-		if (next.kind == ERROR_MISSING)
-			return OK;
-		number++;
-		why = failed(next) ? next.why : add_line(content, line);
-	}
-	return mistake(ret_mistake, number, why);
 }
 
 /* The version is changed under the lock, so whoever has read the new one finds the new content, and never
@@ -117,20 +91,11 @@ static void publish(struct revocations *revocations, struct content *content)
 
 /* A mistake leaves the content from before in force: a list that was cut short while it was written must
  * not let in again whom it had shut out. */
-result revocations_read(struct revocations *revocations, struct revocation_mistake *ret_mistake)
+result revocations_read(struct revocations *revocations, struct file_mistake *ret_mistake)
 {
-	FILE *from;
-	struct content *content;
-	struct line_reader lines;
-	result_value read = line_reader_open(revocations->path, &from);
+	struct content *content = content_new();
+	result_value read = file_lines_read(revocations->path, LINE_MAX_LEN, add_line, content, ret_mistake);
 
-	if (failed(read))
-		return mistake(ret_mistake, 0, read.sys ? strerror(read.sys) : read.why);
-	content = content_new();
-	line_reader_init(&lines, from, LINE_MAX_LEN);
-	read = read_lines(&lines, content, ret_mistake);
-	line_reader_fini(&lines);
-	fclose(from);
 	if (failed(read))
 		content_free(content);
 	else
@@ -186,7 +151,7 @@ void revocation_lists_free(struct revocation_lists **address)
 }
 
 result revocations_get(struct revocation_lists *lists, const char *path, struct revocations **ret_revocations,
-		       struct revocation_mistake *ret_mistake)
+		       struct file_mistake *ret_mistake)
 {
 	struct registered *registered;
 	struct revocations *revocations;

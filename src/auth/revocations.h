@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/file_lines.h"
 #include "base/registry.h"
 #include "codec/operand.h"
 
@@ -20,13 +21,8 @@ struct revocation_lists *revocation_lists_new(void);
 void revocation_lists_free(struct revocation_lists **lists);
 /* When nobody has one any more. Clears the address, accepts NULL. */
 
-struct revocation_mistake {
-	size_t line; /* 0: the file itself */
-	const char *why;
-};
-
 result revocations_get(struct revocation_lists *lists, const char *path, struct revocations **ret_revocations,
-		       struct revocation_mistake *ret_mistake);
+		       struct file_mistake *ret_mistake);
 /* Read, unless it was before. The caller has it until revocations_unref(). ERROR_INVALID, ERROR_SYSTEM with
  * the mistake; ERROR_LIMIT. */
 
@@ -38,7 +34,7 @@ const char *revocations_path(const struct revocations *revocations);
 bool revocations_look(struct revocations *revocations);
 /* Whether the file has changed and was left alone since the last look. By one thread. */
 
-result revocations_read(struct revocations *revocations, struct revocation_mistake *ret_mistake);
+result revocations_read(struct revocations *revocations, struct file_mistake *ret_mistake);
 /* Anew; what is wrong changes nothing. Takes time. */
 
 uint64_t revocations_version(const struct revocations *revocations);

@@ -24,7 +24,7 @@ struct live_files {
 /* What is read on a thread of its own, and what came of it; on the stack of the fiber that waits. */
 struct rereading {
 	struct revocations *revocations;
-	struct revocation_mistake mistake;
+	struct file_mistake mistake;
 	result_value read;
 };
 
@@ -33,6 +33,15 @@ static void reread(void *argument)
 	struct rereading *rereading = argument;
 
 	rereading->read = revocations_read(rereading->revocations, &rereading->mistake);
+}
+
+static void tell_mistake(struct journal *journal, const struct revocations *revocations,
+			 const struct file_mistake *mistake)
+{
+	char room[1024];
+	str text = file_mistake_print(mistake, revocations_path(revocations), room, sizeof room);
+
+	journal_warn(journal, "%.*s: what was revoked before stays so, and nothing else", STR_ARG(text));
 }
 
 /* One that cannot be read is told once: it is looked at again when it has changed. */
@@ -48,8 +57,7 @@ static void look_at_revocations(struct live_files *files, struct revocations *re
 	if (failed(run))
 		journal_warn(journal, "%s is not read again: %s", revocations_path(revocations), run.why);
 	else if (failed(rereading.read))
-		journal_warn(journal, "%s:%zu: %s: what was revoked before stays so, and nothing else",
-			     revocations_path(revocations), rereading.mistake.line, rereading.mistake.why);
+		tell_mistake(journal, revocations, &rereading.mistake);
 	else
 		journal_info(journal, "%s was read again", revocations_path(revocations));
 }

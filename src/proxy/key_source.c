@@ -27,9 +27,9 @@ static struct key_set *list(struct key_sources *sources, struct key_set *set)
 }
 
 /* NULL, so that whoever finds a mistake returns it in one line. */
-static struct key_set *report(struct key_sources *sources, const struct node *at, result_value why)
+static struct key_set *report(struct key_sources *sources, const struct node *at, const char *why)
 {
-	diagnostic_error(sources->reader->diagnostics, at, "%s", why.why);
+	diagnostic_error(sources->reader->diagnostics, at, "%s", why);
 	return NULL;
 }
 
@@ -52,10 +52,10 @@ static struct key_set *find_in_file(struct key_sources *sources, const struct no
 		return NULL;
 	read = read_keys(text, &keys);
 	if (failed(read))
-		return report(sources, at, read);
+		return report(sources, at, read.why);
 	if (!jwk_set_count(keys)) {
 		jwk_set_unref(&keys);
-		return report(sources, at, error_make(ERROR_INVALID, "no key in it can verify a signature"));
+		return report(sources, at, "no key in it can verify a signature");
 	}
 	return key_source_keep(sources, at, keys, text);
 }
@@ -92,17 +92,14 @@ static struct key_set *find_fetched(struct key_sources *sources, const struct no
 	result_value got;
 
 	if (wrong)
-		return report(
-			sources, at,
-			error_make(
-				ERROR_INVALID,
-				origin == KEYS_AT_URL
-					? "want a URL such as https://id.example.com/jwks.json, or file:PATH"
-					: "want a URL such as https://id.example.com, or its keys in jwks, "
-					  "keys or secret"));
+		return report(sources, at,
+			      origin == KEYS_AT_URL
+				      ? "want a URL such as https://id.example.com/jwks.json, or file:PATH"
+				      : "want a URL such as https://id.example.com, or its keys in jwks, "
+					"keys or secret");
 	warn_of_plain(sources, at, &url);
 	got = get_fetched(sources, origin, text, &set);
-	return failed(got) ? report(sources, at, got) : list(sources, set);
+	return failed(got) ? report(sources, at, got.why) : list(sources, set);
 }
 
 /* Without a node for the keys they are found by the issuer's metadata. */
@@ -122,7 +119,7 @@ struct key_set *key_source_keep(struct key_sources *sources, const struct node *
 	struct key_set *set;
 	result_value kept = key_sets_keep(sources->sets, keys, content, &set);
 
-	return failed(kept) ? report(sources, at, kept) : list(sources, set);
+	return failed(kept) ? report(sources, at, kept.why) : list(sources, set);
 }
 
 /* The path is made absolute by the file that names it, as all paths are; with a NUL for fopen(). */
@@ -132,17 +129,15 @@ struct revocations *key_source_revocations(struct key_sources *sources, const st
 	struct arena *arena = sources->reader->arena;
 	str full = node_resolve_path(sources->reader->document, path, path->text, arena);
 	const char *terminated = arena_join(arena, (str[]) { full, { "", 1 } }, 2).ptr;
-	struct revocation_mistake mistake = { 0, "there are too many such files" };
+	struct file_mistake mistake = { 0, "there are too many such files" };
 	struct revocations *revocations;
+	char room[1024];
 	result_value got = revocations_get(sources->revocations, terminated, &revocations, &mistake);
 
 	if (failed(got)) {
-		if (mistake.line)
-			diagnostic_error(sources->reader->diagnostics, path, "%s:%zu: %s", terminated,
-					 mistake.line, mistake.why);
-		else
-			diagnostic_error(sources->reader->diagnostics, path, "%s: %s", terminated,
-					 mistake.why);
+		str text = file_mistake_print(&mistake, terminated, room, sizeof room);
+
+		diagnostic_error(sources->reader->diagnostics, path, "%.*s", STR_ARG(text));
 		return NULL;
 	}
 	snapshot->revocations = arena_widen(arena, snapshot->revocations, snapshot->revocation_count,

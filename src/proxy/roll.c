@@ -28,15 +28,9 @@ static uint64_t stamps(const struct roll *roll)
 
 /* ---- reading ---- */
 
-/* A message with its place, cut where the room ends. */
-static bool tell(struct roll_reading *reading, const char *path, const struct consumer_file_mistake *mistake)
+static bool tell(struct roll_reading *reading, const char *path, const struct file_mistake *mistake)
 {
-	int len = mistake->line ? snprintf(reading->why, sizeof reading->why, "%s:%zu: %s", path,
-					   mistake->line, mistake->why)
-				: snprintf(reading->why, sizeof reading->why, "%s: %s", path, mistake->why);
-
-	reading->wrong = (str) { reading->why,
-				 (size_t)len < sizeof reading->why ? (size_t)len : sizeof reading->why - 1 };
+	reading->wrong = file_mistake_print(mistake, path, reading->why, sizeof reading->why);
 	return false;
 }
 
@@ -44,7 +38,7 @@ static bool tell(struct roll_reading *reading, const char *path, const struct co
 static bool read_tables(struct roll_reading *reading, struct consumer_table **tables, size_t *ret_failed)
 {
 	const struct roll *roll = reading->roll;
-	struct consumer_file_mistake mistake;
+	struct file_mistake mistake;
 
 	for (size_t i = 0; i < roll->path_count; i++) {
 		*ret_failed = i;
@@ -60,7 +54,7 @@ static void join(struct roll_reading *reading, struct consumer_table **tables, s
 {
 	const struct roll *roll = reading->roll;
 	struct consumers *joined = consumers_new(tables, roll->path_count + 1);
-	struct consumer_file_mistake mistake = { 0 };
+	struct file_mistake mistake = { 0 };
 	struct consumer_clash clash;
 
 	if (!consumers_clash(joined, &clash)) {
