@@ -9,9 +9,10 @@ struct session_refreshes;
 struct verified_passwords;
 struct verified_tokens;
 
+/* None is ever NULL in a gateway; tests make those that they need. */
 struct auth_worker {
 	struct verified_tokens *tokens;       /* the worker's own */
 	struct verified_passwords *passwords; /* likewise */
-	struct replay_cache *replays;         /* of the process; NULL: nothing can be told from a replay */
-	struct session_refreshes *refreshes;  /* likewise; NULL: no session can be refreshed */
+	struct replay_cache *replays;         /* of the process */
+	struct session_refreshes *refreshes;  /* likewise */
 };

@@ -117,12 +117,8 @@ static enum reason take(const struct dpop_request *request, str identifier, wall
 			struct replay_cache *seen)
 {
 	str parts[] = { request->bound, identifier };
-	result_value added =
-		replay_cache_add(seen, parts, 2, issued + request->max_age + SECOND, request->now);
 
-	if (added.kind == ERROR_DENIED)
-		return REASON_TOKEN_REPLAYED;
-	return failed(added) ? REASON_AUTH_UNAVAILABLE : REASON_NONE;
+	return replay_cache_add(seen, parts, 2, issued + request->max_age + SECOND, request->now);
 }
 
 /* The signature comes last of what can be wrong: it is dear. */

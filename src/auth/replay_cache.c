@@ -67,7 +67,7 @@ void replay_cache_free(struct replay_cache **cache)
 }
 
 /* The slots of a thing are looked through to the end: one that is free again may stand before its own. */
-static result_value shard_add(struct shard *shard, size_t mask, struct slot wanted, int64_t now)
+static enum reason shard_add(struct shard *shard, size_t mask, struct slot wanted, int64_t now)
 {
 	struct slot *room = NULL;
 
@@ -77,21 +77,21 @@ static result_value shard_add(struct shard *shard, size_t mask, struct slot want
 		if (slot->until <= now)
 			room = room ? room : slot;
 		else if (slot->hash == wanted.hash)
-			return error_make(ERROR_DENIED, "it was shown before");
+			return REASON_TOKEN_REPLAYED;
 	}
 	if (!room)
-		return error_make(ERROR_LIMIT, "too much is remembered to remember more");
+		return REASON_AUTH_UNAVAILABLE;
 	*room = wanted;
-	return OK;
+	return REASON_NONE;
 }
 
 /* The hash of one part is the seed of the next, so that where one ends matters. */
-result replay_cache_add(struct replay_cache *cache, const str *parts, size_t count, wall_time until,
-			wall_time now)
+enum reason replay_cache_add(struct replay_cache *cache, const str *parts, size_t count, wall_time until,
+			     wall_time now)
 {
 	struct slot wanted = { .hash = cache->seed, .until = until / SECOND + 1 };
 	struct shard *shard;
-	result_value added;
+	enum reason added;
 
 	for (size_t i = 0; i < count; i++)
 		wanted.hash = hash_bytes(parts[i], wanted.hash);

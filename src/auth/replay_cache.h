@@ -9,9 +9,9 @@
  */
 #pragma once
 
-#include "base/result.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "observe/reason.h"
 
 enum { REPLAY_ENTRIES = 1 << 20 }; /* of a gateway's; 16 bytes each, of which only those in use are touched */
 
@@ -23,7 +23,8 @@ struct replay_cache *replay_cache_new(size_t entries);
 void replay_cache_free(struct replay_cache **cache);
 /* Clears the address, accepts NULL. */
 
-result replay_cache_add(struct replay_cache *cache, const str *parts, size_t count, wall_time until,
-			wall_time now);
+enum reason replay_cache_add(struct replay_cache *cache, const str *parts, size_t count, wall_time until,
+			     wall_time now);
 /* The parts together are the thing; it is remembered at least until then. From any thread.
- * ERROR_DENIED: it was there already; ERROR_LIMIT: no room. */
+ * REASON_NONE: it is the first; REASON_TOKEN_REPLAYED: it was there already; REASON_AUTH_UNAVAILABLE: there
+ * is no room. */

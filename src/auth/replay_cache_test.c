@@ -11,12 +11,12 @@ enum { SMALL = 4096, THREADS = 4, THINGS = 2000 };
 
 #define NOW (1000 * SECOND)
 
-static enum error_kind add(struct replay_cache *cache, str key, int number, wall_time until, wall_time now)
+static enum reason add(struct replay_cache *cache, str key, int number, wall_time until, wall_time now)
 {
 	char text[16];
 	str parts[] = { key, { text, (size_t)snprintf(text, sizeof text, "%d", number) } };
 
-	return replay_cache_add(cache, parts, 2, until, now).kind;
+	return replay_cache_add(cache, parts, 2, until, now);
 }
 
 static void a_thing_is_good_once(void **state)
@@ -24,11 +24,11 @@ static void a_thing_is_good_once(void **state)
 	struct replay_cache *cache = replay_cache_new(0);
 
 	(void)state;
-	assert_int_equal(add(cache, STR("key"), 1, NOW + MINUTE, NOW), ERROR_NONE);
-	assert_int_equal(add(cache, STR("key"), 1, NOW + MINUTE, NOW), ERROR_DENIED);
-	assert_int_equal(add(cache, STR("key"), 2, NOW + MINUTE, NOW), ERROR_NONE);
-	assert_int_equal(add(cache, STR("other"), 1, NOW + MINUTE, NOW), ERROR_NONE);
-	assert_int_equal(add(cache, STR("key"), 1, NOW + MINUTE, NOW + 59 * SECOND), ERROR_DENIED);
+	assert_int_equal(add(cache, STR("key"), 1, NOW + MINUTE, NOW), REASON_NONE);
+	assert_int_equal(add(cache, STR("key"), 1, NOW + MINUTE, NOW), REASON_TOKEN_REPLAYED);
+	assert_int_equal(add(cache, STR("key"), 2, NOW + MINUTE, NOW), REASON_NONE);
+	assert_int_equal(add(cache, STR("other"), 1, NOW + MINUTE, NOW), REASON_NONE);
+	assert_int_equal(add(cache, STR("key"), 1, NOW + MINUTE, NOW + 59 * SECOND), REASON_TOKEN_REPLAYED);
 	replay_cache_free(&cache);
 	assert_null(cache);
 	replay_cache_free(&cache);
@@ -41,8 +41,8 @@ static void parts_do_not_run_together(void **state)
 	str one[] = { STR_INIT("ab"), STR_INIT("c") }, two[] = { STR_INIT("a"), STR_INIT("bc") };
 
 	(void)state;
-	assert_int_equal(replay_cache_add(cache, one, 2, NOW + MINUTE, NOW).kind, ERROR_NONE);
-	assert_int_equal(replay_cache_add(cache, two, 2, NOW + MINUTE, NOW).kind, ERROR_NONE);
+	assert_int_equal(replay_cache_add(cache, one, 2, NOW + MINUTE, NOW), REASON_NONE);
+	assert_int_equal(replay_cache_add(cache, two, 2, NOW + MINUTE, NOW), REASON_NONE);
 	replay_cache_free(&cache);
 }
 
@@ -52,10 +52,11 @@ static void is_remembered_until_then(void **state)
 	struct replay_cache *cache = replay_cache_new(0);
 
 	(void)state;
-	assert_int_equal(add(cache, STR("key"), 1, NOW + SECOND / 2, NOW), ERROR_NONE);
-	assert_int_equal(add(cache, STR("key"), 1, NOW + SECOND / 2, NOW + SECOND / 2), ERROR_DENIED);
-	assert_int_equal(add(cache, STR("key"), 1, NOW + MINUTE, NOW + 2 * SECOND), ERROR_NONE);
-	assert_int_equal(add(cache, STR("key"), 1, NOW + MINUTE, NOW + 2 * SECOND), ERROR_DENIED);
+	assert_int_equal(add(cache, STR("key"), 1, NOW + SECOND / 2, NOW), REASON_NONE);
+	assert_int_equal(add(cache, STR("key"), 1, NOW + SECOND / 2, NOW + SECOND / 2),
+			 REASON_TOKEN_REPLAYED);
+	assert_int_equal(add(cache, STR("key"), 1, NOW + MINUTE, NOW + 2 * SECOND), REASON_NONE);
+	assert_int_equal(add(cache, STR("key"), 1, NOW + MINUTE, NOW + 2 * SECOND), REASON_TOKEN_REPLAYED);
 	replay_cache_free(&cache);
 }
 
@@ -69,17 +70,17 @@ static void nothing_is_forgotten_when_it_is_full(void **state)
 	(void)state;
 	assert_non_null(is_taken);
 	for (int i = 0; i < 3 * SMALL; i++) {
-		enum error_kind kind = add(cache, STR("key"), i, NOW + MINUTE, NOW);
+		enum reason reason = add(cache, STR("key"), i, NOW + MINUTE, NOW);
 
-		assert_true(kind == ERROR_NONE || kind == ERROR_LIMIT);
-		is_taken[i] = kind == ERROR_NONE;
+		assert_true(reason == REASON_NONE || reason == REASON_AUTH_UNAVAILABLE);
+		is_taken[i] = reason == REASON_NONE;
 		taken += is_taken[i];
 	}
 	assert_int_equal(taken, SMALL);
 	for (int i = 0; i < 3 * SMALL; i++)
 		assert_int_equal(add(cache, STR("key"), i, NOW + MINUTE, NOW + SECOND),
-				 is_taken[i] ? ERROR_DENIED : ERROR_LIMIT);
-	assert_int_equal(add(cache, STR("later"), 1, NOW + HOUR, NOW + 2 * MINUTE), ERROR_NONE);
+				 is_taken[i] ? REASON_TOKEN_REPLAYED : REASON_AUTH_UNAVAILABLE);
+	assert_int_equal(add(cache, STR("later"), 1, NOW + HOUR, NOW + 2 * MINUTE), REASON_NONE);
 	free(is_taken);
 	replay_cache_free(&cache);
 }
@@ -94,7 +95,7 @@ static void *add_all(void *argument)
 	struct crowd *crowd = argument;
 
 	for (int i = 0; i < THINGS; i++)
-		if (add(crowd->cache, STR("key"), i, NOW + MINUTE, NOW) == ERROR_NONE)
+		if (add(crowd->cache, STR("key"), i, NOW + MINUTE, NOW) == REASON_NONE)
 			atomic_fetch_add(&crowd->taken, 1);
 	return NULL;
 }

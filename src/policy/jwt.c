@@ -183,8 +183,6 @@ static enum reason check_proof(const struct jwt *p, struct view *view, str token
 		.skew = p->skew,
 	};
 
-	if (!view->auth->replays)
-		return REASON_AUTH_UNAVAILABLE;
 	if (credential_find(&place, view, &request.proof) != CREDENTIAL_ONE)
 		return REASON_TOKEN_BINDING;
 	return dpop_check(&request, view->arena, view->is_report ? NULL : view->auth->replays);

@@ -290,8 +290,6 @@ static enum reason refresh(const struct oidc *p, struct view *view, struct oidc_
 	const struct effects *effects = view->effects;
 	str sealed;
 
-	if (!view->auth || !view->auth->refreshes)
-		return REASON_AUTH_UNAVAILABLE;
 	for (unsigned i = 0; i < WAITS_MAX; i++) {
 		switch (session_refresh_begin(view->auth->refreshes, session->refresh_token, time_monotonic(),
 					      view->arena, &sealed)) {

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "auth/replay_cache.h"
 #include "base/testing.h"
 #include "codec/base64.h"
 #include "http/digest_source.h"
@@ -225,6 +226,30 @@ static void a_signed_digest_is_for_the_body(void **state)
 	bench_free(&bench);
 }
 
+/* And a report takes none: the policy that refuses must find it new. */
+static void a_nonce_is_good_once(void **state)
+{
+	static const struct row once = { "", "", ALL_BASE, ALL ";" NOW ";" BY ";nonce=\"1\"", 0 },
+				again = { "", "", ALL_BASE, ALL ";" NOW ";" BY ";nonce=\"2\"", 0 };
+	struct replay_cache *replays = replay_cache_new(0);
+	struct bench *report = bench_new("[ { signature: { keys: [ " KEY " ] }, report: true } ]");
+	struct bench *bench = bench_new(POLICY(""));
+	char fields[4096];
+
+	(void)state;
+	report->auth.replays = bench->auth.replays = replays;
+	print_fields(&once, fields, sizeof fields);
+	assert_int_equal(ask(report, fields), POLICY_CONTINUE);
+	assert_int_equal(ask(bench, fields), POLICY_CONTINUE);
+	assert_int_equal(ask(bench, fields), POLICY_ANSWERED);
+	assert_text(reason_word(bench->view.answer.reason), "token_replayed");
+	print_fields(&again, fields, sizeof fields);
+	assert_int_equal(ask(bench, fields), POLICY_CONTINUE);
+	bench_free(&report);
+	bench_free(&bench);
+	replay_cache_free(&replays);
+}
+
 static const struct bench_check checks[] = {
 	{ POLICY(""), "" },
 	{ POLICY(", components: [\"@query\", content-digest], max_age: 5m"), "" },
@@ -254,6 +279,7 @@ int main(void)
 		cmocka_unit_test(each_row),
 		cmocka_unit_test(without_a_signature_nobody_is_known),
 		cmocka_unit_test(a_signed_digest_is_for_the_body),
+		cmocka_unit_test(a_nonce_is_good_once),
 		cmocka_unit_test(check_tells_what_is_wrong),
 	};
 
