@@ -49,14 +49,14 @@ struct key_set {
 	duration retry; /* 0: the last fetch went well */
 	struct waiter *waiters;
 	/* Constant. */
-	bool is_fetched;
-	enum key_origin origin;
 	str authority;
-	char name[];
+	char name[]; /* its origin, and behind that the URL, or the digest of what was given */
 };
 
-/* What a name in the registry begins with. */
-enum { KIND_FIXED = '=', KIND_URL = 'u', KIND_ISSUER = 'i' };
+static bool is_fetched(const struct key_set *set)
+{
+	return key_set_origin(set) != KEYS_GIVEN;
+}
 
 static result make(void *owner, str name, struct registered **ret_made)
 {
@@ -65,14 +65,12 @@ static result make(void *owner, str name, struct registered **ret_made)
 
 	ASSERT(set);
 	set->sets = owner;
-	set->is_fetched = name.ptr[0] != KIND_FIXED;
-	set->origin = name.ptr[0] == KIND_URL ? KEYS_AT_URL : KEYS_OF_ISSUER;
-	set->is_wanted = set->is_fetched; /* who comes before the first fetch waits for it */
 	pthread_mutex_init(&set->lock, NULL);
 	atomic_init(&set->version, 0);
 	memcpy(set->name, name.ptr, name.len);
 	set->registered.name = (str) { set->name, name.len };
-	if (set->is_fetched && !url_parse(key_set_url(set), &url))
+	set->is_wanted = is_fetched(set); /* who comes before the first fetch waits for it */
+	if (is_fetched(set) && !url_parse(key_set_url(set), &url))
 		set->authority = url.authority;
 	*ret_made = &set->registered;
 	return OK;
@@ -107,14 +105,14 @@ void key_sets_free(struct key_sets **address)
 	*address = NULL;
 }
 
-static result get(struct key_sets *sets, char kind, str what, struct key_set **ret_set)
+static result get(struct key_sets *sets, enum key_origin origin, str what, struct key_set **ret_set)
 {
 	char *name = malloc(what.len + 1);
 	struct registered *registered;
 	result_value got;
 
 	ASSERT(name);
-	name[0] = kind;
+	name[0] = (char)origin;
 	memcpy(name + 1, what.ptr, what.len);
 	got = registry_get(&sets->registry, (str) { name, what.len + 1 }, &registered);
 	free(name);
@@ -125,7 +123,7 @@ static result get(struct key_sets *sets, char kind, str what, struct key_set **r
 
 result key_sets_get(struct key_sets *sets, enum key_origin origin, str url, struct key_set **ret_set)
 {
-	return get(sets, origin == KEYS_AT_URL ? KIND_URL : KIND_ISSUER, url, ret_set);
+	return get(sets, origin, url, ret_set);
 }
 
 result key_sets_keep(struct key_sets *sets, struct jwk_set *keys, str content, struct key_set **ret_set)
@@ -134,7 +132,7 @@ result key_sets_keep(struct key_sets *sets, struct jwk_set *keys, str content, s
 	result_value got;
 
 	sha256_digest(content, digest);
-	got = get(sets, KIND_FIXED, (str) { (const char *)digest, sizeof digest }, ret_set);
+	got = get(sets, KEYS_GIVEN, (str) { (const char *)digest, sizeof digest }, ret_set);
 	if (!failed(got) && !key_set_version(*ret_set))
 		key_set_publish(*ret_set, jwk_set_ref(keys));
 	jwk_set_unref(&keys);
@@ -166,12 +164,7 @@ str key_set_authority(const struct key_set *set)
 
 enum key_origin key_set_origin(const struct key_set *set)
 {
-	return set->origin;
-}
-
-bool key_set_is_fetched(const struct key_set *set)
-{
-	return set->is_fetched;
+	return (enum key_origin)set->name[0];
 }
 
 struct jwk_set *key_set_take(struct key_set *set)
@@ -353,7 +346,7 @@ result key_set_wait(struct key_set *set, struct loop *loop, struct fiber *self, 
 	result_value parked = OK;
 	bool is_new;
 
-	if (!set->is_fetched)
+	if (!is_fetched(set))
 		return OK;
 	waiter = calloc(1, sizeof *waiter);
 	ASSERT(waiter);
@@ -379,7 +372,7 @@ result key_set_wait(struct key_set *set, struct loop *loop, struct fiber *self, 
 /* Under the lock. */
 static bool may_begin(const struct key_set *set, deadline now)
 {
-	return set->is_fetched && !set->is_under_way && (set->is_wanted || now >= set->due);
+	return is_fetched(set) && !set->is_under_way && (set->is_wanted || now >= set->due);
 }
 
 enum key_set_need key_set_need(struct key_set *set, deadline now)

@@ -25,15 +25,16 @@ struct key_sets *key_sets_new(void);
 void key_sets_free(struct key_sets **sets);
 /* When nobody has one any more. Clears the address, accepts NULL. */
 
-/* Where those come from that are fetched. */
+/* Where they come from; the value is what the name of a set begins with. */
 enum key_origin {
-	KEYS_AT_URL,    /* a JWK Set */
-	KEYS_OF_ISSUER, /* where its metadata say (OpenID Connect Discovery 1.0, RFC 8414) */
+	KEYS_GIVEN = '=',     /* they do not change; all others are fetched */
+	KEYS_AT_URL = 'u',    /* a JWK Set */
+	KEYS_OF_ISSUER = 'i', /* where its metadata say (OpenID Connect Discovery 1.0, RFC 8414) */
 };
 
 result key_sets_get(struct key_sets *sets, enum key_origin origin, str url, struct key_set **ret_set);
-/* One that is fetched, by whom the sets tell. The caller has it until key_set_unref(). ERROR_LIMIT: there are
- * too many. */
+/* One that is fetched (not KEYS_GIVEN), by whom the sets tell. The caller has it until key_set_unref().
+ * ERROR_LIMIT: there are too many. */
 
 result key_sets_keep(struct key_sets *sets, struct jwk_set *keys, str content, struct key_set **ret_set);
 /* One that does not change, found by what it was made of: the same content is the same set, over reloads too.
@@ -46,9 +47,8 @@ void key_set_unref(struct key_set **set);
 str key_set_url(const struct key_set *set);
 str key_set_authority(const struct key_set *set);
 enum key_origin key_set_origin(const struct key_set *set);
-bool key_set_is_fetched(const struct key_set *set);
-/* The others are those of one that is fetched; as long as the set. The authority is who is asked, "host:port"
- * as it stands in the URL. */
+/* The URL and the authority are those of one that is fetched; as long as the set. The authority is who is
+ * asked, "host:port" as it stands in the URL. */
 
 struct jwk_set *key_set_take(struct key_set *set);
 /* Its keys now, the caller's until jwk_set_unref(). NULL: there are none, never had or too old. From any

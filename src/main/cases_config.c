@@ -461,7 +461,7 @@ static void compile_stand_in(struct checking *c, struct stand_in_config *config)
 static struct key_set *find_key_set(const struct snapshot *snapshot, str url)
 {
 	for (size_t i = 0; i < snapshot->key_set_count; i++)
-		if (key_set_is_fetched(snapshot->key_sets[i]) &&
+		if (key_set_origin(snapshot->key_sets[i]) != KEYS_GIVEN &&
 		    str_eq(key_set_url(snapshot->key_sets[i]), url))
 			return snapshot->key_sets[i];
 	return NULL;
