@@ -306,7 +306,7 @@ result consumer_table_add(struct consumer_table *table, const struct consumer_co
 	*consumer = (struct consumer) { .name = arena_str(arena, config->entry.name),
 					.groups = copy_groups(arena, &config->groups),
 					.labels = copy_labels(arena, &config->labels) };
-	if (!consumer->name.len || !map_add(&table->maps[BY_NAME], consumer->name, consumer))
+	if (!map_add(&table->maps[BY_NAME], consumer->name, consumer))
 		return mistake(ret_mistake, "", 0, "another consumer has this name");
 	TRY(add_password(table, consumer, config->basic.password, ret_mistake));
 	TRY(add_keys(table, consumer, &config->api_keys, ret_mistake));
@@ -481,7 +481,7 @@ static const struct consumer *find(const struct consumers *consumers, size_t by,
 {
 	const struct consumer *found = NULL;
 
-	for (size_t i = 0; i < consumers->count && !found; i++)
+	for (size_t i = 0; consumers && i < consumers->count && !found; i++)
 		found = map_get(&consumers->tables[i]->maps[by], key);
 	return found;
 }

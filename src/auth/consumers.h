@@ -106,4 +106,5 @@ const struct consumer *consumers_find_key(const struct consumers *consumers,
 const struct consumer *consumers_find_certificate(const struct consumers *consumers, str subject,
 						  const str_list *names);
 /* By the subject (RFC 4514), else by the first of the names ("dns:...", "uri:...", "email:...") that somebody
- * has. All three: NULL where nobody is found; as long as the consumers. */
+ * has. All three: NULL where nobody is found; as long as the consumers. consumers may be NULL, and has nobody
+ * then. */

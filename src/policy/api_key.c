@@ -64,7 +64,7 @@ static enum reason find_consumer(const struct api_key *p, const struct view *vie
 
 	if (found == CREDENTIAL_NONE)
 		return REASON_KEY_MISSING;
-	if (found == CREDENTIAL_MANY || key.len > KEY_MAX || !view->consumers)
+	if (found == CREDENTIAL_MANY || key.len > KEY_MAX)
 		return REASON_KEY_UNKNOWN;
 	sha256_digest(key, digest);
 	*ret_consumer = consumers_find_key(view->consumers, digest);

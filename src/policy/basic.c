@@ -157,7 +157,7 @@ static enum verdict basic_request(const void *self, struct view *view)
 	enum reason reason = find_login(view, &login);
 
 	if (reason == REASON_NONE) {
-		consumer = view->consumers ? consumers_find(view->consumers, login.name) : NULL;
+		consumer = consumers_find(view->consumers, login.name);
 		reason = find_out(view, &login, consumer ? consumer->password : (str) { 0 });
 		OPENSSL_cleanse((void *)(uintptr_t)login.password.ptr, login.password.len);
 	}

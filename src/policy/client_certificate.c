@@ -68,10 +68,8 @@ static enum verdict client_certificate_request(const void *self, struct view *vi
 
 	if (!client_certificate_recognises(p, view))
 		return view_refuse(view, REASON_CERTIFICATE_MISSING);
-	consumer = view->consumers
-			   ? consumers_find_certificate(view->consumers, view->principal->certificate_subject,
-							&view->principal->certificate_names)
-			   : NULL;
+	consumer = consumers_find_certificate(view->consumers, view->principal->certificate_subject,
+					      &view->principal->certificate_names);
 	if (!consumer)
 		return view_refuse(view, REASON_CERTIFICATE_UNKNOWN);
 	view_set_consumer(view_identify(view, STR("client_certificate")), consumer);

@@ -209,12 +209,10 @@ static void identify(const struct forward_auth *p, struct view *view, const stru
 {
 	struct principal *principal = view_identify(view, STR("forward_auth"));
 	struct consumer named = { .name = find_consumer(p, answer) };
-	const struct consumer *known = NULL;
+	const struct consumer *known = consumers_find(view->consumers, named.name);
 
 	if (!named.name.len)
 		return;
-	if (view->consumers)
-		known = consumers_find(view->consumers, named.name);
 	view_set_consumer(principal, known ? known : &named);
 }
 

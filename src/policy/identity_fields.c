@@ -179,7 +179,7 @@ enum reason claims_identify(struct view *view, str method, const struct operand 
 	const struct consumer *consumer = NULL;
 	struct principal *principal;
 
-	if (path.len && view->consumers)
+	if (path.len)
 		consumer = consumers_find(view->consumers, claims_text(claims, path, view->arena));
 	if (path.len && !consumer)
 		return REASON_TOKEN_CONSUMER_UNKNOWN;

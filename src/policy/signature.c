@@ -376,11 +376,9 @@ static enum reason check_replay(const struct signature *p, struct view *view,
 /* A key of a consumer who is gone is nobody's key. */
 static enum reason identify(struct view *view, const struct signature_key *key)
 {
-	const struct consumer *consumer = NULL;
+	const struct consumer *consumer = consumers_find(view->consumers, key->consumer);
 	struct principal *principal;
 
-	if (key->consumer.len && view->consumers)
-		consumer = consumers_find(view->consumers, key->consumer);
 	if (key->consumer.len && !consumer)
 		return REASON_SIGNATURE_KEY_UNKNOWN;
 	principal = view_identify(view, STR("signature"));
