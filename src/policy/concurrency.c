@@ -143,7 +143,7 @@ static void hold(const struct concurrency *p, struct view *view, const struct sl
 	held->lasting.release = release;
 	held->slot = *slot;
 	held->policy = p;
-	held->began = view->effects->wall(view->effects->self);
+	held->began = view_now(view);
 	held->is_learnt = !p->adaptive;
 	view_hold_on(view, &held->lasting);
 }
@@ -212,8 +212,7 @@ static void concurrency_response(const void *self, struct view *view)
 		return;
 	held->is_learnt = true;
 	if (tells_of_service(view))
-		slot_learn(&held->slot, held->began, view->effects->wall(view->effects->self),
-			   (uint64_t)p->limit);
+		slot_learn(&held->slot, held->began, view_now(view), (uint64_t)p->limit);
 }
 
 static bool concurrency_needs_principal(const void *self)

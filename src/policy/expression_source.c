@@ -54,8 +54,7 @@ static struct operand get_client_ip(const struct view *view)
 
 static struct operand get_now(const struct view *view)
 {
-	return (struct operand) { .kind = OPERAND_TIMESTAMP,
-				  .time = view->effects->wall(view->effects->self) };
+	return (struct operand) { .kind = OPERAND_TIMESTAMP, .time = view_now(view) };
 }
 
 static struct operand get_consumer(const struct view *view)

@@ -127,7 +127,6 @@ static void fill_question(const struct forward_auth *p, const struct view *view,
 
 static result ask(const struct forward_auth *p, struct view *view, struct fetch_answer *ret_answer)
 {
-	const struct effects *effects = view->effects;
 	struct http_fields fields = { .at = ARENA_ARRAY(view->arena, struct http_field, SENT_FIELDS_MAX),
 				      .max = SENT_FIELDS_MAX };
 	struct fetch_request request = { .to = p->to,
@@ -137,10 +136,8 @@ static result ask(const struct forward_auth *p, struct view *view, struct fetch_
 					 .body_max = BODY_MAX,
 					 .remembers = p->cache };
 
-	if (!effects->fetch)
-		return error_make(ERROR_MISSING, "nobody can be asked here");
 	fill_question(p, view, &fields);
-	return effects->fetch(effects->self, view, &request, ret_answer);
+	return view_fetch(view, &request, ret_answer);
 }
 
 /* ---- what came of it ---- */

@@ -161,7 +161,6 @@ static bool is_verdict(void *json, struct arena *arena, const struct fetch_answe
 static result ask(const struct introspection *p, struct view *view, str token, struct fetch_json *json,
 		  struct fetch_answer *ret_answer)
 {
-	const struct effects *effects = view->effects;
 	struct http_field room[OAUTH_CLIENT_FIELDS];
 	struct http_fields fields = { .at = room, .max = OAUTH_CLIENT_FIELDS };
 	struct fetch_request request = { .to = p->to,
@@ -174,10 +173,8 @@ static result ask(const struct introspection *p, struct view *view, str token, s
 					 .is_of_use = is_verdict,
 					 .self = json };
 
-	if (!effects->fetch)
-		return error_make(ERROR_MISSING, "nobody can be asked here");
 	TRY(oauth_client_fields(&fields, p->authorization));
-	return effects->fetch(effects->self, view, &request, ret_answer);
+	return view_fetch(view, &request, ret_answer);
 }
 
 /* ---- the answer ---- */
@@ -213,7 +210,7 @@ static enum reason check_claims(const struct introspection *p, const struct view
 	for (size_t i = 0; i < p->require.len; i++)
 		if (json_find_path(claims, p->require.at[i]).kind == OPERAND_MISSING)
 			return REASON_TOKEN_CLAIMS;
-	return check_expiry(claims, view->effects->wall(view->effects->self));
+	return check_expiry(claims, view_now(view));
 }
 
 /* Only a whole answer is one; what broke off might have said anything. */

@@ -178,7 +178,7 @@ static enum reason check_proof(const struct jwt *p, struct view *view, str token
 		.scheme = view->scheme,
 		.authority = view->authority,
 		.path = view->path,
-		.now = view->effects->wall(view->effects->self),
+		.now = view_now(view),
 		.max_age = 5 * MINUTE,
 		.skew = p->skew,
 	};

@@ -50,8 +50,7 @@ static void tell_times(const struct view *view, const struct jwt_found *found)
 	str exp = said(view, found, "exp"), nbf = said(view, found, "nbf"), iat = said(view, found, "iat");
 
 	view_tell(view, TELL_DETAIL, "jwt: it is %lld; `exp` is %.*s, `nbf` %.*s, `iat` %.*s",
-		  (long long)(view->effects->wall(view->effects->self) / SECOND), STR_ARG(exp), STR_ARG(nbf),
-		  STR_ARG(iat));
+		  (long long)(view_now(view) / SECOND), STR_ARG(exp), STR_ARG(nbf), STR_ARG(iat));
 }
 
 static void tell_keys(const struct view *view, const struct jwt_found *found, str kid)

@@ -162,8 +162,7 @@ enum reason jwt_check(const struct jwt *jwt, const struct view *view, const stru
 {
 	const struct operand *claims = &found->token->claims;
 	const struct jwt_issuer *issuer = found->issuer;
-	enum reason reason = claims_check_time(claims, view->effects->wall(view->effects->self), jwt->skew,
-					       jwt->requires_expiry);
+	enum reason reason = claims_check_time(claims, view_now(view), jwt->skew, jwt->requires_expiry);
 
 	if (reason != REASON_NONE)
 		return reason;

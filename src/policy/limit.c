@@ -106,7 +106,7 @@ void limit_remember(struct view *view, struct limit_taken *taken)
 
 void limit_give_back_all(struct view *view)
 {
-	wall_time now = view->effects->wall(view->effects->self);
+	wall_time now = view_now(view);
 
 	if (view->is_report)
 		return;

@@ -179,10 +179,15 @@ static bool is_navigation(const struct view *view)
 	return str_contains(http_fields_value(fields, HTTP_ACCEPT), STR("text/html"));
 }
 
+str oidc_base(const struct view *view)
+{
+	return view->names ? view->names->base : (str) { 0 };
+}
+
 /* Beneath the API's own path, which the configuration knows and no request says. */
 static bool is_at(const struct view *view, str path)
 {
-	str base = view->names ? view->names->base : (str) { 0 };
+	str base = oidc_base(view);
 
 	return view->path.len == base.len + path.len && str_starts(view->path, base) &&
 	       str_ends(view->path, path);

@@ -97,7 +97,6 @@ static bool are_metadata(void *self, struct arena *arena, const struct fetch_ans
 /* Remembered by each worker: a login costs the issuer no question but for its tokens. */
 enum reason oidc_find_endpoints(const struct oidc *p, struct view *view, struct oidc_endpoints *ret_endpoints)
 {
-	const struct effects *effects = view->effects;
 	struct metadata_question question = { .oidc = p };
 	struct http_fields fields = { 0 };
 	struct fetch_request request = { .to = p->metadata,
@@ -109,11 +108,9 @@ enum reason oidc_find_endpoints(const struct oidc *p, struct view *view, struct 
 					 .is_of_use = are_metadata,
 					 .self = &question };
 	struct fetch_answer answer;
-	result_value asked = error_make(ERROR_MISSING, "nobody can be asked here");
+	result_value asked = view_fetch(view, &request, &answer);
 	const char *wrong;
 
-	if (effects->fetch)
-		asked = effects->fetch(effects->self, view, &request, &answer);
 	if (failed(asked))
 		return reason_of_failure(view, p->issuer, asked);
 	wrong = read_metadata(&question, view->arena, &answer, ret_endpoints);
@@ -271,7 +268,7 @@ result oidc_claims(str id_token, struct arena *arena, struct operand *ret_claims
 static const char *wrong_claim(const struct oidc *p, const struct view *view, const struct operand *claims,
 			       str nonce)
 {
-	wall_time now = view->effects->wall(view->effects->self);
+	wall_time now = view_now(view);
 
 	if (!str_eq(json_find_text(claims, STR("iss")), p->issuer))
 		return "names another issuer";

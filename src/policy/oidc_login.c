@@ -63,17 +63,10 @@ static str join(struct view *view, str a, str b)
 	return arena_join(view->arena, parts, 2);
 }
 
-str oidc_origin(const struct view *view)
-{
-	str parts[] = { view->scheme, STR("://"), view->authority };
-
-	return arena_join(view->arena, parts, 3);
-}
-
 /* Beneath the API's. */
 static str path_of(const struct view *view, str path)
 {
-	str parts[] = { view->names ? view->names->base : (str) { 0 }, path };
+	str parts[] = { oidc_base(view), path };
 
 	return arena_join(view->arena, parts, 2);
 }
@@ -81,6 +74,14 @@ static str path_of(const struct view *view, str path)
 static str home_of(struct view *view)
 {
 	return path_of(view, STR("/"));
+}
+
+/* Of a path beneath the API's, as the client writes it: "https://host:port/...". */
+static str url_of(const struct view *view, str path)
+{
+	str parts[] = { view->scheme, STR("://"), view->authority, oidc_base(view), path };
+
+	return arena_join(view->arena, parts, 5);
 }
 
 /* ---- what is remembered of a login ---- */
@@ -127,7 +128,7 @@ static bool login_parse(str text, struct login *ret_login)
 
 static uint64_t now_seconds(const struct view *view)
 {
-	return (uint64_t)(view->effects->wall(view->effects->self) / SECOND);
+	return (uint64_t)(view_now(view) / SECOND);
 }
 
 static result login_keep(const struct oidc *p, struct view *view, const struct login *login,
@@ -198,7 +199,7 @@ static str page_of(struct view *view)
 
 static str login_url(const struct oidc *p, struct view *view, str endpoint, const struct login *login)
 {
-	str back = join(view, oidc_origin(view), path_of(view, p->callback));
+	str back = url_of(view, p->callback);
 	str challenge = challenge_of(login->verifier, view->arena);
 	struct buf out = arena_open(
 		view->arena,
@@ -261,7 +262,7 @@ static str parameter(struct view *view, const char *wanted)
 /* The verifier proves that who brings the code is who began (RFC 7636 section 4.5). */
 static str code_form(const struct oidc *p, struct view *view, const struct login *login, str code)
 {
-	str back = join(view, oidc_origin(view), path_of(view, p->callback));
+	str back = url_of(view, p->callback);
 	struct buf out = arena_open(view->arena, 3 * (code.len + back.len + login->verifier.len) + 128);
 
 	oauth_put_parameter(&out, "grant_type", STR("authorization_code"));
@@ -342,7 +343,7 @@ static bool is_foreign(const struct view *view)
 /* RP-Initiated Logout 1.0 section 2. */
 static str logout_url(const struct oidc *p, struct view *view, str endpoint, str id_token)
 {
-	str home = join(view, oidc_origin(view), home_of(view));
+	str home = url_of(view, STR("/"));
 	struct buf out = arena_open(view->arena,
 				    endpoint.len + 3 * (home.len + p->client_id.len) + id_token.len + 128);
 

@@ -31,6 +31,9 @@ struct oidc {
 	str label;       /* whose sessions they are */
 };
 
+str oidc_base(const struct view *view);
+/* What the API's paths begin with, from the configuration; empty: all are its own. */
+
 /* ---- the issuer: oidc_issuer.c ---- */
 
 struct oidc_endpoints {
@@ -69,9 +72,6 @@ struct oidc_session {
 	str id_token, refresh_token;
 };
 
-str oidc_cookie_path(const struct view *view);
-/* What the API's paths begin with. */
-
 enum reason oidc_session_find(const struct oidc *p, struct view *view, struct oidc_session *ret_session);
 /* The request's, refreshed where it is time. Yields. REASON_SESSION_MISSING, _INVALID, _EXPIRED,
  * REASON_AUTH_UNAVAILABLE, REASON_CLIENT_ABORTED. */
@@ -93,9 +93,6 @@ void oidc_session_answer(const struct oidc *p, struct view *view);
 /* On the response's way: what was refreshed goes to the browser. */
 
 /* ---- coming and going: oidc_login.c ---- */
-
-str oidc_origin(const struct view *view);
-/* "https://host:port", as the client wrote it. */
 
 enum verdict oidc_login(const struct oidc *p, struct view *view);
 /* To the issuer. Yields. */

@@ -23,24 +23,12 @@ enum {
 
 static const str session_label = STR_INIT("session ");
 
-str oidc_cookie_path(const struct view *view)
-{
-	str base = view->names ? view->names->base : (str) { 0 };
-
-	return base.len ? base : STR("/");
-}
-
 /* A session of another issuer, or for another client, is none here, also where they share a secret. */
 static str label_of(const struct oidc *p, struct arena *arena)
 {
 	str parts[] = { session_label, p->label };
 
 	return arena_join(arena, parts, 2);
-}
-
-static wall_time now_of(const struct view *view)
-{
-	return view->effects->wall(view->effects->self);
 }
 
 /* ---- as text ---- */
@@ -95,7 +83,7 @@ static enum reason session_read(const struct oidc *p, struct view *view, str sea
 	if (failed(session_open(&p->session_keys, label_of(p, view->arena), sealed, view->arena, &plain)) ||
 	    !session_parse(plain, ret_session))
 		return REASON_SESSION_INVALID;
-	return ret_session->until <= now_of(view) ? REASON_SESSION_EXPIRED : REASON_NONE;
+	return ret_session->until <= view_now(view) ? REASON_SESSION_EXPIRED : REASON_NONE;
 }
 
 /* Asked for anew when a quarter of the time is left, so that an outage of less than that ends no session. An
@@ -124,9 +112,11 @@ static result session_write(const struct oidc *p, struct arena *arena, const str
 
 static struct session_cookie cookie_of(const struct oidc *p, const struct view *view)
 {
+	str base = oidc_base(view);
+
 	return (struct session_cookie) {
 		.name = p->cookie.name,
-		.path = oidc_cookie_path(view),
+		.path = base.len ? base : STR("/"),
 		.is_secure = str_eq(view->scheme, STR("https")),
 		.parts = session_cookie_parts(&view->request->fields, p->cookie.name),
 	};
@@ -136,7 +126,7 @@ enum reason oidc_session_begin(const struct oidc *p, struct view *view, const st
 			       struct http_fields *to)
 {
 	struct session_cookie cookie = cookie_of(p, view);
-	wall_time now = now_of(view);
+	wall_time now = view_now(view);
 	struct oidc_session session = { .until = now + p->cookie.max_age };
 	str sealed;
 
@@ -193,7 +183,7 @@ static void keep_renewed(const struct oidc *p, struct view *view, const struct o
 {
 	struct renewed *renewed = ARENA_NEW(view->arena, struct renewed);
 
-	*renewed = (struct renewed) { p, cookie_of(p, view), sealed, session->until - now_of(view) };
+	*renewed = (struct renewed) { p, cookie_of(p, view), sealed, session->until - view_now(view) };
 	view_hold(view, renewed_release, renewed);
 }
 
@@ -247,7 +237,7 @@ static enum reason ask(const struct oidc *p, struct view *view, struct oidc_sess
 			reason = REASON_LOGIN_FAILED;
 	}
 	if (reason == REASON_NONE)
-		set_tokens(session, &tokens, now_of(view));
+		set_tokens(session, &tokens, view_now(view));
 	return reason;
 }
 
@@ -320,7 +310,7 @@ bool oidc_session_peek(const struct oidc *p, struct view *view, struct oidc_sess
 /* An issuer that cannot be asked ends no session that is still good. */
 enum reason oidc_session_find(const struct oidc *p, struct view *view, struct oidc_session *ret_session)
 {
-	wall_time now = now_of(view);
+	wall_time now = view_now(view);
 	struct oidc_session fresh;
 	str sealed;
 	enum reason reason;

@@ -276,9 +276,9 @@ struct effects {
 
 	result (*fetch)(void *self, struct view *view, const struct fetch_request *request,
 			struct fetch_answer *ret_answer);
-	/* Yields. ERROR_CANCELLED: the exchange is over, answer with nothing. Otherwise no answer came:
-	 * ERROR_REFUSED, ERROR_RESET, ERROR_CLOSED, ERROR_MISSING, ERROR_TIMEOUT, ERROR_MALFORMED,
-	 * ERROR_LIMIT. */
+	/* By view_fetch(); NULL: nobody can be asked. Yields. ERROR_CANCELLED: the exchange is over, answer
+	 * with nothing. Otherwise no answer came: ERROR_REFUSED, ERROR_RESET, ERROR_CLOSED, ERROR_MISSING,
+	 * ERROR_TIMEOUT, ERROR_MALFORMED, ERROR_LIMIT. */
 
 	result (*fetch_url)(void *self, struct view *view, const struct url_request *request,
 			    struct fetch_answer *ret_answer);
@@ -403,6 +403,11 @@ struct view {
 	/* The chain's own. */
 	uint64_t settled, skipped; /* by policy_instance.condition: whether `when` was asked, and is false */
 };
+
+wall_time view_now(const struct view *view);
+
+result view_fetch(struct view *view, const struct fetch_request *request, struct fetch_answer *ret_answer);
+/* Yields. As effects.fetch; ERROR_MISSING also where nobody can be asked. */
 
 enum verdict view_answer(struct view *view, const struct answer *answer);
 /* Copies the struct; its slices must live in the snapshot or the exchange's arena. POLICY_ANSWERED. */

@@ -189,7 +189,7 @@ static result count_shared(struct quota_taken *taken, struct view *view, int64_t
 
 static bool count_here(const struct quota *p, struct quota_taken *taken, struct view *view)
 {
-	wall_time now = view->effects->wall(view->effects->self);
+	wall_time now = view_now(view);
 	struct quota_window window = quota_window_of(p->limit.period / SECOND, now);
 	struct quota_standing standing;
 

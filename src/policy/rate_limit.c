@@ -180,9 +180,7 @@ static result take_shared(struct view *view, const struct rate_taken *taken, int
 
 static struct rate_standing take_here(const struct view *view, const struct rate_taken *taken, uint64_t cost)
 {
-	const struct effects *effects = view->effects;
-
-	return rate_table_take(effects->rates, taken->key, effects->wall(effects->self), taken->gcra, cost);
+	return rate_table_take(view->effects->rates, taken->key, view_now(view), taken->gcra, cost);
 }
 
 static void give_back(struct limit_taken *limit_taken, struct view *view, wall_time now)

@@ -292,8 +292,7 @@ static enum reason check_input(const struct signature *p, const struct view *vie
 		return REASON_SIGNATURE_KEY_UNKNOWN;
 	if (!covers_all(p, input))
 		return REASON_SIGNATURE_UNCOVERED;
-	return is_in_force(p, input, view->effects->wall(view->effects->self)) ? REASON_NONE
-									       : REASON_SIGNATURE_EXPIRED;
+	return is_in_force(p, input, view_now(view)) ? REASON_NONE : REASON_SIGNATURE_EXPIRED;
 }
 
 /* ---- all that a request bears ---- */
@@ -370,7 +369,7 @@ static enum reason check_replay(const struct signature *p, struct view *view,
 	if (!nonce || view->is_report)
 		return REASON_NONE;
 	return replay_cache_add(view->auth->replays, parts, 3, created->number * SECOND + p->max_age + SECOND,
-				view->effects->wall(view->effects->self));
+				view_now(view));
 }
 
 /* A key of a consumer who is gone is nobody's key. */

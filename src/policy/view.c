@@ -9,6 +9,20 @@
 
 enum { TOLD_MAX = 512, REPORTED_MAX = 512 };
 
+wall_time view_now(const struct view *view)
+{
+	return view->effects->wall(view->effects->self);
+}
+
+result view_fetch(struct view *view, const struct fetch_request *request, struct fetch_answer *ret_answer)
+{
+	const struct effects *effects = view->effects;
+
+	if (!effects->fetch)
+		return error_make(ERROR_MISSING, "nobody can be asked here");
+	return effects->fetch(effects->self, view, request, ret_answer);
+}
+
 enum verdict view_answer(struct view *view, const struct answer *answer)
 {
 	view->answer = *answer;

@@ -67,7 +67,7 @@ static str date_print(struct exchange *x)
 {
 	char *text = arena_bytes(&x->arena, HTTP_DATE_LEN);
 
-	http_date_print(x->view.effects->wall(x->view.effects->self), text);
+	http_date_print(view_now(&x->view), text);
 	return (str) { text, HTTP_DATE_LEN };
 }
 
