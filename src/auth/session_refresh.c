@@ -8,7 +8,12 @@
 #include "base/assert.h"
 #include "codec/sha256.h"
 
-enum { WAYS = 4 };
+enum {
+	WAYS = 4,
+	TURN = 15, /* seconds that one may take */
+	KEPT = 60, /* seconds that the outcome is there for the others */
+	PAUSE = 5, /* seconds until an issuer that gave no answer is asked again */
+};
 
 /* A set is looked through to its end, so a place needs no list. */
 struct place {
@@ -92,7 +97,7 @@ static enum session_turn take_turn(struct place *set, const unsigned char *diges
 	place_clear(place);
 	memcpy(place->digest, digest, SHA256_LEN);
 	place->state = SESSION_TURN_WAIT;
-	place->until = deadline_after(now, SESSION_REFRESH_TURN * SECOND);
+	place->until = deadline_after(now, TURN * SECOND);
 	return SESSION_TURN_MINE;
 }
 
@@ -114,16 +119,22 @@ enum session_turn session_refresh_begin(struct session_refreshes *refreshes, str
 
 /* What did not come about leaves the place to the next; an answer is there for who comes with the old token.
  */
-static void keep(struct place *place, deadline now, enum session_turn outcome, str session)
+static void keep(struct place *place, deadline now, enum session_outcome outcome, str session)
 {
-	if (outcome == SESSION_TURN_MINE) {
+	static const struct {
+		enum session_turn state;
+		int seconds;
+	} kept[] = { [SESSION_RENEWED] = { SESSION_TURN_DONE, KEPT },
+		     [SESSION_DENIED] = { SESSION_TURN_OVER, KEPT },
+		     [SESSION_UNANSWERED] = { SESSION_TURN_NEVER, PAUSE } };
+
+	if (outcome == SESSION_DROPPED) {
 		place_clear(place);
 		return;
 	}
-	place->state = outcome;
-	place->until = deadline_after(
-		now, (outcome == SESSION_TURN_NEVER ? SESSION_REFRESH_PAUSE : SESSION_REFRESH_KEPT) * SECOND);
-	if (outcome != SESSION_TURN_DONE)
+	place->state = kept[outcome].state;
+	place->until = deadline_after(now, kept[outcome].seconds * SECOND);
+	if (outcome != SESSION_RENEWED)
 		return;
 	place->session = malloc(session.len ? session.len : 1);
 	ASSERT(place->session);
@@ -133,7 +144,7 @@ static void keep(struct place *place, deadline now, enum session_turn outcome, s
 
 /* Whose turn was over by time has nothing to say any more; another may be at it. */
 void session_refresh_end(struct session_refreshes *refreshes, str token, deadline now,
-			 enum session_turn outcome, str session)
+			 enum session_outcome outcome, str session)
 {
 	unsigned char digest[SHA256_LEN];
 	struct place *set = set_of(refreshes, token, digest), *place;

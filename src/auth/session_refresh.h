@@ -16,12 +16,7 @@
 #include "base/result.h"
 #include "base/time.h"
 
-enum {
-	SESSION_REFRESH_TURN = 15,  /* seconds that one may take */
-	SESSION_REFRESH_KEPT = 60,  /* seconds that the outcome is there for the others */
-	SESSION_REFRESH_PAUSE = 5,  /* seconds until an issuer that gave no answer is asked again */
-	SESSION_REFRESH_SETS = 256, /* of four at a time */
-};
+enum { SESSION_REFRESH_SETS = 256 }; /* of four at a time */
 
 enum session_turn {
 	SESSION_TURN_MINE,  /* ask, and say what came of it by session_refresh_end() */
@@ -29,6 +24,14 @@ enum session_turn {
 	SESSION_TURN_DONE,  /* it is there */
 	SESSION_TURN_OVER,  /* the issuer said no */
 	SESSION_TURN_NEVER, /* not now: no answer came lately, or more are under way than there is room for */
+};
+
+/* What came of a turn. */
+enum session_outcome {
+	SESSION_RENEWED,    /* there is a new one */
+	SESSION_DENIED,     /* the issuer said no */
+	SESSION_UNANSWERED, /* it said nothing */
+	SESSION_DROPPED,    /* nobody waited for what it says: the next one may ask */
 };
 
 struct session_refreshes;
@@ -43,6 +46,5 @@ enum session_turn session_refresh_begin(struct session_refreshes *refreshes, str
  * the arena. From any thread. */
 
 void session_refresh_end(struct session_refreshes *refreshes, str token, deadline now,
-			 enum session_turn outcome, str session);
-/* Of who had the turn: SESSION_TURN_DONE with the sealed session, SESSION_TURN_OVER, SESSION_TURN_NEVER:
- * no answer came, or SESSION_TURN_MINE: it was not waited for, the next one may ask. */
+			 enum session_outcome outcome, str session);
+/* Of who had the turn; with SESSION_RENEWED the sealed session. */

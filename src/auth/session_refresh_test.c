@@ -46,7 +46,7 @@ static enum session_turn begin(struct desk *desk, const char *token, deadline no
 	return session_refresh_begin(desk->refreshes, str_of(token), now, &desk->arena, &desk->session);
 }
 
-static void end(struct desk *desk, const char *token, deadline now, enum session_turn outcome)
+static void end(struct desk *desk, const char *token, deadline now, enum session_outcome outcome)
 {
 	session_refresh_end(desk->refreshes, str_of(token), now, outcome, STR("sealed"));
 }
@@ -58,7 +58,7 @@ static void one_asks_and_the_others_get_it(void **state)
 	assert_int_equal(begin(desk, "a", NOW), SESSION_TURN_MINE);
 	assert_int_equal(begin(desk, "a", NOW), SESSION_TURN_WAIT);
 	assert_int_equal(begin(desk, "b", NOW), SESSION_TURN_MINE);
-	end(desk, "a", NOW + SECOND, SESSION_TURN_DONE);
+	end(desk, "a", NOW + SECOND, SESSION_RENEWED);
 	assert_int_equal(begin(desk, "a", NOW + SECOND), SESSION_TURN_DONE);
 	assert_text(desk->session, "sealed");
 	assert_int_equal(begin(desk, "b", NOW + SECOND), SESSION_TURN_WAIT);
@@ -72,7 +72,7 @@ static void a_no_is_a_no_for_all(void **state)
 	struct desk *desk = *state;
 
 	assert_int_equal(begin(desk, "a", NOW), SESSION_TURN_MINE);
-	end(desk, "a", NOW, SESSION_TURN_OVER);
+	end(desk, "a", NOW, SESSION_DENIED);
 	assert_int_equal(begin(desk, "a", NOW), SESSION_TURN_OVER);
 	assert_int_equal(begin(desk, "a", NOW + SECOND), SESSION_TURN_OVER);
 }
@@ -82,7 +82,7 @@ static void who_gets_no_answer_lets_the_next_try(void **state)
 	struct desk *desk = *state;
 
 	assert_int_equal(begin(desk, "a", NOW), SESSION_TURN_MINE);
-	end(desk, "a", NOW, SESSION_TURN_MINE);
+	end(desk, "a", NOW, SESSION_DROPPED);
 	assert_int_equal(begin(desk, "a", NOW), SESSION_TURN_MINE);
 	assert_int_equal(begin(desk, "a", NOW), SESSION_TURN_WAIT);
 }
@@ -92,7 +92,7 @@ static void who_gives_no_answer_has_a_pause(void **state)
 	struct desk *desk = *state;
 
 	assert_int_equal(begin(desk, "a", NOW), SESSION_TURN_MINE);
-	end(desk, "a", NOW, SESSION_TURN_NEVER);
+	end(desk, "a", NOW, SESSION_UNANSWERED);
 	assert_int_equal(begin(desk, "a", NOW + 4 * SECOND), SESSION_TURN_NEVER);
 	assert_int_equal(begin(desk, "a", NOW + 5 * SECOND), SESSION_TURN_MINE);
 }
@@ -105,10 +105,10 @@ static void who_never_comes_back_loses_the_turn(void **state)
 	assert_int_equal(begin(desk, "a", NOW), SESSION_TURN_MINE);
 	assert_int_equal(begin(desk, "a", NOW + 14 * SECOND), SESSION_TURN_WAIT);
 	assert_int_equal(begin(desk, "a", NOW + 15 * SECOND), SESSION_TURN_MINE);
-	end(desk, "a", NOW + 16 * SECOND, SESSION_TURN_DONE);
-	end(desk, "a", NOW + 17 * SECOND, SESSION_TURN_OVER);
+	end(desk, "a", NOW + 16 * SECOND, SESSION_RENEWED);
+	end(desk, "a", NOW + 17 * SECOND, SESSION_DENIED);
 	assert_int_equal(begin(desk, "a", NOW + 18 * SECOND), SESSION_TURN_DONE);
-	end(desk, "nobody's", NOW, SESSION_TURN_DONE);
+	end(desk, "nobody's", NOW, SESSION_RENEWED);
 	assert_int_equal(begin(desk, "nobody's", NOW), SESSION_TURN_MINE);
 }
 
@@ -131,12 +131,12 @@ static void only_so_many_are_under_way(void **state)
 	/* Outcomes make room, turns do not. */
 	for (int i = 0; i < 3 * 4 * SESSION_REFRESH_SETS; i++) {
 		snprintf(token, sizeof token, "t%d", i);
-		end(desk, token, NOW, SESSION_TURN_DONE);
+		end(desk, token, NOW, SESSION_RENEWED);
 	}
 	for (int i = 0; i < 100; i++) {
 		snprintf(token, sizeof token, "u%d", i);
 		assert_int_equal(begin(desk, token, NOW), SESSION_TURN_MINE);
-		end(desk, token, NOW, SESSION_TURN_OVER);
+		end(desk, token, NOW, SESSION_DENIED);
 	}
 }
 
@@ -158,7 +158,7 @@ static void *refresh_all(void *argument)
 		if (session_refresh_begin(crowd->refreshes, name, NOW, &arena, &session) != SESSION_TURN_MINE)
 			continue;
 		atomic_fetch_add(&crowd->turns, 1);
-		session_refresh_end(crowd->refreshes, name, NOW, SESSION_TURN_DONE, STR("sealed"));
+		session_refresh_end(crowd->refreshes, name, NOW, SESSION_RENEWED, STR("sealed"));
 	}
 	arena_fini(&arena);
 	return NULL;

@@ -247,16 +247,16 @@ static enum reason refresh_myself(const struct oidc *p, struct view *view, struc
 	struct session_refreshes *refreshes = view->auth->refreshes;
 	str token = session->refresh_token, sealed = { 0 };
 	enum reason reason = ask(p, view, session);
-	enum session_turn outcome = SESSION_TURN_NEVER;
+	enum session_outcome outcome = SESSION_UNANSWERED;
 
 	if (reason == REASON_NONE && failed(session_write(p, view->arena, session, &sealed)))
 		reason = REASON_LOGIN_FAILED;
 	if (reason == REASON_NONE)
-		outcome = SESSION_TURN_DONE;
+		outcome = SESSION_RENEWED;
 	else if (reason == REASON_LOGIN_FAILED)
-		outcome = SESSION_TURN_OVER;
+		outcome = SESSION_DENIED;
 	else if (reason == REASON_CLIENT_ABORTED)
-		outcome = SESSION_TURN_MINE;
+		outcome = SESSION_DROPPED;
 	session_refresh_end(refreshes, token, time_monotonic(), outcome, sealed);
 	if (reason == REASON_NONE)
 		keep_renewed(p, view, session, sealed);
