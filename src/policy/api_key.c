@@ -10,7 +10,7 @@
 #include "policy/identity_fields.h"
 #include "policy/principal.h"
 
-enum { FORWARD_MAX = 32, KEY_MAX = 4096 };
+enum { KEY_MAX = 4096 };
 
 struct api_key {
 	struct credential_place from;

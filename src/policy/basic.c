@@ -17,7 +17,7 @@
 #include "policy/identity_fields.h"
 #include "policy/principal.h"
 
-enum { FORWARD_MAX = 32, CREDENTIAL_MAX = 2 * PASSWORD_MAX };
+enum { CREDENTIAL_MAX = 2 * PASSWORD_MAX };
 
 struct basic {
 	str realm;

@@ -11,8 +11,6 @@
 #include "policy/identity_fields.h"
 #include "policy/principal.h"
 
-enum { FORWARD_MAX = 32 };
-
 struct client_certificate {
 	bool sends_certificate;
 	struct pair_list forward;

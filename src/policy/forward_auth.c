@@ -20,7 +20,6 @@
 
 enum {
 	SENT_MAX = 32,
-	FORWARD_MAX = 32,
 	OWN_FIELDS = 5, /* X-Forwarded-* */
 	SENT_FIELDS_MAX = 256,
 	BODY_MAX = 64 * 1024,

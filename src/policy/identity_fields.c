@@ -37,7 +37,7 @@ static bool compile_name(struct policy_compile *compile, const struct pair *pair
 	return !wrong;
 }
 
-result identity_fields_compile(struct policy_compile *compile, const struct pair_list *pairs)
+static result compile_names(struct policy_compile *compile, const struct pair_list *pairs)
 {
 	bool is_good = true;
 
@@ -69,12 +69,11 @@ static result set_one(struct http_fields *fields, str name, str value)
 	return http_fields_add(fields, http_name_find(name), name, value);
 }
 
-enum verdict identity_fields_set(const struct pair_list *pairs, struct view *view, identity_source_fn source,
-				 void *self)
+/* A value for each of the pairs. */
+static enum verdict set_all(const struct pair_list *pairs, const str *values, struct view *view)
 {
 	for (size_t i = 0; i < pairs->len && !view->is_report; i++) {
-		const struct pair *pair = &pairs->at[i];
-		result_value set = set_one(&view->request->fields, pair->name, source(self, pair->value));
+		result_value set = set_one(&view->request->fields, pairs->at[i].name, values[i]);
 
 		if (failed(set))
 			return value_refuse(view, set);
@@ -86,7 +85,7 @@ enum verdict identity_fields_set(const struct pair_list *pairs, struct view *vie
 
 result consumer_fields_compile(struct policy_compile *compile, const struct pair_list *pairs)
 {
-	result_value compiled = identity_fields_compile(compile, pairs);
+	result_value compiled = compile_names(compile, pairs);
 
 	for (size_t i = 0; i < pairs->len; i++) {
 		str source = pairs->at[i].value;
@@ -102,29 +101,24 @@ result consumer_fields_compile(struct policy_compile *compile, const struct pair
 	return compiled;
 }
 
-struct about_consumer {
-	struct arena *arena;
-	const struct consumer *consumer;
-};
-
 /* consumer_fields_compile() has let nothing else through. */
-static str source_of_consumer(void *self, str source)
+static str consumer_text(const struct consumer *consumer, str source, struct arena *arena)
 {
-	const struct about_consumer *about = self;
-
 	if (str_eq(source, STR("name")))
-		return about->consumer->name;
+		return consumer->name;
 	if (str_eq(source, STR("groups")))
-		return claims_print(&about->consumer->groups, about->arena);
-	return json_find_text(&about->consumer->labels, str_skip(source, label_prefix.len));
+		return claims_print(&consumer->groups, arena);
+	return json_find_text(&consumer->labels, str_skip(source, label_prefix.len));
 }
 
 enum verdict consumer_fields_set(const struct pair_list *pairs, struct view *view,
 				 const struct consumer *consumer)
 {
-	struct about_consumer about = { view->arena, consumer };
+	str values[FORWARD_MAX];
 
-	return identity_fields_set(pairs, view, source_of_consumer, &about);
+	for (size_t i = 0; i < pairs->len; i++)
+		values[i] = consumer_text(consumer, pairs->at[i].value, view->arena);
+	return set_all(pairs, values, view);
 }
 
 /* ---- of claims ---- */
@@ -169,7 +163,7 @@ result claims_fields_compile(struct policy_compile *compile, const struct pair_l
 
 	for (size_t i = 0; i < pairs->len; i++)
 		is_good &= check_path(compile, pairs->at[i].node);
-	TRY(identity_fields_compile(compile, pairs));
+	TRY(compile_names(compile, pairs));
 	return is_good ? OK : error_make(ERROR_INVALID, "no claim has that name");
 }
 
@@ -190,21 +184,11 @@ enum reason claims_identify(struct view *view, str method, const struct operand 
 	return REASON_NONE;
 }
 
-struct about_claims {
-	struct arena *arena;
-	const struct operand *claims;
-};
-
-static str source_of_claims(void *self, str path)
-{
-	const struct about_claims *about = self;
-
-	return claims_text(about->claims, path, about->arena);
-}
-
 enum verdict claims_fields_set(const struct pair_list *pairs, struct view *view, const struct operand *claims)
 {
-	struct about_claims about = { view->arena, claims };
+	str values[FORWARD_MAX];
 
-	return identity_fields_set(pairs, view, source_of_claims, &about);
+	for (size_t i = 0; i < pairs->len; i++)
+		values[i] = claims_text(claims, pairs->at[i].value, view->arena);
+	return set_all(pairs, values, view);
 }

@@ -12,24 +12,20 @@
 struct consumer;
 struct operand;
 
+enum { FORWARD_MAX = 32 }; /* fields of one policy */
+
 bool identity_is_clients_own(str name);
-
-result identity_fields_compile(struct policy_compile *compile, const struct pair_list *pairs);
-/* HEADER: source. ERROR_INVALID after a report of every name that is wrong. */
-
-typedef str (*identity_source_fn)(void *self, str source);
-/* What a source stands for; empty: nothing. Lives in the arena or the snapshot. */
-
-enum verdict identity_fields_set(const struct pair_list *pairs, struct view *view, identity_source_fn source,
-				 void *self);
-/* Each takes the place of whatever had its name; an empty one leaves nothing there. POLICY_ANSWERED: a value
- * has a control character, or there is no room for it. Nothing when it is only to report. */
+/* A name that is known and not managed: clients have a use for it, so it cannot become the gateway's alone.
+ */
 
 result consumer_fields_compile(struct policy_compile *compile, const struct pair_list *pairs);
-/* The same where sources are those of a consumer: name, groups, label.NAME. */
+/* HEADER: source, which is name, groups or label.NAME of a consumer; FORWARD_MAX at most. ERROR_INVALID after
+ * a report of everything that is wrong. */
 
 enum verdict consumer_fields_set(const struct pair_list *pairs, struct view *view,
 				 const struct consumer *consumer);
+/* Each takes the place of whatever had its name; an empty one leaves nothing there. POLICY_ANSWERED: a value
+ * can stand in no field, or there is no room for it. Nothing when it is only to report. */
 
 result claims_fields_compile(struct policy_compile *compile, const struct pair_list *pairs);
 /* The same where sources are paths of claims; looks at the option `consumer`, too. */
@@ -40,4 +36,4 @@ enum reason claims_identify(struct view *view, str method, const struct operand 
 
 enum verdict claims_fields_set(const struct pair_list *pairs, struct view *view,
 			       const struct operand *claims);
-/* Sources are paths of claims. */
+/* consumer_fields_set() of claims. */

@@ -19,7 +19,6 @@
 #include "policy/oauth_client.h"
 
 enum {
-	FORWARD_MAX = 32,
 	REQUIRE_MAX = 100,
 	TOKEN_MAX = 8 * 1024,
 	BODY_MAX = 64 * 1024,

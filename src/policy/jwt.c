@@ -14,7 +14,7 @@
 #include "policy/identity_fields.h"
 #include "policy/jwt_private.h"
 
-enum { ISSUERS_MAX = 100, WORDS_MAX = 100, FORWARD_MAX = 32 };
+enum { ISSUERS_MAX = 100, WORDS_MAX = 100 };
 
 static const char *const bound_words[] = { "no", "certificate", "dpop", "ignore", NULL };
 

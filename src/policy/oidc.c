@@ -14,13 +14,7 @@
 #include "policy/oauth_client.h"
 #include "policy/oidc_private.h"
 
-enum {
-	SCOPES_MAX = 32,
-	FORWARD_MAX = 32,
-	SECRETS_LEN_MAX = 4096,
-	OWN_PATH_MAX = 2048,
-	COOKIE_NAME_MAX = 128
-};
+enum { SCOPES_MAX = 32, SECRETS_LEN_MAX = 4096, OWN_PATH_MAX = 2048, COOKIE_NAME_MAX = 128 };
 
 static const struct field cookie_fields[] = {
 	FIELD_STR(struct oidc_cookie, name, "name", "gatehouse_session", "What the cookie is called."),
