@@ -111,7 +111,7 @@ def test_a_file_that_changes_is_read_again_alone(tmp_path: Path) -> None:
     (['{"name": "a\\n"}'], "want a name without control characters"),
     (['{"name": "a", "groups": ["b", "a\\u007f"]}'], "want no control characters"),
     (['{"name": "a", "groups": ["b,c"]}'], "want no comma, which is between groups"),
-    (['{"name": "a", "labels": {"a": "b\\tc"}}'], "want no control characters"),
+    (['{"name": "a", "labels": {"a": "b\\u0001c"}}'], "want no control characters"),
     (['{"name": "a"}', '{"name": "a"}'], "consumers.jsonl:2: another consumer has this name"),
     ([consumer("a", "k"), consumer("b", "k")], "consumers.jsonl:2: this key is somebody's already"),
     (['{"name": "own"}'], 'consumers.jsonl: consumer "own": its name or a credential of it is in the configuration, too'),

@@ -143,7 +143,7 @@ def test_the_service_is_told_who_that_is_and_by_nobody_else(upstream: StartUpstr
 
 
 CLAIMED = [("a\r\nX-Admin: 1", 400, []), ("a\nb", 400, []), ("a\0b", 401, []), ("\u20ac", 200, ["\xe2\x82\xac"]), ("", 200, []),
-           ("a" * 5000, 200, ["a" * 5000]), ("a, b", 200, ["a, b"]), (" a ", 400, []), ("\ta", 400, [])]
+           ("a" * 5000, 200, ["a" * 5000]), ("a, b", 200, ["a, b"]), ("a\tb", 200, ["a\tb"]), (" a ", 400, []), ("\ta", 400, [])]
 
 
 @pytest.mark.parametrize(("value", "status", "told"), CLAIMED, ids=[repr(row[0][:9]) for row in CLAIMED])

@@ -18,6 +18,7 @@
 #include "auth/subject.h"
 #include "base/assert.h"
 #include "base/map.h"
+#include "codec/http_field.h"
 
 enum { GROUPS_MAX = 1000, KEYS_MAX = 100, CERTIFICATES_MAX = 100, LABELS_MAX = 100 };
 
@@ -167,22 +168,13 @@ static result mistake(struct consumer_mistake *ret_mistake, const char *key, siz
 	return error_make(ERROR_INVALID, why);
 }
 
-/* What is forwarded in a field (RFC 9110 section 5.5): the right key would be answered with 400. */
-static bool has_control(str text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
-			return true;
-	return false;
-}
-
 /* Groups are forwarded as a list with commas. */
 static result check_groups(const str_list *groups, struct consumer_mistake *ret_mistake)
 {
 	size_t at;
 
 	for (size_t i = 0; i < groups->len; i++) {
-		if (has_control(groups->at[i]))
+		if (!http_is_field_value(groups->at[i]))
 			return mistake(ret_mistake, "groups", i, "want no control characters");
 		if (str_find(groups->at[i], ',', &at))
 			return mistake(ret_mistake, "groups", i,
@@ -191,14 +183,15 @@ static result check_groups(const str_list *groups, struct consumer_mistake *ret_
 	return OK;
 }
 
+/* What is forwarded in a field must be able to stand there: the right key would be answered with 400. */
 static result check_texts(const struct consumer_config *config, struct consumer_mistake *ret_mistake)
 {
 	const struct pair_list *labels = &config->labels;
 
-	if (has_control(config->entry.name))
+	if (!http_is_field_value(config->entry.name))
 		return mistake(ret_mistake, "", 0, "want a name without control characters");
 	for (size_t i = 0; i < labels->len; i++)
-		if (has_control(labels->at[i].name) || has_control(labels->at[i].value))
+		if (!http_is_field_value(labels->at[i].name) || !http_is_field_value(labels->at[i].value))
 			return mistake(ret_mistake, "labels", i, "want no control characters");
 	return check_groups(&config->groups, ret_mistake);
 }

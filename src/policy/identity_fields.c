@@ -46,14 +46,6 @@ static result compile_names(struct policy_compile *compile, const struct pair_li
 	return is_good ? OK : error_make(ERROR_INVALID, "no field has that name");
 }
 
-static bool is_writable(str value)
-{
-	for (size_t i = 0; i < value.len; i++)
-		if ((unsigned char)value.ptr[i] < ' ' || value.ptr[i] == 0x7f)
-			return false;
-	return true;
-}
-
 static result set_one(struct http_fields *fields, str name, str value)
 {
 	const str_list names = { &name, 1 };
@@ -64,7 +56,7 @@ static result set_one(struct http_fields *fields, str name, str value)
 	if (str_trim(value).len != value.len)
 		return error_make(ERROR_MALFORMED,
 				  "a value from outside has blanks around it, as no field has");
-	if (!is_writable(value))
+	if (!http_is_field_value(value))
 		return error_make(ERROR_MALFORMED, "a value from outside has a control character");
 	return http_fields_add(fields, http_name_find(name), name, value);
 }
