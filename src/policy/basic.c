@@ -67,10 +67,11 @@ static enum credential_found find_value(const struct view *view, str *ret_value)
 	return found;
 }
 
-/* The password is in the clear then, in the arena: the caller's to wipe. */
+/* The password is in the clear then, in the arena: the caller's to wipe. What turns out to be no login may
+ * hold one, too. */
 static enum reason find_login(const struct view *view, struct login *ret_login)
 {
-	str value, text;
+	str value;
 	struct base64_decoder decoder = { 0 };
 	struct buf out;
 	enum credential_found found = find_value(view, &value);
@@ -80,11 +81,12 @@ static enum reason find_login(const struct view *view, struct login *ret_login)
 	if (found == CREDENTIAL_MANY || value.len > CREDENTIAL_MAX)
 		return REASON_PASSWORD_WRONG;
 	out = buf_over(arena_bytes(view->arena, value.len), value.len);
-	if (failed(base64_decode(&decoder, &value, &out)) || value.len || !base64_decode_is_whole(&decoder))
-		return REASON_PASSWORD_WRONG;
-	text = buf_str(&out);
-	return str_cut(text, ':', &ret_login->name, &ret_login->password) ? REASON_NONE
-									  : REASON_PASSWORD_WRONG;
+	if (!failed(base64_decode(&decoder, &value, &out)) && !value.len &&
+	    base64_decode_is_whole(&decoder) &&
+	    str_cut(buf_str(&out), ':', &ret_login->name, &ret_login->password))
+		return REASON_NONE;
+	OPENSSL_cleanse(out.bytes, out.max);
+	return REASON_PASSWORD_WRONG;
 }
 
 /* Also what cannot be decoded is a try to log in. */

@@ -152,6 +152,9 @@ static void nothing_of_a_password_is_left_behind(void **state)
 		assert_in_range(scene.taken.len, 1, TAKEN_MAX);
 		assert_true(str_contains(scene.taken, STR("alice")));
 		assert_false(str_contains(scene.taken, STR("secret")));
+		assert_int_equal(ask(&scene, ALICE "!"), REASON_PASSWORD_WRONG);
+		assert_in_range(scene.taken.len, 1, TAKEN_MAX);
+		assert_false(str_contains(scene.taken, STR("secret")));
 		scene_end(&scene);
 	}
 }
