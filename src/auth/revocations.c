@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/claims.h"
 #include "base/assert.h"
 #include "base/container.h"
 #include "base/map.h"
-#include "codec/json.h"
 #include "config/file_list.h"
 
 enum { LISTS_MAX = 1000, LINE_MAX_LEN = 4096, ENTRY_MAX = 1024 };
@@ -67,7 +67,10 @@ static const char *add_line(void *self, str line)
 	if (!str_cut(line, ' ', &kind, &value) || !str_trim(value).len ||
 	    (!str_eq(kind, STR("jti")) && !str_eq(kind, STR("sub"))))
 		return "want `jti ID` or `sub NAME`";
-	key = arena_join(&content->arena, (str[]) { kind, STR(" "), str_trim(value) }, 3);
+	value = str_trim(value);
+	if (str_contains(value, STR(" #")) || str_contains(value, STR("\t#")))
+		return "a comment stands in a line of its own";
+	key = arena_join(&content->arena, (str[]) { kind, STR(" "), value }, 3);
 	if (key.len > ENTRY_MAX)
 		return "want a line of at most 1024 bytes";
 	(void)map_add(&content->entries, key, content); /* twice is once */
@@ -191,9 +194,11 @@ uint64_t revocations_version(const struct revocations *revocations)
 }
 
 /* A name longer than the room stands in no list: add_line() refuses it. */
-static bool has(const struct content *content, const struct operand *claims, const char *kind)
+/* As fields and consumers have it too: whoever is 42 is so as a number, or in a list of one. */
+static bool has(const struct content *content, const struct operand *claims, const char *kind,
+		struct arena *arena)
 {
-	str value = json_find_text(claims, str_of(kind));
+	str value = claims_text(claims, str_of(kind), arena);
 	char room[ENTRY_MAX];
 	struct buf key = buf_over(room, sizeof room);
 
@@ -204,12 +209,13 @@ static bool has(const struct content *content, const struct operand *claims, con
 }
 
 /* Under a lock, but asked once for each token and version only. */
-bool revocations_have(struct revocations *revocations, const struct operand *claims)
+bool revocations_have(struct revocations *revocations, const struct operand *claims, struct arena *arena)
 {
 	bool is_revoked;
 
 	pthread_mutex_lock(&revocations->lock);
-	is_revoked = has(revocations->content, claims, "jti") || has(revocations->content, claims, "sub");
+	is_revoked = has(revocations->content, claims, "jti", arena) ||
+		     has(revocations->content, claims, "sub", arena);
 	pthread_mutex_unlock(&revocations->lock);
 	return is_revoked;
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/arena.h"
 #include "base/file_lines.h"
 #include "base/registry.h"
 #include "codec/operand.h"
@@ -39,5 +40,5 @@ result revocations_read(struct revocations *revocations, struct file_mistake *re
 
 uint64_t revocations_version(const struct revocations *revocations);
 
-bool revocations_have(struct revocations *revocations, const struct operand *claims);
-/* Its jti, or its sub. From any thread. */
+bool revocations_have(struct revocations *revocations, const struct operand *claims, struct arena *arena);
+/* Its jti, or its sub, as claims_text() has it. From any thread. */

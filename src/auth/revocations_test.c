@@ -55,7 +55,7 @@ static bool has(struct desk *desk, const char *claims)
 
 	arena_init(&arena, NULL, CLAIMS_MAX);
 	assert_false(failed(json_parse(&arena, str_of(claims), &parsed)));
-	is_revoked = revocations_have(desk->list, &parsed);
+	is_revoked = revocations_have(desk->list, &parsed, &arena);
 	arena_fini(&arena);
 	return is_revoked;
 }
@@ -87,6 +87,11 @@ static const struct {
 	{ "sub alice\n", "{\"sub\": \"alice \"}", false },
 	{ "sub Alice von A\n", "{\"sub\": \"Alice\"}", false },
 	{ "jti 1\n", "{\"inner\": {\"jti\": \"1\"}}", false },
+	{ "jti 7\nsub 42\n", "{\"jti\": 7}", true },
+	{ "jti 7\nsub 42\n", "{\"sub\": 42.0}", true },
+	{ "jti 7\nsub 42\n", "{\"sub\": [\"42\"]}", true },
+	{ "jti 7\nsub 42\n", "{\"sub\": [\"1\", \"42\"]}", false },
+	{ "sub  #1\n", "{\"sub\": \"#1\"}", true },
 };
 
 static void a_token_is_shut_out_by_its_jti_or_its_sub(void **state)
@@ -111,6 +116,7 @@ static const struct {
 	{ "jti\n", 1, "want `jti ID` or `sub NAME`" },
 	{ "jti   \n", 1, "want `jti ID` or `sub NAME`" },
 	{ "jti 1\n\n# and\nsub\n", 4, "want `jti ID` or `sub NAME`" },
+	{ "sub eve # left on Monday\n", 1, "a comment stands in a line of its own" },
 	{ "jti 1\nJTI 2\n", 2, "want `jti ID` or `sub NAME`" },
 	{ "jti 1\niss a\n", 2, "want `jti ID` or `sub NAME`" },
 	{ "jti\t1\n", 1, "want `jti ID` or `sub NAME`" },

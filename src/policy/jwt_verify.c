@@ -145,13 +145,13 @@ static bool is_bound_to_certificate(const struct operand *claims, const struct v
 }
 
 /* Looked up once for each change of the list. */
-static bool is_revoked(struct revocations *revocations, struct verified_token *token)
+static bool is_revoked(struct revocations *revocations, struct verified_token *token, struct arena *arena)
 {
 	uint64_t version = revocations_version(revocations);
 
 	if (token->not_revoked_in == version)
 		return false;
-	if (revocations_have(revocations, &token->claims))
+	if (revocations_have(revocations, &token->claims, arena))
 		return true;
 	token->not_revoked_in = version;
 	return false;
@@ -172,7 +172,7 @@ enum reason jwt_check(const struct jwt *jwt, const struct view *view, const stru
 		return REASON_TOKEN_TYPE;
 	if (!has_required(jwt, claims))
 		return REASON_TOKEN_CLAIMS;
-	if (jwt->revocations && is_revoked(jwt->revocations, found->token))
+	if (jwt->revocations && is_revoked(jwt->revocations, found->token, view->arena))
 		return REASON_TOKEN_REVOKED;
 	if (jwt->bound == BOUND_CERTIFICATE && !is_bound_to_certificate(claims, view))
 		return REASON_TOKEN_BINDING;
