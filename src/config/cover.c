@@ -155,6 +155,31 @@ static void cover_value(struct cover *cover)
 		cover_scalar(cover);
 }
 
+/* Takes up to so many characters off; a byte that is none ends it. */
+static str skip_characters(str text, uint32_t count)
+{
+	uint32_t character;
+
+	while (count && character_take(&text, &character))
+		count--;
+	return text;
+}
+
+size_t cover_place(char *line, size_t len, uint32_t column, uint32_t width)
+{
+	struct cover cover = { .rest = { line, len }, .to = line };
+	str value, bare;
+
+	keep(&cover, len - skip_characters(cover.rest, column - 1).len);
+	value = width ? str_slice(cover.rest, 0, cover.rest.len - skip_characters(cover.rest, width).len)
+		      : cover.rest;
+	bare = str_skip(value, str_starts(value, STR("\"")) || str_starts(value, STR("'")));
+	if (!width || !is_harmless(bare))
+		hide(&cover, value.len);
+	keep(&cover, cover.rest.len);
+	return (size_t)(cover.to - line);
+}
+
 /* Keys are written in the letters that hosts are. */
 static size_t name_length(str text)
 {

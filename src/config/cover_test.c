@@ -71,6 +71,38 @@ static void secrets_are_covered(void **state)
 	}
 }
 
+static const struct {
+	const char *line, *want;
+	uint32_t column, width;
+} places[] = {
+	{ "basic: hunter2", "basic: *******", 8, 7 },
+	{ "{ basic: hunter2, groups: [a] }", "{ basic: *******, groups: [a] }", 10, 7 },
+	{ "basic: \"hunter2\" # x", "basic: ********* # x", 8, 9 },
+	{ "key: { value: hunter2 }", "key: ******************", 6, 0 },
+	{ "\xc3\xa4: s\xc3\xa4ge x", "\xc3\xa4: **** x", 4, 4 },
+	{ "basic: ${A}", "basic: ${A}", 8, 4 },
+	{ "basic: \"${A}\"", "basic: \"${A}\"", 8, 6 },
+	{ "{ ${A}: hunter2 }", "{ ***************", 3, 0 },
+	{ "basic: a", "basic: *", 8, 100 },
+	{ "basic: a", "basic: a", 100, 1 },
+	{ "", "", 1, 0 },
+};
+
+static void places_are_covered(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(places); i++) {
+		char line[100];
+		size_t len = strlen(places[i].line);
+
+		assert_row(len < sizeof line, i, places[i].line);
+		memcpy(line, places[i].line, len);
+		len = cover_place(line, len, places[i].column, places[i].width);
+		if (!str_eq((str) { line, len }, str_of(places[i].want)))
+			fail_msg("%s: got %.*s, want %s", places[i].line, (int)len, line, places[i].want);
+	}
+}
+
 static void paths_of_secrets_are_known(void **state)
 {
 	(void)state;
@@ -91,6 +123,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(secrets_are_covered),
+		cmocka_unit_test(places_are_covered),
 		cmocka_unit_test(paths_of_secrets_are_known),
 	};
 

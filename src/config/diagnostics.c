@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "config/diagnostics_private.h"
 #include "config/character.h"
+#include "config/secret_name.h"
 
 enum {
 	SOURCES_SHOWN_MAX = 200,     /* errors for which the source is looked up: that reads the file again */
@@ -269,6 +270,48 @@ void diagnostic_error_key(struct diagnostics *diagnostics, const struct node *at
 	va_end(arguments);
 }
 
+static void keep_secret(struct diagnostics *diagnostics, struct place place)
+{
+	struct secret_place *kept;
+
+	if (diagnostics->secret_count == DIAGNOSTICS_SECRETS_MAX ||
+	    arena_left(diagnostics->arena) < sizeof *kept + (size_t)MESSAGE_MAX) {
+		diagnostics->is_without_lines = true;
+		return;
+	}
+	kept = ARENA_NEW(diagnostics->arena, struct secret_place);
+	*kept = (struct secret_place) { diagnostics->secrets, place };
+	diagnostics->secrets = kept;
+	diagnostics->secret_count++;
+}
+
+/* Of a map whatever follows its first key in a line: a key may be the secret. */
+void diagnostic_secret(struct diagnostics *diagnostics, const struct node *node)
+{
+	((struct node *)(uintptr_t)node)->is_secret = true;
+	if (node->kind == NODE_SCALAR) {
+		keep_secret(diagnostics,
+			    (struct place) { node->file, node->line, node->column, node->width });
+		return;
+	}
+	for (const struct node *child = node->first; child; child = child->next) {
+		if (child->key_line)
+			keep_secret(diagnostics,
+				    (struct place) { child->file, child->key_line, child->key_column, 0 });
+		diagnostic_secret(diagnostics, child);
+	}
+}
+
+/* By the name that it, or the list that it is in, stands under. */
+static bool is_secret(const struct node *node)
+{
+	const struct node *named = node;
+
+	while (named->parent && named->parent->kind == NODE_LIST)
+		named = named->parent;
+	return node->is_secret || secret_name_judge(named->key) == SECRET_NAME_USUAL;
+}
+
 str diagnostic_read(struct diagnostics *diagnostics, const struct node *node)
 {
 	str text = node->text;
@@ -281,6 +324,8 @@ str diagnostic_read(struct diagnostics *diagnostics, const struct node *node)
 		text = mask_of(diagnostics, node);
 	if (node->is_expanded)
 		return arena_printf(diagnostics->arena, "what \"%.*s\" stands for", STR_ARG(text));
+	if (is_secret(node))
+		return STR("a text");
 	if (text.len > READ_SHOWN_MAX)
 		return arena_printf(diagnostics->arena, "\"%.*s...\"", READ_SHOWN_MAX, text.ptr);
 	return arena_printf(diagnostics->arena, "\"%.*s\"", STR_ARG(text));

@@ -46,7 +46,11 @@ void diagnostic_warning(struct diagnostics *diagnostics, const struct node *at, 
 
 str diagnostic_read(struct diagnostics *diagnostics, const struct node *node);
 /* What was read, in words, for the end of a message: the quoted text, cut when long; a list, a map, nothing.
- * Never what ${...} stands for. Better than printing a node's text. */
+ * Never what ${...} stands for, nor a secret. Better than printing a node's text. */
+
+void diagnostic_secret(struct diagnostics *diagnostics, const struct node *node);
+/* What stands there, and in all beneath it, may be a secret in the wrong place: messages say only whether it
+ * is a text, a list or a map, and it is covered in every line that is shown, its keys with it. */
 
 str diagnostic_suggest(struct arena *arena, str word, const str *known, size_t count);
 /* "; did you mean \"orders\"?", or the list of what is allowed when nothing is near and the list is no

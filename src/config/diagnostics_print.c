@@ -133,15 +133,28 @@ static void print_snippet(FILE *to, str line, const struct place *place)
 	fputc('\n', to);
 }
 
-/* A copy, as its secrets are covered in place. */
-static void print_covered(FILE *to, str line, const struct place *place, bool is_secret)
+static size_t cover_places(const struct diagnostics *diagnostics, const struct place *shown, char *line,
+			   size_t len)
 {
+	for (const struct secret_place *at = diagnostics->secrets; at; at = at->next)
+		if (at->place.source == shown->source && at->place.line == shown->line)
+			len = cover_place(line, len, at->place.column, at->place.width);
+	return len;
+}
+
+/* A copy, as its secrets are covered in place. */
+static void print_covered(const struct diagnostics *diagnostics, FILE *to, const struct place *place,
+			  bool is_secret)
+{
+	str line = source_line(diagnostics->sources[place->source].text, place->line);
 	char *copy = malloc(line.len + 1);
+	size_t len;
 
 	ASSERT(copy);
 	if (line.len)
 		memcpy(copy, line.ptr, line.len);
-	print_snippet(to, (str) { copy, cover_secrets(copy, line.len, is_secret) }, place);
+	len = cover_places(diagnostics, place, copy, line.len);
+	print_snippet(to, (str) { copy, cover_secrets(copy, len, is_secret) }, place);
 	free(copy);
 }
 
@@ -160,9 +173,8 @@ static void print_one(const struct diagnostics *diagnostics, const struct diagno
 	fputs(path.len ? ": " : "", to);
 	print_text(to, found->message);
 	fputc('\n', to);
-	if (found->has_place)
-		print_covered(to, source_line(source->text, found->place.line), &found->place,
-			      cover_is_secret(path));
+	if (found->has_place && !diagnostics->is_without_lines)
+		print_covered(diagnostics, to, &found->place, cover_is_secret(path));
 }
 
 static int compare(uint64_t a, uint64_t b)

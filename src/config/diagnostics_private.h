@@ -10,7 +10,7 @@
 #include "config/diagnostics.h"
 #include "config/node.h"
 
-enum { DIAGNOSTICS_PRINTED_MAX = 100, DIAGNOSTICS_KEPT_MAX = 10000 };
+enum { DIAGNOSTICS_PRINTED_MAX = 100, DIAGNOSTICS_KEPT_MAX = 10000, DIAGNOSTICS_SECRETS_MAX = 10000 };
 
 struct source {
 	str name, text;
@@ -25,10 +25,19 @@ struct diagnostic {
 	str message;
 };
 
+/* What is covered in the lines that are shown. */
+struct secret_place {
+	struct secret_place *next;
+	struct place place; /* width 0: up to the end of the line */
+};
+
 struct diagnostics {
 	struct arena *arena;
 	struct diagnostic *first, **last;
 	size_t errors, warnings, kept;
+	struct secret_place *secrets;
+	size_t secret_count;
+	bool is_without_lines;  /* there was no room for all secrets */
 	struct source *sources; /* room for the next power of two */
 	uint16_t source_count;
 };

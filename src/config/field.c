@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "config/elsewhere.h"
 #include "config/field_private.h"
+#include "config/field_secret.h"
 #include "config/unit.h"
 
 enum { FIELDS_MAX = 128, ROOM_ENTRY = 1024 };
@@ -31,6 +32,13 @@ const struct field field_include[] = {
 
 static void read_field(struct reader *reader, const struct node *node, const struct field *field,
 		       void *ret_member);
+
+/* What stands in the wrong place may be the secret that belongs beside it or beneath. */
+static void guard(struct reader *reader, const struct node *node, const struct field *field)
+{
+	if (!field_fits(node, field) && field_may_hold_secret(field))
+		diagnostic_secret(reader->diagnostics, node);
+}
 
 /* A list of words as a default: "[connect, reset]". Words need no quotes there. */
 static void set_standard_list(struct reader *reader, const struct field *field, void *ret_member)
@@ -130,17 +138,19 @@ const struct field *field_find(const struct field *fields, str key)
 }
 
 /* With our name for it, the nearest name, or all of them. */
-static void report_unknown(struct reader *reader, const struct node *node, const struct field *fields)
+static void report_unknown(struct reader *reader, const struct node *node, const struct field *table)
 {
-	str known[FIELDS_MAX], hint = elsewhere_hint(reader->arena, node->key, fields);
+	str known[FIELDS_MAX], hint = elsewhere_hint(reader->arena, node->key, table);
 	size_t count = 0;
 
 	if (!node->parent->parent)
 		known[count++] = str_of(field_include->name);
-	for (; fields->type != FIELD_T_END && count < FIELDS_MAX; fields++)
+	for (const struct field *fields = table; fields->type != FIELD_T_END && count < FIELDS_MAX; fields++)
 		known[count++] = str_of(fields->name);
 	if (!hint.len)
 		hint = diagnostic_suggest(reader->arena, node->key, known, count);
+	if (fields_have_secret(table))
+		diagnostic_secret(reader->diagnostics, node);
 	diagnostic_error_key(reader->diagnostics, node, "unknown key%.*s", STR_ARG(hint));
 }
 
@@ -229,6 +239,8 @@ static void read_entries(struct reader *reader, const struct node *node, const s
 
 		entry->name = arena_str(reader->arena, child->key);
 		entry->node = child;
+		if (!field_fits_struct(child, field) && field_may_hold_secret(field))
+			diagnostic_secret(reader->diagnostics, child);
 		read_struct(reader, child, field, at);
 	}
 }
@@ -286,9 +298,19 @@ static void read_amount(struct reader *reader, const struct node *node, const st
 		field_read_int(reader, node, field->min, field->max, ret_member);
 }
 
+/* Which kinds of value fit is known to the form alone. */
+static void read_custom(struct reader *reader, const struct node *node, const struct field *field,
+			void *ret_member)
+{
+	field->form->read(reader, node, ret_member);
+	if (node->is_broken && field_may_hold_secret(field))
+		diagnostic_secret(reader->diagnostics, node);
+}
+
 static void read_field(struct reader *reader, const struct node *node, const struct field *field,
 		       void *ret_member)
 {
+	guard(reader, node, field);
 	switch (field->type) {
 	case FIELD_T_END:
 		break;
@@ -318,7 +340,7 @@ static void read_field(struct reader *reader, const struct node *node, const str
 		read_entries(reader, node, field, ret_member);
 		break;
 	case FIELD_T_CUSTOM:
-		field->form->read(reader, node, ret_member);
+		read_custom(reader, node, field, ret_member);
 		break;
 	default:
 		read_amount(reader, node, field, ret_member);

@@ -3,7 +3,7 @@
  * node: one value of a configuration file, and the file, line and column it came from.
  *
  * Compact, because a file of 50,000 routes has 400,000 of them. Nodes live in the document's arena and, but
- * for is_broken, never change once the document is loaded.
+ * for is_broken and is_secret, never change once the document is loaded.
  */
 #pragma once
 
@@ -18,6 +18,7 @@ struct node {
 	enum node_kind kind : 8;
 	bool is_quoted : 1;   /* a scalar in quotes or a block: always text */
 	bool is_expanded : 1; /* ${...} was replaced in it: may be a secret, so messages show the source */
+	bool is_secret : 1;   /* may be one, by where it stands: no message says what it is */
 	bool is_broken : 1;   /* reported already: further diagnostics about it are dropped */
 	uint16_t file;        /* a source of the diagnostics */
 	str text;             /* of a scalar, expanded */

@@ -117,6 +117,7 @@ static void report_kind(struct reader *reader, const struct node *kind)
 	str suggestion = policy_suggest(reader->arena, kind->key);
 	const char *ours = known_elsewhere(kind->key);
 
+	diagnostic_secret(reader->diagnostics, kind);
 	if (ours) {
 		diagnostic_error_key(reader->diagnostics, kind,
 				     "no kind of policy is named \"%.*s\"; here it is \"%s\"",
@@ -192,6 +193,19 @@ static const struct node *options_of_shorthand(struct arena *arena, const struct
 	return map;
 }
 
+/* Where somebody is to be known by a credential, what stands in the wrong place may be one. */
+static void guard_options(struct reader *reader, const struct policy *policy, const struct node *node)
+{
+	if (!policy->authenticates)
+		return;
+	if (node->kind == NODE_SCALAR || (node->kind == NODE_LIST && !policy->shorthand))
+		diagnostic_secret(reader->diagnostics, node);
+	for (const struct node *child = node->kind == NODE_MAP ? node->first : NULL; child;
+	     child = child->next)
+		if (!field_find(policy->fields, child->key))
+			diagnostic_secret(reader->diagnostics, child);
+}
+
 /* Options are a map, or nothing at all, which is an empty one. NULL after a report. */
 static const struct node *options_of(struct reader *reader, const struct policy *policy,
 				     const struct node *node)
@@ -250,6 +264,7 @@ struct policy_instance *policy_item_compile(const struct policy_compile *with, c
 		return NULL;
 	}
 	self = arena_alloc(reader->arena, policy->size);
+	guard_options(reader, policy, kind);
 	compile.node = options_of(reader, policy, kind);
 	if (!compile.node)
 		return NULL;
