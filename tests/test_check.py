@@ -189,6 +189,7 @@ def test_a_secret_is_covered_in_json_too(tmp_path: Path) -> None:
     assert code == 1 and said.count('"**************"') == 2 and '"password"' in said, said
 
 
+ASKS = "url: '%s', client_id: gateway, client_secret: only an example"
 HASH = "sha256:" + 64 * "a"
 SERVED = "listeners: { main: { address: '127.0.0.1:0' } }\napis: { web: { policies: [%s, respond: {}]%s } }\n"
 
@@ -207,6 +208,11 @@ SERVED = "listeners: { main: { address: '127.0.0.1:0' } }\napis: { web: { polici
      "who must be known is refused (401)"),
     (SERVED % ("signature: { keys: [{ id: a, algorithm: hmac-sha256, key: 'a secret of at least 32 bytes, it is' }], "
                "components: ['@path', method] }", ""), 'signature.components[1]: this is a field\'s name; did you mean "@method"?'),
+    (SERVED % (f"introspection: {{ {ASKS % 'http://id.example.com/i'} }}", ""), "introspection.url: client_secret and tokens that go by http can be read"),
+    (SERVED % (f"introspection: {{ {ASKS % 'https://id.example.com/i'} }}", ""), ""),
+    (SERVED % (f"introspection: {{ {ASKS % 'http://localhost:9/i'} }}", ""), ""),
+    (SERVED % ("forward_auth: { url: http://auth.example.com/i }", ""), "forward_auth.url: credentials that go by http can be read"),
+    (SERVED % ("forward_auth: { url: 'http://[::1]/i' }", ""), ""),
 ])
 def test_what_cannot_be_meant_is_warned_of(text: str, words: str, tmp_path: Path) -> None:
     """Once, and it passes all the same."""

@@ -27,7 +27,7 @@ apis:
     path: /orders
     methods: [GET, POST]
     upstream: orders
-    policies: [ { forward_auth: { url: http://auth.internal:9000/check } }, { use: door }, { headers: { request: { set: { A: b } } } } ]
+    policies: [ { forward_auth: { url: https://auth.internal:9000/check } }, { use: door }, { headers: { request: { set: { A: b } } } } ]
     routes:
       one: { match: { path: "/{id}" } }
       parts: { match: { path: "/{id}/parts/{part}.json" }, upstream: next }
@@ -55,7 +55,7 @@ def changed(*changes: str) -> str:
     return text
 
 
-AUTH = '{ forward_auth: { url: http://auth.internal:9000/check } }'
+AUTH = '{ forward_auth: { url: https://auth.internal:9000/check } }'
 
 # Each: what is replaced and by what, lines that must be printed (all of them), the exit code.
 ROUTE = 'route   '
@@ -139,8 +139,8 @@ CHANGES = {
     "a failure lets in": ([AUTH, AUTH.replace("check", "check, on_failure: allow")],
                           ["open    orders: forward_auth.on_failure: deny -> allow"], 4),
     "somebody else decides": ([AUTH, AUTH.replace("check", "always")],
-                              ['open    orders: forward_auth.url: "http://auth.internal:9000/check" -> '
-                               '"http://auth.internal:9000/always"'], 4),
+                              ['open    orders: forward_auth.url: "https://auth.internal:9000/check" -> '
+                               '"https://auth.internal:9000/always"'], 4),
     "whoever decides knows less": ([AUTH, AUTH.replace("check", "check, headers: [Cookie]")],
                                    ["open    orders: forward_auth.headers: removed Authorization"], 4),
     "a decision holds for longer": ([AUTH, AUTH.replace("check", "check, cache: 1h")],
@@ -312,7 +312,7 @@ SHARED = """
 listeners: { public: { address: 127.0.0.1:8080 } }
 upstreams: { app: { endpoints: ["10.0.0.5:80"] } }
 policies:
-  auth: { forward_auth: { url: http://auth.internal:9000/check, forward: [X-User] } }
+  auth: { forward_auth: { url: https://auth.internal:9000/check, forward: [X-User] } }
   browsers: { cors: { origins: ["https://a.test"], methods: [GET] } }
   safe: { security_headers: {} }
   block: { respond: { status: 403 } }

@@ -5,6 +5,7 @@
  */
 #include "codec/host.h"
 
+#include "codec/cidr.h"
 #include "codec/scan.h"
 
 /* An empty port is legal and means none (RFC 3986 section 3.2.3). */
@@ -83,6 +84,31 @@ bool host_parse(str text, struct host *ret_host)
 		return false;
 	return name_end == end ||
 	       (*name_end == ':' && parse_port(str_skip(text, (size_t)(name_end - text.ptr) + 1), ret_host));
+}
+
+static bool is_localhost(str name)
+{
+	static const str suffix = STR_INIT(".localhost");
+
+	if (str_ends(name, STR(".")))
+		name.len--;
+	return str_eq_nocase(name, str_skip(suffix, 1)) ||
+	       (name.len > suffix.len && str_eq_nocase(str_skip(name, name.len - suffix.len), suffix));
+}
+
+bool host_is_loopback(str name)
+{
+	static const str blocks[] = { STR_INIT("127.0.0.0/8"), STR_INIT("::1") };
+	bool is_literal = str_starts(name, STR("[")) && str_ends(name, STR("]"));
+	struct cidr cidr;
+	struct ip ip;
+
+	if (!ip_parse(is_literal ? str_slice(name, 1, name.len - 1) : name, &ip))
+		return is_localhost(name);
+	for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+		if (cidr_parse(blocks[i], &cidr) && cidr_has(&cidr, ip))
+			return true;
+	return false;
 }
 
 bool host_is_lower(str name)

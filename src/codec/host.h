@@ -23,6 +23,10 @@ bool host_parse(str text, struct host *ret_host);
 /* Slices of text. False for userinfo, an empty name or label, a name whose last label is a number and that is
  * not IPv4 in its strict form, a malformed IPv6 literal, a zone, a port that is not 1 to 65535. */
 
+bool host_is_loopback(str name);
+/* Whether what is sent there stays on this machine: 127.0.0.0/8, ::1, localhost and what is beneath it (RFC
+ * 6761 section 6.3), also with a last dot. */
+
 bool host_is_lower(str name);
 
 str host_lower(str name, struct buf *room);

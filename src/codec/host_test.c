@@ -137,13 +137,33 @@ static void folds_letters(void **state)
 	assert_true(buf_overflowed(&room));
 }
 
+static void knows_this_machine(void **state)
+{
+	static const struct {
+		const char *name;
+		bool want;
+	} rows[] = {
+		{ "127.0.0.1", true },   { "127.1.2.3", true },
+		{ "::1", true },         { "[::1]", true },
+		{ "localhost", true },   { "LocalHost.", true },
+		{ "a.localhost", true }, { "::ffff:127.0.0.1", true },
+		{ "128.0.0.1", false },  { "[::2]", false },
+		{ "0.0.0.0", false },    { "127.example.com", false },
+		{ "", false },           { "notlocalhost", false },
+		{ ".localhost", false }, { "localhost.example.com", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		assert_row(host_is_loopback(str_of(rows[i].name)) == rows[i].want, i, rows[i].name);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_hosts_apart),
-		cmocka_unit_test(refuses_what_is_no_host),
-		cmocka_unit_test(bounds_labels_and_names),
-		cmocka_unit_test(folds_letters),
+		cmocka_unit_test(takes_hosts_apart),       cmocka_unit_test(refuses_what_is_no_host),
+		cmocka_unit_test(bounds_labels_and_names), cmocka_unit_test(folds_letters),
+		cmocka_unit_test(knows_this_machine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,3 +33,8 @@ const char *url_parse(str text, struct url *ret_url)
 	url->target = str_skip(text, origin);
 	return NULL;
 }
+
+bool url_is_open(const struct url *url)
+{
+	return !url->is_secure && !host_is_loopback(url->host.name);
+}

@@ -21,3 +21,6 @@ struct url {
 
 const char *url_parse(str text, struct url *ret_url);
 /* NULL, or what is wanted instead. Slices of text. */
+
+bool url_is_open(const struct url *url);
+/* Whether others than this machine could read what is sent there, and answer in its stead. */

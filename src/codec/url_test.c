@@ -85,11 +85,36 @@ static void long_ones_are_bounded(void **state)
 	assert_non_null(url_parse((str) { text, URL_MAX + 1 }, &url));
 }
 
+static void open_ones_are_known(void **state)
+{
+	static const struct {
+		const char *text;
+		bool want;
+	} rows[] = {
+		{ "http://id.example.com/i", true },
+		{ "https://id.example.com/i", false },
+		{ "http://10.0.0.1:80", true },
+		{ "http://127.0.0.1:80", false },
+		{ "http://[::1]/", false },
+		{ "http://localhost/", false },
+		{ "http://127.0.0.1.example/", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct url url;
+
+		assert_null(url_parse(str_of(rows[i].text), &url));
+		assert_row(url_is_open(&url) == rows[i].want, i, rows[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_urls_apart),
 		cmocka_unit_test(refuses_what_is_none),
+		cmocka_unit_test(open_ones_are_known),
 		cmocka_unit_test(long_ones_are_bounded),
 	};
 

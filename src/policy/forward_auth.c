@@ -84,6 +84,10 @@ static result forward_auth_compile(struct policy_compile *compile, void *self)
 	is_good &= check_names(compile, "forward");
 	if (url && hooks)
 		p->to = hooks->find_url(hooks->owner, url);
+	policy_warn_open(
+		compile, "url",
+		"credentials that go by http can be read, and answers made, by whoever is in between: use "
+		"https");
 	for (size_t i = 0; hooks && i < p->forward.len; i++)
 		if (!identity_is_clients_own(p->forward.at[i]))
 			hooks->manage(hooks->owner, p->forward.at[i]);

@@ -8,7 +8,7 @@
 #include "policy/policy_testing.h"
 #include "policy/principal.h"
 
-#define AUTH(options) "[ forward_auth: { url: \"http://auth/check\"" options " } ]"
+#define AUTH(options) "[ forward_auth: { url: \"https://auth/check\"" options " } ]"
 #define FORWARD ", forward: [X-User, X-Tenant, Authorization]"
 
 enum { SAYS_MAX = 8 };
@@ -115,7 +115,7 @@ static void each_row(void **state)
 		struct bench *bench;
 		enum verdict verdict;
 
-		buf_put(&text, STR("[ forward_auth: { url: \"http://auth/check\""));
+		buf_put(&text, STR("[ forward_auth: { url: \"https://auth/check\""));
 		buf_put(&text, str_of(rows[i].options));
 		buf_put(&text, STR(" } ]"));
 		policies[text.len] = 0;
@@ -179,7 +179,7 @@ static void whom_it_names_is_known(void **state)
 		const struct principal *who;
 		struct bench *bench;
 
-		buf_put(&text, STR("[ { forward_auth: { url: \"http://auth/check\""));
+		buf_put(&text, STR("[ { forward_auth: { url: \"https://auth/check\""));
 		buf_put(&text, str_of(identities[i].options));
 		buf_put(&text, identities[i].is_report ? STR(" }, report: true } ]") : STR(" } } ]"));
 		policies[text.len] = 0;
@@ -233,7 +233,7 @@ static void no_answer_is_a_failure(void **state)
 
 static void reported_only_it_changes_nothing(void **state)
 {
-	struct bench *bench = bench_new("[ { forward_auth: { url: \"http://auth/\", forward: [X-User, "
+	struct bench *bench = bench_new("[ { forward_auth: { url: \"https://auth/\", forward: [X-User, "
 					"Authorization] }, report: true } ]");
 	struct service service = { .status = 200, .fields = "X-User: alice\n" };
 

@@ -81,6 +81,10 @@ static result introspection_compile(struct policy_compile *compile, void *self)
 
 	if (url && hooks)
 		p->to = hooks->find_url(hooks->owner, url);
+	policy_warn_open(
+		compile, "url",
+		"client_secret and tokens that go by http can be read, and answers made, by whoever is in "
+		"between: use https");
 	p->authorization = oauth_client_authorization(compile->reader->arena, p->client_id, p->client_secret);
 	TRY(claims_fields_compile(compile, &p->forward));
 	TRY(place);

@@ -7,8 +7,8 @@
 #include "policy/policy_testing.h"
 #include "policy/principal.h"
 
-#define POLICY(options)                                                                                     \
-	"[ introspection: { url: \"http://issuer/introspect\", client_id: \"a b\", client_secret: \"p%:\" " \
+#define POLICY(options)                                                                                      \
+	"[ introspection: { url: \"https://issuer/introspect\", client_id: \"a b\", client_secret: \"p%:\" " \
 	"" options " } ]"
 #define BEARER "Authorization: Bearer t.0-_~+/=\n"
 #define ACTIVE "{\"active\": true, \"sub\": \"alice\", \"org\": {\"id\": 7}}"
@@ -131,7 +131,7 @@ static struct bench *bench_with(const char *options)
 	char policies[512];
 	struct buf text = buf_over(policies, sizeof policies - 1);
 
-	buf_put(&text, STR("[ introspection: { url: \"http://issuer/introspect\", client_id: \"a b\", "
+	buf_put(&text, STR("[ introspection: { url: \"https://issuer/introspect\", client_id: \"a b\", "
 			   "client_secret: \"p%:\""));
 	buf_put(&text, str_of(options));
 	buf_put(&text, STR(" } ]"));

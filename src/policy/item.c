@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/item.h"
 
+#include "codec/url.h"
 #include "policy/expression.h"
 #include "policy/list.h"
 
@@ -36,6 +37,15 @@ result policy_reject_several(const struct policy_compile *compile, const struct 
 			 STR_ARG(list),
 			 STR_ARG(arena_join_list(arena, &(str_list) { given, given_count }, STR(" and "))));
 	return error_make(ERROR_INVALID, "several are given");
+}
+
+void policy_warn_open(const struct policy_compile *compile, const char *key, const char *why)
+{
+	const struct node *at = node_find(compile->node, str_of(key));
+	struct url url;
+
+	if (at && !url_parse(at->text, &url) && url_is_open(&url))
+		diagnostic_warning(compile->reader->diagnostics, at, "%s", why);
 }
 
 /* Beside the kind; the same in every item. */

@@ -70,6 +70,9 @@ result policy_reject_several(const struct policy_compile *compile, const struct 
 /* The same where the map has several of these keys, 8 at most and NULL, of which it may have one: says which.
  */
 
+void policy_warn_open(const struct policy_compile *compile, const char *key, const char *why);
+/* Where the option is a URL by which others could read what is sent. */
+
 /* Where that is counted which limits count. */
 struct store_choice {
 	bool is_shared; /* by several gateways together, on a Redis */

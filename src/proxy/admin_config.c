@@ -9,7 +9,7 @@
  */
 #include "proxy/admin_config.h"
 
-#include "codec/cidr.h"
+#include "codec/host.h"
 #include "proxy/gateway_config.h"
 
 const struct field admin_fields[] = { FIELD_STR(
@@ -29,35 +29,13 @@ const struct field metrics_fields[] = { FIELD_BOOL(
 						"address tells."),
 					FIELD_END };
 
-/* Every spelling of "this machine", also by what binds or connects to any address. */
-static bool is_loopback(str host)
-{
-	static const str blocks[] = { STR_INIT("127.0.0.0/8"), STR_INIT("::1") };
-	struct cidr cidr;
-	struct ip ip;
-
-	for (size_t i = 0; ip_parse(host, &ip) && i < sizeof blocks / sizeof *blocks; i++)
-		if (cidr_parse(blocks[i], &cidr) && cidr_has(&cidr, ip))
-			return true;
-	return false;
-}
-
+/* What binds or connects to any address. */
 static bool is_any(str host)
 {
 	struct ip ip, v4, v6;
 
 	return str_is_empty(host) || (ip_parse(host, &ip) && ip_parse(STR("0.0.0.0"), &v4) &&
 				      ip_parse(STR("::"), &v6) && (ip_eq(ip, v4) || ip_eq(ip, v6)));
-}
-
-static bool is_localhost(str host)
-{
-	static const str suffix = STR_INIT(".localhost");
-
-	if (str_ends(host, STR(".")))
-		host.len--;
-	return str_eq_nocase(host, STR("localhost")) ||
-	       (host.len > suffix.len && str_eq_nocase(str_skip(host, host.len - suffix.len), suffix));
 }
 
 /* Whether connecting to there may end at the admin address: which of the loopback's many addresses it is
@@ -70,8 +48,7 @@ static bool leads_to(str there, const struct address_text *admin)
 		return false;
 	if (text.is_local)
 		return str_eq(text.host, admin->host);
-	return text.port == admin->port && admin->port &&
-	       (is_loopback(text.host) || is_any(text.host) || is_localhost(text.host));
+	return text.port == admin->port && admin->port && (host_is_loopback(text.host) || is_any(text.host));
 }
 
 static void check_listeners(struct reader *reader, const struct gateway_config *config,
@@ -109,7 +86,8 @@ static void check_discovery(struct reader *reader, const struct upstream_config 
 {
 	const struct discovery_config *discovery = &upstream->discovery;
 
-	if (!admin->is_local && admin->port && discovery->port == admin->port && is_localhost(discovery->dns))
+	if (!admin->is_local && admin->port && discovery->port == admin->port &&
+	    host_is_loopback(discovery->dns))
 		diagnostic_error(reader->diagnostics, node_find(upstream->entry.node, STR("discovery")),
 				 "this leads to the admin address, which no client may reach");
 }
@@ -148,7 +126,7 @@ static void compile_address(struct reader *reader, const struct gateway_config *
 	if (failed(parsed))
 		diagnostic_error(diagnostics, node, "%s, read %.*s", parsed.why,
 				 STR_ARG(diagnostic_read(diagnostics, node)));
-	else if (!text.is_local && !is_loopback(text.host))
+	else if (!text.is_local && !host_is_loopback(text.host))
 		diagnostic_error(
 			diagnostics, node,
 			"others could reach this, which needs TLS and a token, and there is no TLS here yet; "

@@ -124,7 +124,7 @@ static void test_wrong_ones(void **state)
 		{ "admin: { address: '10.0.0.1:9901', token: '" TOKEN "' }",
 		  "admin.address: others could reach this" },
 		{ "admin: { address: '128.0.0.1:9901' }", "admin.address: others could reach this" },
-		{ "admin: { address: 'localhost:9901' }", "admin.address: others could reach this" },
+		{ "admin: { address: 'localhost:9901' }", "admin.address: want 127.0.0.1:PORT" },
 		{ "admin: { address: '127.0.0.1' }", "admin.address: " },
 		{ "admin: { address: '127.0.0.1:99999' }", "admin.address: " },
 		{ "admin: { address: 'unix:' }", "admin.address: " },

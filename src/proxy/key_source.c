@@ -74,10 +74,7 @@ static result get_fetched(struct key_sources *sources, enum key_origin origin, s
 /* Nobody else than who is meant may say which keys are good. */
 static void warn_of_plain(struct key_sources *sources, const struct node *at, const struct url *url)
 {
-	str name = url->host.name;
-
-	if (!url->is_secure && !str_eq(name, STR("localhost")) && !str_starts(name, STR("127.")) &&
-	    !str_eq(name, STR("[::1]")))
+	if (url_is_open(url))
 		diagnostic_warning(
 			sources->reader->diagnostics, at,
 			"keys that come by http can be replaced by whoever is in between: use https");
