@@ -189,6 +189,8 @@ def test_a_secret_is_covered_in_json_too(tmp_path: Path) -> None:
     assert code == 1 and said.count('"**************"') == 2 and '"password"' in said, said
 
 
+REACHED = ("listeners: { main: { address: '0.0.0.0:0'%s } }\napis: { web: { policies: [%s, respond: {}] } }\n"
+           "consumers_from: [consumers.jsonl]\n")
 ASKS = "url: '%s', client_id: gateway, client_secret: only an example"
 HASH = "sha256:" + 64 * "a"
 SERVED = "listeners: { main: { address: '127.0.0.1:0' } }\napis: { web: { policies: [%s, respond: {}]%s } }\n"
@@ -213,6 +215,13 @@ SERVED = "listeners: { main: { address: '127.0.0.1:0' } }\napis: { web: { polici
     (SERVED % (f"introspection: {{ {ASKS % 'http://localhost:9/i'} }}", ""), ""),
     (SERVED % ("forward_auth: { url: http://auth.example.com/i }", ""), "forward_auth.url: credentials that go by http can be read"),
     (SERVED % ("forward_auth: { url: 'http://[::1]/i' }", ""), ""),
+    (REACHED % ("", "basic: {}"), "listeners.main.address: credentials (basic of apis.web) can be read on their way here"),
+    (REACHED % (", trusted_proxies: [10.0.0.0/8]", "basic: {}"), ""),
+    (REACHED % (", proxy_protocol: true", "basic: {}"), ""),
+    (REACHED % (", redirect_to_https: true", "basic: {}"), ""),
+    (REACHED % ("", "request_id: {}"), ""),
+    ((REACHED % ("", "basic: {}")).replace("0.0.0.0", "127.0.0.1"), ""),
+    ((REACHED % ("", "basic: {}")).replace("0.0.0.0:0", "unix:/run/gatehouse.sock"), ""),
 ])
 def test_what_cannot_be_meant_is_warned_of(text: str, words: str, tmp_path: Path) -> None:
     """Once, and it passes all the same."""

@@ -66,7 +66,7 @@ def test_tls(gateway: Callable[..., Gateway], tmp_path: Path) -> None:
 
 def test_who_may_knock(gateway: Callable[..., Gateway], tmp_path: Path) -> None:
     """A key that is made there opens its door, no other does; the token's door is held by its cases."""
-    doors, cases = block("Who may knock", "yaml").replace("0.0.0.0:8080", "127.0.0.1:0").split("---\n")
+    doors, cases = block("Who may knock", "yaml").replace("127.0.0.1:8080", "127.0.0.1:0").split("---\n")
     (tmp_path / "doors.yaml").write_text(doors, encoding="utf-8")
     (tmp_path / "cases.yaml").write_text(cases, encoding="utf-8")
     shell = Shell(tmp_path)
@@ -77,7 +77,7 @@ def test_who_may_knock(gateway: Callable[..., Gateway], tmp_path: Path) -> None:
     # What runs here has the one door only: the other would look for an issuer that does not exist.
     text = (tmp_path / "doors.yaml").read_text(encoding="utf-8")
     running = gateway(text[: text.index("  orders:\n")])
-    call = call.replace("localhost:8080", f"127.0.0.1:{running.port('public')}")
+    call = call.replace("127.0.0.1:8080", f"127.0.0.1:{running.port('public')}")
     assert json.loads(shell.type(call)) == {"hello": "billing"}
     assert json.loads(shell.type(call.replace("X-API-Key: ", "X-API-Key: x")))["status"] == 401
 

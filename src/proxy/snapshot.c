@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "policy/list.h"
+#include "proxy/clear_text.h"
 #include "proxy/destination.h"
 #include "proxy/key_source.h"
 #include "proxy/own_path.h"
@@ -378,6 +379,8 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	if (!snapshot->config.listeners.len && !diagnostics_errors(diagnostics))
 		diagnostic_error(diagnostics, document_root(document),
 				 "no listeners: nobody could reach the gateway");
+	if (!diagnostics_errors(diagnostics))
+		clear_text_warn(snapshot, &c.reader);
 	if (!diagnostics_errors(diagnostics))
 		counting_upstreams(snapshot);
 	if (!diagnostics_errors(diagnostics))
