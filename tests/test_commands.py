@@ -123,7 +123,7 @@ def test_a_key_that_can_be_guessed_is_told() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["key", "hash"], ["password", "hash"]])
-@pytest.mark.parametrize("given", ["", "\n", "x" * 5000])
+@pytest.mark.parametrize("given", ["", "\n", "x" * 5000, "first\nsecond\n", "first\n\n", "first\rsecond\n"])
 def test_a_secret_is_one_line(arguments: list[str], given: str) -> None:
     done = subprocess.run([binary(), *arguments], input=given, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "want the secret" in done.stderr and not done.stdout

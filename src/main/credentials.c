@@ -8,6 +8,7 @@
  */
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "auth/password.h"
 #include "base/random.h"
@@ -17,7 +18,13 @@
 
 enum { KEY_BYTES = 32, KEY_LEAST = 16, INPUT_MAX = 4096 };
 
-/* The first line of standard input, without its end. */
+/* Whoever types has given a line, and is not asked for the end of more. */
+static bool is_all_read(const char *behind)
+{
+	return behind[strspn(behind, "\r\n")] == '\0' && (isatty(STDIN_FILENO) || getc(stdin) == EOF);
+}
+
+/* Without the end of the line. Of a file with several it would be a guess which one is the secret. */
 static bool read_secret(const struct command *command, char room[INPUT_MAX + 2], str *ret_secret)
 {
 	size_t len;
@@ -25,7 +32,7 @@ static bool read_secret(const struct command *command, char room[INPUT_MAX + 2],
 	if (!fgets(room, INPUT_MAX + 2, stdin))
 		room[0] = '\0';
 	len = strcspn(room, "\r\n");
-	if (len && len <= INPUT_MAX) {
+	if (len && len <= INPUT_MAX && is_all_read(room + len)) {
 		*ret_secret = (str) { room, len };
 		return true;
 	}
