@@ -31,6 +31,12 @@ static const struct {
 	{ "clusters", "upstreams", NULL },
 	{ "backends", "upstreams", NULL },
 	{ "routes", "apis", NULL },
+	{ "routers", "apis", NULL },
+	{ "entryPoints", "listeners", NULL },
+	{ "key_names", "from", "here it is from: { header: NAME }" },
+	{ "hide_credentials", "strip", NULL },
+	{ "keyauth_credentials", "api_keys", "here it is api_keys: [\"sha256:...\"], the hashes of keys" },
+	{ "basicauth_credentials", "basic", "here it is basic: { password: HASH }" },
 };
 
 str elsewhere_hint(struct arena *arena, str key, const struct field *fields)

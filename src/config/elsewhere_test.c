@@ -7,12 +7,15 @@
 static const struct field token_fields[] = {
 	{ .name = "issuer", .type = FIELD_T_STR }, { .name = "jwks", .type = FIELD_T_STR },
 	{ .name = "skew", .type = FIELD_T_STR },   { .name = "require", .type = FIELD_T_STR },
-	{ .name = "cookie", .type = FIELD_T_STR }, FIELD_END
+	{ .name = "cookie", .type = FIELD_T_STR }, { .name = "from", .type = FIELD_T_STR },
+	{ .name = "strip", .type = FIELD_T_STR },  { .name = "api_keys", .type = FIELD_T_STR },
+	{ .name = "basic", .type = FIELD_T_STR },  FIELD_END
 };
 
 static const struct field root_fields[] = { { .name = "upstreams", .type = FIELD_T_STR },
 					    { .name = "policies", .type = FIELD_T_STR },
 					    { .name = "apis", .type = FIELD_T_STR },
+					    { .name = "listeners", .type = FIELD_T_STR },
 					    FIELD_END };
 
 static const struct {
@@ -26,6 +29,13 @@ static const struct {
 	{ token_fields, "leeway", "; here it is \"skew\"" },
 	{ token_fields, "scopes", "; a policy after this one asks for scopes, authorize: { scopes: [...] }" },
 	{ token_fields, "session_secret", "; here it is cookie: { secret: ... }" },
+	{ token_fields, "key_names", "; here it is from: { header: NAME }" },
+	{ token_fields, "hide_credentials", "; here it is \"strip\"" },
+	{ token_fields, "keyauth_credentials",
+	  "; here it is api_keys: [\"sha256:...\"], the hashes of keys" },
+	{ token_fields, "basicauth_credentials", "; here it is basic: { password: HASH }" },
+	{ root_fields, "entryPoints", "; here it is \"listeners\"" },
+	{ root_fields, "routers", "; here it is \"apis\"" },
 	{ root_fields, "plugins", "; here it is \"policies\"" },
 	{ root_fields, "middlewares", "; here it is \"policies\"" },
 	{ root_fields, "services", "; here it is \"upstreams\"" },
