@@ -414,10 +414,18 @@ static result add_key(struct jwk_set *set, str kid, EVP_PKEY *key)
 	return wrong("the key is too weak, or of a kind that JOSE does not have");
 }
 
+static const char *why_no_key(const char *name)
+{
+	return str_ends(str_of(name), STR("PRIVATE KEY"))
+		       ? "this is a private key: `openssl pkey -pubout` makes the public one of it"
+		       : "want public keys or certificates in PEM";
+}
+
 static result read_block(struct jwk_set *set, str kid, BIO *from, bool *ret_is_end)
 {
 	char *name = NULL, *header = NULL;
 	unsigned char *der = NULL;
+	const char *why;
 	long len;
 	EVP_PKEY *key;
 
@@ -427,11 +435,12 @@ static result read_block(struct jwk_set *set, str kid, BIO *from, bool *ret_is_e
 			       ? OK
 			       : wrong("the PEM is broken");
 	key = key_of_block(name, der, len);
+	why = why_no_key(name);
 	OPENSSL_free(name);
 	OPENSSL_free(header);
 	OPENSSL_free(der);
 	if (!key)
-		return wrong("want public keys or certificates in PEM");
+		return wrong(why);
 	if (set->count == PEM_BLOCKS_MAX) {
 		EVP_PKEY_free(key);
 		return error_make(ERROR_LIMIT, "too many keys in one file");

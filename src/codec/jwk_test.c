@@ -250,6 +250,16 @@ static void reads_public_keys_in_pem(void **state)
 	}
 }
 
+static void a_private_key_is_called_one(void **state)
+{
+	struct jwk_set *set;
+	result_value read = jwk_set_from_pem(STR(""), STR(PEM_PRIVATE), &set);
+
+	(void)state;
+	assert_true(failed(read));
+	assert_non_null(strstr(read.why, "this is a private key"));
+}
+
 static void a_secret_is_as_long_as_the_digest(void **state)
 {
 	static const struct {
@@ -375,6 +385,7 @@ static void names_a_key_by_its_thumbprint(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_private_key_is_called_one),
 		cmocka_unit_test(takes_keys_for_what_they_fit),
 		cmocka_unit_test(refuses_what_is_no_set),
 		cmocka_unit_test(reads_public_keys_in_pem),
