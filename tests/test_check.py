@@ -11,7 +11,10 @@ import json
 import re
 from pathlib import Path
 
+import argon2
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gatehouse import run_command
 
@@ -191,6 +194,7 @@ def test_a_secret_is_covered_in_json_too(tmp_path: Path) -> None:
 
 REACHED = ("listeners: { main: { address: '0.0.0.0:0'%s } }\napis: { web: { policies: [%s, respond: {}] } }\n"
            "consumers_from: [consumers.jsonl]\n")
+TOKEN = "issuer: a, secret: 'a secret of at least 32 bytes, it is'"
 ASKS = "url: '%s', client_id: gateway, client_secret: only an example"
 HASH = "sha256:" + 64 * "a"
 SERVED = "listeners: { main: { address: '127.0.0.1:0' } }\napis: { web: { policies: [%s, respond: {}]%s } }\n"
@@ -220,6 +224,13 @@ SERVED = "listeners: { main: { address: '127.0.0.1:0' } }\napis: { web: { polici
     (REACHED % (", proxy_protocol: true", "basic: {}"), ""),
     (REACHED % (", redirect_to_https: true", "basic: {}"), ""),
     (REACHED % ("", "request_id: {}"), ""),
+    (SERVED % (f"jwt: {{ {TOKEN}, audience: a, bound: certificate }}", ""), "jwt.bound: no listener asks for certificates"),
+    (SERVED % (f"jwt: {{ {TOKEN}, audience: any }}", ""), "jwt.audience: a token that was made for somebody else is taken too"),
+    (SERVED % (f"jwt: {{ {TOKEN}, audience: [any, orders] }}", ""), 'jwt.audience: "any" beside others is a name like them'),
+    (SERVED % (f"jwt: {{ {TOKEN}, audience: orders }}", ""), ""),
+    (SERVED % ("request_id: {}", "") + "consumers: { acme: { certificates: ['O = Acme, CN = acme'] } }\n",
+     "certificates[0]: RFC 4514 writes the most specific part first: CN=acme,O=Acme"),
+    (SERVED % ("request_id: {}", "") + "consumers: { acme: { certificates: ['OU=a,O=Acme', 'CN=b,O=Acme,CN=c', 'dns:CN=d'] } }\n", ""),
     ((REACHED % ("", "basic: {}")).replace("0.0.0.0", "127.0.0.1"), ""),
     ((REACHED % ("", "basic: {}")).replace("0.0.0.0:0", "unix:/run/gatehouse.sock"), ""),
 ])
@@ -230,6 +241,34 @@ def test_what_cannot_be_meant_is_warned_of(text: str, words: str, tmp_path: Path
     code, said = check(tmp_path / "gatehouse.yaml")
     assert code == 0 and words in said
     assert said.count("warning: ") == (words != ""), said
+
+
+@pytest.mark.parametrize("consumers, said_of", [
+    ("'a:b': { basic: { password: '%s' } }", ['consumers["a:b"]: want a name without a colon']),
+    ("a: { api_keys: ['sha256:12'] }", ["consumers.a.api_keys[0]: want sha256:"]),
+    ("a: { certificates: ['subject=CN=acme,O=Acme'] }", ["certificates[0]: leave `subject=` out"]),
+    ("a: { certificates: ['subject= O = Acme, CN = acme'] }", ["certificates[0]: leave `subject=` out"]),
+])
+def test_a_consumer_that_would_never_be_known_is_refused(consumers: str, said_of: list[str], tmp_path: Path) -> None:
+    """And nothing is said that follows from it: there is one who has a key."""
+    password = argon2.PasswordHasher(time_cost=3, memory_cost=65536, parallelism=1).hash("correct horse")
+    (tmp_path / "gatehouse.yaml").write_text(SERVED % ("any_of: [ api_key: {}, basic: {} ]", "")
+                                             + "consumers: { " + consumers.replace("%s", password) + " }\n")
+    code, said = check(tmp_path / "gatehouse.yaml")
+    heads = [line for line in said.splitlines() if HEAD.match(line)]
+    assert code == 1 and len(heads) == len(said_of) and all(words in head for words, head in zip(said_of, heads, strict=True)), said
+
+
+@pytest.mark.parametrize("options", ["jwt: { audience: a, keys: [key.pem] }", "jwt: { audience: a, jwks: 'file:key.pem' }",
+                                     "signature: { keys: [{ id: a, algorithm: ed25519, key: 'file:key.pem' }] }"])
+def test_a_private_key_is_told_from_a_public_one(options: str, tmp_path: Path) -> None:
+    """Nothing of it is shown."""
+    key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    (tmp_path / "key.pem").write_text(key)
+    (tmp_path / "gatehouse.yaml").write_text(SERVED % (options, ""))
+    code, said = check(tmp_path / "gatehouse.yaml")
+    assert code == 1 and "this is a private key: `openssl pkey -pubout` makes the public one of it" in said
+    assert not any(line in said for line in key.splitlines())
 
 
 @pytest.mark.parametrize("options, words", [

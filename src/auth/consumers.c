@@ -238,6 +238,8 @@ static const char *certificate_wrong(str text)
 		return "want the subject as RFC 4514 has it, the last part first, such as "
 		       "CN=acme,O=Acme,C=DE: "
 		       "`openssl x509 -in cert.pem -noout -subject -nameopt RFC2253,-esc_msb` prints it";
+	if (str_starts(text, STR("subject=")))
+		return "leave `subject=` out: openssl prints it before the subject";
 	if (!str_cut(text, between, &kind, &value) || !kind.len || !value.len)
 		return "want a subject such as CN=acme,O=Acme, or dns:NAME, uri:URI or email:ADDRESS";
 	return NULL;
@@ -280,9 +282,14 @@ static result add_password(struct consumer_table *table, struct consumer *consum
 			   struct consumer_mistake *ret_mistake)
 {
 	const char *wrong = password.len ? password_wrong(password) : NULL;
+	size_t colon;
 
 	if (wrong)
 		return mistake(ret_mistake, "basic", 0, wrong);
+	if (password.len && str_find(consumer->name, ':', &colon))
+		return mistake(ret_mistake, "", 0,
+			       "want a name without a colon, at which the name ends where it is sent with a "
+			       "password (RFC 7617)");
 	consumer->password = arena_str(&table->arena, password);
 	table->passwords += password.len > 0;
 	return OK;
@@ -336,16 +343,36 @@ static void warn_of_password(struct reader *reader, const struct consumer_config
 			"which take as long as m=65536,t=3,p=1: see `gatehouse password hash`");
 }
 
+/* As `openssl x509 -subject` prints it unless it is told otherwise: it would match nobody. */
+static void warn_of_certificates(struct reader *reader, const struct consumer_config *config)
+{
+	const struct node *list = node_find(config->entry.node, STR("certificates"));
+
+	for (const struct node *item = list ? list->first : NULL; item; item = item->next) {
+		str subject = subject_normalise(reader->arena, item->text), turned;
+
+		if (has_kind(item->text) || str_starts(subject, STR("CN=")))
+			continue;
+		turned = subject_turn(reader->arena, subject);
+		if (str_starts(turned, STR("CN=")))
+			diagnostic_warning(reader->diagnostics, item,
+					   "RFC 4514 writes the most specific part first: %.*s",
+					   STR_ARG(turned));
+	}
+}
+
 void consumer_table_compile(struct consumer_table *table, struct reader *reader,
 			    const struct consumer_config *configs, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct consumer_mistake mistake;
 
-		if (failed(consumer_table_add(table, &configs[i], &mistake)))
+		if (failed(consumer_table_add(table, &configs[i], &mistake))) {
 			report(reader, &configs[i], &mistake);
-		else
+		} else {
 			warn_of_password(reader, &configs[i]);
+			warn_of_certificates(reader, &configs[i]);
+		}
 	}
 }
 

@@ -53,3 +53,31 @@ str subject_normalise(struct arena *arena, str text)
 	}
 	return buf_str(&subject.out);
 }
+
+/* Where the first part ends: at a comma that is not escaped. */
+static size_t part_length(str text)
+{
+	size_t i = 0;
+
+	while (i < text.len && text.ptr[i] != ',')
+		i += text.ptr[i] == '\\' ? 2 : 1;
+	return i < text.len ? i : text.len;
+}
+
+/* From the end on, so that each is written once. */
+str subject_turn(struct arena *arena, str text)
+{
+	char *bytes = arena_bytes(arena, text.len);
+	size_t end = text.len;
+
+	for (str rest = text; rest.len;) {
+		str part = str_slice(rest, 0, part_length(rest));
+
+		rest = str_skip(rest, part.len + 1);
+		end -= part.len;
+		memcpy(bytes + end, part.ptr, part.len);
+		if (end)
+			bytes[--end] = ',';
+	}
+	return (str) { bytes + end, text.len - end };
+}

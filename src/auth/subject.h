@@ -12,3 +12,6 @@
 str subject_normalise(struct arena *arena, str text);
 /* Without the blanks that stand around `,`, `+` and the first `=` of each part, and at both ends: "CN = acme,
  * O = Acme" is "CN=acme,O=Acme". Escaped ones, and those within a value, stay. */
+
+str subject_turn(struct arena *arena, str text);
+/* The parts in the opposite order: "O=Acme,CN=acme" is "CN=acme,O=Acme". */

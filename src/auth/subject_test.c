@@ -42,9 +42,37 @@ static void each_row(void **state)
 	arena_fini(&arena);
 }
 
+static const struct {
+	const char *text, *want;
+} turns[] = {
+	{ "O=Acme,CN=acme", "CN=acme,O=Acme" },
+	{ "C=DE,O=Acme\\, Inc,CN=a+UID=7", "CN=a+UID=7,O=Acme\\, Inc,C=DE" },
+	{ "CN=acme", "CN=acme" },
+	{ "O=a\\\\,CN=b", "CN=b,O=a\\\\" },
+	{ "O=a\\", "O=a\\" },
+	{ "a,", ",a" },
+	{ ",", "," },
+	{ "", "" },
+};
+
+static void turned_rows(void **state)
+{
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, NULL, 64 * 1024);
+	for (size_t i = 0; i < COUNT_OF(turns); i++) {
+		str got = subject_turn(&arena, str_of(turns[i].text));
+
+		if (!str_eq(got, str_of(turns[i].want)))
+			fail_msg("%s: \"%.*s\"", turns[i].text, STR_ARG(got));
+	}
+	arena_fini(&arena);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(each_row) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(each_row), cmocka_unit_test(turned_rows) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,7 +59,9 @@ void policy_check_credential(const struct policy_compile *compile, enum consumer
 					     [CONSUMER_PASSWORD] = "a password" };
 	const struct consumers *consumers = compile->hooks ? compile->hooks->consumers : NULL;
 
-	if (consumers && consumers_lack(consumers, credential))
+	/* Whoever has a mistake is not among them. */
+	if (consumers && !diagnostics_errors(compile->reader->diagnostics) &&
+	    consumers_lack(consumers, credential))
 		diagnostic_warning(compile->reader->diagnostics, compile->node,
 				   "nobody has %s: no consumer of the configuration does, and there is no "
 				   "`consumers_from`",

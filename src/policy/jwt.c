@@ -99,6 +99,11 @@ static result jwt_compile(struct policy_compile *compile, void *self)
 		     "a token without exp is good for ever: whoever steals it keeps it");
 	if (p->bound == BOUND_IGNORE)
 		warn(compile, "bound", "a token that is bound to a key is taken from whoever bears it");
+	if (p->bound == BOUND_CERTIFICATE && compile->hooks && compile->hooks->asks_for_no_certificate)
+		warn(compile, "bound",
+		     "no listener asks for certificates: want client_ca and client_certificate in the `tls` "
+		     "of "
+		     "one");
 	TRY(realm);
 	TRY(jwt_issuers_compile(compile, p));
 	if (p->revoked.len && !p->revocations)

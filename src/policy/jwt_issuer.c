@@ -137,6 +137,14 @@ static result check_audience(struct policy_compile *compile, struct jwt_issuer *
 {
 	issuer->takes_any_audience =
 		issuer->audiences.len == 1 && str_eq(issuer->audiences.at[0], STR("any"));
+	for (size_t i = 0; i < issuer->audiences.len; i++)
+		if (str_eq(issuer->audiences.at[i], STR("any")))
+			diagnostic_warning(compile->reader->diagnostics, key_of(compile, issuer, "audience"),
+					   "%s",
+					   issuer->takes_any_audience
+						   ? "a token that was made for somebody else is taken too"
+						   : "\"any\" beside others is a name like them; alone it "
+						     "stands for all");
 	if (!issuer->audiences.len)
 		return reject(compile, issuer, "audience",
 			      "want the audience: who a token must be made for, or `any`");

@@ -433,7 +433,10 @@ static void options_are_checked(void **state)
 {
 	static const struct bench_check checks[] = {
 		{ PLAIN, "" },
-		{ "[ jwt: { issuer: me, audience: any, jwks: \"https://id.test/keys\" } ]", "" },
+		{ "[ jwt: { issuer: me, audience: orders, jwks: \"https://id.test/keys\" } ]", "" },
+		{ "[ jwt: { issuer: me, audience: any, jwks: \"https://id.test/keys\" } ]", "somebody else" },
+		{ "[ jwt: { issuer: me, audience: [any, x], jwks: \"https://id.test/keys\" } ]",
+		  "a name like them" },
 		{ "[ jwt: { issuers: [ { issuer: a, audience: x }, { issuer: b, audience: y, secret: " SECRET
 		  " } ] } ]",
 		  "" },
