@@ -376,6 +376,27 @@ def test_what_a_token_may_no_longer_be_or_do_is_told(tmp_path: Path, old: str, n
     assert (done.returncode, done.stdout.splitlines()) == (4, [line]), done.stderr
 
 
+ASKED = """
+listeners: { public: { address: 127.0.0.1:8080 } }
+upstreams: { app: { endpoints: ["10.0.0.5:80"] } }
+apis:
+  a:
+    upstream: app
+    policies: [ { introspection: { url: "http://127.0.0.1:9100/i", client_id: a, client_secret: b, audience: [a, b], issuer: me } } ]
+"""
+
+
+@pytest.mark.parametrize(("old", "new", "code", "lines"), [
+    (", audience: [a, b]", "", 4, ["open    a: introspection.audience: removed a, b"]),
+    ("audience: [a, b]", "audience: any", 4, ["open    a: introspection.audience: added any, removed a, b"]),
+    ("audience: [a, b]", "audience: b", 0, ["tight   a: introspection.audience: removed a"]),
+    (", issuer: me", "", 4, ['open    a: introspection.issuer: "me" -> ""']),
+])
+def test_for_whom_tokens_are_made_is_told(tmp_path: Path, old: str, new: str, code: int, lines: list[str]) -> None:
+    done = diff(tmp_path, ASKED, ASKED.replace(old, new))
+    assert (done.returncode, done.stdout.splitlines()) == (code, lines), done.stderr
+
+
 def test_without_authentication_anywhere_new_apis_are_no_risk(tmp_path: Path) -> None:
     before = CONFIG.replace(AUTH + ", ", "")
     done = diff(tmp_path, before, before.replace("  hello:", "  bye: { path: /bye, upstream: next }\n  hello:"))

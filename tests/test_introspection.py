@@ -48,7 +48,7 @@ def issuer(request: Request) -> bytes:
 def guarded(address: str, auth: str, policies: list[dict[str, Any]] | None = None, **options: Any) -> dict[str, Any]:
     """One API that the issuer at `auth` decides about, and an open one."""
     policy = {"url": f"http://{auth}/introspect", "client_id": "gate way", "client_secret": SECRET,
-              "forward": {"X-User": "sub"}, **options}
+              "audience": "any", "forward": {"X-User": "sub"}, **options}
     document = config(address, api={"policies": [{"introspection": policy}, *(policies or [])]})
     document["apis"]["open"] = {"path": "/open", "upstream": "app"}
     return document

@@ -17,6 +17,7 @@
 #include "policy/fetch_trouble.h"
 #include "policy/identity_fields.h"
 #include "policy/oauth_client.h"
+#include "policy/token_parties.h"
 
 enum {
 	REQUIRE_MAX = 100,
@@ -28,6 +29,8 @@ enum {
 
 struct introspection {
 	str url, client_id, client_secret;
+	str_list audiences; /* empty: no matter for whom */
+	str issuer;
 	struct credential_place from;
 	bool strip;
 	duration cache, timeout;
@@ -47,6 +50,11 @@ const struct field policy_introspection_fields[] = {
 			   "The name by which the issuer knows the gateway."),
 	FIELD_STR_REQUIRED(struct introspection, client_secret, "client_secret",
 			   "The secret that goes with it, better from `${file:PATH}`; sent as HTTP Basic."),
+	FIELD_CUSTOM(struct introspection, audiences, "audience", str_list, &field_texts_form,
+		     "For whom a token must be made: the answer's `aud` is, or has, one of these; `any`, and "
+		     "none: no matter."),
+	FIELD_STR(struct introspection, issuer, "issuer", NULL,
+		  "Who must have made it: the answer's `iss`, to the letter; none: no matter."),
 	FIELD_OBJECT(struct introspection, from, "from", struct credential_place, credential_place_fields,
 		     "Where the token is; without it behind `Bearer` in `Authorization`."),
 	FIELD_BOOL(struct introspection, strip, "strip", "false",
@@ -72,6 +80,18 @@ const struct field policy_introspection_fields[] = {
 
 /* ---- compiling ---- */
 
+/* Not an error: an opaque token may be of an issuer that has this one service only. */
+static void check_audience(struct policy_compile *compile, struct introspection *p)
+{
+	if (!p->audiences.len)
+		diagnostic_warning(
+			compile->reader->diagnostics, compile->node,
+			"without \"audience\" a token that was made for another service is taken as "
+			"well; `audience: any` says that this is meant");
+	if (audience_is_any(&p->audiences))
+		p->audiences.len = 0;
+}
+
 static result introspection_compile(struct policy_compile *compile, void *self)
 {
 	struct introspection *p = self;
@@ -79,6 +99,7 @@ static result introspection_compile(struct policy_compile *compile, void *self)
 	const struct node *url = node_find(compile->node, STR("url"));
 	result_value place = credential_place_compile(compile, "from", "Authorization", &p->from);
 
+	check_audience(compile, p);
 	if (url && hooks)
 		p->to = hooks->find_url(hooks->owner, url);
 	policy_warn_open(
@@ -195,10 +216,26 @@ static enum reason check_expiry(const struct operand *claims, wall_time now)
 	return expires > now ? REASON_NONE : REASON_TOKEN_EXPIRED;
 }
 
+/* As jwt asks of what stands in a token itself. */
+static enum reason check_parties(const struct introspection *p, const struct view *view,
+				 const struct operand *claims)
+{
+	if (p->issuer.len && !token_is_from(claims, p->issuer)) {
+		token_tell_issuer(view, "introspection", claims, &(str_list) { &p->issuer, 1 });
+		return REASON_TOKEN_ISSUER;
+	}
+	if (p->audiences.len && !claims_is_for(claims, &p->audiences)) {
+		token_tell_audience(view, "introspection", claims, &p->audiences);
+		return REASON_TOKEN_AUDIENCE;
+	}
+	return REASON_NONE;
+}
+
 static enum reason check_claims(const struct introspection *p, const struct view *view,
 				const struct operand *claims)
 {
 	struct operand active = json_find(claims, STR("active"));
+	enum reason reason;
 
 	if (active.kind != OPERAND_BOOL) {
 		view_tell(view, TELL_TROUBLE,
@@ -210,6 +247,9 @@ static enum reason check_claims(const struct introspection *p, const struct view
 		return REASON_TOKEN_INACTIVE;
 	if (claims_are_bound(claims)) /* to what nobody looks at here */
 		return REASON_TOKEN_BINDING;
+	reason = check_parties(p, view, claims);
+	if (reason != REASON_NONE)
+		return reason;
 	for (size_t i = 0; i < p->require.len; i++)
 		if (json_find_path(claims, p->require.at[i]).kind == OPERAND_MISSING)
 			return REASON_TOKEN_CLAIMS;
@@ -271,7 +311,8 @@ static const struct authenticator authenticator = { .recognises = introspection_
 						    .challenge = introspection_challenge };
 
 static const struct policy_risk risks[] = {
-	{ "url", RISK_ANY },       { "from", RISK_ANY },
+	{ "url", RISK_ANY },       { "audience", RISK_MORE_OR_NONE },
+	{ "issuer", RISK_ANY },    { "from", RISK_ANY },
 	{ "strip", RISK_FEWER },   { "cache", RISK_MORE },
 	{ "require", RISK_FEWER }, { "forward", RISK_FEWER },
 	{ "consumer", RISK_ANY },  { 0 },
@@ -290,11 +331,15 @@ const struct policy policy_introspection = {
 	.page = "The issuer gets a POST at `url` with the token (RFC 7662), and the gateway's own name and "
 		"secret "
 		"as HTTP Basic. When it answers `active: true`, the members of its answer are the claims of "
-		"who asks, for `authorize`, `${claim.NAME}` and `forward`.\n"
+		"who asks, for `authorize`, `${claim.NAME}` and `forward`. An issuer may know tokens that "
+		"were made for other services and call them active as well: `audience` and `issuer` have "
+		"the answer say in `aud` and `iss` for whom the token was made, and by whom; an answer "
+		"that does not say is refused.\n"
 		"\n"
 		"A request without a token gets 401 with `WWW-Authenticate: Bearer` (`token_missing`), one "
 		"with a "
 		"bad token `error=\"invalid_token\"`; the log says which: `token_inactive`, `token_expired`, "
+		"`token_issuer`, `token_audience`, "
 		"`token_claims`, `token_binding` (it is bound to a key, which nobody asks for here), "
 		"`token_consumer_unknown`, `token_malformed`, `token_too_large` (over 8 "
 		"KiB). "
@@ -316,13 +361,14 @@ const struct policy policy_introspection = {
 		"          url: http://127.0.0.1:9100/introspect\n"
 		"          client_id: gateway\n"
 		"          client_secret: \"${ISSUER_SECRET:-only an example}\"\n"
+		"          audience: orders\n"
 		"          forward: { X-User: sub }\n"
 		"---\n"
 		"upstreams:\n"
 		"  \"http://127.0.0.1:9100\":\n"
 		"    status: 200\n"
 		"    headers: { Content-Type: application/json }\n"
-		"    body: '{\"active\": true, \"sub\": \"alice\"}'\n"
+		"    body: '{\"active\": true, \"sub\": \"alice\", \"aud\": \"orders\"}'\n"
 		"cases:\n"
 		"  - name: the issuer says who it is\n"
 		"    request: { url: \"http://gw.test/\", headers: { Authorization: Bearer opaque, X-User: "

@@ -90,6 +90,12 @@ static const struct row {
 	{ "", BEARER, 200, "{\"active\": true, \"exp\": " NEXT "}", REASON_NONE, NULL },
 	{ "", BEARER, 200, "{\"active\": true, \"exp\": " NOW ".5}", REASON_NONE, NULL },
 	{ "", "Authorization: bearer   t\n", 200, ACTIVE, REASON_NONE, NULL },
+	{ ", audience: orders, issuer: \"https://id\"", BEARER, 200,
+	  "{\"active\": true, \"aud\": \"orders\", \"iss\": \"https://id\"}", REASON_NONE, NULL },
+	{ ", audience: [a, orders]", BEARER, 200, "{\"active\": true, \"aud\": [\"x\", \"orders\"]}",
+	  REASON_NONE, NULL },
+	{ ", audience: any", BEARER, 200, "{\"active\": true, \"aud\": \"other\"}", REASON_NONE, NULL },
+	{ ", audience: any", BEARER, 200, ACTIVE, REASON_NONE, NULL },
 
 	/* no token, or what cannot be one: nobody is asked */
 	{ "", "", 0, "", REASON_TOKEN_MISSING, NULL },
@@ -109,6 +115,20 @@ static const struct row {
 	{ "", BEARER, 200, "{\"active\": true, \"exp\": \"" NEXT "\"}", REASON_TOKEN_CLAIMS, NULL },
 	{ ", require: [sub, name]", BEARER, 200, ACTIVE, REASON_TOKEN_CLAIMS, NULL },
 	{ ", consumer: sub", BEARER, 200, ACTIVE, REASON_TOKEN_CONSUMER_UNKNOWN, NULL },
+	{ ", audience: orders", BEARER, 200, ACTIVE, REASON_TOKEN_AUDIENCE, NULL },
+	{ ", audience: orders", BEARER, 200, "{\"active\": true, \"aud\": \"somebody-else\"}",
+	  REASON_TOKEN_AUDIENCE, NULL },
+	{ ", audience: orders", BEARER, 200, "{\"active\": true, \"aud\": [\"orders2\", \"\"]}",
+	  REASON_TOKEN_AUDIENCE, NULL },
+	{ ", audience: orders", BEARER, 200, "{\"active\": true, \"aud\": {\"orders\": 1}}",
+	  REASON_TOKEN_AUDIENCE, NULL },
+	{ ", audience: [any, orders]", BEARER, 200, "{\"active\": true, \"aud\": \"x\"}",
+	  REASON_TOKEN_AUDIENCE, NULL },
+	{ ", issuer: \"https://id\"", BEARER, 200, ACTIVE, REASON_TOKEN_ISSUER, NULL },
+	{ ", issuer: \"https://id\"", BEARER, 200, "{\"active\": true, \"iss\": \"https://id/\"}",
+	  REASON_TOKEN_ISSUER, NULL },
+	{ ", issuer: \"https://id\"", BEARER, 200, "{\"active\": true, \"iss\": [\"https://id\"]}",
+	  REASON_TOKEN_ISSUER, NULL },
 
 	/* it says neither yes nor no */
 	{ "", BEARER, 401, "{\"active\": true}", REASON_AUTH_UNAVAILABLE, NULL },
@@ -289,8 +309,10 @@ static void names_are_managed(void **state)
 }
 
 static const struct bench_check checks[] = {
-	{ POLICY(""), "" },
-	{ POLICY(", cache: 0s, from: { cookie: token }"), "" },
+	{ POLICY(", audience: any"), "" },
+	{ POLICY(", audience: [a, b], issuer: c, cache: 0s, from: { cookie: token }"), "" },
+	{ POLICY(""), "policies[0].introspection: without \"audience\"" },
+	{ POLICY(", issuer: c"), "without \"audience\"" },
 	{ "[ introspection: { client_id: a, client_secret: b } ]", "url" },
 	{ "[ introspection: { url: \"http://a/\", client_secret: b } ]", "client_id" },
 	{ "[ introspection: { url: \"http://a/\", client_id: b } ]", "client_secret" },
@@ -298,7 +320,9 @@ static const struct bench_check checks[] = {
 	{ POLICY(", from: { cookie: a, header: b }"), "only one of header, cookie, query may be given" },
 	{ POLICY(", cache: 2h"), "cache" },
 	{ POLICY(", forward: { \"bad name\": sub }"), "bad name" },
-	{ POLICY(", audience: x"), "audience" },
+	{ POLICY(", scopes: x"), "scopes" },
+	{ POLICY(", audience: []"), "audience" },
+	{ POLICY(", issuer: [a, b]"), "issuer" },
 };
 
 static void check_tells_what_is_wrong(void **state)

@@ -3,6 +3,7 @@
  * Issuers of a jwt policy: their keys, and the algorithms that may be. What a token names never widens it.
  */
 #include "policy/jwt_private.h"
+#include "policy/token_parties.h"
 
 enum { KEY_FILE_MAX = 64 * 1024 };
 
@@ -135,8 +136,7 @@ static result allow(struct policy_compile *compile, struct jwt_issuer *issuer)
  * be that somebody (RFC 8725 section 3.9). */
 static result check_audience(struct policy_compile *compile, struct jwt_issuer *issuer)
 {
-	issuer->takes_any_audience =
-		issuer->audiences.len == 1 && str_eq(issuer->audiences.at[0], STR("any"));
+	issuer->takes_any_audience = audience_is_any(&issuer->audiences);
 	for (size_t i = 0; i < issuer->audiences.len; i++)
 		if (str_eq(issuer->audiences.at[i], STR("any")))
 			diagnostic_warning(compile->reader->diagnostics, key_of(compile, issuer, "audience"),

@@ -5,6 +5,7 @@
 #include "auth/claims.h"
 #include "codec/json.h"
 #include "policy/jwt_private.h"
+#include "policy/token_parties.h"
 
 static str said(const struct view *view, const struct jwt_found *found, const char *claim)
 {
@@ -13,33 +14,19 @@ static str said(const struct view *view, const struct jwt_found *found, const ch
 	return text.len ? text : STR("missing");
 }
 
-static str wanted(const struct view *view, const str_list *texts)
-{
-	return arena_join_list(view->arena, texts, STR(", "));
-}
-
 static void tell_issuer(const struct jwt *jwt, const struct view *view, const struct jwt_found *found)
 {
 	str *names = ARENA_ARRAY(view->arena, str, jwt->issuers.len);
 	str_list list = { names, jwt->issuers.len };
-	str is = said(view, found, "iss"), want;
 
 	for (size_t i = 0; i < list.len; i++)
 		names[i] = jwt->issuers.at[i].issuer;
-	want = wanted(view, &list);
-	view_tell(view, TELL_DETAIL, "jwt: `iss` is %.*s, wanted %.*s", STR_ARG(is), STR_ARG(want));
-}
-
-static void tell_audience(const struct view *view, const struct jwt_found *found)
-{
-	str is = said(view, found, "aud"), want = wanted(view, &found->issuer->audiences);
-
-	view_tell(view, TELL_DETAIL, "jwt: `aud` is %.*s, wanted %.*s", STR_ARG(is), STR_ARG(want));
+	token_tell_issuer(view, "jwt", &found->token->claims, &list);
 }
 
 static void tell_type(const struct jwt *jwt, const struct view *view, const struct jwt_found *found)
 {
-	str want = wanted(view, &jwt->types);
+	str want = arena_join_list(view->arena, &jwt->types, STR(", "));
 
 	view_tell(view, TELL_DETAIL, "jwt: `typ` is %.*s, wanted %.*s",
 		  STR_ARG(found->token->type.len ? found->token->type : STR("missing")), STR_ARG(want));
@@ -68,7 +55,7 @@ void jwt_tell(const struct jwt *jwt, const struct view *view, const struct jwt_f
 	if (reason == REASON_TOKEN_ISSUER)
 		tell_issuer(jwt, view, found);
 	else if (reason == REASON_TOKEN_AUDIENCE)
-		tell_audience(view, found);
+		token_tell_audience(view, "jwt", &found->token->claims, &found->issuer->audiences);
 	else if (reason == REASON_TOKEN_TYPE)
 		tell_type(jwt, view, found);
 	else if (reason == REASON_TOKEN_EXPIRED || reason == REASON_TOKEN_NOT_YET_VALID)

@@ -11,16 +11,15 @@
 #include "policy/jwt_private.h"
 #include "policy/key_verify.h"
 #include "policy/principal.h"
+#include "policy/token_parties.h"
 
 /* One without a name, which stands alone, takes any: its keys say enough. */
 static const struct jwt_issuer *find_issuer(const struct jwt *jwt, const struct operand *claims)
 {
-	struct operand name = json_find(claims, STR("iss"));
-
 	for (size_t i = 0; i < jwt->issuers.len; i++) {
 		const struct jwt_issuer *issuer = &jwt->issuers.at[i];
 
-		if (!issuer->issuer.len || (name.kind == OPERAND_STRING && str_eq(name.text, issuer->issuer)))
+		if (!issuer->issuer.len || token_is_from(claims, issuer->issuer))
 			return issuer;
 	}
 	return NULL;
