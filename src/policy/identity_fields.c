@@ -96,6 +96,8 @@ result consumer_fields_compile(struct policy_compile *compile, const struct pair
 /* consumer_fields_compile() has let nothing else through. */
 static str consumer_text(const struct consumer *consumer, str source, struct arena *arena)
 {
+	if (!consumer)
+		return (str) { 0 };
 	if (str_eq(source, STR("name")))
 		return consumer->name;
 	if (str_eq(source, STR("groups")))

@@ -25,7 +25,8 @@ result consumer_fields_compile(struct policy_compile *compile, const struct pair
 enum verdict consumer_fields_set(const struct pair_list *pairs, struct view *view,
 				 const struct consumer *consumer);
 /* Each takes the place of whatever had its name; an empty one leaves nothing there. POLICY_ANSWERED: a value
- * can stand in no field, or there is no room for it. Nothing when it is only to report. */
+ * can stand in no field, or there is no room for it. Nothing when it is only to report.
+ * consumer NULL: nobody who has a name; all of them are empty. */
 
 result claims_fields_compile(struct policy_compile *compile, const struct pair_list *pairs);
 /* The same where sources are paths of claims; looks at the option `consumer`, too. */

@@ -15,6 +15,7 @@
 #include "codec/jws.h"
 #include "codec/signature_base.h"
 #include "policy/consumer_check.h"
+#include "policy/identity_fields.h"
 #include "policy/principal.h"
 
 enum { KEYS_MAX = 1000, COMPONENTS_MAX = 32, KEY_FILE_MAX = 64 * 1024, TRIES_MAX = 4 };
@@ -36,6 +37,7 @@ struct signature {
 	} keys;
 	str_list components;
 	duration max_age;
+	struct pair_list forward;
 };
 
 /* RFC 9421 section 6.2.2, and what JOSE calls the same. */
@@ -70,6 +72,10 @@ const struct field policy_signature_fields[] = {
 		"the body is verified."),
 	FIELD_DURATION(struct signature, max_age, "max_age", "60s", SECOND, HOUR,
 		       "How old a signature may be, by its `created`, which it must have."),
+	FIELD_PAIRS(struct signature, forward, "forward", FORWARD_MAX,
+		    "Fields that the upstream gets, each from the key's consumer: `name`, `groups` or "
+		    "`label.NAME`, such as `X-Consumer-Name: name`; no client can send them. By a key of "
+		    "nobody's there are none."),
 	FIELD_END
 };
 
@@ -180,6 +186,7 @@ static result signature_compile(struct policy_compile *compile, void *self)
 	struct signature *p = self;
 	result_value compiled = compile_components(compile, p), one;
 
+	TRY(consumer_fields_compile(compile, &p->forward));
 	if (!p->keys.len)
 		return policy_reject(compile, "keys", "want the keys that may sign");
 	for (size_t i = 0; i < p->keys.len; i++) {
@@ -373,16 +380,17 @@ static enum reason check_replay(const struct signature *p, struct view *view,
 }
 
 /* A key of a consumer who is gone is nobody's key. */
-static enum reason identify(struct view *view, const struct signature_key *key)
+static enum reason identify(struct view *view, const struct signature_key *key,
+			    const struct consumer **ret_consumer)
 {
-	const struct consumer *consumer = consumers_find(view->consumers, key->consumer);
 	struct principal *principal;
 
-	if (key->consumer.len && !consumer)
+	*ret_consumer = consumers_find(view->consumers, key->consumer);
+	if (key->consumer.len && !*ret_consumer)
 		return REASON_SIGNATURE_KEY_UNKNOWN;
 	principal = view_identify(view, STR("signature"));
-	if (consumer)
-		view_set_consumer(principal, consumer);
+	if (*ret_consumer)
+		view_set_consumer(principal, *ret_consumer);
 	return REASON_NONE;
 }
 
@@ -391,6 +399,7 @@ static enum verdict signature_request(const void *self, struct view *view)
 	const struct signature *p = self;
 	const struct structured_item *input = NULL;
 	const struct signature_key *key = NULL;
+	const struct consumer *consumer;
 	enum reason reason = signature_recognises(p, view) ? find_signature(p, view, &input, &key)
 							   : REASON_SIGNATURE_MISSING;
 
@@ -399,14 +408,19 @@ static enum verdict signature_request(const void *self, struct view *view)
 	if (reason == REASON_NONE && signature_base_covers(input, STR("content-digest")))
 		reason = signature_expect_body(view, joined(view, HTTP_CONTENT_DIGEST));
 	if (reason == REASON_NONE)
-		reason = identify(view, key);
-	return reason == REASON_NONE ? POLICY_CONTINUE : view_refuse(view, reason);
+		reason = identify(view, key, &consumer);
+	return reason == REASON_NONE ? consumer_fields_set(&p->forward, view, consumer)
+				     : view_refuse(view, reason);
 }
 
 static const struct authenticator authenticator = { .recognises = signature_recognises };
 
 static const struct policy_risk risks[] = {
-	{ "keys", RISK_ANY }, { "components", RISK_FEWER }, { "max_age", RISK_MORE }, { 0 }
+	{ "keys", RISK_ANY },
+	{ "components", RISK_FEWER },
+	{ "max_age", RISK_MORE },
+	{ "forward", RISK_FEWER },
+	{ 0 },
 };
 
 const struct policy policy_signature = {
@@ -451,6 +465,7 @@ const struct policy policy_signature = {
 		   "\"${SIGNATURE_SECRET:-only "
 		   "an example: take 32 random bytes}\" }\n"
 		   "          components: [\"@method\", \"@path\", \"@authority\", content-digest]\n"
+		   "          forward: { X-Consumer-Name: name }\n"
 		   "---\n"
 		   "cases:\n"
 		   "  - name: an order must be signed\n"

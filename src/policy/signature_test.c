@@ -250,8 +250,45 @@ static void a_nonce_is_good_once(void **state)
 	replay_cache_free(&replays);
 }
 
+/* Of whose key it is; of a key of nobody's the client's own word is taken out all the same. */
+static void the_upstream_is_told(void **state)
+{
+	static const struct {
+		const char *policies, *line; /* line: of X-Partner; empty: there is none */
+	} told[] = {
+		{ "[ signature: { keys: [ { id: k1, algorithm: hmac-sha256, consumer: acme, key: " SECRET
+		  " } ], forward: { X-Partner: name } } ]",
+		  "X-Partner: acme\n" },
+		{ POLICY(", forward: { X-Partner: name }"), "" },
+	};
+	const struct consumer_config acme = { .entry = { .name = STR("acme") } };
+	const struct row row = { "", "X-Partner: mallory\n", ALL_BASE, ALL ";" NOW ";" BY, REASON_NONE };
+	struct consumers *consumers = bench_consumers(&acme, 1);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(told); i++) {
+		struct bench *bench = bench_new(told[i].policies);
+		char fields[4096];
+		const char *left;
+
+		assert_string_equal(bench->managed, "X-Partner;");
+		print_fields(&row, fields, sizeof fields);
+		bench_ask(bench, "GET /orders/7", fields);
+		bench->request.target = STR("/orders/7");
+		bench->view.consumers = consumers;
+		assert_int_equal(bench_request(bench), POLICY_CONTINUE);
+		left = bench_fields(bench, &bench->request.fields);
+		assert_null(strstr(left, "mallory"));
+		assert_true(told[i].line[0] ? strstr(left, told[i].line) != NULL
+					    : !strstr(left, "X-Partner"));
+		bench_free(&bench);
+	}
+	consumers_unref(&consumers);
+}
+
 static const struct bench_check checks[] = {
 	{ POLICY(""), "" },
+	{ POLICY(", forward: { X-Partner: subject }"), "want name, groups or label.NAME" },
 	{ POLICY(", components: [\"@query\", content-digest], max_age: 5m"), "" },
 	{ "[ signature: {} ]", "keys" },
 	{ "[ signature: { keys: [] } ]", "keys" },
@@ -280,6 +317,7 @@ int main(void)
 		cmocka_unit_test(without_a_signature_nobody_is_known),
 		cmocka_unit_test(a_signed_digest_is_for_the_body),
 		cmocka_unit_test(a_nonce_is_good_once),
+		cmocka_unit_test(the_upstream_is_told),
 		cmocka_unit_test(check_tells_what_is_wrong),
 	};
 

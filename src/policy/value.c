@@ -113,11 +113,15 @@ static const char introduction[] =
 	"too:\n\n"
 	"| written | is |\n| --- | --- |\n";
 
-static const char rules[] = "\nWhat is missing is empty. `consumer` and `claim` are missing until a policy "
-			    "before has authenticated "
-			    "the request. What `when` calls `claims.sub` is `${claim.sub}` here: "
-			    "[expressions](#expressions) have "
-			    "names of their own, and no `${}`.\n";
+static const char rules[] =
+	"\nWhat is missing is empty. `consumer` and `claim` are missing until a policy "
+	"before has authenticated "
+	"the request. What `when` calls `claims.sub` is `${claim.sub}` here: "
+	"[expressions](#expressions) have "
+	"names of their own, and no `${}`. A field that `headers` sets to one of them is "
+	"replaced on that route alone, and on another route to the same service a client can "
+	"send it: let a service be told who asks by `forward` of the policy that knows it, "
+	"whose fields no client can send on any route.\n";
 
 void value_page_print(FILE *to)
 {
