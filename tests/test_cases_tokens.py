@@ -240,6 +240,15 @@ def test_what_is_shown_decides(desk: Path, request_: dict[str, Any], expect: dic
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_it_is_told_what_certificate_nobody_has(desk: Path) -> None:
+    Authority().issue("b.test", "c.test", subject="CN=two\nlines").write(desk, "odd")
+    for name, words in (("stranger", "its subject is CN=stranger, its alternative names are none"),
+                        ("odd", "its alternative names are dns:b.test, dns:c.test")):
+        done = run_cases(desk, {"request": show("/partners", name), "expect": {"status": 200}})
+        assert "because   client_certificate: no consumer has this certificate: " in done.stdout and words in done.stdout, done.stdout
+        assert "two\nlines" not in done.stdout
+
+
 @pytest.mark.parametrize(("request_", "words"), [
     (show("/partners", "none"), "none.pem"), (show("/partners", "empty"), "no certificate in this file"),
     (show("/partners", "damaged"), "the certificate in this file is damaged"),

@@ -59,6 +59,22 @@ static result send_certificate(struct view *view)
 			       arena_close(view->arena, &out));
 }
 
+/* As `certificates` of a consumer would name it. */
+static void tell_unknown(const struct view *view)
+{
+	const struct principal *principal = view->principal;
+	str subject = principal->certificate_subject, names;
+
+	if (!view->effects->hears_details)
+		return;
+	names = arena_join_list(view->arena, &principal->certificate_names, STR(", "));
+	view_tell(
+		view, TELL_DETAIL,
+		"client_certificate: no consumer has this certificate: its subject is %.*s, its alternative "
+		"names are %.*s",
+		STR_ARG(subject.len ? subject : STR("empty")), STR_ARG(names.len ? names : STR("none")));
+}
+
 static enum verdict client_certificate_request(const void *self, struct view *view)
 {
 	const struct client_certificate *p = self;
@@ -68,8 +84,10 @@ static enum verdict client_certificate_request(const void *self, struct view *vi
 		return view_refuse(view, REASON_CERTIFICATE_MISSING);
 	consumer = consumers_find_certificate(view->consumers, view->principal->certificate_subject,
 					      &view->principal->certificate_names);
-	if (!consumer)
+	if (!consumer) {
+		tell_unknown(view);
 		return view_refuse(view, REASON_CERTIFICATE_UNKNOWN);
+	}
 	view_set_consumer(view_identify(view, STR("client_certificate")), consumer);
 	if (p->sends_certificate && !view->is_report && failed(send_certificate(view)))
 		return view_refuse(view, REASON_VALUE_INVALID);
