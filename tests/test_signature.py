@@ -223,10 +223,12 @@ def test_the_body_is_what_was_signed(door: Door, framing: str, size: int, is_goo
     else:
         pieces = [sent[at:at + 30_000] for at in range(0, len(sent), 30_000)]
         data = signed.head("Transfer-Encoding: chunked\r\n") + b"".join(map(chunk, pieces)) + b"0\r\n\r\n"
-    assert ask(running, data).status == (200 if is_good else 401)
+    answer = ask(running, data)
+    assert answer.status == (200 if is_good else 401)
     if is_good:
         assert service.requests[0].body == body
     else:
+        assert answer.get("www-authenticate") == "Gatehouse"
         assert running.wait_for_log(1)[0]["reason"] == "digest_mismatch"
         assert not service.requests
 

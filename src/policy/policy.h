@@ -418,6 +418,9 @@ enum verdict view_answer(struct view *view, const struct answer *answer);
 enum verdict view_refuse(struct view *view, enum reason reason);
 /* A problem document with the reason's own words. POLICY_ANSWERED. */
 
+extern const str view_no_scheme;
+/* The challenge of a 401 that is about something that HTTP has no scheme for. */
+
 enum verdict view_unauthorized(struct view *view, enum reason reason, const str *challenges, size_t count);
 /* The same with a WWW-Authenticate for each of the challenges (RFC 9110 section 11.6.1); empty ones are left
  * out, and where none is left stands one of no scheme, as in every 401 of view_refuse(). They must live in

@@ -30,7 +30,7 @@ enum verdict view_answer(struct view *view, const struct answer *answer)
 }
 
 /* Of what no scheme is registered for (keys, certificates, sessions): a 401 must bear a challenge. */
-static const str no_scheme = STR_INIT("Gatehouse");
+const str view_no_scheme = STR_INIT("Gatehouse");
 
 enum verdict view_refuse(struct view *view, enum reason reason)
 {
@@ -57,7 +57,7 @@ enum verdict view_unauthorized(struct view *view, enum reason reason, const str 
 	for (size_t i = 0; i < count; i++)
 		add_challenge(&answer.fields, challenges[i]);
 	if (!answer.fields.count)
-		add_challenge(&answer.fields, no_scheme);
+		add_challenge(&answer.fields, view_no_scheme);
 	return view_answer(view, &answer);
 }
 

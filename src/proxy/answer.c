@@ -143,6 +143,8 @@ static struct http_response make_response(struct exchange *x, enum reason reason
 		add(&response, HTTP_CONNECTION, STR("Upgrade"));
 		add(&response, HTTP_SEC_WEBSOCKET_VERSION, STR("13"));
 	}
+	if (reason_status(reason) == 401) /* found out behind the policies: of a body that is another's */
+		add(&response, HTTP_WWW_AUTHENTICATE, view_no_scheme);
 	if (response.status == 503)
 		add(&response, HTTP_RETRY_AFTER, STR("1"));
 	add(&response, HTTP_PROXY_STATUS, proxy_status(x, reason));
