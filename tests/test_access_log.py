@@ -69,6 +69,16 @@ def test_json_has_the_fields_of_the_contract(upstream: StartUpstream, gateway: S
     assert entry["request_bytes"] > 100 and entry["response_bytes"] > len(OK_ANSWER)
 
 
+def test_the_time_of_the_upstream_is_its_own(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """What a policy takes before anybody is asked is in the duration only."""
+    document = config(upstream().address)
+    document["apis"]["shop"]["policies"] = [{"fault": {"delay": "300ms"}}]
+    running = gateway(document)
+    assert ask(running) == 200
+    entry, = running.wait_for_log(1)
+    assert 0 <= entry["upstream_ms"] <= entry["duration_ms"] - 290
+
+
 def test_what_is_not_there_is_not_in_the_line(gateway: StartGateway) -> None:
     """A refused request has no route and no upstream, and says why."""
     running = gateway(config("127.0.0.1:1"))

@@ -46,7 +46,8 @@ static const char *const meanings[LOG_FIELDS] = {
 	[LOG_FIELD_REQUEST_BYTES] = "What the client sent, heads included.",
 	[LOG_FIELD_RESPONSE_BYTES] = "What the client was sent, heads included.",
 	[LOG_FIELD_DURATION] = "From the first byte of the request to the end, in milliseconds.",
-	[LOG_FIELD_UPSTREAM_TIME] = "Until the first byte of the upstream's answer, in milliseconds.",
+	[LOG_FIELD_UPSTREAM_TIME] =
+		"From when an upstream is first asked until the first byte of its answer, in milliseconds.",
 	[LOG_FIELD_USER_AGENT] = "The field `User-Agent`.",
 	[LOG_FIELD_REFERER] = "The field `Referer`; without its query unless `query: true`.",
 	[LOG_FIELD_GENERATION] =

@@ -29,7 +29,7 @@ struct exchange_facts {
 	unsigned attempts;
 	uint64_t request_bytes, response_bytes; /* on the client's connection, heads included */
 	duration time_taken;
-	duration upstream_time; /* to the first byte of its answer; -1: none came */
+	duration upstream_time; /* from its first try to the first byte of its answer; -1: none came */
 	str user_agent, referer;
 	uint64_t generation;
 	struct metric_series *series;  /* the route's; NULL: not routed, or not counted */

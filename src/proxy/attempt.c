@@ -288,10 +288,13 @@ static enum reason receive(struct attempt *a)
 
 enum reason attempt_run(struct attempt *a)
 {
-	deadline began = exchange_now(a->forward->exchange);
+	struct exchange *x = a->forward->exchange;
+	deadline began = exchange_now(x);
 	enum reason reason;
 
-	a->forward->exchange->attempts++;
+	x->attempts++;
+	if (!x->asked)
+		x->asked = began;
 	a->failure = FAILURE_NONE;
 	a->has_begun = false;
 	a->response = (struct http_response) { 0 };

@@ -273,7 +273,7 @@ static void write_log(struct exchange *x, enum reason reason)
 		.request_bytes = x->request.head_len + x->server->body->received,
 		.response_bytes = x->sent,
 		.time_taken = now - x->began,
-		.upstream_time = x->first_byte ? x->first_byte - x->began : -1,
+		.upstream_time = x->first_byte ? x->first_byte - x->asked : -1,
 		.consumer = x->view.principal ? x->view.principal->consumer : (str) { 0 },
 		.user_agent = http_fields_value(&request->fields, HTTP_USER_AGENT),
 		.referer = http_fields_value(&request->fields, HTTP_REFERER),

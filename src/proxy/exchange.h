@@ -58,6 +58,7 @@ struct exchange {
 	bool has_encoded_slash; /* in its path: for APIs that keep them */
 	int status;             /* 0: nothing was answered */
 	unsigned attempts;
+	deadline asked;               /* since when an upstream is; 0: none was */
 	deadline first_byte;          /* of the upstream's answer; 0: none came */
 	uint64_t sent;                /* bytes to the client */
 	str forwarded_for, forwarded; /* what trusted proxies said before; empty otherwise */
