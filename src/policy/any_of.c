@@ -64,6 +64,29 @@ static void warn_never_decides(const struct policy_compile *compile, const struc
 	}
 }
 
+/* It has paths of its own for a login, and takes a browser that asks for a page there, whatever else it
+ * bears. */
+static bool logs_in(const struct policy_instance *member)
+{
+	const struct policy *policy = member->policy;
+
+	return policy->own_paths && policy->own_paths(member->self);
+}
+
+/* Of the members before the last. */
+static void warn_logs_in_first(const struct policy_compile *compile, const struct any_of *p)
+{
+	const struct node *item = p->policies->first;
+
+	for (size_t i = 0; i + 1 < p->count; i++, item = item->next)
+		if (p->members[i] && logs_in(p->members[i]))
+			diagnostic_warning(
+				compile->reader->diagnostics, item,
+				"%.*s sends a browser to log in also when it bears a credential of a "
+				"policy behind it: want it last",
+				STR_ARG(p->members[i]->name));
+}
+
 static result any_of_compile(struct policy_compile *compile, void *self)
 {
 	struct any_of *p = self;
@@ -85,6 +108,7 @@ static result any_of_compile(struct policy_compile *compile, void *self)
 			warn_never_decides(compile, p, item, p->count);
 		p->count++;
 	}
+	warn_logs_in_first(compile, p);
 	return is_good ? OK : error_make(ERROR_INVALID, "a policy of it is wrong");
 }
 
@@ -226,7 +250,10 @@ const struct policy policy_any_of = {
 		"`client_certificate`, `signature` and `oidc` have none, for HTTP has no scheme of theirs. "
 		"Where two of them look in the same place, the first one decides always: `check` warns of "
 		"the "
-		"other. Several issuers of tokens are `issuers` of one `jwt`. Once somebody is known, every "
+		"other, and of `oidc` where it is not the last: a browser that asks for a page is sent to "
+		"log in, "
+		"whatever a policy behind would have found in its request. Several issuers of tokens are "
+		"`issuers` of one `jwt`. Once somebody is known, every "
 		"policy takes its own credential out of the request, as its "
 		"`strip` says.\n",
 	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"

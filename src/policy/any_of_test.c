@@ -144,6 +144,38 @@ static void mistakes_are_reported(void **state)
 	}
 }
 
+#define LOGIN                                                                                      \
+	"oidc: { issuer: \"https://id.test\", client_id: gw, client_secret: s, cookie: { secret: " \
+	"0123456789abcdef0123456789abcdef } }"
+
+/* A browser with a good key would be sent to log in. */
+static void a_login_stands_last(void **state)
+{
+	static const struct {
+		const char *policies, *want; /* want: empty, or where the warning is */
+	} rows[] = {
+		{ "[ any_of: [ " LOGIN ", api_key: {} ] ]", "[0].any_of[0]: oidc sends a browser to log in" },
+		{ "[ any_of: [ api_key: {}, " LOGIN ", basic: {} ] ]",
+		  "[0].any_of[1]: oidc sends a browser" },
+		{ "[ any_of: [ any_of: [ api_key: {}, " LOGIN " ], basic: {} ] ]",
+		  "[0].any_of[0]: any_of sends a browser" },
+		{ "[ any_of: [ api_key: {}, " LOGIN " ] ]", "" },
+		{ "[ any_of: [ basic: {}, any_of: [ api_key: {}, " LOGIN " ] ] ]", "" },
+		{ "[ any_of: [ " LOGIN " ] ]", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct bench *bench = bench_new(rows[i].policies);
+		const char *errors = bench_errors(bench);
+
+		assert_int_equal(diagnostics_errors(bench->diagnostics), 0);
+		if (!strstr(errors, "to log in") != !*rows[i].want || !strstr(errors, rows[i].want))
+			fail_msg("%s: %s", rows[i].policies, errors);
+		bench_free(&bench);
+	}
+}
+
 static void what_never_decides_is_warned_of(void **state)
 {
 	static const struct {
@@ -214,6 +246,7 @@ int main(void)
 		cmocka_unit_test(who_decides_strips_its_own),
 		cmocka_unit_test(mistakes_are_reported),
 		cmocka_unit_test(what_never_decides_is_warned_of),
+		cmocka_unit_test(a_login_stands_last),
 		cmocka_unit_test(not_too_many),
 	};
 
