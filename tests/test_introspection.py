@@ -9,13 +9,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
 
 import httpx
 import pytest
 
-from gatehouse import Gateway
+from gatehouse import Gateway, run_command
 from node_peers import NodeServer
 from peers import free_port
 from simple import config, get
@@ -221,6 +222,20 @@ def test_the_log_says_why_it_is_of_no_help(upstream: StartUpstream, gateway: Sta
     request = running.wait_for_log(1)[0]["request_id"]
     assert f"warn api all: request {request}: introspection: " in line and f"http://{address}/introspect" in line, line
     assert "alice" not in line and SECRET not in line
+
+
+def test_explain_asks_nobody_and_says_so(upstream: StartUpstream, tmp_path: Path) -> None:
+    """In a rehearsal only a stand-in answers; of whoever was not asked nothing is said."""
+    auth = upstream(issuer)
+    (tmp_path / "gatehouse.json").write_text(json.dumps(guarded("127.0.0.1:9", auth.address)), encoding="utf-8")
+    (tmp_path / "cases.yaml").write_text(json.dumps({
+        "upstreams": {f"http://{auth.address}": {"body": "[]"}},
+        "cases": [{"name": "a", "request": {"url": "/", "headers": {"Authorization": "Bearer a"}}, "expect": {"status": 503}}]}))
+    told = run_command("explain", "-c", "gatehouse.json", "GET", "/", "-H", "Authorization: Bearer a", cwd=tmp_path).stdout
+    assert (f"because   introspection: the answers of http://{auth.address}/introspect are fetched by a gateway that runs, not here"
+            in told and "does not say" not in told), told
+    done = run_command("test", "-c", "gatehouse.json", "cases.yaml", cwd=tmp_path)
+    assert done.returncode == 0 and not auth.requests, done.stdout
 
 
 def test_an_issuer_that_is_down_is_not_remembered(upstream: StartUpstream, gateway: StartGateway) -> None:

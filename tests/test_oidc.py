@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gatehouse import Gateway
+from gatehouse import Gateway, run_command
 from node_peers import NodeServer
 from issuer import Issuer
 from peers import free_port
@@ -277,3 +277,13 @@ def test_chromium_logs_in(tmp_path: Path, node_server: StartNode, upstream: Star
     wait_until(lambda: "/session/end" in browser.evaluate("location.href"), "the provider's logout")
     browser.evaluate("(() => { document.querySelector('button[name=logout]').click(); return true; })()")
     wait_until(lambda: browser.evaluate("!!document.querySelector('[name=login]')"), "the form again")
+
+
+def test_explain_asks_nobody_and_says_so(tmp_path: Path) -> None:
+    policy = {"issuer": "http://127.0.0.1:9", "client_id": "shop", "client_secret": "s", "cookie": {"secret": SECRET}}
+    document = {"listeners": {"main": {"address": "127.0.0.1:0"}}, "upstreams": {"app": {"endpoints": ["127.0.0.1:9"]}},
+                "apis": {"all": {"upstream": "app", "policies": [{"oidc": policy}]}}}
+    (tmp_path / "gatehouse.json").write_text(json.dumps(document), encoding="utf-8")
+    told = run_command("explain", "-c", "gatehouse.json", "GET", "/", "-H", "Accept: text/html", cwd=tmp_path).stdout
+    assert ("because   oidc: the metadata of http://127.0.0.1:9 are fetched by a gateway that runs, not here" in told
+            and "no JSON" not in told), told

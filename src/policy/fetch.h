@@ -43,4 +43,5 @@ struct fetch_answer {
 	struct http_fields fields; /* without those of framing and connection */
 	str body;
 	bool is_body_whole; /* false: it was too large, or broke off; there is none then */
+	bool is_supposed;   /* nobody has said so: a rehearsal without a stand-in supposes 200 and nothing */
 };

@@ -12,6 +12,12 @@ void fetch_tell_failure(const struct view *view, const char *policy, str url, re
 			  why.why, why.sys ? ": " : "", why.sys ? strerror(why.sys) : "");
 }
 
+void fetch_tell_supposed(const struct view *view, const char *policy, const char *what, str whose)
+{
+	view_tell(view, TELL_DETAIL, "%s: %s of %.*s are fetched by a gateway that runs, not here", policy,
+		  what, STR_ARG(whose));
+}
+
 static str error_of(const struct view *view, const struct fetch_answer *answer)
 {
 	struct operand json;

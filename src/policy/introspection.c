@@ -270,6 +270,10 @@ static enum reason introspect(const struct introspection *p, struct view *view, 
 		fetch_tell_failure(view, "introspection", p->url, asked);
 		return REASON_AUTH_UNAVAILABLE;
 	}
+	if (answer.is_supposed) {
+		fetch_tell_supposed(view, "introspection", "the answers", p->url);
+		return REASON_AUTH_UNAVAILABLE;
+	}
 	if (answer.status != STATUS_OK || !answer.is_body_whole) {
 		fetch_tell_answer(view, "introspection", p->url, &answer);
 		return REASON_AUTH_UNAVAILABLE;

@@ -4,6 +4,7 @@
  */
 #include "auth/claims.h"
 #include "codec/json.h"
+#include "policy/fetch_trouble.h"
 #include "policy/jwt_private.h"
 #include "policy/token_parties.h"
 
@@ -63,7 +64,5 @@ void jwt_tell(const struct jwt *jwt, const struct view *view, const struct jwt_f
 	else if (reason == REASON_TOKEN_KEY_UNKNOWN)
 		tell_keys(view, found, kid);
 	else if (reason == REASON_AUTH_UNAVAILABLE)
-		view_tell(view, TELL_DETAIL,
-			  "jwt: the keys of %.*s are fetched by a gateway that runs, not here",
-			  STR_ARG(found->issuer->issuer));
+		fetch_tell_supposed(view, "jwt", "the keys", found->issuer->issuer);
 }

@@ -113,6 +113,10 @@ enum reason oidc_find_endpoints(const struct oidc *p, struct view *view, struct 
 
 	if (failed(asked))
 		return reason_of_failure(view, p->issuer, asked);
+	if (answer.is_supposed) {
+		fetch_tell_supposed(view, "oidc", "the metadata", p->issuer);
+		return REASON_AUTH_UNAVAILABLE;
+	}
 	wrong = read_metadata(&question, view->arena, &answer, ret_endpoints);
 	if (wrong)
 		view_tell(view, TELL_TROUBLE, "oidc: the metadata of %.*s %s (status %d)", STR_ARG(p->issuer),

@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "http/h1_client.h"
 #include "proxy/chore.h"
+#include "proxy/destination.h"
 #include "proxy/fetch.h"
 #include "proxy/filter.h"
 #include "proxy/slots.h"
@@ -67,6 +68,17 @@ static wall_time rehearsal_wall(void *self)
 static uint64_t rehearsal_random(void *self)
 {
 	return random_next(&((struct rehearsal *)self)->worker->random);
+}
+
+static result rehearsal_fetch(void *self, struct view *view, const struct fetch_request *request,
+			      struct fetch_answer *ret_answer)
+{
+	const struct rehearsal_options *options = &((struct rehearsal *)self)->options;
+
+	TRY(fetch_for_policy(self, view, request, ret_answer));
+	ret_answer->is_supposed =
+		!options->stand_in || !options->stand_in(options->self, request->to->upstream->name);
+	return OK;
 }
 
 static result rehearsal_sleep(void *self, struct view *view, duration time)
@@ -170,7 +182,7 @@ static void worker_prepare(struct rehearsal *r)
 					     .sleep = rehearsal_sleep,
 					     .decided = rehearsal_decided,
 					     .encode = filter_encode,
-					     .fetch = fetch_for_policy,
+					     .fetch = rehearsal_fetch,
 					     .tell = rehearsal_tell,
 					     .hears_details = true,
 					     .work = chore_run,
