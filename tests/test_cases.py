@@ -289,7 +289,7 @@ def test_junit_that_cannot_be_written_is_a_failure(bench: Bench) -> None:
     ("cases: [", "cases.yaml:"),
     ("clock: noon\ncases: [ { name: a, request: { url: / }, expect: {} } ]",
      "cases.yaml:1:8: error: clock: want a time such as 2026-01-01T00:00:00Z"),
-    ("keys: { a: b }", "keys.a: no keys come from there"),
+    ("keys: { a: b }", "keys.a: no keys are fetched from there: those of a file or a secret are read"),
     ("upstreams: { order: {} }", 'upstreams.order: no upstream is named "order"; did you mean "orders"?'),
     ("upstreams: { orders: { status: 99 } }", "upstreams.orders.status: want"),
     ("upstreams: { orders: { headers: { A: \"b\\r\\nc\" } } }", "headers.A: a header cannot hold a line end"),

@@ -183,6 +183,52 @@ def test_keys_that_would_be_fetched_stand_in(folder: Path, named: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+ASKED = "http://127.0.0.1:9100"
+
+
+def asking(folder: Path, **options: Any) -> None:
+    """A configuration with a route whose tokens an issuer is asked about."""
+    config = configuration()
+    policy = {"url": f"{ASKED}/introspect", "client_id": "gateway", "client_secret": "s", "audience": ["a", "b"], "issuer": ONE,
+              "forward": {"X-User": "sub"}, "consumer": "client_id", **options}
+    config["apis"]["asked"] = {"path": "/asked", "upstream": "orders", "policies": [{"introspection": policy}]}
+    (folder / "gatehouse.yaml").write_text(json.dumps(config), encoding="utf-8")
+
+
+@pytest.mark.parametrize(("claims", "expect"), [
+    ({"sub": "alice", "client_id": "acme"}, {"status": 200, "consumer": "acme", "forwarded": {"headers": {"X-User": "alice"}}}),
+    ({"client_id": "acme", "aud": ["x", "b"]}, {"status": 200}),
+    ({"client_id": "nobody"}, {**denied(401, "token_consumer_unknown"), "consumer": ""}),
+    ({"client_id": "acme", "active": False}, denied(401, "token_inactive")),
+    ({"client_id": "acme", "active": None}, denied(503, "auth_unavailable")),
+    ({"client_id": "acme", "aud": "x"}, denied(401, "token_audience")),
+    ({"client_id": "acme", "aud": None}, denied(401, "token_audience")),
+    ({"client_id": "acme", "iss": TWO}, denied(401, "token_issuer")),
+    ({"client_id": "acme", "iss": None}, denied(401, "token_issuer")),
+    ({"client_id": "acme", "exp": CLOCK}, denied(401, "token_expired")),
+])
+@pytest.mark.parametrize("place", [{}, {"from": {"header": "X-Token"}}, {"from": {"cookie": "token"}}], ids=["bearer", "header", "cookie"])
+def test_what_a_case_says_of_a_token_is_the_issuers_answer(folder: Path, claims: dict[str, Any], expect: dict[str, Any],
+                                                           place: dict[str, Any]) -> None:
+    asking(folder, **place)
+    no = {"status": 200, "body": '{"active": false}'}  # of tokens that the cases do not make
+    done = run_cases(folder, {"request": ask("/asked", claims), "expect": expect}, upstreams={ASKED: no})
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_is_made_for_one_case_is_nothing_to_the_next(folder: Path) -> None:
+    asking(folder)
+    bearing = ask("/asked", Authorization="Bearer of-this-case")
+    cases = [{"request": ask("/asked", {"client_id": "acme"}), "repeat": 2, "advance": "1h", "meanwhile": {"status": 200},
+              "expect": {"status": 200}}, {"request": bearing, "expect": denied(503, "auth_unavailable")}]
+    done = run_cases(folder, *cases)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = run_cases(folder, {"request": ask("/asked", {"client_id": "acme", "aud": "x"}), "expect": {"status": 200}})
+    assert "because   introspection: `aud` is x, wanted a, b" in done.stdout, done.stdout
+    done = run_cases(folder, {"request": ask("/orders/1", {"sub": "alice"}), "expect": {"consumer": "acme"}})
+    assert 'consumer: expected "acme", got ""' in done.stdout, done.stdout
+
+
 def test_stand_ins_of_keys_that_are_wrong_are_told(folder: Path) -> None:
     config = configuration()
     policy = {"jwt": {"issuer": FAR, "audience": "far"}}
@@ -190,7 +236,7 @@ def test_stand_ins_of_keys_that_are_wrong_are_told(folder: Path) -> None:
     (folder / "gatehouse.yaml").write_text(json.dumps(config), encoding="utf-8")
     (folder / "bad.json").write_text('{"keys": 1}', encoding="utf-8")
     case = {"request": ask("/orders/1"), "expect": {"status": 401}}
-    for keys, words in (({FAR: "none.json"}, "none.json"), ({FAR: "bad.json"}, "keys"), ({ONE: "bad.json"}, "no keys come")):
+    for keys, words in (({FAR: "none.json"}, "none.json"), ({FAR: "bad.json"}, "keys"), ({ONE: "bad.json"}, "no keys are fetched")):
         done = run_cases(folder, case, keys=keys)
         assert done.returncode == 1 and words in done.stderr and not done.stdout, done.stderr
 
@@ -230,6 +276,7 @@ SHOWN: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (ask("/partners"), denied(401, "certificate_missing")),
     (show("/bound", "acme", {"sub": "alice"}), {"status": 200}),
     (show("/bound", "acme", {"sub": "alice", "cnf": {"x5t#S256": "other"}}), denied(401, "token_binding")),
+    (show("/bound", "acme", {"sub": "alice", "cnf": None}), denied(401, "token_binding")),
     (ask("/bound", {"sub": "alice"}), denied(401, "token_binding")),
 ]
 

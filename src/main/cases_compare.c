@@ -186,6 +186,7 @@ size_t case_compare(const struct expectation *expected, const struct rehearsed *
 	compare_value(&c, "reason", &expected->reason, reason_word(got->reason));
 	compare_value(&c, "api", &expected->api, got->api);
 	compare_value(&c, "route", &expected->route, got->route);
+	compare_value(&c, "consumer", &expected->consumer, got->consumer);
 	compare_value(&c, "upstream", &expected->upstream, got->upstream);
 	compare_fields(&c, &expected->fields, &expected->absent, &got->answer.fields);
 	compare_value(&c, "body", &expected->body, got->body);

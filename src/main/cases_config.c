@@ -74,6 +74,8 @@ static const struct field expectation_fields[] = {
 	EXPECTED(struct expectation, api, "api", "The API's name, empty for none" REGEX_TOO),
 	EXPECTED(struct expectation, route, "route",
 		 "The route's name, empty for the API's own rule" REGEX_TOO),
+	EXPECTED(struct expectation, consumer, "consumer",
+		 "Which consumer it is known as, empty for none" REGEX_TOO),
 	EXPECTED(struct expectation, upstream, "upstream",
 		 "The upstream that was asked, empty for none" REGEX_TOO),
 	FIELD_PAIRS(
@@ -104,7 +106,11 @@ static const struct field request_fields[] = {
 		struct case_request, token, "token", const struct node *, &token_form,
 		"Claims of a token that the route's `jwt` takes: `iss`, `aud`, `iat` and `exp` are added "
 		"where they are not named (`null` leaves one out), and it is signed by a stand-in for the "
-		"issuer's key."),
+		"issuer's key; for `bound: certificate` also `cnf`, of the `certificate` that the case "
+		"shows. "
+		"With `introspection` they are what the issuer answers, `active: true` with them; with "
+		"`oidc` "
+		"they are those of a session."),
 	FIELD_END,
 };
 
@@ -138,8 +144,10 @@ const struct field cases_fields[] = {
 		  "or `https://host:port` "
 		  "for what "
 		  "policies fetch; those that are not named answer 200 with nothing."),
-	FIELD_PAIRS(struct cases_config, keys, "keys", KEYS_MAX,
-		    "Stand-ins for key sets: the URL of one, or its issuer's, and a file with a JWK Set."),
+	FIELD_PAIRS(
+		struct cases_config, keys, "keys", KEYS_MAX,
+		"Stand-ins for key sets that are fetched: the URL of one, or its issuer's, and a file with a "
+		"JWK Set."),
 	FIELD_LIST(struct cases_config, cases, "cases", struct test_case, case_fields, NULL, 1, 100000,
 		   "The cases; each begins anew, with nothing counted or kept."),
 	FIELD_END,
@@ -265,11 +273,12 @@ static void check_status(struct checking *c, const struct expected *expected)
 
 static void compile_expectation(struct checking *c, struct expectation *e, const struct node *node)
 {
-	struct expected *values[] = { &e->status, &e->reason, &e->api, &e->route, &e->upstream, &e->body };
+	struct expected *values[] = { &e->status,   &e->reason,   &e->api, &e->route,
+				      &e->consumer, &e->upstream, &e->body };
 	struct expected *forwarded[] = { &e->forwarded.method, &e->forwarded.path, &e->forwarded.query,
 					 &e->forwarded.body };
 
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < 7; i++)
 		compile_expected(c, values[i]);
 	for (size_t i = 0; i < 4; i++)
 		compile_expected(c, forwarded[i]);
@@ -476,7 +485,10 @@ static void compile_keys(struct checking *c, const struct pair *pair)
 
 	at->of = find_key_set(c->snapshot, pair->name);
 	if (!at->of) {
-		diagnostic_error_key(diagnostics, pair->node, "no keys come from there");
+		diagnostic_error_key(
+			diagnostics, pair->node,
+			"no keys are fetched from there: those of a file or a secret are read with "
+			"the configuration, and need no stand-in");
 		return;
 	}
 	if (!reader_read_file(c->reader, pair->node, pair->value, KEY_FILE_MAX, &text))

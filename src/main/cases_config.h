@@ -34,7 +34,7 @@ struct expected_forwarded {
 };
 
 struct expectation {
-	struct expected status, reason, api, route, upstream, body;
+	struct expected status, reason, api, route, consumer, upstream, body;
 	struct pair_list headers;
 	str_list absent;
 	struct expected_forwarded forwarded;

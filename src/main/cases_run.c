@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "main/cases_compare.h"
 #include "policy/principal.h"
+#include "proxy/destination.h"
 #include "proxy/explain.h"
 
 enum { REQUEST_MAX = 64 * 1024 * 1024 };
@@ -18,12 +19,18 @@ struct running {
 	struct coverage *coverage;
 	struct regex_scratch regex;
 	struct token_mint *mint;
+	struct credential_voucher voucher; /* of the token of the request at hand */
+	struct stand_in vouching;
 };
 
+/* Who is asked about a token that was made for the case answers as the case says. */
 static const struct stand_in *find_stand_in(void *self, str upstream)
 {
-	const struct cases_config *config = &((struct running *)self)->cases->config;
+	struct running *running = self;
+	const struct cases_config *config = &running->cases->config;
 
+	if (running->voucher.by && str_eq(running->voucher.by->upstream->name, upstream))
+		return &running->vouching;
 	for (size_t i = 0; i < config->upstreams.len; i++)
 		if (str_eq(config->upstreams.at[i].entry.name, upstream))
 			return &config->upstreams.at[i].stand_in;
@@ -64,15 +71,15 @@ static void indent(FILE *to, const char *text)
 	}
 }
 
-static void explain(const struct running *running, const struct rehearsal_request *request, wall_time now,
-		    FILE *to)
+static void explain(struct running *running, const struct rehearsal_request *request, wall_time now, FILE *to)
 {
+	const struct explain_question question = { running->snapshot, request, now, find_stand_in, running };
 	char *text = NULL;
 	size_t len;
 	FILE *lines = open_memstream(&text, &len);
 
 	ASSERT(lines);
-	explain_request(running->snapshot, request, now, lines);
+	explain_request(&question, lines);
 	fclose(lines);
 	fputs("explain:\n", to);
 	indent(to, text);
@@ -121,15 +128,20 @@ static bool add_token(struct running *running, const struct test_case *of, wall_
 					.certificate = of->client ? of->client->certificate : STR(""),
 					.now = now,
 					.mint = running->mint,
+					.voucher = &running->voucher,
 					.arena = arena };
 	str line = make_line(find_target(running, request), &wish);
 	str parts[] = { str_slice(of->head, 0, of->head.len - 2), line, STR("\r\n\r\n") };
 
 	if (!line.len) {
-		fputs("no policy of the route takes a token that can be made\n", to);
+		fputs("no policy of the route takes a token that can be made: want jwt, introspection or "
+		      "oidc, and "
+		      "neither `bound: dpop` nor the token in the query\n",
+		      to);
 		return false;
 	}
 	request->head = arena_join(arena, parts, 3);
+	running->vouching = (struct stand_in) { .body = running->voucher.json };
 	return true;
 }
 
@@ -147,6 +159,7 @@ static size_t run_once(struct running *running, struct rehearsal *rehearsal, con
 	result_value ran;
 	size_t differences;
 
+	running->voucher = (struct credential_voucher) { 0 };
 	if (of->request.token && !add_token(running, of, now, arena, &request, to))
 		return 1;
 	rehearsal_advance(rehearsal, of->advance);

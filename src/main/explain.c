@@ -44,7 +44,10 @@ static int explain(str file, const struct question *question)
 	arena_init(&arena, NULL, 1 << 24);
 	request.head = question_print(question, false, 0, &arena);
 	if (load(file, &loaded))
-		code = codes[explain_request(loaded.snapshot, &request, time_wall(), stdout)];
+		code = codes[explain_request(&(struct explain_question) { .snapshot = loaded.snapshot,
+									  .request = &request,
+									  .now = time_wall() },
+					     stdout)];
 	unload(&loaded);
 	arena_fini(&arena);
 	return code;

@@ -18,13 +18,15 @@
 #include "policy/identity_fields.h"
 #include "policy/oauth_client.h"
 #include "policy/token_parties.h"
+#include "policy/wish.h"
 
 enum {
 	REQUIRE_MAX = 100,
 	TOKEN_MAX = 8 * 1024,
 	BODY_MAX = 64 * 1024,
-	ENCODED = 3,     /* bytes for one, at most, where it is written as %XX */
-	STATUS_OK = 200, /* RFC 7662 section 2.2 knows no other */
+	STANDARD_CLAIMS_MAX = 64, /* of those that a case leaves out: their names, and `true` */
+	ENCODED = 3,              /* bytes for one, at most, where it is written as %XX */
+	STATUS_OK = 200,          /* RFC 7662 section 2.2 knows no other */
 };
 
 struct introspection {
@@ -292,6 +294,21 @@ static void introspection_strip(const void *self, struct view *view)
 		credential_strip(&p->from, view);
 }
 
+/* The token says nothing: what the case says of it is the issuer's answer. */
+static str introspection_make(const void *self, const struct credential_wish *wish)
+{
+	const struct introspection *p = self;
+	str audience = p->audiences.len ? p->audiences.at[0] : (str) { 0 };
+	struct buf out = wish_open(wish, 6 * (p->issuer.len + audience.len) + STANDARD_CLAIMS_MAX);
+
+	if (wish_begin_claim(wish, STR("active"), &out))
+		buf_put(&out, STR("true"));
+	wish_put_text(wish, STR("iss"), p->issuer, &out);
+	wish_put_text(wish, STR("aud"), audience, &out);
+	*wish->voucher = (struct credential_voucher) { p->to, wish_close(wish, &out) };
+	return wish_line(&p->from, STR("of-this-case"), wish->arena);
+}
+
 static enum verdict introspection_request(const void *self, struct view *view)
 {
 	const struct introspection *p = self;
@@ -312,7 +329,8 @@ static enum verdict introspection_request(const void *self, struct view *view)
 static const struct authenticator authenticator = { .recognises = introspection_recognises,
 						    .place = introspection_place,
 						    .strip = introspection_strip,
-						    .challenge = introspection_challenge };
+						    .challenge = introspection_challenge,
+						    .make = introspection_make };
 
 static const struct policy_risk risks[] = {
 	{ "url", RISK_ANY },       { "audience", RISK_MORE_OR_NONE },

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A token for a case of `gatehouse test`: what the case says of it, and for the rest what the policy wants to
- * see, so that a case names only what it is about.
+ * see.
  */
 #include "auth/token_mint.h"
-#include "codec/json_text.h"
 #include "codec/sha256.h"
 #include "policy/jwt_private.h"
+#include "policy/wish.h"
 
 enum { STANDARD_CLAIMS_MAX = 512, EXPIRY_SECONDS = 3600 };
 
@@ -21,35 +21,10 @@ static const struct jwt_issuer *issuer_for(const struct jwt *jwt, const struct c
 	return &jwt->issuers.at[0];
 }
 
-/* Behind what the case says, and only where it says nothing, be it null. */
-static bool begin_claim(const struct credential_wish *wish, str name, struct buf *out)
-{
-	if (node_find(wish->claims, name))
-		return false;
-	if (out->len > 1)
-		buf_put_char(out, ',');
-	json_put_string(out, name);
-	buf_put_char(out, ':');
-	return true;
-}
-
-/* What a case says itself comes first; only what it leaves out is filled in. */
-static void put_text(const struct credential_wish *wish, str name, str value, struct buf *out)
-{
-	if (value.len && begin_claim(wish, name, out))
-		json_put_string(out, value);
-}
-
-static void put_time(const struct credential_wish *wish, str name, int64_t seconds, struct buf *out)
-{
-	if (begin_claim(wish, name, out))
-		buf_put_u64(out, (uint64_t)seconds);
-}
-
 /* RFC 8705 section 3.1. */
 static void put_confirmation(const struct credential_wish *wish, struct buf *out)
 {
-	if (!begin_claim(wish, STR("cnf"), out))
+	if (!wish_begin_claim(wish, STR("cnf"), out))
 		return;
 	buf_put(out, STR("{\"x5t#S256\":\""));
 	sha256_put_base64url(wish->certificate, out);
@@ -60,30 +35,15 @@ static str payload_for(const struct jwt *jwt, const struct jwt_issuer *issuer,
 		       const struct credential_wish *wish)
 {
 	str audience = issuer->takes_any_audience ? STR("") : issuer->audiences.at[0];
-	/* A character of JSON takes six at most. */
-	size_t room = wish->json.len + 6 * (issuer->issuer.len + audience.len) + STANDARD_CLAIMS_MAX;
-	struct buf out = arena_open(wish->arena, room);
+	struct buf out = wish_open(wish, 6 * (issuer->issuer.len + audience.len) + STANDARD_CLAIMS_MAX);
 
-	buf_put(&out, str_slice(wish->json, 0, wish->json.len - 1)); /* without its last brace */
-	put_text(wish, STR("iss"), issuer->issuer, &out);
-	put_text(wish, STR("aud"), audience, &out);
-	put_time(wish, STR("iat"), wish->now / SECOND, &out);
-	put_time(wish, STR("exp"), wish->now / SECOND + EXPIRY_SECONDS, &out);
+	wish_put_text(wish, STR("iss"), issuer->issuer, &out);
+	wish_put_text(wish, STR("aud"), audience, &out);
+	wish_put_time(wish, STR("iat"), wish->now / SECOND, &out);
+	wish_put_time(wish, STR("exp"), wish->now / SECOND + EXPIRY_SECONDS, &out);
 	if (jwt->bound == BOUND_CERTIFICATE && wish->certificate.len)
 		put_confirmation(wish, &out);
-	buf_put_char(&out, '}');
-	return arena_close(wish->arena, &out);
-}
-
-static str line_of(const struct jwt *jwt, struct arena *arena, str token)
-{
-	str in_scheme[] = { STR("Authorization: Bearer "), token };
-	str in_field[] = { jwt->from.header, STR(": "), token };
-	str in_cookie[] = { STR("Cookie: "), jwt->from.cookie, STR("="), token };
-
-	if (jwt->from.id == HTTP_AUTHORIZATION)
-		return arena_join(arena, in_scheme, 2);
-	return jwt->from.cookie.len ? arena_join(arena, in_cookie, 4) : arena_join(arena, in_field, 3);
+	return wish_close(wish, &out);
 }
 
 str jwt_make(const void *self, const struct credential_wish *wish)
@@ -101,5 +61,5 @@ str jwt_make(const void *self, const struct credential_wish *wish)
 	    failed(token_mint_sign(wish->mint, issuer->keys, issuer->allowed, type,
 				   payload_for(jwt, issuer, wish), wish->arena, &token)))
 		return (str) { 0 };
-	return line_of(jwt, wish->arena, token);
+	return wish_line(&jwt->from, token, wish->arena);
 }

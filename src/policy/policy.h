@@ -138,6 +138,13 @@ struct policy_risk {
 	enum risk_direction weaker;
 };
 
+/* Who would be asked about a credential that says nothing by itself, and what he must answer for it to be
+ * what was wished for. */
+struct credential_voucher {
+	const struct destination *by; /* NULL: nobody is asked */
+	str json;
+};
+
 /* A credential that a request of a rehearsal shall bear. */
 struct credential_wish {
 	const struct node *claims; /* a map */
@@ -145,6 +152,7 @@ struct credential_wish {
 	str certificate;           /* that the client shows, DER; empty: none */
 	wall_time now;
 	struct token_mint *mint;
+	struct credential_voucher *voucher; /* to be filled */
 	struct arena *arena;
 };
 

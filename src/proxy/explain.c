@@ -17,7 +17,7 @@
 enum { TOLD_MAX = 4096 };
 
 struct explanation {
-	const struct snapshot *snapshot;
+	const struct explain_question *question;
 	FILE *to;
 	enum explained explained;
 	struct buf told; /* what policies say, a line each, until there is a place for it */
@@ -45,7 +45,7 @@ static void tell_route(struct explanation *e, const struct exchange *x)
 	fprintf(e->to, "host      %.*s\npath      %.*s\n", STR_ARG(request.host), STR_ARG(request.path));
 	if (x->route_method.len)
 		fprintf(e->to, "preflight of %.*s\n", STR_ARG(request.method));
-	router_explain(e->snapshot->router, x->worker->route_scratch, &request, e->to);
+	router_explain(e->question->snapshot->router, x->worker->route_scratch, &request, e->to);
 }
 
 /* Routing was not reached when something else was wrong before it. */
@@ -81,8 +81,8 @@ static void tell_exceptions(struct explanation *e)
 {
 	const char *before = "; left out: ";
 
-	for (size_t i = 0; i < e->snapshot->listener_count; i++) {
-		const struct listener_snapshot *listener = &e->snapshot->listeners[i];
+	for (size_t i = 0; i < e->question->snapshot->listener_count; i++) {
+		const struct listener_snapshot *listener = &e->question->snapshot->listeners[i];
 
 		if (listener->config->priority != PRIORITY_HIGH)
 			continue;
@@ -94,10 +94,10 @@ static void tell_exceptions(struct explanation *e)
 /* What may refuse it before anything else does, where somebody has thought of that. */
 static void tell_overload(struct explanation *e, struct arena *arena)
 {
-	const struct gateway_limits *limits = &e->snapshot->config.limits;
+	const struct gateway_limits *limits = &e->question->snapshot->config.limits;
 	str memory = unit_print_size(arena, limits->memory), lag = unit_print_duration(arena, limits->lag);
 
-	if (!node_find(e->snapshot->root, STR("limits")))
+	if (!node_find(e->question->snapshot->root, STR("limits")))
 		return;
 	fputs("overload  503 ", e->to);
 	if (limits->memory)
@@ -180,16 +180,23 @@ static void on_finished(void *self, const struct exchange *x, const struct excha
 	fprintf(e->to, "%.*s", STR_ARG(buf_str(&e->told)));
 }
 
-enum explained explain_request(struct snapshot *snapshot, const struct rehearsal_request *request,
-			       wall_time now, FILE *to)
+static const struct stand_in *find_stand_in(void *self, str upstream)
+{
+	const struct explain_question *question = ((struct explanation *)self)->question;
+
+	return question->stand_in ? question->stand_in(question->self, upstream) : NULL;
+}
+
+enum explained explain_request(const struct explain_question *question, FILE *to)
 {
 	char told[TOLD_MAX];
-	struct explanation e = { .snapshot = snapshot,
+	struct explanation e = { .question = question,
 				 .to = to,
 				 .explained = EXPLAINED_REFUSED,
 				 .told = buf_over(told, sizeof told) };
-	struct rehearsal_options options = { .snapshot = snapshot,
-					     .clock = now,
+	struct rehearsal_options options = { .snapshot = question->snapshot,
+					     .clock = question->now,
+					     .stand_in = find_stand_in,
 					     .admitted = on_admitted,
 					     .told = on_told,
 					     .finished = on_finished,
@@ -199,7 +206,7 @@ enum explained explain_request(struct snapshot *snapshot, const struct rehearsal
 	result_value ran = rehearsal_new(&options, &rehearsal);
 
 	if (!failed(ran))
-		ran = rehearsal_run(rehearsal, request, &rehearsed);
+		ran = rehearsal_run(rehearsal, question->request, &rehearsed);
 	if (failed(ran))
 		fprintf(to, "cannot be rehearsed: %s\n", ran.why);
 	rehearsal_free(&rehearsal);

@@ -13,6 +13,13 @@
 
 enum explained { EXPLAINED_MATCHED, EXPLAINED_NO_ROUTE, EXPLAINED_REFUSED };
 
-enum explained explain_request(struct snapshot *snapshot, const struct rehearsal_request *request,
-			       wall_time now, FILE *to);
-/* As if it came now. EXPLAINED_REFUSED when it is no request that could be routed. */
+struct explain_question {
+	struct snapshot *snapshot;
+	const struct rehearsal_request *request;
+	wall_time now;                                                /* as if it came then */
+	const struct stand_in *(*stand_in)(void *self, str upstream); /* see rehearsal_options */
+	void *self;
+};
+
+enum explained explain_request(const struct explain_question *question, FILE *to);
+/* EXPLAINED_REFUSED when it is no request that could be routed. */

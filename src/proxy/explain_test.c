@@ -171,8 +171,11 @@ static void check_row(struct snapshot *snapshot, const struct row *row)
 	char *text;
 	size_t len;
 	FILE *to = open_memstream(&text, &len);
-	enum explained got = explain_request(
-		snapshot, &(struct rehearsal_request) { .head = str_of(row->head) }, time_wall(), to);
+	const struct rehearsal_request request = { .head = str_of(row->head) };
+	const struct explain_question question = { .snapshot = snapshot,
+						   .request = &request,
+						   .now = time_wall() };
+	enum explained got = explain_request(&question, to);
 	const char *at;
 
 	fclose(to);

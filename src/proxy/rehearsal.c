@@ -130,6 +130,7 @@ static void on_finished(void *self, const struct exchange *x, const struct excha
 	rehearsed->target = x->target;
 	rehearsed->api = arena_str(&r->arena, facts->api);
 	rehearsed->route = arena_str(&r->arena, facts->route);
+	rehearsed->consumer = arena_str(&r->arena, facts->consumer);
 	rehearsed->upstream = arena_str(&r->arena, facts->upstream);
 	if (r->options.finished)
 		r->options.finished(r->options.self, x, facts);

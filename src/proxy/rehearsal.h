@@ -42,7 +42,7 @@ struct rehearsed {
 	struct http_response answer;
 	str body;
 	enum reason reason;
-	str api, route, upstream; /* empty where there is none */
+	str api, route, consumer, upstream; /* empty where there is none */
 	const struct target *target;
 	const struct stand_in_request *forwarded; /* what the upstream got last; NULL: nothing */
 };
