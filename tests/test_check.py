@@ -195,7 +195,7 @@ def test_a_secret_is_covered_in_json_too(tmp_path: Path) -> None:
 REACHED = ("listeners: { main: { address: '0.0.0.0:0'%s } }\napis: { web: { policies: [%s, respond: {}] } }\n"
            "consumers_from: [consumers.jsonl]\n")
 TOKEN = "issuer: a, secret: 'a secret of at least 32 bytes, it is'"
-ASKS = "url: '%s', client_id: gateway, client_secret: only an example"
+ASKS = "url: '%s', audience: orders, client_id: gateway, client_secret: only an example"
 HASH = "sha256:" + 64 * "a"
 SERVED = "listeners: { main: { address: '127.0.0.1:0' } }\napis: { web: { policies: [%s, respond: {}]%s } }\n"
 

@@ -43,7 +43,7 @@ struct walked {
 static void tell(void *owner, bool is_warning, str line)
 {
 	(void)is_warning;
-	assert_row(!str_contains(line, STR(SECRET)), 0, owner);
+	assert_row(!str_contains(line, STR(SECRET)), 0, (const char *)owner);
 }
 
 /* Of a configuration that is refused. */
