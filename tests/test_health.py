@@ -699,3 +699,15 @@ def test_explain_names_who_would_not_be_asked(tmp_path: Path) -> None:
                     encoding="utf-8")
     done = run_command("explain", "-c", path, "GET", "http://gw.test/")
     assert "upstream  app: 127.0.0.1:1 127.0.0.1:2 (weight 0)\n" in done.stdout, done.stdout
+
+
+def test_three_endpoints_that_are_asked_at_one_port(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """One of them named twice: each has one health, and the gateway lives on."""
+    one, other = Patient(upstream, "one"), Patient(upstream, "other")
+    asked = Patient(upstream, "asked")
+    running = gateway(config(one.address, other.address, one.address,
+                             health_check={**CHECK, "port": asked.upstream.port, "host": "a.test", "healthy_after": 1}))
+    wait_until(lambda: set(healths(running).values()) == {"healthy"}, "health")
+    assert set(healths(running)) == {one.address, other.address}
+    asked.health = 500
+    wait_until(lambda: set(healths(running).values()) == {"unhealthy"}, "no health")

@@ -89,6 +89,16 @@ def test_health_checks_take_memory(tmp_path: Path) -> None:
     assert "1000 health checks " in told_memory(checked(1000, by_http), tmp_path)
 
 
+def test_tables_of_limits_take_memory(tmp_path: Path) -> None:
+    """Each where it is used: so much for quotas, so much for limits of concurrency."""
+    text = ("listeners: { main: { address: '127.0.0.1:0' } }\nquotas: { file: q.db }\n"
+            "apis: { web: { policies: [%srespond: {}] } }\n")
+    none, quota, both = (mib_before_anybody(told_memory(text % policies, tmp_path)) for policies in (
+        "", "quota: { limit: 1/1mo, by: client_ip }, ", "quota: { limit: 1/1mo, by: client_ip }, concurrency: { limit: 9 }, "))
+    assert none + 39 <= quota <= none + 41
+    assert quota + 27 <= both <= quota + 29
+
+
 class Holding:
     """An upstream that answers when it is told to."""
 

@@ -105,20 +105,21 @@ static void leave(struct asking *asking)
 
 static void begin(struct health_check *check);
 
-/* There is a place for the one that waits longest. */
+/* There is a place for the one that waits longest; those whom nobody wants any more need none. */
 static void begin_next(struct health_checks *checks)
 {
-	struct health_check *next = checks->first_waiting;
+	struct health_check *next;
 
-	if (!next || checks->is_closing)
-		return;
-	checks->first_waiting = next->next_waiting;
-	if (!checks->first_waiting)
-		checks->last_waiting = &checks->first_waiting;
-	next->is_waiting = false;
-	if (next->is_wanted)
-		begin(next);
-	registered_unref(&next->registered);
+	while ((next = checks->first_waiting) && !checks->is_closing &&
+	       checks->under_way < HEALTH_PROBES_MAX) {
+		checks->first_waiting = next->next_waiting;
+		if (!checks->first_waiting)
+			checks->last_waiting = &checks->first_waiting;
+		next->is_waiting = false;
+		if (next->is_wanted)
+			begin(next);
+		registered_unref(&next->registered);
+	}
 }
 
 static void run(struct fiber *self, void *argument)
@@ -304,11 +305,12 @@ static result endpoint_to_ask(struct health_checks *checks, const struct upstrea
 	return endpoints_get(checks->options.endpoints, buf_str(&address), ret_endpoint);
 }
 
-/* An endpoint that an upstream names twice has one standing, which is the first here the second time. */
+/* An endpoint that an upstream names twice has one standing, which is here the second time. */
 static void want(struct health_check *check, struct standing *standing)
 {
-	if (check->standings == standing)
-		return;
+	for (const struct standing *at = check->standings; at; at = at->record.next)
+		if (at == standing)
+			return;
 	if (!check->is_wanted)
 		registered_ref(&check->registered);
 	check->is_wanted = true;

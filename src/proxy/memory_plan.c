@@ -5,14 +5,18 @@
 #include "auth/session_cookie.h"
 #include "auth/session_refresh.h"
 #include "auth/verified_tokens.h"
+#include "base/assert.h"
 #include "http/encoder.h"
 #include "http/h2_client.h"
 #include "http/h2_server.h"
 #include "observe/log_config.h"
 #include "observe/log_ring.h"
+#include "policy/list.h"
 #include "proxy/fetch_memory.h"
 #include "proxy/snapshot.h"
+#include "store/quota_table.h"
 #include "store/rate_table.h"
+#include "store/slot_table.h"
 #include "tls/stream.h"
 #include "upstream/health_probe.h"
 
@@ -25,6 +29,9 @@ enum {
 	CELL_BYTES = 256, /* of metrics */
 	CELLS_OF_ROUTE = 65,
 	RATE_CELL = 16,
+	QUOTA_CELL = 40,
+	SLOT_KEY = 112,
+	REDIS_WORKER_MIB = 3, /* what is asked and answered, and what was taken ahead */
 	REPLAY_ENTRY = 16,
 	REFRESH_WAYS = 4,
 	PRINTED_PARTS = 4,
@@ -33,6 +40,7 @@ enum {
 
 static void add(struct memory_plan *plan, bool is_fixed, const char *what, uint64_t count, uint64_t bytes)
 {
+	ASSERT(plan->count < MEMORY_PARTS_MAX);
 	plan->parts[plan->count++] = (struct memory_part) { what, count, bytes, is_fixed };
 	*(is_fixed ? &plan->fixed : &plan->shared) += bytes;
 }
@@ -127,6 +135,30 @@ static void add_health_checks(struct memory_plan *plan, const struct snapshot *s
 	add(plan, true, "health checks", count, bytes);
 }
 
+static bool has_policy(const struct snapshot *snapshot, const struct policy *policy)
+{
+	for (size_t i = 0; i < snapshot->rule_count; i++) {
+		const struct target *target = snapshot->rules[i].target;
+
+		for (size_t j = 0; j < target->chain.count; j++)
+			if (target->chain.at[j].policy == policy)
+				return true;
+	}
+	return false;
+}
+
+/* Their pages are the system's until somebody is counted in them. */
+static void add_limits(struct memory_plan *plan, const struct snapshot *snapshot, uint64_t workers)
+{
+	add(plan, true, "rate limits", 0, (uint64_t)RATE_CELLS * RATE_CELL);
+	if (has_policy(snapshot, policy_find(STR("quota"))))
+		add(plan, true, "quotas", 0, (uint64_t)QUOTA_CELLS * QUOTA_CELL);
+	if (has_policy(snapshot, policy_find(STR("concurrency"))))
+		add(plan, true, "limits of concurrency", 0, (uint64_t)SLOT_KEYS * SLOT_KEY);
+	if (snapshot->store.place)
+		add(plan, true, "Redis", 0, workers * REDIS_WORKER_MIB * MIB);
+}
+
 /* Twice what a reload has twice. Series have a cell for each worker, those of routes many. */
 static void add_fixed(struct memory_plan *plan, const struct snapshot *snapshot, uint64_t workers)
 {
@@ -139,7 +171,7 @@ static void add_fixed(struct memory_plan *plan, const struct snapshot *snapshot,
 	add(plan, true, "the configuration twice", 0, 2 * (uint64_t)snapshot->arena.used);
 	add(plan, true, "consumers twice", 0,
 	    snapshot->roll.consumers ? 2 * (uint64_t)consumers_bytes(snapshot->roll.consumers) : 0);
-	add(plan, true, "rate limits", 0, (uint64_t)RATE_CELLS * RATE_CELL);
+	add_limits(plan, snapshot, workers);
 	add(plan, true, "proofs and sessions", 0,
 	    (uint64_t)REPLAY_ENTRIES * REPLAY_ENTRY + (uint64_t)SESSION_REFRESH_SETS * REFRESH_WAYS *
 							      (SESSION_PLAIN_MAX + SESSION_PLAIN_MAX / 2));

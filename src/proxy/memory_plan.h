@@ -29,7 +29,7 @@ static const uint64_t worker_blocks_max = (uint64_t)2 << 30;
 
 enum { CONNECTION_BYTES = 1024 }; /* what a client's is charged, without TLS and HTTP/2 */
 
-enum { MEMORY_PARTS_MAX = 13 };
+enum { MEMORY_PARTS_MAX = 16 };
 
 struct memory_part {
 	const char *what;

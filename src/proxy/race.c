@@ -173,6 +173,8 @@ static enum reason finish(struct race *race)
 	if (winner == &race->runners[1])
 		counting_upstream(x->worker, x->generation, f->upstream, UPSTREAM_HEDGES_WON);
 	f->attempt = winner->attempt;
+	f->attempt.rival = NULL; /* it is of this race, which is over */
+	f->attempt.is_raced = false;
 	if (f->attempt.endpoint)
 		x->view.endpoint = f->attempt.endpoint->text;
 	return winner->reason;

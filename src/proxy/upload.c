@@ -92,6 +92,7 @@ bool upload_is_complete(const struct upload *upload)
 void upload_stop(struct upload *upload)
 {
 	struct fiber *self;
+	bool is_cancelled = false;
 
 	if (!upload->is_under_way)
 		return;
@@ -103,9 +104,11 @@ void upload_stop(struct upload *upload)
 		if (upload->fiber)
 			fiber_cancel(upload->fiber);
 		waited = fiber_park(self, DEADLINE_NEVER);
-		(void)waited; /* a cancellation of this fiber changes nothing: the upload must end first */
+		is_cancelled |= waited.kind == ERROR_CANCELLED;
 	}
 	upload->waiter = NULL;
+	if (is_cancelled)
+		fiber_cancel(self); /* the upload had to end first */
 }
 
 enum reason upload_client_failure(const struct upload *upload)

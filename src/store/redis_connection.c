@@ -539,12 +539,24 @@ static void run(struct fiber *self, void *argument)
 	redis_connection_release(c);
 }
 
+/* Where there are as many fibers as may be, nobody waits for this one: whoever asks the next time tries
+ * again. */
+static void begin(struct redis_connection *c)
+{
+	result_value started = fiber_start(c->means->fibers, run, c);
+
+	c->is_unstarted = failed(started);
+	if (c->is_unstarted) {
+		c->state = DOWN;
+		tell_down(c, started);
+	}
+}
+
 struct redis_connection *redis_connection_new(const struct redis_means *means, struct redis_place *place,
 					      const str *addresses, size_t count)
 {
 	struct redis_connection *c = calloc(1, sizeof *c);
 	char *out = malloc(OUT_MAX);
-	result_value started;
 
 	ASSERT(c && out && count && count <= REDIS_ADDRESSES_MAX);
 	c->means = means;
@@ -557,12 +569,7 @@ struct redis_connection *redis_connection_new(const struct redis_means *means, s
 	arena_init(&c->arena, NULL, SIZE_MAX / 2);
 	for (size_t i = 0; i < count; i++)
 		c->addresses[i] = arena_str(&c->arena, addresses[i]);
-	started = fiber_start(means->fibers, run, c);
-	if (failed(started)) { /* as many fibers as may be: nobody waits for this one */
-		c->state = DOWN;
-		c->is_unstarted = true;
-		tell_down(c, started);
-	}
+	begin(c);
 	return c;
 }
 
@@ -626,6 +633,8 @@ static result ask(struct redis_connection *c, const struct redis_question *quest
 	struct waiter waiter = { .fiber = fiber_current(c->means->fibers), .question = question };
 	result_value asked = OK;
 
+	if (c->is_unstarted && c->state != STOPPED)
+		begin(c);
 	while (c->state == CONNECTING && !failed(asked))
 		asked = condition_wait(&c->changed, waiter.fiber, until);
 	if (c->state != UP && !failed(asked))

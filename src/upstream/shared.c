@@ -23,6 +23,7 @@ struct shared_session {
 	struct h2_client *h2;
 	struct timer idle;
 	duration idle_timeout;
+	bool is_started; /* the peer's SETTINGS are here; until then it is its starter's to close */
 	bool has_served;
 	bool is_idle; /* and counted as such at the desk */
 	bool is_over; /* in no list; there as long as somebody has a stream of it */
@@ -202,6 +203,7 @@ static result start(struct shared *shared, struct pool_connection *connection,
 	h2_client_on_ready(session->h2);
 	started = h2_client_start(session->h2, until);
 	if (!failed(started)) {
+		session->is_started = true;
 		idle_from_now(session);
 		return OK;
 	}
@@ -377,7 +379,7 @@ static size_t sweep(struct shared *shared)
 	for (struct shared_session *session = shared->oldest, *next; session; session = next) {
 		next = session->next;
 		kept++;
-		if (pool_is_listed(shared->endpoint, shared->identity))
+		if (!session->is_started || pool_is_listed(shared->endpoint, shared->identity))
 			continue;
 		h2_client_leave(session->h2);
 		if (!h2_client_count(session->h2))
@@ -409,7 +411,8 @@ static struct shared_session *find_parting(const struct shared *shared, bool may
 	struct shared_session *found = NULL;
 
 	for (struct shared_session *session = shared->oldest; session; session = session->next)
-		if (session->is_idle || (may_be_busy && !h2_client_is_over(session->h2)))
+		if (session->is_idle ||
+		    (may_be_busy && session->is_started && !h2_client_is_over(session->h2)))
 			found = session;
 	return found;
 }
