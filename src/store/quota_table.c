@@ -17,7 +17,7 @@
 #include "base/assert.h"
 #include "base/random.h"
 
-enum { WAYS = 8, PART_BITS = 8 };
+enum { WAYS = 8, PART_BITS = 8, BEHIND_MAX = 60 /* seconds */ };
 
 struct cell {
 	uint64_t key; /* 0: free */
@@ -198,13 +198,21 @@ static void cell_changed(struct part *part, struct cell *cell)
 
 /* ---- counting ---- */
 
-static uint64_t left_of(const struct cell *cell, const struct quota_ask *ask)
+static uint64_t left_of(const struct cell *cell, int64_t window, uint64_t limit)
 {
-	int64_t count = cell && cell->window == ask->window ? cell->count : 0;
+	int64_t count = cell && cell->window == window ? cell->count : 0;
 
 	if (count < 0)
 		count = 0;
-	return ask->limit > (uint64_t)count ? ask->limit - (uint64_t)count : 0;
+	return limit > (uint64_t)count ? limit - (uint64_t)count : 0;
+}
+
+/* A clock that is a little behind another counts in the window that has begun, and forgets nothing of it. */
+static int64_t window_of(const struct cell *cell, const struct quota_ask *ask)
+{
+	bool is_behind = cell && cell->window > ask->window && ask->window - ask->now <= BEHIND_MAX;
+
+	return is_behind ? cell->window : ask->window;
 }
 
 /* Who is refused makes nobody go. Who finds no room is let in: the alternative is to refuse all. */
@@ -212,13 +220,14 @@ static struct quota_standing take(struct quota_table *table, struct part *part, 
 				  const struct quota_ask *ask)
 {
 	struct cell *cell = cell_find(table, part, key);
-	uint64_t left = left_of(cell, ask);
+	int64_t window = window_of(cell, ask);
+	uint64_t left = left_of(cell, window, ask->limit);
 
 	if (ask->cost > left)
 		return (struct quota_standing) { .left = left };
 	if (!ask->cost)
 		return (struct quota_standing) { true, left };
-	cell = cell_get(table, part, key, ask->window, ask->now);
+	cell = cell_get(table, part, key, window, ask->now);
 	if (cell) {
 		cell->count += (int64_t)ask->cost;
 		cell_changed(part, cell);

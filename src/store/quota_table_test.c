@@ -56,7 +56,9 @@ static void as_much_as_may_be_and_no_more(void **state)
 	assert_int_equal(ask(table, 2, END, 0).left, 6);
 	assert_int_equal(ask(table, 2, END, 6).left, 0);
 	assert_int_equal(ask(table, 2, END + 1000, 1).left, 9);
-	assert_int_equal(ask(table, 2, END, 0).left, 10); /* the clock was set back: that window is gone */
+	assert_int_equal(ask(table, 2, END, 2).left, 7); /* a clock that is a little behind */
+	assert_int_equal(ask(table, 2, END + 1000, 0).left, 7);
+	assert_int_equal(admitted(table, 2, 10, 20), 10); /* the clock was set back: that window is gone */
 	quota_table_free(&table);
 }
 

@@ -124,6 +124,8 @@ void redis_lease_ask(struct redis_leases *leases, const struct redis_lease_take 
 	*ret_asked = (struct redis_lease_asked) { .need = take->cost, .want = take->cost };
 	if (!take->cost || (uint64_t)take->cost > take->gcra->burst)
 		return;
+	if (take->now >= deadline_after(lease->good_until, take->period))
+		lease->left = lease->given = 0; /* time has paid for it, whoever counts it */
 	ret_asked->credit = lease->left;
 	ret_asked->need -= lease->left;
 	ret_asked->want = wish(lease, take) - lease->left;

@@ -5,7 +5,7 @@
  * For each key it remembers what it took and has not given out yet, which is good for a period from when it
  * was taken; and when it was refused, until when there is no point in asking again, a period at most. How
  * much it takes follows what it was lately asked for, up to what the limit gives in a period. What is left of
- * an earlier lease counts towards the next.
+ * an earlier lease counts towards the next, for a period more.
  *
  * As all of it was taken from the limit, at most a period before it was given out, no more gets in than the
  * burst and what the limit gives in the time and a period. What is idle with one worker is missing with

@@ -164,6 +164,27 @@ static void a_refusal_is_remembered_for_what_costs_as_much(void **state)
 	redis_leases_free(&leases);
 }
 
+/* Time has given it back to everybody: it must not be given back once more by who did not need it. */
+static void what_was_left_before_a_rest_counts_for_nothing(void **state)
+{
+	struct bucket bucket = bucket_of(1000, 1000);
+	struct redis_leases *leases[WORKERS];
+	deadline now = SECOND;
+	size_t count = 0;
+
+	(void)state;
+	for (size_t worker = 0; worker < WORKERS; worker++)
+		leases[worker] = redis_leases_new();
+	for (size_t i = 0; i < 64 * WORKERS; i++) /* each takes ahead twice what it took before */
+		admits(leases[i % WORKERS], &bucket, now, 1);
+	now += 20 * SECOND;
+	for (size_t i = 0; i < 2000 * WORKERS; i++) /* one has had all that there is when the others come */
+		count += admits(leases[i / 2000], &bucket, now, 1);
+	assert_in_range(count, 1000, 1000 + 100 + 1);
+	for (size_t worker = 0; worker < WORKERS; worker++)
+		redis_leases_free(&leases[worker]);
+}
+
 /* Two ask at a time: what was left counts for one of them alone, and a failure leaves the other what is his.
  */
 static void two_at_a_time(void **state)
@@ -177,7 +198,7 @@ static void two_at_a_time(void **state)
 	(void)state;
 	for (int i = 0; i < 6; i++)
 		assert_true(admits(leases, &bucket, SECOND, 1));
-	take.now = 2 * SECOND;
+	take.now = SECOND + period;
 	redis_lease_ask(leases, &take, &first);
 	redis_lease_ask(leases, &take, &second);
 	assert_true(first.credit > 0 && first.need == 1 - first.credit);
@@ -197,6 +218,7 @@ int main(void)
 		cmocka_unit_test(a_busy_key_is_seldom_asked_for),
 		cmocka_unit_test(a_key_that_comes_seldom_loses_nothing),
 		cmocka_unit_test(a_refusal_is_remembered_for_what_costs_as_much),
+		cmocka_unit_test(what_was_left_before_a_rest_counts_for_nothing),
 		cmocka_unit_test(two_at_a_time),
 	};
 
