@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import json
 import re
 import threading
 import time
@@ -24,27 +23,19 @@ from gatehouse import Gateway, faked_clock, run_command
 from redis_peers import Cluster, FakeRedis, Redis
 from simple import get
 from test_quota import wait_for_written, written
+from test_redis import PATIENT, write
+from test_redis import config as limited
 from wire import Answer, wait_until
 
 StartGateway = Callable[..., Gateway]
 StartRedis = Callable[..., Redis]
 
-PATIENT = "5s"  # where a test is about something else than time
 DAY = 86400
 
 
 def config(store: str | dict[str, Any], *quotas: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """One API that answers itself, behind these quotas by address; a client is who a proxy on this machine says."""
-    if isinstance(store, str):
-        store = {"redis": [store], "timeout": PATIENT}
-    policies = [*({"quota": {"by": "client_ip", **quota}} for quota in quotas), {"respond": {"status": 200}}]
-    return {
-        "listeners": {"main": {"address": "127.0.0.1:0", "trusted_proxies": ["127.0.0.1"]}},
-        "store": store,
-        "admin": {"address": "127.0.0.1:0"},
-        "apis": {"all": {"policies": policies}},
-        **more,
-    }
+    """One API that answers itself, behind these quotas by address."""
+    return limited(store, *quotas, kind="quota", **more)
 
 
 def answers(gateway: Gateway, times: int = 1, fields: str = "") -> list[Answer]:
@@ -317,41 +308,7 @@ def test_whatever_it_answers(stack: contextlib.ExitStack, gateway: StartGateway,
     assert ask(running, 3) == [503] * 3
 
 
-# What check and diff say, and what is tried out without a network.
-
-
-def write(folder: Path, name: str, store: Any, quota: dict[str, Any] | None = None) -> Path:
-    """A file of the configuration."""
-    path = folder / name
-    path.write_text(json.dumps(config("127.0.0.1:1", {"limit": "1/1mo", **(quota or {})}) | {"store": store}), encoding="utf-8")
-    return path
-
-
-@pytest.mark.parametrize(("before", "after", "line", "code"), [
-    ("deny", "local", "open    all: quota.on_failure: deny -> local", 4),
-    ("allow", "deny", "tight   all: quota.on_failure: allow -> deny", 0),
-    ("local", None, "open    all: quota.store: redis -> local", 4),
-    (None, "local", "tight   all: quota.store: local -> redis", 0),
-])
-def test_diff_tells_what_becomes_weaker(tmp_path: Path, before: str | None, after: str | None, line: str, code: int) -> None:
-    files = [write(tmp_path, name, {"redis": "127.0.0.1:1", "on_failure": mode} if mode else "local")
-             for name, mode in (("old.yaml", before), ("new.yaml", after))]
-    done = run_command("diff", *files)
-    assert done.returncode == code
-    assert line in done.stdout.splitlines()
-
-
-def test_what_is_tried_out_asks_nobody(stack: contextlib.ExitStack, tmp_path: Path) -> None:
-    """`explain` and `test` count for themselves, as if Redis were there."""
-    fake = FakeRedis(lambda words: b"-ERR\r\n")
-    stack.callback(fake.stop)
-    path = write(tmp_path, "gatehouse.yaml", {"redis": fake.address, "on_failure": "deny"}, {"limit": "2/1mo"})
-    cases = tmp_path / "cases.yaml"
-    cases.write_text(json.dumps({"cases": [{"name": "two", "request": {"url": "http://gw.test/"}, "repeat": 3,
-                                            "meanwhile": {"status": 200}, "expect": {"status": 429}}]}), encoding="utf-8")
-    assert run_command("test", "-c", path, cases).returncode == 0
-    assert run_command("explain", "-c", path, "GET", "http://gw.test/").returncode == 0
-    assert fake.connections == 0
+# What check says; what both kinds of limits have in common is in test_redis.py.
 
 
 @pytest.mark.parametrize(("store", "quota", "is_warned"), [
@@ -361,7 +318,7 @@ def test_what_is_tried_out_asks_nobody(stack: contextlib.ExitStack, tmp_path: Pa
     ({"redis": "127.0.0.1:1"}, {"store": "local"}, True),
 ])
 def test_check_warns_where_nothing_is_kept(tmp_path: Path, store: Any, quota: dict[str, Any], is_warned: bool) -> None:
-    done = run_command("check", "-c", write(tmp_path, "gatehouse.yaml", store, quota))
+    done = run_command("check", "-c", write(tmp_path, "gatehouse.yaml", store, quota, "quota"))
     assert done.returncode == 0
     assert ("counts begin afresh when the gateway is started again" in done.stderr) == is_warned
 
@@ -372,6 +329,6 @@ def test_check_warns_where_nothing_is_kept(tmp_path: Path, store: Any, quota: di
     ({"redis": "127.0.0.1:1"}, {"store": "local", "on_failure": "deny"}, "only a limit that is counted on Redis"),
 ])
 def test_what_check_refuses(tmp_path: Path, store: Any, quota: dict[str, Any], words: str) -> None:
-    done = run_command("check", "-c", write(tmp_path, "gatehouse.yaml", store, quota))
+    done = run_command("check", "-c", write(tmp_path, "gatehouse.yaml", store, quota, "quota"))
     assert done.returncode == 1
     assert words in done.stderr

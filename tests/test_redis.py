@@ -32,15 +32,15 @@ StartRedis = Callable[..., Redis]
 PATIENT = "5s"  # where a test is about something else than time
 
 
-def config(store: str | dict[str, Any], *limits: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """One API that answers itself, behind these limits; a client is who a proxy on this machine says."""
+def config(store: str | dict[str, Any], *limits: dict[str, Any], kind: str = "rate_limit", **more: Any) -> dict[str, Any]:
+    """One API that answers itself, behind these limits by address; a client is who a proxy on this machine says."""
     if isinstance(store, str):
         store = {"redis": [store], "timeout": PATIENT}
     return {
         "listeners": {"main": {"address": "127.0.0.1:0", "trusted_proxies": ["127.0.0.1"]}},
         "store": store,
         "admin": {"address": "127.0.0.1:0"},
-        "apis": {"all": {"policies": [*({"rate_limit": limit} for limit in limits), {"respond": {"status": 200}}]}},
+        "apis": {"all": {"policies": [*({kind: {"by": "client_ip", **limit}} for limit in limits), {"respond": {"status": 200}}]}},
         **more,
     }
 
@@ -465,33 +465,39 @@ def test_a_node_of_a_cluster_that_dies_takes_its_slots_along(cluster: Cluster, g
 # What check and diff say, and what is tried out without a network.
 
 
-def write(folder: Path, name: str, store: Any, limit: dict[str, Any] | None = None) -> Path:
+KINDS = pytest.mark.parametrize("kind", ["rate_limit", "quota"])
+
+
+def write(folder: Path, name: str, store: Any, limit: dict[str, Any] | None = None, kind: str = "rate_limit") -> Path:
     """A file of the configuration."""
-    path = folder / name
-    path.write_text(json.dumps(config("127.0.0.1:1", {"limit": "1/1h", **(limit or {})}) | {"store": store}), encoding="utf-8")
-    return path
+    document = config("127.0.0.1:1", {"limit": "1/1d", **(limit or {})}, kind=kind) | {"store": store}
+    (folder / name).write_text(json.dumps(document), encoding="utf-8")
+    return folder / name
 
 
+@KINDS
 @pytest.mark.parametrize(("before", "after", "line", "code"), [
-    ("deny", "local", "open    all: rate_limit.on_failure: deny -> local", 4),
-    ("local", "allow", "open    all: rate_limit.on_failure: local -> allow", 4),
-    ("allow", "deny", "tight   all: rate_limit.on_failure: allow -> deny", 0),
-    ("local", None, "open    all: rate_limit.store: redis -> local", 4),
-    (None, "local", "tight   all: rate_limit.store: local -> redis", 0),
+    ("deny", "local", "open    all: KIND.on_failure: deny -> local", 4),
+    ("local", "allow", "open    all: KIND.on_failure: local -> allow", 4),
+    ("allow", "deny", "tight   all: KIND.on_failure: allow -> deny", 0),
+    ("local", None, "open    all: KIND.store: redis -> local", 4),
+    (None, "local", "tight   all: KIND.store: local -> redis", 0),
 ])
-def test_diff_tells_what_becomes_weaker(tmp_path: Path, before: str | None, after: str | None, line: str, code: int) -> None:
-    files = [write(tmp_path, name, {"redis": "127.0.0.1:1", "on_failure": mode} if mode else "local")
+def test_diff_tells_what_becomes_weaker(tmp_path: Path, kind: str, before: str | None, after: str | None, line: str,
+                                        code: int) -> None:
+    files = [write(tmp_path, name, {"redis": "127.0.0.1:1", "on_failure": mode} if mode else "local", kind=kind)
              for name, mode in (("old.yaml", before), ("new.yaml", after))]
     done = run_command("diff", *files)
     assert done.returncode == code
-    assert line in done.stdout.splitlines()
+    assert line.replace("KIND", kind) in done.stdout.splitlines()
 
 
-def test_what_is_tried_out_asks_nobody(stack: contextlib.ExitStack, tmp_path: Path) -> None:
+@KINDS
+def test_what_is_tried_out_asks_nobody(kind: str, stack: contextlib.ExitStack, tmp_path: Path) -> None:
     """`explain` and `test` count for themselves, as if Redis were there."""
     fake = FakeRedis(lambda words: b"-ERR\r\n")
     stack.callback(fake.stop)
-    path = write(tmp_path, "gatehouse.yaml", {"redis": fake.address, "on_failure": "deny"})
+    path = write(tmp_path, "gatehouse.yaml", {"redis": fake.address, "on_failure": "deny"}, kind=kind)
     cases = tmp_path / "cases.yaml"
     cases.write_text(json.dumps({"cases": [{"name": "two", "request": {"url": "http://gw.test/"}, "repeat": 2,
                                             "meanwhile": {"status": 200}, "expect": {"status": 429}}]}), encoding="utf-8")

@@ -3,9 +3,9 @@
  * replay_cache: what was shown once and is good only once: identifiers of DPoP proofs, nonces of signatures.
  *
  * One for all workers, of a fixed size: hashes and the second after which nobody would take the thing anyway.
- * Where there is no room for a new thing it is refused, as
- * if it had been seen. Nothing that could still be replayed is ever forgotten. Keyed hashes of 64 bits: two
- * things may be taken for one, about once in 10^13 requests, and one thing never for two.
+ * Where there is no room for a new thing it is refused, as if it had been seen. Nothing that could still be
+ * replayed is ever forgotten. Keyed hashes of 64 bits: two things may be taken for one, about once in 10^13
+ * requests, and one thing never for two.
  */
 #pragma once
 

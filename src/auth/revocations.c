@@ -193,8 +193,8 @@ uint64_t revocations_version(const struct revocations *revocations)
 	return atomic_load_explicit(&revocations->version, memory_order_acquire);
 }
 
-/* A name longer than the room stands in no list: add_line() refuses it. */
-/* As fields and consumers have it too: whoever is 42 is so as a number, or in a list of one. */
+/* As fields and consumers have it too: whoever is 42 is so as a number, or in a list of one. A name longer
+ * than the room stands in no list: add_line() refuses it. */
 static bool has(const struct content *content, const struct operand *claims, const char *kind,
 		struct arena *arena)
 {

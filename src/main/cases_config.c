@@ -278,9 +278,9 @@ static void compile_expectation(struct checking *c, struct expectation *e, const
 	struct expected *forwarded[] = { &e->forwarded.method, &e->forwarded.path, &e->forwarded.query,
 					 &e->forwarded.body };
 
-	for (size_t i = 0; i < 7; i++)
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++)
 		compile_expected(c, values[i]);
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
 		compile_expected(c, forwarded[i]);
 	e->fields = compile_fields(c, &e->headers);
 	e->forwarded.fields = compile_fields(c, &e->forwarded.headers);

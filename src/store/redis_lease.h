@@ -7,9 +7,9 @@
  * much it takes follows what it was lately asked for, up to what the limit gives in a period. What is left of
  * an earlier lease counts towards the next, for a period more.
  *
- * As all of it was taken from the limit, at most a period before it was given out, no more gets in than the
- * burst and what the limit gives in the time and a period. What is idle with one worker is missing with
- * others; it is little, and time brings it back.
+ * As all of it was taken from the limit, at most two periods before it was given out, and what was left
+ * longer than that is nobody's, no more gets in than the burst and what the limit gives in the time and a
+ * period. What is idle with one worker is missing with others; it is little, and time brings it back.
  *
  * A fixed number of keys; a new one takes the place of another, of which what was left is lost.
  */

@@ -164,25 +164,37 @@ static void a_refusal_is_remembered_for_what_costs_as_much(void **state)
 	redis_leases_free(&leases);
 }
 
-/* Time has given it back to everybody: it must not be given back once more by who did not need it. */
-static void what_was_left_before_a_rest_counts_for_nothing(void **state)
+/* Each has taken ahead 64, in steps of twice as much, and rests; then one takes all that there is before the
+ * others come, who have what they did not need. */
+static size_t admitted_with_a_rest(duration rest)
 {
 	struct bucket bucket = bucket_of(1000, 1000);
 	struct redis_leases *leases[WORKERS];
 	deadline now = SECOND;
 	size_t count = 0;
 
-	(void)state;
 	for (size_t worker = 0; worker < WORKERS; worker++)
 		leases[worker] = redis_leases_new();
-	for (size_t i = 0; i < 64 * WORKERS; i++) /* each takes ahead twice what it took before */
-		admits(leases[i % WORKERS], &bucket, now, 1);
-	now += 20 * SECOND;
-	for (size_t i = 0; i < 2000 * WORKERS; i++) /* one has had all that there is when the others come */
+	for (size_t i = 0; i < 64 * WORKERS; i++)
+		count += admits(leases[i % WORKERS], &bucket, now, 1);
+	now += rest;
+	for (size_t i = 0; i < 2000 * WORKERS; i++)
 		count += admits(leases[i / 2000], &bucket, now, 1);
-	assert_in_range(count, 1000, 1000 + 100 + 1);
 	for (size_t worker = 0; worker < WORKERS; worker++)
 		redis_leases_free(&leases[worker]);
+	return count;
+}
+
+/* Time gives everything back to everybody: what was left over must not be given back once more. */
+static void a_rest_lets_in_no_more(void **state)
+{
+	(void)state;
+	for (duration rest = 0; rest <= 4 * period; rest += period / 10)
+		assert_in_range(admitted_with_a_rest(rest), 0,
+				1000 + (size_t)((rest + period) / MILLISECOND) + 1);
+	/* The burst is there again, and 64 of each were before. */
+	assert_in_range(admitted_with_a_rest(20 * SECOND), 64 * WORKERS + 1000,
+			64 * WORKERS + 1000 + 100 + 1);
 }
 
 /* Two ask at a time: what was left counts for one of them alone, and a failure leaves the other what is his.
@@ -218,7 +230,7 @@ int main(void)
 		cmocka_unit_test(a_busy_key_is_seldom_asked_for),
 		cmocka_unit_test(a_key_that_comes_seldom_loses_nothing),
 		cmocka_unit_test(a_refusal_is_remembered_for_what_costs_as_much),
-		cmocka_unit_test(what_was_left_before_a_rest_counts_for_nothing),
+		cmocka_unit_test(a_rest_lets_in_no_more),
 		cmocka_unit_test(two_at_a_time),
 	};
 
