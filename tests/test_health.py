@@ -78,6 +78,13 @@ def healths(gateway: Gateway, upstream: str = "app") -> dict[str, str]:
             for each in told if each["name"] == upstream for endpoint in each["endpoints"]}
 
 
+def shares(gateway: Gateway, upstream: str = "app") -> dict[str, int]:
+    """How much of its weight each endpoint has, in percent."""
+    told = Admin(gateway).get("/v1/upstreams").json["upstreams"]
+    return {endpoint["address"]: endpoint["share"]
+            for each in told if each["name"] == upstream for endpoint in each["endpoints"]}
+
+
 def wait_for_health(gateway: Gateway, upstream: str = "app", /, **wanted: str) -> None:
     """Until each of them is as wanted: `_8080="healthy"`, by its port."""
     def found() -> bool:
@@ -652,11 +659,14 @@ def test_the_share_of_one_that_is_back_grows(upstream: StartUpstream, gateway: S
     old, new = Patient(upstream, "old"), Patient(upstream, "new", health=500)
     running = gateway(config(old.address, new.address, health_check=CHECK, slow_start="6s"))
     wait_for_health(running, **by_port((old, "healthy"), (new, "unhealthy")))
+    assert shares(running)[new.address] == 0
     time.sleep(6)  # the old one has grown
     new.health = 200
     wait_for_health(running, **by_port((new, "healthy")))
+    assert shares(running)[old.address] == 100 and 10 <= shares(running)[new.address] < 60
     early = Counter(running.get().body for _ in range(44))[b"new"]
     wait_until(lambda: Counter(running.get().body for _ in range(20))[b"new"] == 10, "its whole share", 2 * DEADLINE)
+    wait_until(lambda: shares(running)[new.address] == 100, "all of its weight")
     assert 1 <= early <= 15, early  # of 22; 4 if nothing took any time
 
 

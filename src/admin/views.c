@@ -226,14 +226,26 @@ static void put_health(struct json_stream *json, const struct roster_member *mem
 	json_close(json, '}');
 }
 
-static void put_member(struct json_stream *json, const struct roster_member *member,
-		       const struct metric_series *series)
+/* In percent of its weight, where it grows after a time in which it was not asked. */
+static void put_share(struct json_stream *json, const struct roster *roster,
+		      const struct roster_member *member)
+{
+	bool serves = serving_may(roster, member);
+
+	if (roster->rules.slow_start)
+		json_pair_number(json, "share",
+				 serves ? serving_share(roster, member->standing, time_monotonic()) : 0);
+}
+
+static void put_member(struct json_stream *json, const struct roster *roster,
+		       const struct roster_member *member, const struct metric_series *series)
 {
 	struct metric_endpoint_sums sums = metric_endpoint_sums(series);
 
 	json_open(json, '{');
 	json_pair(json, "address", member->endpoint->text);
 	json_pair_number(json, "weight", member->weight);
+	put_share(json, roster, member);
 	json_pair_bool(json, "backup", member->is_backup);
 	json_pair_bool(json, "drained", endpoint_is_drained(member->endpoint));
 	put_health(json, member);
@@ -289,7 +301,7 @@ static void put_upstream(struct json_stream *json, const struct edition *edition
 		json_pair_bool(json, "panic", serving_is_panic(roster));
 	json_open_at(json, "endpoints", '[');
 	for (size_t i = 0; i < roster->count; i++)
-		put_member(json, &roster->members[i], counting_endpoint(edition, upstream, i));
+		put_member(json, roster, &roster->members[i], counting_endpoint(edition, upstream, i));
 	json_close(json, ']');
 	json_close(json, '}');
 }
