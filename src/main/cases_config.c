@@ -9,7 +9,7 @@
 #include "main/cases_config.h"
 
 #include "auth/key_set.h"
-#include "main/question.h"
+#include "proxy/question.h"
 #include "policy/value.h"
 #include "proxy/secure.h"
 

@@ -6,6 +6,7 @@
 
 #include "auth/token_mint.h"
 #include "base/assert.h"
+#include "base/note.h"
 #include "main/cases_compare.h"
 #include "policy/principal.h"
 #include "proxy/destination.h"
@@ -61,29 +62,33 @@ static void on_finished(void *self, const struct exchange *x, const struct excha
 	}
 }
 
-static void indent(FILE *to, const char *text)
+static void indent(FILE *to, str text)
 {
-	for (bool is_start = true; *text; text++) {
-		if (is_start)
+	for (size_t i = 0; i < text.len; i++) {
+		if (i == 0 || text.ptr[i - 1] == '\n')
 			fputs("  ", to);
-		fputc(*text, to);
-		is_start = *text == '\n';
+		fputc(text.ptr[i], to);
 	}
 }
 
 static void explain(struct running *running, const struct rehearsal_request *request, wall_time now, FILE *to)
 {
-	const struct explain_question question = { running->snapshot, request, now, find_stand_in, running };
-	char *text = NULL;
-	size_t len;
-	FILE *lines = open_memstream(&text, &len);
+	const struct explain_question question = { .snapshot = running->snapshot,
+						   .request = request,
+						   .now = now,
+						   .stand_in = find_stand_in,
+						   .self = running };
+	struct explanation explanation;
+	struct arena arena;
+	struct note note;
 
-	ASSERT(lines);
-	explain_request(&question, lines);
-	fclose(lines);
+	arena_init(&arena, NULL, SIZE_MAX / 2);
+	explain_request(&question, &arena, &explanation);
+	note_begin(&note);
+	explanation_print(&explanation, &arena, note.to);
 	fputs("explain:\n", to);
-	indent(to, text);
-	free(text);
+	indent(to, note_end(&note, &arena));
+	arena_fini(&arena);
 }
 
 /* ---- tokens ---- */

@@ -8,7 +8,7 @@
 
 #include "main/command.h"
 #include "main/load.h"
-#include "main/question.h"
+#include "proxy/question.h"
 #include "proxy/explain.h"
 
 enum { EXIT_NO_ROUTE = 3 };
@@ -37,17 +37,20 @@ static int explain(str file, const struct question *question)
 				     [EXPLAINED_NO_ROUTE] = EXIT_NO_ROUTE,
 				     [EXPLAINED_REFUSED] = EXIT_NO_ROUTE };
 	struct loaded loaded;
+	struct explanation explanation;
 	struct rehearsal_request request = { .is_secure = question->is_secure };
 	struct arena arena;
 	int code = 1;
 
 	arena_init(&arena, NULL, 1 << 24);
 	request.head = question_print(question, false, 0, &arena);
-	if (load(file, &loaded))
+	if (load(file, &loaded)) {
 		code = codes[explain_request(&(struct explain_question) { .snapshot = loaded.snapshot,
 									  .request = &request,
 									  .now = time_wall() },
-					     stdout)];
+					     &arena, &explanation)];
+		explanation_print(&explanation, &arena, stdout);
+	}
 	unload(&loaded);
 	arena_fini(&arena);
 	return code;

@@ -247,6 +247,15 @@ static enum reason run_policies(struct exchange *x)
 	return REASON_NONE;
 }
 
+/* To its upstream and back; or no further than here, and the client is told nothing. */
+static enum reason forward(struct exchange *x)
+{
+	if (!x->worker->observer || !x->worker->observer->stops_at_upstream)
+		return forward_run(x);
+	x->keep_alive = false;
+	return REASON_NONE;
+}
+
 static void write_log(struct exchange *x, enum reason reason)
 {
 	const struct connection *connection = x->session->connection;
@@ -359,7 +368,7 @@ enum exchange_end exchange_run(struct session *session)
 	if (reason == REASON_NONE)
 		reason = run_policies(&x);
 	if (reason == REASON_NONE)
-		reason = forward_run(&x);
+		reason = forward(&x);
 	if (reason != REASON_NONE && !is_empty)
 		answer_send(&x, reason);
 	if (!is_empty)

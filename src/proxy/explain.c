@@ -1,51 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * explain: one rehearsal, told in two parts: what was routed where, before any policy has changed the
+ * explain: one rehearsal, heard of at two points: what was routed where, before any policy has changed the
  * request, and what became of it.
  *
- * The policies run for real: with `respond` or `rewrite` only they know what comes out. Which endpoint it
- * will be depends on the moment, so all are named, and the URL is that of the first.
+ * The policies run for real: with `respond` or `rewrite` only they know what comes out. It ends where an
+ * upstream would be asked: which endpoint that will be depends on the moment, so all are named, and the URL
+ * is that of the first. What is told outlives the rehearsal, so it is copied.
  */
 #include "proxy/explain.h"
 
-#include "observe/log_text.h"
+#include "base/note.h"
 #include "policy/expression.h"
 #include "proxy/admission.h"
 #include "proxy/explain_upstream.h"
-#include "proxy/rehearsal.h"
 
-enum { TOLD_MAX = 4096 };
+enum { BECAUSE_MAX = 64 };
 
-struct explanation {
-	const struct explain_question *question;
-	FILE *to;
-	enum explained explained;
-	struct buf told; /* what policies say, a line each, until there is a place for it */
+/* What one policy did, as it is heard of. */
+struct decided {
+	struct decided *earlier;
+	const struct policy_instance *instance;
+	enum decision decision;
 };
 
-/* Before there is a path, an API or a policy to tell of. */
-static void tell_refused(struct explanation *e, str why, int status)
+struct explaining {
+	const struct explain_question *question;
+	struct arena *arena;
+	struct explanation *told;
+	struct decided *decided; /* the newest */
+	str *because;
+};
+
+/* Who answers is the gateway. */
+static void tell_answer(struct explanation *told, enum reason reason, int status)
 {
-	fprintf(e->to, "refused with %d before routing: %.*s\n", status, STR_ARG(why));
-	e->explained = EXPLAINED_REFUSED;
+	told->reason = reason;
+	told->why = reason_word(reason);
+	told->status = status;
 }
 
-static void tell_redirected(struct explanation *e, const struct answer *answer)
+/* Before there is an API or a policy to tell of. */
+static void tell_refused(struct explanation *told, enum reason reason, int status, str why)
 {
-	fprintf(e->to, "sent to %.*s with %d before routing: %.*s\n",
-		STR_ARG(http_fields_value(&answer->fields, HTTP_LOCATION)), answer->status,
-		STR_ARG(reason_word(REASON_HTTPS_REDIRECT)));
-	e->explained = EXPLAINED_REFUSED;
+	tell_answer(told, reason, status);
+	told->why = why;
+	told->outcome = EXPLAINED_REFUSED;
 }
 
-static void tell_route(struct explanation *e, const struct exchange *x)
+static void tell_route(struct explaining *e, const struct exchange *x)
 {
 	struct route_request request = admission_question(x);
+	struct explanation *told = e->told;
 
-	fprintf(e->to, "host      %.*s\npath      %.*s\n", STR_ARG(request.host), STR_ARG(request.path));
-	if (x->route_method.len)
-		fprintf(e->to, "preflight of %.*s\n", STR_ARG(request.method));
-	router_explain(e->question->snapshot->router, x->worker->route_scratch, &request, e->to);
+	told->is_routed = true;
+	told->is_preflight = x->route_method.len > 0;
+	told->method = arena_str(e->arena, request.method);
+	told->host = arena_str(e->arena, request.host);
+	told->path = arena_str(e->arena, request.path);
+	router_explain(told->snapshot->router, x->worker->route_scratch, &request, e->arena, &told->route);
 }
 
 /* Routing was not reached when something else was wrong before it. */
@@ -57,147 +69,130 @@ static bool is_routed(const struct exchange *x, enum reason reason)
 	       (reason == REASON_NONE || reason == REASON_NO_ROUTE || reason == REASON_METHOD_NOT_ALLOWED);
 }
 
+static void tell_redirected(struct explaining *e, const struct answer *answer)
+{
+	str location = http_fields_value(&answer->fields, HTTP_LOCATION);
+
+	tell_answer(e->told, REASON_HTTPS_REDIRECT, answer->status);
+	e->told->location = arena_str(e->arena, location);
+}
+
 static void on_admitted(void *self, const struct exchange *x, enum reason reason)
 {
-	struct explanation *e = self;
+	struct explaining *e = self;
 
-	if (reason == REASON_HTTPS_REDIRECT) {
+	if (is_routed(x, reason))
+		tell_route(e, x);
+	if (reason == REASON_NONE)
+		e->told->outcome = EXPLAINED_MATCHED;
+	else if (reason == REASON_HTTPS_REDIRECT)
 		tell_redirected(e, &x->view.answer);
-		return;
-	}
-	if (!is_routed(x, reason)) {
-		tell_refused(e, reason_word(reason), reason_status(reason));
-		return;
-	}
-	tell_route(e, x);
-	if (reason == REASON_PATH_INVALID)
-		tell_refused(e, STR("an encoded slash, which this API does not keep (encoded_slashes)"), 400);
 	else
-		e->explained = reason == REASON_NONE ? EXPLAINED_MATCHED : EXPLAINED_NO_ROUTE;
+		tell_answer(e->told, reason, reason_status(reason));
+	if (e->told->is_routed && reason == REASON_PATH_INVALID)
+		e->told->why = STR("an encoded slash, which this API does not keep (encoded_slashes)");
+	else if (e->told->is_routed && reason != REASON_NONE)
+		e->told->outcome = EXPLAINED_NO_ROUTE;
 }
 
-/* Where clients come in that are served nevertheless. */
-static void tell_exceptions(struct explanation *e)
+static void on_decided(void *self, const struct policy_instance *instance, enum decision decision)
 {
-	const char *before = "; left out: ";
+	struct explaining *e = self;
+	struct decided *decided = ARENA_NEW(e->arena, struct decided);
 
-	for (size_t i = 0; i < e->question->snapshot->listener_count; i++) {
-		const struct listener_snapshot *listener = &e->question->snapshot->listeners[i];
-
-		if (listener->config->priority != PRIORITY_HIGH)
-			continue;
-		fprintf(e->to, "%s%.*s", before, STR_ARG(listener->name));
-		before = ", ";
-	}
-}
-
-/* What may refuse it before anything else does, where somebody has thought of that. */
-static void tell_overload(struct explanation *e, struct arena *arena)
-{
-	const struct gateway_limits *limits = &e->question->snapshot->config.limits;
-	str memory = unit_print_size(arena, limits->memory), lag = unit_print_duration(arena, limits->lag);
-
-	if (!node_find(e->question->snapshot->root, STR("limits")))
-		return;
-	fputs("overload  503 ", e->to);
-	if (limits->memory)
-		fprintf(e->to, "near %.*s of memory", STR_ARG(memory));
-	else
-		fputs("where memory is short", e->to);
-	if (limits->lag)
-		fprintf(e->to, ", or while a worker is %.*s late", STR_ARG(lag));
-	tell_exceptions(e);
-	fputc('\n', e->to);
-}
-
-/* The condition, and what came of it where it was asked. */
-static void tell_when(struct explanation *e, const struct policy_instance *instance, const struct view *view)
-{
-	uint64_t bit = (uint64_t)1 << instance->condition;
-
-	fputs(", when ", e->to);
-	expression_tell(instance->when, e->to);
-	if (view->settled & bit)
-		fputs(view->skipped & bit ? ": does not hold" : ": holds", e->to);
-}
-
-static void tell_policies(struct explanation *e, const struct policy_chain *chain, const struct view *view)
-{
-	fprintf(e->to, "policies  %s\n", chain->count ? "" : "none");
-	for (size_t i = 0; i < chain->count; i++) {
-		const struct policy_instance *instance = &chain->at[i];
-
-		fprintf(e->to, "  %zu. %.*s", i + 1, STR_ARG(instance->name));
-		if (!str_eq(str_of(instance->policy->name), instance->name))
-			fprintf(e->to, " (%s)", instance->policy->name);
-		if (instance->policy->describe)
-			fprintf(e->to, ": %.*s",
-				STR_ARG(instance->policy->describe(instance->self, view->arena)));
-		if (instance->is_report)
-			fputs(", reports only", e->to);
-		if (instance->when)
-			tell_when(e, instance, view);
-		fputc('\n', e->to);
-	}
-	if (view->reported.len)
-		fprintf(e->to, "reported  %.*s\n", STR_ARG(view->reported));
-}
-
-/* Who shares, and what the choice beneath was made by. */
-static void tell_split(struct explanation *e, const struct exchange *x)
-{
-	str words = split_print(x->target->split, x->view.arena);
-
-	fprintf(e->to, "weighted  %.*s\n", STR_ARG(words));
+	*decided = (struct decided) { e->decided, instance, decision };
+	e->decided = decided;
 }
 
 static void on_told(void *self, const char *text)
 {
-	struct explanation *e = self;
+	struct explaining *e = self;
 
-	buf_put(&e->told, STR("because   "));
-	log_put_text(&e->told, LOG_ESCAPE_TEXT, str_of(text));
-	buf_put_char(&e->told, '\n');
+	if (e->told->because.len < BECAUSE_MAX)
+		e->because[e->told->because.len++] = arena_str(e->arena, str_of(text));
+}
+
+/* The condition, and what came of it where it was asked. */
+static void tell_when(struct explaining *e, const struct view *view, struct explained_policy *told)
+{
+	uint64_t bit = (uint64_t)1 << told->instance->condition;
+	struct note note;
+
+	note_begin(&note);
+	expression_tell(told->instance->when, note.to);
+	told->when = note_end(&note, e->arena);
+	told->was_asked = view->settled & bit;
+	told->holds = told->was_asked && !(view->skipped & bit);
+}
+
+static void tell_decision(const struct explaining *e, struct explained_policy *told)
+{
+	const struct decided *decided = e->decided;
+
+	while (decided && decided->instance != told->instance)
+		decided = decided->earlier;
+	told->has_decided = decided != NULL;
+	if (decided)
+		told->decision = decided->decision;
+}
+
+static void tell_policies(struct explaining *e, const struct policy_chain *chain, const struct view *view)
+{
+	struct explained_policy *policies = ARENA_ARRAY(e->arena, struct explained_policy, chain->count);
+
+	for (size_t i = 0; i < chain->count; i++) {
+		const struct policy_instance *instance = &chain->at[i];
+
+		policies[i].instance = instance;
+		if (instance->policy->describe)
+			policies[i].bounds = instance->policy->describe(instance->self, e->arena);
+		if (instance->when)
+			tell_when(e, view, &policies[i]);
+		tell_decision(e, &policies[i]);
+	}
+	e->told->policies = policies;
+	e->told->policy_count = chain->count;
+	e->told->reported = arena_str(e->arena, view->reported);
 }
 
 static void on_finished(void *self, const struct exchange *x, const struct exchange_facts *facts)
 {
-	struct explanation *e = self;
+	struct explaining *e = self;
 
 	if (x->request.error != H1_ERROR_NONE)
-		tell_refused(e, h1_error_text(x->request.error), h1_error_status(x->request.error));
-	if (e->explained != EXPLAINED_MATCHED)
+		tell_refused(e->told, facts->reason, h1_error_status(x->request.error),
+			     h1_error_text(x->request.error));
+	if (e->told->outcome != EXPLAINED_MATCHED)
 		return;
-	tell_overload(e, x->view.arena);
+	e->told->target = x->target;
 	tell_policies(e, &x->target->chain, &x->view);
-	if (x->target->split && x->attempts)
-		tell_split(e, x);
-	if (x->attempts)
-		explain_upstream(x, e->to);
+	if (facts->reason == REASON_NONE)
+		explain_upstream(x, e->arena, &e->told->upstream);
 	else
-		fprintf(e->to, "answer    %d by the gateway itself (%.*s)\n", facts->status,
-			STR_ARG(reason_word(facts->reason)));
-	fprintf(e->to, "%.*s", STR_ARG(buf_str(&e->told)));
+		tell_answer(e->told, facts->reason, facts->status);
 }
 
 static const struct stand_in *find_stand_in(void *self, str upstream)
 {
-	const struct explain_question *question = ((struct explanation *)self)->question;
+	const struct explain_question *question = ((struct explaining *)self)->question;
 
 	return question->stand_in ? question->stand_in(question->self, upstream) : NULL;
 }
 
-enum explained explain_request(const struct explain_question *question, FILE *to)
+enum explained explain_request(const struct explain_question *question, struct arena *arena,
+			       struct explanation *ret_explanation)
 {
-	char told[TOLD_MAX];
-	struct explanation e = { .question = question,
-				 .to = to,
-				 .explained = EXPLAINED_REFUSED,
-				 .told = buf_over(told, sizeof told) };
+	struct explaining e = { .question = question,
+				.arena = arena,
+				.told = ret_explanation,
+				.because = ARENA_ARRAY(arena, str, BECAUSE_MAX) };
 	struct rehearsal_options options = { .snapshot = question->snapshot,
+					     .edition = question->edition,
 					     .clock = question->now,
+					     .stops_at_upstream = true,
 					     .stand_in = find_stand_in,
 					     .admitted = on_admitted,
+					     .decided = on_decided,
 					     .told = on_told,
 					     .finished = on_finished,
 					     .self = &e };
@@ -205,10 +200,13 @@ enum explained explain_request(const struct explain_question *question, FILE *to
 	struct rehearsed rehearsed;
 	result_value ran = rehearsal_new(&options, &rehearsal);
 
+	*ret_explanation = (struct explanation) { .snapshot = question->snapshot,
+						  .outcome = EXPLAINED_REFUSED,
+						  .because.at = e.because };
 	if (!failed(ran))
 		ran = rehearsal_run(rehearsal, question->request, &rehearsed);
 	if (failed(ran))
-		fprintf(to, "cannot be rehearsed: %s\n", ran.why);
+		ret_explanation->trouble = ran.why;
 	rehearsal_free(&rehearsal);
-	return e.explained;
+	return ret_explanation->outcome;
 }

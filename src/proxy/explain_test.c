@@ -3,6 +3,7 @@
  * What is told of a request that nobody sends: its route, its policies and what they make of it, and where it
  * would go; or why it would be refused.
  */
+#include "base/note.h"
 #include "base/testing.h"
 #include "proxy/explain.h"
 
@@ -168,18 +169,22 @@ static const struct row administered[] = {
 
 static void check_row(struct snapshot *snapshot, const struct row *row)
 {
-	char *text;
-	size_t len;
-	FILE *to = open_memstream(&text, &len);
+	struct explanation explanation;
+	struct arena arena;
+	struct note note;
 	const struct rehearsal_request request = { .head = str_of(row->head) };
 	const struct explain_question question = { .snapshot = snapshot,
 						   .request = &request,
 						   .now = time_wall() };
-	enum explained got = explain_request(&question, to);
-	const char *at;
+	enum explained got;
+	const char *text, *at;
 
-	fclose(to);
-	at = text;
+	arena_init(&arena, NULL, SIZE_MAX / 2);
+	got = explain_request(&question, &arena, &explanation);
+	note_begin(&note);
+	explanation_print(&explanation, &arena, note.to);
+	fputc(0, note.to);
+	at = text = note_end(&note, &arena).ptr;
 	if (got != row->want)
 		fail_msg("%s: %d: %s", row->name, (int)got, text);
 	for (size_t p = 0; p < COUNT_OF(row->parts) && row->parts[p]; p++) {
@@ -187,7 +192,7 @@ static void check_row(struct snapshot *snapshot, const struct row *row)
 		if (!at)
 			fail_msg("%s: no \"%s\" in: %s", row->name, row->parts[p], text);
 	}
-	free(text);
+	arena_fini(&arena);
 }
 
 static void check_rows(const char *text, const struct row *first, size_t count)
@@ -213,10 +218,64 @@ static void a_request_is_explained(void **state)
 	check_rows(ADMINISTERED, administered, COUNT_OF(administered));
 }
 
+static const char in_force[] =
+	"listeners: { a: { address: \"127.0.0.1:0\" } }\n"
+	"upstreams: { u: { endpoints: [\"10.0.0.5:80\", \"10.0.0.6:80\"], outlier: {}, circuit_breaker: { "
+	"requests: 1 } } }\n"
+	"apis: { all: { upstream: u, policies: [rate_limit: { limit: 1/1h, by: api }, quota: { limit: 1/1mo, "
+	"by: "
+	"api }, forward_auth: { url: \"http://10.0.0.5:80/ask\" }] } }\n";
+
+static void ask_about(struct edition *edition, struct arena *arena, struct explanation *ret_explanation)
+{
+	const struct rehearsal_request request = { .head = STR("GET /x HTTP/1.1\r\nHost: h\r\n\r\n") };
+	const struct explain_question question = {
+		.snapshot = edition->snapshot, .edition = edition, .request = &request, .now = time_wall()
+	};
+
+	assert_int_equal(explain_request(&question, arena, ret_explanation), EXPLAINED_MATCHED);
+}
+
+/* Endpoints are those that serve, as they are; and none of them hears of it, however often. */
+static void what_is_in_force_is_only_read(void **state)
+{
+	struct identities identities;
+	struct diagnostics *diagnostics;
+	struct snapshot *snapshot;
+	struct edition *edition;
+	struct explanation told;
+	struct arena arena;
+	const struct roster *roster;
+
+	(void)state;
+	identities_init(&identities);
+	arena_init(&arena, NULL, SIZE_MAX / 2);
+	assert_false(failed(
+		snapshot_parse(STR("t.yaml"), str_of(in_force), &identities, &diagnostics, &snapshot)));
+	edition = edition_new(snapshot, NULL, NULL);
+	roster = edition_roster(edition, snapshot->upstreams[0]);
+	serving_tell(roster, &roster->members[0], 502);
+	atomic_store(&roster->members[1].endpoint->is_drained, true);
+	for (int i = 0; i < 3; i++) {
+		ask_about(edition, &arena, &told);
+		assert_int_equal(told.status, 0);
+		assert_text(told.upstream.endpoints[0].address, "10.0.0.5:80");
+		assert_string_equal(told.upstream.endpoints[0].why_not, "");
+		assert_string_equal(told.upstream.endpoints[1].why_not, "drained");
+	}
+	assert_int_equal(atomic_load(&roster->members[0].standing->failures), 1);
+	assert_int_equal(upstream_load(snapshot->upstreams[0], UPSTREAM_BOUND_REQUESTS).now, 0);
+	edition_unref(&edition);
+	snapshot_unref(&snapshot);
+	arena_fini(&arena);
+	identities_fini(&identities);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_is_explained),
+		cmocka_unit_test(what_is_in_force_is_only_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,15 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * explain_upstream: a line for each thing that decides, most of them only where it was written.
- */
 #include "proxy/explain_upstream.h"
 
-static str first_host(const struct exchange *x, const struct roster *roster)
+/* Who would not be asked, and why; empty for who would be. */
+static const char *why_not(const struct roster *roster, const struct roster_member *member)
 {
-	if (x->view.upstream_host.len || !roster->count)
-		return x->view.upstream_host;
-	return roster->members[0].endpoint->text;
+	if (endpoint_is_drained(member->endpoint))
+		return "drained";
+	if (member->weight == 0)
+		return "weight 0";
+	return serving_may(roster, member) ? "" : health_word(standing_health(member->standing));
 }
+
+static void take_endpoints(const struct roster *roster, struct arena *arena, struct explained_upstream *told)
+{
+	struct explained_endpoint *at = ARENA_ARRAY(arena, struct explained_endpoint, roster->count);
+
+	for (size_t i = 0; i < roster->count; i++) {
+		const struct roster_member *member = &roster->members[i];
+
+		at[i] = (struct explained_endpoint) { .address = arena_str(arena, member->endpoint->text),
+						      .is_backup = member->is_backup,
+						      .why_not = why_not(roster, member) };
+	}
+	told->endpoints = at;
+	told->endpoint_count = roster->count;
+}
+
+static void take_url(const struct exchange *x, struct arena *arena, struct explained_upstream *told)
+{
+	const struct view *view = &x->view;
+
+	told->has_own_host = view->upstream_host.len > 0;
+	told->has_own_path = !str_eq(view->path, x->path);
+	told->has_own_query = !str_eq(view->query, x->query);
+	told->path = arena_str(arena, view->path);
+	told->query = arena_str(arena, view->query);
+	if (told->has_own_host)
+		told->host = arena_str(arena, view->upstream_host);
+	else if (told->endpoint_count)
+		told->host = told->endpoints[0].address;
+}
+
+void explain_upstream(const struct exchange *x, struct arena *arena, struct explained_upstream *ret_told)
+{
+	*ret_told = (struct explained_upstream) { .upstream = x->upstream,
+						  .timeouts = *x->timeouts,
+						  .total = x->view.total_timeout };
+	take_endpoints(generation_roster(x->generation, x->upstream), arena, ret_told);
+	take_url(x, arena, ret_told);
+	if (x->target->split)
+		ret_told->split = split_print(x->target->split, arena);
+}
+
+/* ---- for people ---- */
 
 static bool is_written(const struct upstream *upstream, const char *option)
 {
@@ -64,25 +107,13 @@ static void tell_hedging(FILE *to, const struct upstream_hedging *hedging)
 			(long long)(hedging->after / MILLISECOND), (long long)hedging->budget);
 }
 
-/* Who would not be asked, and why; empty for who would be. */
-static const char *why_not(const struct roster *roster, const struct roster_member *member)
+static void tell_endpoint(FILE *to, const struct explained_endpoint *endpoint)
 {
-	if (endpoint_is_drained(member->endpoint))
-		return "drained";
-	if (member->weight == 0)
-		return "weight 0";
-	return serving_may(roster, member) ? "" : health_word(standing_health(member->standing));
-}
-
-static void tell_endpoint(FILE *to, const struct roster *roster, const struct roster_member *member)
-{
-	const char *why = why_not(roster, member);
-
-	fprintf(to, " %.*s", STR_ARG(member->endpoint->text));
-	if (member->is_backup)
+	fprintf(to, " %.*s", STR_ARG(endpoint->address));
+	if (endpoint->is_backup)
 		fputs(" (backup)", to);
-	if (*why)
-		fprintf(to, " (%s)", why);
+	if (*endpoint->why_not)
+		fprintf(to, " (%s)", endpoint->why_not);
 }
 
 /* What is asked of an endpoint, and what becomes of it then. */
@@ -109,20 +140,20 @@ static void tell_outlier(FILE *to, const struct outlier_config *outlier, struct 
 }
 
 /* This process has asked nobody: who is well, the one that serves knows. */
-static void tell_health(FILE *to, const struct exchange *x, const struct upstream *upstream)
+static void tell_health(FILE *to, const struct explanation *told, struct arena *arena)
 {
-	const struct snapshot *snapshot = x->generation->snapshot;
+	const struct upstream *upstream = told->upstream.upstream;
 	int64_t panic = upstream->config->panic;
 
 	if (upstream->check)
-		tell_check(to, upstream->check, x->view.arena);
+		tell_check(to, upstream->check, arena);
 	if (upstream->outlier)
-		tell_outlier(to, upstream->outlier, x->view.arena);
+		tell_outlier(to, upstream->outlier, arena);
 	if (panic)
 		fprintf(to, "panic     all are asked where fewer than %lld %% are well\n", (long long)panic);
 	fprintf(to, "now       who is well is told by %s\n",
-		snapshot->admin.is_open ? "GET /v1/upstreams of the gateway that runs"
-					: "the log alone: there is no `admin` to ask");
+		told->snapshot->admin.is_open ? "GET /v1/upstreams of the gateway that runs"
+					      : "the log alone: there is no `admin` to ask");
 }
 
 static void tell_slow_start(FILE *to, duration time, struct arena *arena)
@@ -140,39 +171,42 @@ static void tell_time(FILE *to, const char *before, const char *name, duration t
 }
 
 /* Those that hold for this request: the upstream's, the API's, the route's, and what policies have left. */
-static void tell_timeouts(FILE *to, const struct exchange *x)
+static void tell_timeouts(FILE *to, const struct explained_upstream *told, struct arena *arena)
 {
-	const struct upstream_timeouts *timeouts = x->timeouts;
-	struct arena *arena = x->view.arena;
-
-	tell_time(to, "timeouts  ", "connect", timeouts->connect, arena);
-	tell_time(to, ", ", "response", timeouts->response, arena);
-	tell_time(to, ", ", "idle", timeouts->idle, arena);
-	if (x->view.total_timeout)
-		tell_time(to, ", ", "total", x->view.total_timeout, arena);
+	tell_time(to, "timeouts  ", "connect", told->timeouts.connect, arena);
+	tell_time(to, ", ", "response", told->timeouts.response, arena);
+	tell_time(to, ", ", "idle", told->timeouts.idle, arena);
+	if (told->total)
+		tell_time(to, ", ", "total", told->total, arena);
 	fputc('\n', to);
 }
 
-void explain_upstream(const struct exchange *x, FILE *to)
+static void tell_url(FILE *to, const struct explained_upstream *told)
 {
-	const struct upstream *upstream = x->upstream;
-	const struct roster *roster = generation_roster(x->generation, upstream);
-	const struct view *view = &x->view;
+	fprintf(to, "url       %s://%.*s%.*s%s%.*s\n", told->upstream->tls ? "https" : "http",
+		STR_ARG(told->host), STR_ARG(told->path), told->query.len ? "?" : "", STR_ARG(told->query));
+}
 
+void explained_upstream_print(const struct explanation *explanation, struct arena *arena, FILE *to)
+{
+	const struct explained_upstream *told = &explanation->upstream;
+	const struct upstream *upstream = told->upstream;
+
+	if (told->split.len)
+		fprintf(to, "weighted  %.*s\n", STR_ARG(told->split));
 	fprintf(to, "upstream  %.*s:", STR_ARG(upstream->name));
-	for (size_t i = 0; i < roster->count; i++)
-		tell_endpoint(to, roster, &roster->members[i]);
-	if (roster->count > 1)
+	for (size_t i = 0; i < told->endpoint_count; i++)
+		tell_endpoint(to, &told->endpoints[i]);
+	if (told->endpoint_count > 1)
 		tell_balance(to, &upstream->config->balance);
-	fprintf(to, "\nurl       %s://%.*s%.*s%s%.*s\n", upstream->tls ? "https" : "http",
-		STR_ARG(first_host(x, roster)), STR_ARG(view->path), view->query.len ? "?" : "",
-		STR_ARG(view->query));
-	tell_timeouts(to, x);
+	fputc('\n', to);
+	tell_url(to, told);
+	tell_timeouts(to, told, arena);
 	tell_breaker(to, &upstream->config->circuit_breaker);
 	tell_retries(to, upstream);
 	tell_hedging(to, &upstream->config->hedging);
 	if (upstream->config->slow_start)
-		tell_slow_start(to, upstream->config->slow_start, view->arena);
+		tell_slow_start(to, upstream->config->slow_start, arena);
 	if (upstream->check || upstream->outlier)
-		tell_health(to, x, upstream);
+		tell_health(to, explanation, arena);
 }

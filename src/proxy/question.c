@@ -3,7 +3,7 @@
  * question: no more of a URL is taken apart than has to be: what stands behind the host goes on the wire as
  * it is.
  */
-#include "main/question.h"
+#include "proxy/question.h"
 
 bool question_set_url(struct question *question, str url)
 {

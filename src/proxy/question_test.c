@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/testing.h"
-#include "main/question.h"
+#include "proxy/question.h"
 
 static const struct {
 	const char *url;

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "auth/replay_cache.h"
+#include "auth/session_refresh.h"
 #include "base/assert.h"
 #include "http/h1_client.h"
 #include "proxy/chore.h"
@@ -39,6 +41,8 @@ struct rehearsal {
 	struct rate_table *rates;    /* its own: trying out takes nothing from anybody */
 	struct quota_table *quotas;  /* likewise */
 	struct slot_table *slots;
+	struct replay_cache *replays;
+	struct session_refreshes *refreshes;
 	struct exchange_observer observer;
 	struct effects effects;
 	wall_time clock;
@@ -70,14 +74,19 @@ static uint64_t rehearsal_random(void *self)
 	return random_next(&((struct rehearsal *)self)->worker->random);
 }
 
+/* Who stands in for nobody asks nobody. */
 static result rehearsal_fetch(void *self, struct view *view, const struct fetch_request *request,
 			      struct fetch_answer *ret_answer)
 {
 	const struct rehearsal_options *options = &((struct rehearsal *)self)->options;
-
-	TRY(fetch_for_policy(self, view, request, ret_answer));
-	ret_answer->is_supposed =
+	bool is_supposed =
 		!options->stand_in || !options->stand_in(options->self, request->to->upstream->name);
+
+	if (is_supposed && options->stops_at_upstream)
+		*ret_answer = (struct fetch_answer) { .status = 200, .is_body_whole = true };
+	else
+		TRY(fetch_for_policy(self, view, request, ret_answer));
+	ret_answer->is_supposed = is_supposed;
 	return OK;
 }
 
@@ -176,7 +185,12 @@ static void worker_prepare(struct rehearsal *r)
 	struct worker *worker = r->worker;
 	struct pool_connector connector = stand_ins_connector(&r->stand_ins);
 
-	r->observer = (struct exchange_observer) { on_admitted, on_finished, r };
+	r->observer = (struct exchange_observer) { .admitted = on_admitted,
+						   .finished = on_finished,
+						   .stops_at_upstream = r->options.stops_at_upstream,
+						   .self = r };
+	worker->auth.replays = r->replays;
+	worker->auth.refreshes = r->refreshes;
 	worker->observer = &r->observer;
 	worker->effects = (struct effects) { .wall = rehearsal_wall,
 					     .random = rehearsal_random,
@@ -228,6 +242,16 @@ static void discover(struct rehearsal *r)
 	}
 }
 
+static void take_edition(struct rehearsal *r)
+{
+	if (r->options.edition) {
+		r->edition = edition_ref(r->options.edition);
+		return;
+	}
+	r->edition = edition_new(r->options.snapshot, NULL, NULL);
+	discover(r);
+}
+
 result rehearsal_new(const struct rehearsal_options *options, struct rehearsal **ret_rehearsal)
 {
 	struct rehearsal *r = calloc(1, sizeof *r);
@@ -241,8 +265,10 @@ result rehearsal_new(const struct rehearsal_options *options, struct rehearsal *
 	r->rates = rate_table_new(RATE_CELLS);
 	r->quotas = quota_table_new(QUOTA_CELLS);
 	r->slots = slot_table_new(SLOT_KEYS);
-	worker.edition = r->edition = edition_new(options->snapshot, NULL, NULL);
-	discover(r);
+	r->replays = replay_cache_new(0);
+	r->refreshes = session_refreshes_new();
+	take_edition(r);
+	worker.edition = r->edition;
 	made = worker_new(&worker, &r->worker);
 	if (failed(made))
 		rehearsal_free(&r);
@@ -268,6 +294,8 @@ void rehearsal_free(struct rehearsal **address)
 	rate_table_free(&r->rates);
 	quota_table_free(&r->quotas);
 	slot_table_free(&r->slots);
+	replay_cache_free(&r->replays);
+	session_refreshes_free(&r->refreshes);
 	arena_fini(&r->arena);
 	free(r);
 	*address = NULL;

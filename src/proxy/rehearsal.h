@@ -16,8 +16,10 @@ struct rehearsal;
 
 struct rehearsal_options {
 	struct snapshot *snapshot;
-	wall_time clock; /* what the time is, until rehearsal_advance() */
-	uint64_t seed;   /* of all random numbers; 0: another one each time */
+	struct edition *edition; /* of that snapshot, in force; NULL: it serves nobody */
+	wall_time clock;         /* what the time is, until rehearsal_advance() */
+	uint64_t seed;           /* of all random numbers; 0: another one each time */
+	bool stops_at_upstream;  /* none is asked: where a request would go is all that is wanted */
 
 	/* Who is told; each may be NULL. */
 	const struct stand_in *(*stand_in)(void *self, str upstream); /* NULL, or without one: a plain 200 */

@@ -38,6 +38,7 @@ struct exchange_observer {
 	void (*finished)(void *self, const struct exchange *x, const struct exchange_facts *facts);
 	/* Answered, as far as anybody was there to read. Valid during the call only. */
 
+	bool stops_at_upstream; /* what would be forwarded ends there, unanswered */
 	void *self;
 };
 

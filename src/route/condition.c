@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "codec/uri.h"
+#include "config/secret_name.h"
 
 static const struct kind {
 	const char *key; /* in `match` */
@@ -49,6 +50,8 @@ static bool compile_value(struct condition_compile *compile, const struct pair *
 	str why;
 
 	condition->value = pair->value;
+	condition->is_secret =
+		(pair->node && pair->node->is_expanded) || secret_name_judge(pair->name) != SECRET_NAME_NONE;
 	if (str_eq(pair->value, STR("*"))) {
 		condition->test = CONDITION_PRESENT;
 	} else if (str_eq(pair->value, STR("!"))) {
@@ -322,6 +325,8 @@ enum condition_outcome condition_check(const struct condition *condition, struct
 
 void condition_print(const struct condition *condition, FILE *to)
 {
+	str value = condition->is_secret ? STR("***") : condition->value;
+
 	fprintf(to, "%s", kinds[condition->subject].word);
 	for (size_t i = 0; i < condition->range_texts.len; i++)
 		fprintf(to, "%s%.*s", i ? ", " : " in ", STR_ARG(condition->range_texts.at[i]));
@@ -336,10 +341,10 @@ void condition_print(const struct condition *condition, FILE *to)
 		fprintf(to, " is absent");
 		break;
 	case CONDITION_EQUAL:
-		fprintf(to, " = \"%.*s\"", STR_ARG(condition->value));
+		fprintf(to, " = \"%.*s\"", STR_ARG(value));
 		break;
 	case CONDITION_REGEX:
-		fprintf(to, " matches %.*s", STR_ARG(condition->value));
+		fprintf(to, " matches %.*s", STR_ARG(value));
 		break;
 	}
 }

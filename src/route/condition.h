@@ -24,6 +24,7 @@ struct condition {
 	enum condition_subject subject;
 	enum condition_test test;
 	enum http_name id; /* of a header */
+	bool is_secret;    /* its value may be one: it came from outside, or its name says so */
 	bool is_by_text;   /* the header's number is not only its own */
 	str name, value;   /* value as it is written */
 	const struct regex *regex;
@@ -60,4 +61,4 @@ enum condition_outcome condition_check(const struct condition *condition, struct
 /* CONDITION_LIMIT: a limit of regular expressions was reached, or a value is longer than the room. */
 
 void condition_print(const struct condition *condition, FILE *to);
-/* header X-Beta = "yes" */
+/* header X-Beta = "yes"; a secret as *** */

@@ -221,10 +221,31 @@ static void agrees_with_the_match(void **state)
 	route_testing_close(&testing);
 }
 
+/* What only some know, or what came from outside. */
+static void secrets_are_not_told(void **state)
+{
+	struct route_testing testing;
+	const char *told;
+
+	(void)state;
+	route_testing_open(
+		&testing,
+		"apis: { a: { routes: {\n"
+		"  one: { match: { headers: { X-Api-Key: key-1 } } },\n"
+		"  two: { match: { query: { token: '~^key-2$' }, cookies: { plain: word } } } } } }\n");
+	assert_false(failed(testing.outcome));
+	route_testing_ask(&testing, "GET h/?token=key-2 Cookie: plain=word");
+	told = route_testing_explain(&testing);
+	assert_non_null(strstr(told, "conditions  2: query token matches ***; cookie plain = \"word\"\n"));
+	assert_non_null(strstr(told, "not so: header X-Api-Key = \"***\"\n"));
+	route_testing_close(&testing);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(explains),
+		cmocka_unit_test(secrets_are_not_told),
 		cmocka_unit_test(explains_that_nothing_fits),
 		cmocka_unit_test(explains_that_a_limit_was_reached),
 		cmocka_unit_test(lists_so_many_and_no_more),

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
-#include "route/route.h"
+#include "route/explain.h"
 
 enum { RULES_MAX = 32 };
 
@@ -29,7 +29,9 @@ static size_t read_rules(str *rest, struct route_rule *rules, struct match_confi
 static void match(const struct router *router, const struct route_request *request)
 {
 	struct route_scratch *scratch = route_scratch_new();
+	struct route_explanation explanation;
 	struct route_match first, second;
+	struct arena arena;
 	char *text = NULL;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
@@ -37,7 +39,10 @@ static void match(const struct router *router, const struct route_request *reque
 	router_match(router, scratch, request, &first);
 	router_match(router, scratch, request, &second);
 	ASSERT(first.outcome == second.outcome && first.rule == second.rule);
-	router_explain(router, scratch, request, to);
+	arena_init(&arena, NULL, SIZE_MAX / 2);
+	router_explain(router, scratch, request, &arena, &explanation);
+	route_explanation_print(&explanation, to);
+	arena_fini(&arena);
 	fclose(to);
 	free(text);
 	route_scratch_free(&scratch);

@@ -110,9 +110,3 @@ void router_match(const struct router *router, struct route_scratch *scratch,
 		  const struct route_request *request, struct route_match *ret_match);
 /* Allocates nothing, parks nowhere, recurses nowhere. A path that does not begin with '/' ("*" of OPTIONS,
  * the authority of CONNECT) has no route. RFC 9110 section 15.5.6 for 405. */
-
-void router_explain(const struct router *router, struct route_scratch *scratch,
-		    const struct route_request *request, FILE *to);
-/* The winner and why it won, and each near miss with the first condition that failed, by the same code: rules
- * of any host whose path fits, twenty of them at most. Takes memory, and time for each host there is: not for
- * a request's way. */

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "codec/ip.h"
+#include "route/explain.h"
 
 struct testing_route {
 	struct entry entry;
@@ -221,10 +222,15 @@ const char *route_testing_diagnostics(struct route_testing *testing)
 
 const char *route_testing_explain(struct route_testing *testing)
 {
+	struct route_explanation explanation;
+	struct arena arena;
 	size_t size;
 	FILE *to = open_print(testing, &size);
 
-	router_explain(testing->router, testing->scratch, &testing->request, to);
+	arena_init(&arena, NULL, SIZE_MAX / 2);
+	router_explain(testing->router, testing->scratch, &testing->request, &arena, &explanation);
+	route_explanation_print(&explanation, to);
 	fclose(to);
+	arena_fini(&arena);
 	return testing->printed;
 }
