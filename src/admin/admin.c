@@ -38,7 +38,7 @@ struct admin {
 	struct former *former;
 	struct address wanted; /* as configured: with port 0 where any will do */
 	int fd;
-	unsigned checks;
+	unsigned checks, explanations;
 };
 
 struct resource {
@@ -71,6 +71,7 @@ static const struct resource resources[] = {
 	{ "/v1/consumers", HTTP_GET, false, consumers_resource },
 	{ "/v1/upstreams", HTTP_GET, false, upstreams_resource },
 	{ "/v1/certificates", HTTP_GET, false, certificates_resource },
+	{ "/v1/explain", HTTP_GET, false, explain_resource },
 	{ "/v1/reload", HTTP_POST, false, reload_resource },
 	{ "/v1/check", HTTP_POST, false, check_resource },
 };
@@ -131,12 +132,12 @@ static result serve(struct small_exchange *exchange)
 	struct admin *admin = exchange->owner;
 	struct admin_request request = { .exchange = exchange,
 					 .options = &admin->options,
-					 .checks = &admin->checks };
+					 .checks = &admin->checks,
+					 .explanations = &admin->explanations };
 	result_value served;
-	str query;
 
 	request.path = exchange->request->target;
-	str_cut(exchange->request->target, '?', &request.path, &query);
+	str_cut(exchange->request->target, '?', &request.path, &request.query);
 	request.edition = admin->options.hooks.edition(admin->options.owner);
 	edition_ref(request.edition);
 	served = dispatch(&request);

@@ -10,6 +10,7 @@
  *     GET  /v1/consumers                                 who may knock, without credentials; up to 10,000
  *     GET  /v1/upstreams                                 endpoints with their load and latency
  *     GET  /v1/certificates                              of listeners, and until when they are good
+ *     GET  /v1/explain?method=&url=&header=              what would become of a request
  *     POST /v1/reload                                    reads the configuration again
  *     POST /v1/check                                     says what is wrong with the one in the body
  *     POST /v1/upstreams/NAME/endpoints/ADDRESS/drain    no more requests to it

@@ -11,8 +11,9 @@ struct admin_request {
 	struct small_exchange *exchange;
 	const struct admin_options *options;
 	struct edition *edition; /* held until the answer is sent */
-	str path;                /* as it came, without the query */
+	str path, query;         /* as they came */
 	unsigned *checks;        /* under way */
+	unsigned *explanations;  /* likewise */
 };
 
 typedef result (*admin_resource_fn)(struct admin_request *request);
@@ -34,6 +35,7 @@ result apis_resource(struct admin_request *request);
 result consumers_resource(struct admin_request *request);
 result upstreams_resource(struct admin_request *request);
 result certificates_resource(struct admin_request *request);
+result explain_resource(struct admin_request *request);
 result reload_resource(struct admin_request *request);
 result check_resource(struct admin_request *request);
 result endpoint_resource(struct admin_request *request);

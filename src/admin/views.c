@@ -7,6 +7,7 @@
  */
 #include "admin/config_json.h"
 #include "admin/request.h"
+#include "admin/views.h"
 #include "proxy/listener_tls.h"
 
 /* Of many, a part is enough to look at: whoever wants one asks the file that it came from. */
@@ -285,14 +286,12 @@ static void put_breaker(struct json_stream *json, const struct upstream *upstrea
 	json_close(json, '}');
 }
 
-static void put_upstream(struct json_stream *json, const struct edition *edition,
-			 const struct upstream *upstream)
+void views_put_upstream(struct json_stream *json, const struct edition *edition,
+			const struct upstream *upstream)
 {
 	const struct roster *roster = edition_roster(edition, upstream);
 	const struct balance_config *balance = &upstream->config->balance;
 
-	json_open(json, '{');
-	json_pair(json, "name", upstream->name);
 	json_pair(json, "balance", balance_word(balance->kind));
 	if (balance->kind == BALANCE_HASH)
 		json_pair(json, "hash", balance->hash.text);
@@ -303,7 +302,6 @@ static void put_upstream(struct json_stream *json, const struct edition *edition
 	for (size_t i = 0; i < roster->count; i++)
 		put_member(json, roster, &roster->members[i], counting_endpoint(edition, upstream, i));
 	json_close(json, ']');
-	json_close(json, '}');
 }
 
 result upstreams_resource(struct admin_request *request)
@@ -313,8 +311,12 @@ result upstreams_resource(struct admin_request *request)
 
 	begin(request, &json);
 	json_open_at(&json, "upstreams", '[');
-	for (size_t i = 0; i < snapshot->upstream_count && !failed(json.sent); i++)
-		put_upstream(&json, request->edition, snapshot->upstreams[i]);
+	for (size_t i = 0; i < snapshot->upstream_count && !failed(json.sent); i++) {
+		json_open(&json, '{');
+		json_pair(&json, "name", snapshot->upstreams[i]->name);
+		views_put_upstream(&json, request->edition, snapshot->upstreams[i]);
+		json_close(&json, '}');
+	}
 	json_close(&json, ']');
 	return end(&json);
 }
