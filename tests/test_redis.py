@@ -370,6 +370,15 @@ def test_a_wrong_password_is_told(redis: StartRedis, gateway: StartGateway) -> N
     assert ask(running) == [503]
 
 
+def test_a_refusal_that_quotes_the_password_is_cut(redis: StartRedis, gateway: StartGateway) -> None:
+    """Who knows no such command says all that came with it."""
+    server = redis("--rename-command", "AUTH", '""')
+    running = gateway(config({"redis": server.address, "username": "gate", "password": "0ther-pass", "on_failure": "deny"},
+                             {"limit": "2/1h"}))
+    down, = wait_for_lines(running, 1)
+    assert "it refuses: ERR unknown command 'AUTH'" in down and "0the" not in down
+
+
 @pytest.mark.parametrize("is_trusted", [True, False])
 def test_redis_over_tls(redis: StartRedis, gateway: StartGateway, tmp_path: Path, is_trusted: bool) -> None:
     authority = Authority()

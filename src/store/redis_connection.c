@@ -28,6 +28,7 @@ enum {
 	PATIENCE = 3, /* timeouts */
 	SAID_MAX = 128,
 	DATABASE_DIGITS = 20,
+	SECRET_BEGIN = 4, /* by which a password is known that was cut off */
 };
 
 static const duration connect_timeout = 2 * SECOND;
@@ -330,17 +331,33 @@ static result greet(struct redis_connection *c, const str *words, size_t count, 
 	return read_greeting(c, until);
 }
 
+/* Whoever does not know the command says so with what came with it. */
+static void forget_secret(struct redis_connection *c)
+{
+	str said = str_of(c->said), begin = str_slice(c->place->options.password, 0, SECRET_BEGIN);
+	size_t at = 0;
+
+	while (at < said.len && !str_starts(str_skip(said, at), begin) &&
+	       !str_starts(begin, str_skip(said, at)))
+		at++;
+	memset(c->said + at, 0, sizeof c->said - at);
+}
+
 static result authenticate(struct redis_connection *c, deadline until)
 {
 	const struct redis_options *options = &c->place->options;
 	const str words[] = { STR("AUTH"), options->username, options->password };
 	const str alone[] = { STR("AUTH"), options->password };
+	result_value greeted;
 
 	if (!options->password.len)
 		return OK;
 	if (options->username.len)
-		return greet(c, words, 3, until);
-	return greet(c, alone, 2, until);
+		greeted = greet(c, words, 3, until);
+	else
+		greeted = greet(c, alone, 2, until);
+	forget_secret(c);
+	return greeted;
 }
 
 static result choose_database(struct redis_connection *c, deadline until)
