@@ -224,6 +224,22 @@ def test_a_file_that_is_locked(upstream: StartUpstream, gateway: StartGateway, t
     wait_for_written(file, 10)
 
 
+def test_a_file_that_is_removed(upstream: StartUpstream, gateway: StartGateway, tmp_path: Path) -> None:
+    """While it is in use: all that was counted goes into a new one."""
+    address, file = upstream().address, tmp_path / "quota.db"
+    running = gateway(having(address, file, 10))
+    ask(running, 2)
+    wait_for_written(file, 2)
+    for part in tmp_path.glob("quota.db*"):
+        part.unlink()
+    ask(running, 1)
+    told = running.wait_for_message("it was removed or replaced")
+    wait_for_written(file, 3)
+    running.stop()
+    assert str(file) in told and running.errors.count("it was removed or replaced") == 1
+    assert left(gateway(having(address, file, 10))) == 6
+
+
 def test_where_nothing_can_be_written(upstream: StartUpstream, gateway: StartGateway, tmp_path: Path) -> None:
     """A folder that is not there, which is made later."""
     file = tmp_path / "later" / "quota.db"

@@ -140,6 +140,15 @@ bool quota_file_is_new(const struct quota_file *file)
 	return file->is_new;
 }
 
+bool quota_file_is_in_place(struct quota_file *file)
+{
+	int has_moved = 0;
+
+	return sqlite3_file_control(file->database, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved) !=
+		       SQLITE_OK ||
+	       !has_moved;
+}
+
 result quota_file_read(struct quota_file *file, int64_t now, quota_row_fn row, void *self)
 {
 	sqlite3_stmt *query;

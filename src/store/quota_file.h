@@ -22,6 +22,9 @@ void quota_file_close(struct quota_file **file);
 uint64_t quota_file_seed(const struct quota_file *file);
 bool quota_file_is_new(const struct quota_file *file);
 
+bool quota_file_is_in_place(struct quota_file *file);
+/* False: another file is at its path, or none, and nobody would find again what is added to this one. */
+
 typedef void (*quota_row_fn)(void *self, uint64_t key, int64_t window, int64_t total);
 
 result quota_file_read(struct quota_file *file, int64_t now, quota_row_fn row, void *self);

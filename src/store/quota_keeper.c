@@ -56,10 +56,21 @@ static void load_row(void *self, uint64_t key, int64_t window, int64_t total)
 	quota_table_load(self, key, window, now_second(), total);
 }
 
+/* Somebody has tidied up, or put a copy back. What was counted goes to what is there now. */
+static void leave_moved(struct quota_keeper *keeper)
+{
+	if (!keeper->file || quota_file_is_in_place(keeper->file))
+		return;
+	journal_warn(keeper->journal, "%s: it was removed or replaced: counts of quotas go to a new one",
+		     keeper->path);
+	quota_file_close(&keeper->file);
+}
+
 static result open_file(struct quota_keeper *keeper)
 {
 	struct quota_table *table = keeper->table;
 
+	leave_moved(keeper);
 	if (keeper->file)
 		return OK;
 	TRY(quota_file_open(keeper->path, quota_table_seed(table), &keeper->file));
