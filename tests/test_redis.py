@@ -6,6 +6,7 @@ Limits are by the hour, so that no count depends on how quick a test is.
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import email.utils
 import json
@@ -22,7 +23,7 @@ import pytest
 from admin import Admin
 from gatehouse import Gateway, faked_clock, run_command
 from pki import Authority
-from redis_peers import Cluster, FakeRedis, Redis
+from redis_peers import Cluster, FakeRedis, Redis, quiet_port
 from simple import get
 from wire import wait_until
 
@@ -458,6 +459,66 @@ def test_a_slot_moves_under_way(cluster: Cluster, gateway: StartGateway) -> None
         node.cli("cluster", "setslot", str(slot), "node", target.cli("cluster", "myid"))
     assert ask(running, 2) == [200, 429]  # the source says MOVED
     assert not lines(running)
+
+
+class Moving:
+    """Sends the first call of a key to another node, and says then of its cluster what it is told to."""
+
+    def __init__(self, node: str, slots: bytes):
+        self.node, self.slots = node, slots
+        self.moved: set[bytes] = set()
+
+    def answer(self, words: list[bytes]) -> bytes:
+        """To one command."""
+        if words[0] == b"CLUSTER":
+            return self.slots
+        if b"{gateways}" in words[3]:
+            return b"*1\r\n:1\r\n"
+        if words[3] not in self.moved:
+            self.moved.add(words[3])
+            slot = binascii.crc_hqx(words[3].partition(b"{")[2].rstrip(b"}"), 0) % 16384
+            return b"-MOVED %d %s\r\n" % (slot, self.node.encode())
+        return b"*3\r\n:1\r\n:1\r\n:5\r\n"
+
+
+def range_of(address: str) -> bytes:
+    """All slots, as CLUSTER SLOTS has them."""
+    host, _, port = address.rpartition(":")
+    return b"*3\r\n:0\r\n:16383\r\n*2\r\n$%d\r\n%s\r\n:%s\r\n" % (len(host), host.encode(), port.encode())
+
+
+def is_up(admin: Admin) -> bool:
+    """As `gatehouse_store_up` tells it."""
+    return "\ngatehouse_store_up 1\n" in admin.get("/metrics").body.decode()
+
+
+def test_a_node_that_nobody_asks_is_forgotten_when_it_has_left(stack: contextlib.ExitStack, gateway: StartGateway) -> None:
+    """Although no call fails that would have the gateway look again."""
+    dead = f"127.0.0.1:{quiet_port()}"
+    moving = Moving(dead, b"")
+    fake = FakeRedis(moving.answer)
+    stack.callback(fake.stop)
+    moving.slots = b"*2\r\n" + range_of(dead) + range_of(fake.address)
+    running = gateway(config(fake.address, {"limit": "9/1h"}))
+    admin = Admin(running)
+    ask(running)
+    wait_until(lambda: not is_up(admin), "that a node is missed")
+    moving.slots = b"*1\r\n" + range_of(fake.address)
+    wait_until(lambda: is_up(admin), "that it is missed no longer")
+    assert [f"redis {dead} {what}" in line for what, line in
+            zip(("is not available", "is no part of the cluster any more"), lines(running), strict=True)] == [True] * 2
+    assert ask(running) == [200]
+
+
+def test_a_cluster_gives_way_to_one_redis(stack: contextlib.ExitStack, gateway: StartGateway) -> None:
+    """At the address that is configured. What nodes it had is forgotten."""
+    moving = Moving(f"127.0.0.1:{quiet_port()}", b"-ERR This instance has cluster support disabled\r\n")
+    fake = FakeRedis(moving.answer)
+    stack.callback(fake.stop)
+    running = gateway(config({"redis": fake.address, "timeout": PATIENT, "on_failure": "deny"}, {"limit": "9/1h"}))
+    ask(running)
+    wait_until(lambda: ask(running) == [200], "that it is asked again")
+    assert is_up(Admin(running))
 
 
 def test_a_node_of_a_cluster_that_dies_takes_its_slots_along(cluster: Cluster, gateway: StartGateway) -> None:

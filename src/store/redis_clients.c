@@ -73,6 +73,7 @@ static void run_census(struct fiber *self, void *argument)
 
 		if (is_due(redis))
 			take_census(redis);
+		redis_cluster_tend(redis);
 		slept = fiber_sleep(self, deadline_after(now_of(redis), census_every / 2));
 		(void)slept; /* cancelled: it is stopped */
 	}

@@ -71,7 +71,10 @@ static void drop_node(struct redis *redis, size_t at)
 	struct redis_node *node = redis->nodes[at];
 
 	redis->nodes[at] = NULL;
-	redis_connection_stop(&node->connection);
+	if (redis->is_stopped)
+		redis_connection_stop(&node->connection);
+	else
+		redis_connection_dismiss(&node->connection);
 	free(node);
 }
 
@@ -118,9 +121,25 @@ struct redis_connection *redis_cluster_follow(struct redis *redis, const struct 
 struct lesson {
 	struct redis *redis;
 	str host;
+	bool is_home; /* who is configured is asked, not one that it has named */
 	uint8_t slots[REDIS_SLOTS];
-	bool is_good;
 };
+
+/* A cluster may give way to one Redis at its address: what it is sent is its own then. */
+static bool denies_cluster(const struct lesson *lesson, const struct resp_value *reply)
+{
+	return lesson->is_home && reply->kind == RESP_ERROR &&
+	       str_starts(reply->text, STR("ERR This instance has cluster support disabled"));
+}
+
+static void end_cluster(struct redis *redis)
+{
+	free(redis->slots);
+	redis->slots = NULL;
+	for (size_t i = 0; i < REDIS_NODES_MAX; i++)
+		if (redis->nodes[i])
+			drop_node(redis, i);
+}
 
 static bool take_range(void *self, unsigned first, unsigned last, const struct redis_spot *spot)
 {
@@ -147,6 +166,10 @@ static void take_slots(void *self, const struct resp_value *reply)
 
 	if (redis->is_stopped)
 		return;
+	if (denies_cluster(lesson, reply)) {
+		end_cluster(redis);
+		return;
+	}
 	for (size_t i = 0; i < REDIS_NODES_MAX; i++)
 		if (redis->nodes[i])
 			redis->nodes[i]->is_named = false;
@@ -183,6 +206,7 @@ static void run_lesson(struct fiber *self, void *argument)
 	if (!redis->is_stopped) {
 		teacher = find_teacher(redis);
 		lesson->host = redis_connection_host(teacher);
+		lesson->is_home = teacher == redis->home;
 		asked = redis_connection_ask(teacher, &question, deadline_after(now, learn_timeout));
 	}
 	(void)asked; /* it is asked again when it is needed again */
@@ -204,6 +228,15 @@ void redis_cluster_learn(struct redis *redis)
 		redis->is_learning = false;
 		redis_leave(redis);
 	}
+}
+
+void redis_cluster_tend(struct redis *redis)
+{
+	if (redis->is_stopped)
+		return;
+	for (size_t i = 0; i < REDIS_NODES_MAX; i++)
+		if (redis->nodes[i] && !redis_connection_is_up(redis->nodes[i]->connection))
+			redis_cluster_learn(redis);
 }
 
 void redis_cluster_stop(struct redis *redis)

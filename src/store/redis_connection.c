@@ -120,14 +120,14 @@ static void tell_down(struct redis_connection *c, result_value why)
 		     why.why, cause ? ": " : "", cause ? cause : "");
 }
 
-static void tell_up(struct redis_connection *c, bool is_said)
+/* news: NULL: nothing is said. */
+static void tell_up(struct redis_connection *c, const char *news)
 {
 	if (!c->is_told_down)
 		return;
 	c->is_told_down = false;
-	if (atomic_fetch_sub_explicit(&c->place->down, 1, memory_order_relaxed) == 1 && is_said)
-		journal_info(c->means->journal, "store: redis %.*s is available again",
-			     STR_ARG(address_of(c)));
+	if (atomic_fetch_sub_explicit(&c->place->down, 1, memory_order_relaxed) == 1 && news)
+		journal_info(c->means->journal, "store: redis %.*s %s", STR_ARG(address_of(c)), news);
 }
 
 /* ---- waiters ---- */
@@ -479,7 +479,7 @@ static void rise(struct redis_connection *c)
 	c->since = now_of(c);
 	c->failures = 0;
 	c->given_up = NULL;
-	tell_up(c, true);
+	tell_up(c, "is available again");
 	set_state(c, UP);
 }
 
@@ -552,7 +552,7 @@ static void run(struct fiber *self, void *argument)
 	c->fiber = NULL;
 	fail_all(c, error_make(ERROR_CLOSED, "the gateway needs it no longer"));
 	close_session(c);
-	tell_up(c, false);
+	tell_up(c, NULL);
 	redis_connection_release(c);
 }
 
@@ -601,9 +601,15 @@ void redis_connection_stop(struct redis_connection **address)
 	if (c->fiber)
 		fiber_cancel(c->fiber);
 	if (c->is_unstarted) {
-		tell_up(c, false);
+		tell_up(c, NULL);
 		redis_connection_release(c);
 	}
+}
+
+void redis_connection_dismiss(struct redis_connection **address)
+{
+	tell_up(*address, "is no part of the cluster any more");
+	redis_connection_stop(address);
 }
 
 /* ---- asking ---- */

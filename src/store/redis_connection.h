@@ -43,6 +43,9 @@ void redis_connection_stop(struct redis_connection **connection);
 /* Ends it: who waits is told ERROR_CLOSED. Its fiber unwinds in the loop, after which nothing is left of it.
  * Clears the address, accepts NULL. Never yields. */
 
+void redis_connection_dismiss(struct redis_connection **connection);
+/* The same of a node that its cluster does not name any more; where it was missed, the journal says so. */
+
 void redis_connection_hold(struct redis_connection *connection);
 void redis_connection_release(struct redis_connection *connection);
 /* It stays in between, also when it is stopped. */

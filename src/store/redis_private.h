@@ -50,6 +50,10 @@ struct redis_connection *redis_cluster_follow(struct redis *redis, const struct 
 void redis_cluster_learn(struct redis *redis);
 /* Asks in the background who has which slot, if that was not done just now. */
 
+void redis_cluster_tend(struct redis *redis);
+/* Every now and then: learns, where a node is not available. It may have left the cluster, which nobody finds
+ * out who asks for no slot that it had. */
+
 void redis_cluster_stop(struct redis *redis);
 
 void redis_leave(struct redis *redis);
