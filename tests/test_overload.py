@@ -131,9 +131,9 @@ def crowd(gateway: Gateway, admin: Admin, request: bytes, is_enough: Callable[[d
         yield len(clients)
 
 
-def least_memory(endpoint: str, folder: Path) -> int:
+def least_memory(endpoint: str, folder: Path, workers: int = 1) -> int:
     """The smallest bound that passes, in MiB."""
-    (folder / "least.yaml").write_text(json.dumps({**bounded(endpoint, memory=MIB), "workers": 1}))
+    (folder / "least.yaml").write_text(json.dumps({**bounded(endpoint, memory=MIB), "workers": workers}))
     said = run_command("check", "-c", "least.yaml", cwd=folder).stderr
     found = re.search(r"needs (\d+)MiB at least", said)
     assert found, said
@@ -169,6 +169,18 @@ def test_at_its_bound_it_refuses_and_goes_on(request_bytes: bytes, upstream: Sta
     wait_until(lambda: running.get("/after").status == 200, "the gateway to serve again")
     wait_until(lambda: admin.metrics()["gatehouse_memory_bytes"] < 12 * MIB, "the memory to be given back")
     assert any(line["reason"] == "overloaded" and line["status"] == 503 for line in running.log if "reason" in line)
+
+
+def test_what_many_workers_keep_for_later_is_given_back(upstream: StartUpstream, gateway: StartGateway,
+                                                        tmp_path: Path) -> None:
+    """Each keeps stacks for the next requests, all of them together nearly as much as there may be."""
+    app = upstream()
+    limit = least_memory(app.address, tmp_path, workers=8)
+    running = gateway(bounded(app.address, memory=f"{limit}MiB", lag="0s"), workers=8)
+    admin = Admin(running)
+    with crowd(running, admin, b"G", lambda now: now[PAUSED] >= 1):
+        pass
+    wait_until(lambda: [running.get("/after").status for _ in range(16)] == [200] * 16, "all workers to serve again")
 
 
 def test_a_reload_moves_the_bound(upstream: StartUpstream, gateway: StartGateway) -> None:

@@ -160,11 +160,8 @@ static void discharge(struct fibers *fibers)
 	allowance_give(fibers->allowance, price_of_stack(fibers));
 }
 
-/* Gives back the stacks that nobody has needed since the last time. */
-static void fibers_on_trim(struct timer *timer)
+static void fibers_give_back(struct fibers *fibers, size_t spare)
 {
-	struct fibers *fibers = CONTAINER_OF(timer, struct fibers, trim);
-	size_t spare = fibers->free_low > KEEP_FREE ? fibers->free_low - KEEP_FREE : 0;
 	struct fiber *fiber = fibers_cut_coldest(fibers, spare < TRIM_AT_MOST ? spare : TRIM_AT_MOST);
 
 	while (fiber) {
@@ -179,7 +176,20 @@ static void fibers_on_trim(struct timer *timer)
 	if (spare)
 		stacks_reap(&fibers->stacks);
 	fibers->free_low = fibers->free_count;
+}
+
+/* Gives back the stacks that nobody has needed since the last time. */
+static void fibers_on_trim(struct timer *timer)
+{
+	struct fibers *fibers = CONTAINER_OF(timer, struct fibers, trim);
+
+	fibers_give_back(fibers, fibers->free_low > KEEP_FREE ? fibers->free_low - KEEP_FREE : 0);
 	fiber_trim_later(fibers);
+}
+
+void fibers_save(struct fibers *fibers)
+{
+	fibers_give_back(fibers, fibers->free_low);
 }
 
 result fibers_new(struct loop *loop, struct scratch *scratch, const struct fibers_options *options,

@@ -34,6 +34,10 @@ result fibers_new(struct loop *loop, struct scratch *scratch, const struct fiber
 void fibers_free(struct fibers **fibers);
 /* No fiber may be left. */
 
+void fibers_save(struct fibers *fibers);
+/* Gives back stacks that nobody has needed since the last time, also those that are kept free otherwise: for
+ * whoever is short of memory, from the loop. */
+
 struct loop *fibers_loop(const struct fibers *fibers);
 struct scratch *fibers_scratch(const struct fibers *fibers);
 size_t fibers_alive(const struct fibers *fibers);

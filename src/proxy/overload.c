@@ -20,6 +20,8 @@ static void on_rest(struct timer *timer)
 
 	block_pool_rest(&worker->blocks);
 	block_pool_rest(&worker->tls->overflow);
+	if (allowance_is_short(&worker->allowance))
+		fibers_save(worker->fibers);
 	timer_set(worker->loop, timer, deadline_after(loop_now(worker->loop), SECOND));
 }
 
