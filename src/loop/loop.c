@@ -37,6 +37,7 @@ struct loop {
 	wall_time wall_offset; /* wall clock less monotonic clock */
 	deadline wall_refresh; /* when the offset is to be read again */
 	atomic_bool stopping;
+	bool is_rough;      /* the kernel sleeps for whole milliseconds */
 	struct source wake; /* an eventfd, edge-triggered and so never read */
 	deadline rung;      /* when the bell was rung that has not been heard yet; 0: none was */
 	duration lag;       /* what the last look at it said */
@@ -178,20 +179,38 @@ result loop_post(struct loop *loop, post_fn fn, void *argument)
 	return OK;
 }
 
-/* For epoll_wait: whole milliseconds, rounded up, so that it does not wake in vain just before. */
-static int loop_timeout(struct loop *loop, deadline until)
+/* How long this turn may sleep; without a timer there is always something to look at in an hour. */
+static duration loop_patience(struct loop *loop, deadline until)
 {
 	duration wait;
 
 	if (posts_waiting(&loop->posts) || loop->ends || atomic_load(&loop->stopping))
 		return 0;
-	until = deadline_min(until, wheel_next(&loop->wheel));
-	if (until == DEADLINE_NEVER)
-		return -1;
-	wait = until - loop->now;
+	wait = deadline_min(until, wheel_next(&loop->wheel)) - loop->now;
 	if (wait <= 0)
 		return 0;
-	return wait > HOUR ? (int)(HOUR / MILLISECOND) : (int)((wait + MILLISECOND - 1) / MILLISECOND);
+	return wait < HOUR ? wait : HOUR;
+}
+
+/* By whole milliseconds, rounded up, so that it does not wake in vain just before. */
+static int loop_wait_roughly(struct loop *loop, duration wait)
+{
+	return epoll_wait(loop->epoll, loop->batch, BATCH, (int)((wait + MILLISECOND - 1) / MILLISECOND));
+}
+
+/* Kernels before 5.11 do not know the exact call, and sandboxes that are as old forbid it. */
+static int loop_wait(struct loop *loop, duration wait)
+{
+	struct timespec exact = { wait / SECOND, wait % SECOND };
+	int count;
+
+	if (loop->is_rough)
+		return loop_wait_roughly(loop, wait);
+	count = epoll_pwait2(loop->epoll, loop->batch, BATCH, &exact, NULL);
+	if (count >= 0 || (errno != ENOSYS && errno != EPERM))
+		return count;
+	loop->is_rough = true;
+	return loop_wait_roughly(loop, wait);
 }
 
 static unsigned ready_of(uint32_t events)
@@ -267,7 +286,7 @@ duration loop_lag(const struct loop *loop)
 
 void loop_turn(struct loop *loop, deadline until)
 {
-	int count = epoll_wait(loop->epoll, loop->batch, BATCH, loop_timeout(loop, until));
+	int count = loop_wait(loop, loop_patience(loop, until));
 
 	ASSERT(count >= 0 || errno == EINTR);
 	loop->count = count > 0 ? count : 0;

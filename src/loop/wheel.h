@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wheel: the timers of one loop, by the millisecond at which each must be looked at.
+ * wheel: the timers of one loop, by the tick at which each must be looked at.
  *
  * Eight levels of 64 slots: a slot of level L spans 64^L ticks, which covers the whole clock, so no
  * timer is too far away. A timer is filed at the lowest level whose slot tells it from the present; when
@@ -17,7 +17,8 @@ enum {
 	WHEEL_SLOTS = 1 << WHEEL_BITS,
 };
 
-#define WHEEL_TICK MILLISECOND
+/* A hedge after a millisecond should not begin after two. */
+#define WHEEL_TICK (100 * MICROSECOND)
 
 struct wheel {
 	struct timer *slots[WHEEL_LEVELS][WHEEL_SLOTS];
