@@ -5,15 +5,20 @@ than there is time for."""
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
+import math
+import os
+import random
 import re
 import resource
-import shutil
 import socket
-import subprocess
+import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +27,7 @@ from admin import Admin
 from gatehouse import Gateway
 from peers import Nginx
 from soak import resident_bytes
-from wire import wait_until
+from wire import Address, wait_until
 
 MIB = 1 << 20
 PAUSED = 'gatehouse_overload_total{reason="accepts_paused"}'
@@ -205,58 +210,151 @@ def memory(options: argparse.Namespace) -> list[str]:
     return failures
 
 
-def lag_config(lag: str) -> dict[str, Any]:
-    """One worker that answers by itself, so that two cores suffice to bring it more than it can serve."""
-    body = "".join("${request.header.x-%d} " % number for number in range(40))
+WORDS = 300_000  # bytes of an answer: some milliseconds of brotli
+PATIENT = 1.0  # seconds from when a client comes until it gives up
+CROWD = 2.0  # times as many come as a whole processor can serve
+LAGS = {"0s": 0.0, "500ms": 0.2, "200ms": 0.5, "100ms": 0.5}  # the share of the processor's time that must be of use
+VISIT = b"GET / HTTP/1.1\r\nHost: gw.test\r\nAccept-Encoding: br\r\nConnection: close\r\n\r\n"
+
+
+@dataclass
+class Visits:
+    """What became of those who came: how long each waited who was served, and how late the clients' own side was."""
+
+    served: list[float] = field(default_factory=list)
+    refused: int = 0
+    given_up: int = 0
+    late: float = 0.0
+
+
+def write_words(file: Path) -> None:
+    """Random words from a list: a text as long to compress as any."""
+    draw = random.Random(1)
+    words = ["%x" % draw.getrandbits(draw.choice((12, 20, 28))) for _ in range(3000)]
+    file.write_text(" ".join(draw.choices(words, k=WORDS // 4))[:WORDS])
+
+
+def lag_config(lag: str, service: str) -> dict[str, Any]:
+    """One worker whose work is to compress."""
     return {
         "listeners": {"main": {"address": "127.0.0.1:0"}},
         "limits": {"lag": lag},
-        "apis": {"all": {"policies": [{"respond": {"body": body}}]}},
+        "upstreams": {"app": {"endpoints": [service]}},
+        "apis": {"all": {"upstream": "app", "policies": [{"compress": {"algorithms": ["br"]}}]}},
         "log": {"access": {"to": "file:access.log"}},
-        "admin": {"address": "127.0.0.1:0"},
         "workers": 1,
     }
 
 
-MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+async def ask(address: Address) -> int:
+    """A connection for one request; the status when all of the answer is here."""
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        writer.write(VISIT)
+        answer = await reader.read(-1)
+        return int(answer.split(b" ", 2)[1])
+    finally:
+        writer.close()
 
 
-def said_by_wrk(text: str) -> tuple[int, int, float]:
-    """Answers, those of them that were no success, and the 99th percentile of all, in milliseconds."""
-    total = re.search(r"(\d+) requests in", text)
-    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
-    slowest = re.search(r"99%\s+([\d.]+)(us|ms|s)", text)
-    assert total and slowest, text
-    return int(total[1]), int(refused[1]) if refused else 0, float(slowest[1]) * MILLISECONDS[slowest[2]]
+async def visit(address: Address, due: float, visits: Visits) -> None:
+    """One client."""
+    try:
+        status = await asyncio.wait_for(ask(address), due + PATIENT - time.monotonic())
+    except asyncio.TimeoutError:
+        visits.given_up += 1
+        return
+    except (OSError, IndexError):
+        status = 0
+    if status == 200:
+        visits.served.append(time.monotonic() - due)
+    else:
+        visits.refused += 1
 
 
-def lag_round(bound: str, connections: int, seconds: float, folder: Path) -> None:
-    """What is served in a second, and how long clients wait; health is answered meanwhile, and a client afterwards."""
-    folder.mkdir()
-    with Gateway(lag_config(bound), folder, workers=None) as gateway:
-        admin = Admin(gateway)
-        answered: list[float] = []
-        load = subprocess.Popen([shutil.which("wrk") or "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency",
-                                 "--timeout", "30s", gateway.url()], stdout=subprocess.PIPE, text=True)
-        while load.poll() is None:
-            begin = time.monotonic()
-            if admin.get("/healthz").status == 200:
-                answered.append(time.monotonic() - begin)
-        assert load.stdout
-        total, refused, slowest = said_by_wrk(load.stdout.read())
-        metrics = admin.metrics()
-        print(f"lag {bound}, {connections} connections: {(total - refused) / seconds:.0f} served and {refused / seconds:.0f} refused a "
-              f"second, accepts paused {metrics[PAUSED]:.0f} times; p99 {slowest:.0f} ms; "
-              f"health answered {len(answered)} times, within {max(answered) * 1e3:.0f} ms")
+async def crowd(address: Address, rate: float, seconds: float) -> Visits:
+    """Clients that come at a steady rate, whatever becomes of those before them."""
+    visits, begin, tasks = Visits(), time.monotonic(), []
+    for number in range(int(rate * seconds)):
+        due = begin + number / rate
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+        visits.late = max(visits.late, time.monotonic() - due)
+        tasks.append(asyncio.create_task(visit(address, due, visits)))
+    await asyncio.gather(*tasks)
+    return visits
+
+
+async def queue(address: Address, seconds: float) -> int:
+    """How many are served of eight clients that come again and again."""
+    visits, end = Visits(), time.monotonic() + seconds
+
+    async def client() -> None:
+        while time.monotonic() < end:
+            await visit(address, time.monotonic(), visits)
+
+    await asyncio.gather(*(client() for _ in range(8)))
+    return len(visits.served)
+
+
+def processor_time(pid: int) -> float:
+    """What the process has had of it, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Round:
+    """What a request costs of the processor's time, and what became of those who came and of that time."""
+
+    cost: float
+    visits: Visits
+    spent: float
+
+    def share(self) -> float:
+        """Of the time, what went into answers that came in time. On a busy machine it says more than how many did."""
+        return len(self.visits.served) * self.cost / self.spent
+
+
+def lag_round(bound: str, service: str, seconds: float) -> Round:
+    """So many as would take all of a processor are served in one; twice as many come."""
+    with tempfile.TemporaryDirectory() as folder, Gateway(lag_config(bound, service), Path(folder), workers=None) as gateway:
+        begin = processor_time(gateway.pid)
+        served = asyncio.run(queue(gateway.address(), 3))
+        cost = (processor_time(gateway.pid) - begin) / served
+        begin = processor_time(gateway.pid)
+        visits = asyncio.run(crowd(gateway.address(), CROWD / cost, seconds))
+        spent = processor_time(gateway.pid) - begin
         wait_until(lambda: status_of(gateway, "/", "main") == 200, "the gateway to serve")
-        assert answered
+        return Round(cost, visits, spent)
+
+
+def lag_row(bound: str, rounds: list[Round], seconds: float) -> float:
+    """Medians of the rounds, a second; the share that is returned is, too."""
+    def median(figure: Callable[[Round], float]) -> float:
+        return statistics.median(map(figure, rounds))
+
+    shares = sorted(one.share() for one in rounds)
+    print(f"| {bound} | {median(lambda one: CROWD / one.cost):.0f} | {median(lambda one: len(one.visits.served) / seconds):.0f} | "
+          f"{median(lambda one: one.visits.refused / seconds):.0f} | {median(lambda one: one.visits.given_up / seconds):.0f} | "
+          f"{median(lambda one: statistics.median(one.visits.served or [math.nan])) * 1e3:.0f} ms | "
+          f"{statistics.median(shares) * 100:.0f} % ({shares[0] * 100:.0f} to {shares[-1] * 100:.0f}) | "
+          f"{median(lambda one: one.visits.late) * 1e3:.0f} ms |", flush=True)
+    return statistics.median(shares)
 
 
 def lag(options: argparse.Namespace) -> list[str]:
-    """A worker with what it can serve, and with many times that, with the bound and without."""
+    """Twice as many clients as can be served, with each bound and without one, in turns."""
     raise_descriptors()
-    rounds = [("20ms", 32), ("0s", 2000), ("20ms", 2000)]
+    rounds: dict[str, list[Round]] = {bound: [] for bound in LAGS}
     with tempfile.TemporaryDirectory() as folder:
-        for number, (bound, connections) in enumerate(rounds):
-            lag_round(bound, connections, options.seconds, Path(folder) / str(number))
-    return []
+        write_words(Path(folder) / "words.txt")
+        nginx = Nginx(Path(folder), Path(folder), "location / { default_type text/plain; try_files /words.txt =404; }")
+        for _ in range(options.runs):
+            for bound in LAGS:
+                rounds[bound].append(lag_round(bound, nginx.address, options.seconds))
+        nginx.stop()
+    print("| `limits.lag` | came/s | in time/s | refused/s | gave up/s | median wait | of the processor's time | clients late |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    shares = {bound: lag_row(bound, rounds[bound], options.seconds) for bound in LAGS}
+    return [f"lag {bound}: {share * 100:.0f} % of the processor's time went into answers in time" for bound, share in shares.items()
+            if share < LAGS[bound]]

@@ -7,16 +7,22 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import socket
+import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import overload
 from admin import Admin
 from gatehouse import Gateway, run_command
+from peers import Nginx
 from simple import config, get, post
+from tls import secure
 from upstream import Upstream
 from wire import Connection, Request, wait_until
 
@@ -222,3 +228,58 @@ def test_who_is_late_all_the_time_refuses(upstream: StartUpstream, gateway: Star
         for thread in floods:
             thread.join()
     wait_until(lambda: running.get("/after").status == 200, "the gateway to serve again")
+
+
+def test_who_waits_for_a_request_before_it_does_not_make_the_worker_late(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """Requests one behind the other, and a service that takes its time for each."""
+    def answer(_: Request) -> bytes:
+        time.sleep(0.4)
+        return b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+    running = gateway(bounded(upstream(answer).address, lag="100ms"))
+    with running.connect("main") as client:
+        client.send(get("/") * 5)
+        assert [client.read_answer().status for _ in range(5)] == [200] * 5
+
+
+def handshake_error(gateway: Gateway, context: ssl.SSLContext) -> str:
+    """What a client says who tries; nothing: it is done."""
+    try:
+        with socket.create_connection(gateway.address("secure"), timeout=20) as plain, \
+                context.wrap_socket(plain, server_hostname="gw.test"):
+            return ""
+    except OSError as why:
+        return type(why).__name__
+
+
+def test_late_it_closes_who_would_shake_hands(upstream: StartUpstream, gateway: StartGateway, tmp_path: Path) -> None:
+    """A handshake costs more than a request; afterwards it is made again."""
+    tls, context = secure(tmp_path)
+    made = bounded(upstream().address, lag="1ms")
+    made["listeners"]["secure"] = {"address": "127.0.0.1:0", "tls": tls}
+    made["apis"]["here"] = {"path": "/here", "policies": [{"respond": {"body": "x" * 1000}}]}
+    running = gateway(made)
+    assert handshake_error(running, context) == ""
+    is_over = threading.Event()
+    floods = [threading.Thread(target=flood, args=(running, is_over)) for _ in range(12)]
+    for thread in floods:
+        thread.start()
+    try:
+        wait_until(lambda: handshake_error(running, context) in ("SSLEOFError", "SSLZeroReturnError", "ConnectionResetError"),
+                   "a handshake that is not made")
+    finally:
+        is_over.set()
+        for thread in floods:
+            thread.join()
+    wait_until(lambda: handshake_error(running, context) == "", "handshakes to be made again")
+
+
+def test_late_it_serves_those_who_have_not_waited_for_long(tmp_path: Path) -> None:
+    """Twice as many come as can be served, each with a connection of its own: without a bound nearly all that is done is
+    done for those who have gone; `tests/torture.py lag` measures it."""
+    overload.write_words(tmp_path / "words.txt")
+    nginx = Nginx(tmp_path, tmp_path, "location / { default_type text/plain; try_files /words.txt =404; }")
+    one = overload.lag_round("50ms", nginx.address, 4)
+    nginx.stop()
+    assert one.visits.refused
+    assert one.share() > 0.3, one

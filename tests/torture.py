@@ -11,8 +11,8 @@
     tests/torture.py idle [--count 40000]
     tests/torture.py refused [--rate 1000] [--seconds 60]
     tests/torture.py memory [--memory 256MiB]
-    tests/torture.py lag [--seconds 10]
-    tests/torture.py resilience [--seconds 6]
+    tests/torture.py lag [--seconds 10] [--runs 5]
+    tests/torture.py resilience [--seconds 6] [--runs 5]
     tests/torture.py exact [--limit 1000] | constant [--limit 1000] | distinct [--keys 1000000]
     tests/torture.py redis [--rate 5000] [--seconds 60]
 
@@ -42,7 +42,8 @@ fail. `refused`: one that answers 503 to everything, with three attempts: it may
 `memory`: clients hold more than there is memory for, in several ways: the process must stay below its bound, and serve
 those who come after.
 
-`lag`: many more clients than one worker can serve, with `limits.lag` and without.
+`lag`: twice as many clients come as one worker can serve, each patient for a second, with `limits.lag` and without. Where it
+is a fifth of their patience, half of the processor's time at least must go into answers that come in time.
 
 `exact`: a rate limit is offered a hundred times as much, by two bursts; `constant`: twice as much, for a minute; `distinct`: a
 key for each request. What is admitted must be the limit within 1, in each second; memory must not grow.
@@ -698,7 +699,7 @@ def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description="changes without end under load")
     parser.add_argument("what", choices=COMMANDS)
-    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seconds", type=float)
     parser.add_argument("--changes", type=int)
     parser.add_argument("--rate", type=float)
     parser.add_argument("--streams", type=int, default=200)
@@ -709,7 +710,9 @@ def main() -> int:
     parser.add_argument("--limit", type=int)
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--memory", default="256MiB")
+    parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
+    options.seconds = options.seconds or {"lag": 10, "resilience": 6}.get(options.what, 60)
     options.count = options.count or {"posts": 1_000_000, "idle": 40_000}.get(options.what, 0)
     options.rate = options.rate or {"keys": 1000, "refused": 1000, "redis": 5000, "resilience": 300}.get(options.what, 2000)
     options.changes = options.changes or {"reload": 500, "replace": 20, "large": 10}.get(options.what, 0)

@@ -309,6 +309,17 @@ bool socket_peek_stale(struct socket *socket)
 	return true;
 }
 
+bool socket_waited(const struct socket *socket, duration *ret_waited)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof info;
+
+	if (getsockopt(socket->source.fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+		return false;
+	*ret_waited = info.tcpi_last_data_recv * MILLISECOND;
+	return true;
+}
+
 void socket_reset_on_close(struct socket *socket)
 {
 	struct linger at_once = { .l_onoff = 1 };

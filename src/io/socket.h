@@ -59,6 +59,10 @@ bool socket_peek_stale(struct socket *socket);
 /* Asks the kernel (one call): true when bytes or the end are there, and socket_is_readable() from then on.
  * For requests that must not be sent twice. */
 
+bool socket_waited(const struct socket *socket, duration *ret_waited);
+/* Asks the kernel (one call): how long ago the last bytes came, read or not, or the connection if none has;
+ * by its own clock, whose ticks are 1 to 10 ms. False where it cannot tell, as of a Unix socket. */
+
 void socket_reset_on_close(struct socket *socket);
 /* Closing it will break the connection (RST), so that the peer cannot take what it got for all there is. What
  * was not sent yet is dropped. Has no effect on a Unix socket. */

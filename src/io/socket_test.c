@@ -636,6 +636,46 @@ static size_t talk(struct world *world, int fd)
 	return sent;
 }
 
+static void tcp_pair(int pair[2])
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof at;
+
+	pair[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ASSERT(bind(listening, (struct sockaddr *)&at, len) == 0 && listen(listening, 1) == 0);
+	ASSERT(getsockname(listening, (struct sockaddr *)&at, &len) == 0);
+	ASSERT(connect(pair[1], (struct sockaddr *)&at, len) == 0);
+	put(pair[1], "x");
+	usleep(30 * 1000);
+	pair[0] = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	close(listening);
+}
+
+/* Also before it was let in. */
+static void the_kernel_knows_how_long_bytes_have_waited(void **state)
+{
+	struct world world;
+	struct end end;
+	duration waited = 0;
+	int pair[2];
+
+	(void)state;
+	world_open(&world);
+	tcp_pair(pair);
+	end_open_fd(&end, &world, pair);
+	assert_true(socket_waited(&end.socket, &waited));
+	assert_true(waited >= 20 * MILLISECOND);
+	put(end.peer, "y");
+	assert_true(socket_waited(&end.socket, &waited));
+	assert_true(waited < 20 * MILLISECOND);
+	end_close(&end);
+	end_open(&end, &world); /* not a TCP one */
+	assert_false(socket_waited(&end.socket, &waited));
+	end_close(&end);
+	world_close(&world);
+}
+
 static void lingering_ends(void **state)
 {
 	(void)state;
@@ -721,6 +761,7 @@ int main(void)
 		cmocka_unit_test(the_watch_may_cancel_a_writer),
 		cmocka_unit_test(the_watch_may_close),
 		cmocka_unit_test(a_stale_socket_is_known_before_any_event),
+		cmocka_unit_test(the_kernel_knows_how_long_bytes_have_waited),
 		cmocka_unit_test(lingering_ends),
 		cmocka_unit_test(lingering_of_a_dead_connection_is_closing),
 		cmocka_unit_test(an_idle_socket_is_small),

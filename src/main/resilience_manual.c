@@ -47,8 +47,13 @@ static const char words[] =
 	"first head, whatever its status, is the answer, and the other try is broken off. Interim answers "
 	"(103) are not passed on then. Second tries have a budget like retries, count as attempts and as "
 	"requests of the circuit breaker, and are not made where it has no room. "
-	"`gatehouse_hedges_total` tells how many there were, and how many came first. Set `after` to about "
-	"the 95th percentile of the latency.\n";
+	"`gatehouse_hedges_total` tells how many there were, and how many came first. Set `after` to the "
+	"95th percentile of the latency while all is well, rounded up to a millisecond: then a twentieth of "
+	"what is asked is asked twice on a good day, and on a bad one clients wait about twice that "
+	"percentile, "
+	"which is near the 99th. `budget` must leave room for the bad day: where one of three endpoints is "
+	"slow "
+	"with half of its answers, that is a sixth of all and the twentieth, so 30.\n";
 
 void resilience_print_manual(FILE *to)
 {

@@ -78,7 +78,7 @@ enum metric_upstream {
 enum metric_shed {
 	SHED_LAG,     /* a request: the worker is late */
 	SHED_MEMORY,  /* a request: memory is short */
-	SHED_ACCEPTS, /* accepts paused for a moment, for one of both */
+	SHED_ACCEPTS, /* accepts paused for a moment, for memory */
 	METRIC_SHEDS,
 };
 

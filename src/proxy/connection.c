@@ -151,6 +151,7 @@ static enum exchange_end serve_requests(struct session *session)
 {
 	enum exchange_end end = exchange_run(session);
 
+	session->goes_on = true;
 	for (unsigned served = 1; end == EXCHANGE_KEEP && has_more(session); served++) {
 		if (served % IN_A_ROW == 0 && !give_way(session))
 			return EXCHANGE_CLOSE;
@@ -209,6 +210,8 @@ static enum exchange_end serve(struct session *session)
 	bool has_request;
 	result_value arrived;
 
+	if (connection->awaits_handshake && overload_turns_away(session))
+		return EXCHANGE_CLOSE;
 	intake_init(&in, &session->worker->scratch);
 	arrived = arrive(session, &in, &has_request);
 	if (failed(arrived)) {

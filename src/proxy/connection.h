@@ -53,6 +53,7 @@ struct session {
 	struct fiber *fiber;
 	struct server *server;
 	struct passage *passage; /* after EXCHANGE_TUNNEL: of the exchange that has ended */
+	bool goes_on;            /* one request was served: the next may have waited for that */
 	deadline until;          /* by which a new connection must have arrived: see secure_arrive() */
 };
 

@@ -119,8 +119,8 @@ static const struct field gateway_limits_fields[] = {
 		   "largest parts."),
 	FIELD_DURATION(
 		struct gateway_limits, lag, "lag", "500ms", 0, HOUR,
-		"How late a worker may be, for twice that time, before new requests get 503 and accepts "
-		"pause until it is not any more; `0s` lets it be as late as it is."),
+		"How long requests may wait for their worker, for twice that time, before those that have "
+		"waited for half of it get 503; `0s` lets them wait: see [Overload](#overload)."),
 	FIELD_END
 };
 

@@ -2,7 +2,9 @@
 /*
  * overload: one who is late once has had a long turn; one who is late all the time has too much to do.
  *
- * It ends by itself: a refusal costs a fraction of a request. Its connection is kept, because another one,
+ * Of what comes then, those are refused who have waited for long: they may have given up, and they stand in
+ * front of those who have not. So what is served is served in time, at the rate at which it can be, and the
+ * queue stays short. A refusal costs a fraction of a request. Its connection is kept, because another one,
  * and another handshake with it, would cost more than the request.
  */
 #include "proxy/overload.h"
@@ -36,50 +38,87 @@ void overload_end(struct worker *worker)
 	timer_clear(&worker->overload.rest);
 }
 
-/* From twice the bound's time until half of the bound. */
-static bool is_late(struct worker *worker, duration bound)
+/* The kernel knows more of who had to wait to be let in, and where turns are long; but not which of several
+ * requests on a connection of HTTP/2 waits, nor how long one did for the one before it. */
+static duration waited_for(const struct session *session)
+{
+	const struct connection *connection = session->connection;
+	duration waited = loop_lag(session->worker->loop);
+	bool is_new = connection->requests <= 1;
+
+	if (!connection->h2 && !session->goes_on &&
+	    (is_new || waited >= MILLISECOND || session->worker->overload.late_since))
+		(void)socket_waited(&connection->socket, &waited);
+	return waited;
+}
+
+/* From twice the bound's time until nobody has waited for half of the bound for as long. Within a turn who
+ * has waited longest comes first. */
+static bool is_late(struct worker *worker, duration waited, duration bound)
 {
 	struct overload *overload = &worker->overload;
 	deadline now = loop_now(worker->loop);
-	duration lag = loop_lag(worker->loop);
 
-	if (!bound || lag < bound / 2)
+	if (waited >= bound / 2)
+		overload->half_late = now;
+	if (now - overload->half_late >= 2 * bound)
 		overload->late_since = 0;
-	else if (lag >= bound && !overload->late_since)
+	if (waited >= bound && !overload->late_since)
 		overload->late_since = now;
 	return overload->late_since && now - overload->late_since >= 2 * bound;
 }
 
-/* Who has priority is refused only where there is nothing left at all, and finds that out by itself. */
-static bool refuses(const struct door *door, enum metric_shed *ret_why)
+static bool is_too_late(const struct session *session)
 {
-	struct worker *worker = door->worker;
+	duration bound = session->connection->door->generation->snapshot->config.limits.lag;
+	duration waited;
 
-	if (door->snapshot->config->priority == PRIORITY_HIGH)
+	if (!bound)
+		return false;
+	waited = waited_for(session);
+	return is_late(session->worker, waited, bound) && waited >= bound / 2;
+}
+
+/* Who has priority is refused only where there is nothing left at all, and finds that out by itself. */
+static bool has_priority(const struct door *door)
+{
+	return door->snapshot->config->priority == PRIORITY_HIGH;
+}
+
+static bool refuses(const struct session *session, enum metric_shed *ret_why)
+{
+	if (has_priority(session->connection->door))
 		return false;
 	*ret_why = SHED_MEMORY;
-	if (allowance_is_short(&worker->allowance))
+	if (allowance_is_short(&session->worker->allowance))
 		return true;
 	*ret_why = SHED_LAG;
-	return is_late(worker, door->generation->snapshot->config.limits.lag);
+	return is_too_late(session);
 }
 
 bool overload_refuses(struct exchange *x)
 {
 	enum metric_shed why;
 
-	if (!refuses(x->session->connection->door, &why))
+	if (!refuses(x->session, &why))
 		return false;
 	metrics_count_shed(x->worker->metrics, why);
+	return true;
+}
+
+bool overload_turns_away(const struct session *session)
+{
+	if (has_priority(session->connection->door) || !is_too_late(session))
+		return false;
+	metrics_count_shed(session->worker->metrics, SHED_LAG);
 	return true;
 }
 
 void overload_accepted(struct door *door)
 {
 	struct worker *worker = door->worker;
-	enum metric_shed why;
 
-	if (!refuses(door, &why))
+	if (has_priority(door) || !allowance_is_short(&worker->allowance))
 		return;
 	metrics_count_shed(worker->metrics, SHED_ACCEPTS);
 	listener_pause(&door->listener, deadline_after(loop_now(worker->loop), ACCEPT_PAUSE));

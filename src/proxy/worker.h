@@ -48,6 +48,7 @@ enum { RESPONSE_FIELDS_MAX = 256, WORKER_TROUBLES = 16 };
 struct overload {
 	struct timer rest;
 	deadline late_since; /* 0: it is not late */
+	deadline half_late;  /* when somebody had last waited for half of the bound or more */
 };
 
 struct worker {
