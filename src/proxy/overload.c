@@ -13,6 +13,8 @@
 #include "proxy/exchange.h"
 #include "tls/scratch.h"
 
+enum { CLOSER_LOOK = 16 }; /* from this part of the bound on */
+
 #define ACCEPT_PAUSE (50 * MILLISECOND)
 
 /* What was needed for a peak goes back to the system. */
@@ -39,15 +41,16 @@ void overload_end(struct worker *worker)
 }
 
 /* The kernel knows more of who had to wait to be let in, and where turns are long; but not which of several
- * requests on a connection of HTTP/2 waits, nor how long one did for the one before it. */
-static duration waited_for(const struct session *session)
+ * requests on a connection of HTTP/2 waits, nor how long one did for the one before it. Who is far from late
+ * does not ask it: that is a call for each request. */
+static duration waited_for(const struct session *session, duration bound)
 {
 	const struct connection *connection = session->connection;
 	duration waited = loop_lag(session->worker->loop);
 	bool is_new = connection->requests <= 1;
 
 	if (!connection->h2 && !session->goes_on &&
-	    (is_new || waited >= MILLISECOND || session->worker->overload.late_since))
+	    (is_new || waited >= bound / CLOSER_LOOK || session->worker->overload.late_since))
 		(void)socket_waited(&connection->socket, &waited);
 	return waited;
 }
@@ -75,7 +78,7 @@ static bool is_too_late(const struct session *session)
 
 	if (!bound)
 		return false;
-	waited = waited_for(session);
+	waited = waited_for(session, bound);
 	return is_late(session->worker, waited, bound) && waited >= bound / 2;
 }
 
