@@ -228,7 +228,7 @@ def test_one_that_is_stopped_is_found_out_and_one_that_is_killed(
         running.wait_for_message("GET /: no answer: not in time")
         servers[1].process.kill()
         wait_for_health(running, **by_port((servers[1], "unhealthy")))
-        running.wait_for_message("GET /: no connection: ")
+        running.wait_for_message("GET /: no connection: Connection refused")
         assert who_answers(running, 20) == {"served"}
     finally:
         servers[0].process.send_signal(signal.SIGCONT)
@@ -263,7 +263,8 @@ def test_without_a_panic_nobody_serves_where_nobody_is_well(upstream: StartUpstr
     running = gateway(config(*[patient.address for patient in patients], health_check=CHECK, panic=0))
     wait_for_health(running, **by_port(*[(patient, "unhealthy") for patient in patients]))
     assert running.get().status == 503
-    assert running.wait_for_log(1)[-1]["reason"] == "no_endpoint"
+    line = running.wait_for_log(1)[-1]
+    assert (line["reason"], line["attempts"]) == ("no_endpoint", 0)
     assert Admin(running).get("/readyz").status == 200
 
 
@@ -674,7 +675,8 @@ def test_the_share_of_one_that_is_back_grows(upstream: StartUpstream, gateway: S
 
 
 @pytest.mark.parametrize("options, words", [
-    ({"health_check": {"every": "1s", "timeout": "2s"}}, "warning: upstreams.app.health_check.timeout: is longer than"),
+    ({"health_check": {"every": "1s", "timeout": "2s"}}, "warning: upstreams.app.health_check.timeout: a timeout of 2s is longer than"),
+    ({"health_check": {"every": "500ms"}}, 'warning: upstreams.app.health_check: a timeout of 1s is longer than "every" (500ms)'),
     ({"health_check": {"type": "grpc", "path": "/x"}}, "error: upstreams.app.health_check.path: belongs to `type: http`"),
     ({"health_check": {"type": "tcp", "status": 200}}, "error: upstreams.app.health_check.status: belongs to"),
     ({"health_check": {"service": "x"}}, "error: upstreams.app.health_check.service: belongs to `type: grpc`"),
@@ -686,6 +688,12 @@ def test_the_share_of_one_that_is_back_grows(upstream: StartUpstream, gateway: S
     ({"health_check": {"type": "grpc"}, "tls": {"verify": False}}, "error: upstreams.app.health_check.type: needs `protocol: h2`"),
     ({"outlier": {"max_ejected": 101}}, "error: upstreams.app.outlier.max_ejected: "),
     ({"panic": 101}, "error: upstreams.app.panic: "),
+    ({"health_check": {"interval": "1s"}}, 'error: upstreams.app.health_check.interval: unknown key; here it is "every"'),
+    ({"outlier_detection": {}}, 'error: upstreams.app.outlier_detection: unknown key; here it is "outlier"'),
+    ({"hedging": {"budget": 5}}, 'warning: upstreams.app.hedging: asks nobody twice without "after"'),
+    ({"circuit_breaker": {}}, 'warning: upstreams.app.circuit_breaker: bounds nothing without "requests" or "connections"'),
+    ({"balance": "leastconn"}, 'read "leastconn"; here it is "least_requests"'),
+    ({"balance": "hash"}, 'read "hash"; want what is hashed, such as { hash: client_ip }'),
 ])
 def test_what_check_says(options: dict[str, Any], words: str, tmp_path: Path) -> None:
     path = tmp_path / "gatehouse.yaml"

@@ -12,6 +12,12 @@ static const struct field token_fields[] = {
 	{ .name = "basic", .type = FIELD_T_STR },  FIELD_END
 };
 
+static const struct field upstream_fields[] = {
+	{ .name = "endpoints", .type = FIELD_T_STR }, { .name = "balance", .type = FIELD_T_STR },
+	{ .name = "outlier", .type = FIELD_T_STR },   { .name = "every", .type = FIELD_T_STR },
+	{ .name = "attempts", .type = FIELD_T_STR },  FIELD_END
+};
+
 static const struct field root_fields[] = { { .name = "upstreams", .type = FIELD_T_STR },
 					    { .name = "policies", .type = FIELD_T_STR },
 					    { .name = "apis", .type = FIELD_T_STR },
@@ -41,10 +47,16 @@ static const struct {
 	{ root_fields, "services", "; here it is \"upstreams\"" },
 	{ root_fields, "clusters", "; here it is \"upstreams\"" },
 	{ root_fields, "routes", "; here it is \"apis\"" },
+	{ upstream_fields, "targets", "; here it is \"endpoints\"" },
+	{ upstream_fields, "lb_policy", "; here it is \"balance\"" },
+	{ upstream_fields, "outlier_detection", "; here it is \"outlier\"" },
+	{ upstream_fields, "interval", "; here it is \"every\"" },
+	{ upstream_fields, "num_retries", "; here it is \"attempts\", with the first one" },
 	/* Where ours is no key, theirs means nothing. */
 	{ token_fields, "aud", "" },
 	{ token_fields, "plugins", "" },
 	{ root_fields, "iss", "" },
+	{ root_fields, "interval", "" },
 	{ root_fields, "scopes", "" },
 	/* To the letter. */
 	{ token_fields, "Iss", "" },

@@ -91,10 +91,10 @@ static enum reason connect_endpoint(struct attempt *a)
 	a->endpoint = a->member ? a->member->endpoint : NULL;
 	if (a->rival && a->rival->endpoint == a->endpoint)
 		a->endpoint = NULL;
-	if (!a->endpoint && a->rival)
-		x->attempts--; /* nobody was asked a second time */
-	if (!a->endpoint)
+	if (!a->endpoint) {
+		x->attempts--; /* nobody was asked */
 		return fail(a, FAILURE_FINAL, REASON_NO_ENDPOINT);
+	}
 	begin_load(a);
 	x->view.endpoint = a->endpoint->text;
 	if (f->tried.count < BALANCE_TRIED_MAX)

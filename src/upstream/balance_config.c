@@ -13,6 +13,21 @@ static const str words[] = {
 	[BALANCE_HASH] = STR_INIT("hash"),
 };
 
+/* As others call it. */
+static const struct {
+	str theirs;
+	const char *hint;
+} elsewhere[] = {
+	{ STR_INIT("leastconn"), "; here it is \"least_requests\"" },
+	{ STR_INIT("least_conn"), "; here it is \"least_requests\"" },
+	{ STR_INIT("least-connections"), "; here it is \"least_requests\"" },
+	{ STR_INIT("ip_hash"), "; here it is { hash: client_ip }" },
+	{ STR_INIT("source"), "; here it is { hash: client_ip }" },
+	{ STR_INIT("hash"), "; want what is hashed, such as { hash: client_ip }" },
+	{ STR_INIT("consistent-hashing"), "; want what is hashed, such as { hash: client_ip }" },
+	{ STR_INIT("roundrobin"), "; here it is \"round_robin\"" },
+};
+
 enum { ALONE = BALANCE_HASH }; /* so many of the words stand alone; the last has a value */
 
 /* Those that end with a colon are followed by a name. */
@@ -63,6 +78,17 @@ static const struct field hash_fields[] = {
 	FIELD_END
 };
 
+static str hint_of(struct reader *reader, str word)
+{
+	str hint;
+
+	for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+		if (str_eq(word, elsewhere[i].theirs))
+			return str_of(elsewhere[i].hint);
+	hint = diagnostic_suggest(reader->arena, word, words, ALONE);
+	return str_starts(hint, STR("; allowed")) ? (str) { 0 } : hint;
+}
+
 static void word_read(struct reader *reader, const struct node *node, struct balance_config *config)
 {
 	str read = diagnostic_read(reader->diagnostics, node), hint = { 0 };
@@ -74,9 +100,7 @@ static void word_read(struct reader *reader, const struct node *node, struct bal
 		return;
 	}
 	if (node->kind == NODE_SCALAR && !node->is_expanded)
-		hint = diagnostic_suggest(reader->arena, node->text, words, ALONE);
-	if (str_starts(hint, STR("; allowed")))
-		hint = (str) { 0 };
+		hint = hint_of(reader, node->text);
 	diagnostic_error(reader->diagnostics, node,
 			 "want round_robin, least_requests, random or { hash: ... }, read %.*s%.*s",
 			 STR_ARG(read), STR_ARG(hint));

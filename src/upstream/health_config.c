@@ -5,6 +5,7 @@
 #include "upstream/health_config.h"
 
 #include "codec/grpc_health.h"
+#include "config/unit.h"
 
 static const char *const type_words[] = { "http", "tcp", "grpc", NULL };
 
@@ -174,6 +175,19 @@ static bool check_service(struct reader *reader, const struct node *node, str se
 	return is_good;
 }
 
+/* Both are told: one of them may be a default. */
+static void warn_slow(struct reader *reader, const struct node *at, const struct health_check_config *config)
+{
+	str timeout = unit_print_duration(reader->arena, config->timeout);
+	str every = unit_print_duration(reader->arena, config->every);
+
+	diagnostic_warning(
+		reader->diagnostics, at,
+		"a timeout of %.*s is longer than \"every\" (%.*s): an endpoint that does not answer is "
+		"asked less often",
+		STR_ARG(timeout), STR_ARG(every));
+}
+
 bool health_check_is_good(struct reader *reader, const struct node *node,
 			  const struct health_check_config *config)
 {
@@ -188,8 +202,6 @@ bool health_check_is_good(struct reader *reader, const struct node *node,
 	is_good &= check_service(reader, node, config->service);
 	is_good &= check_key(reader, node, "service", config->type == HEALTH_CHECK_GRPC, "grpc");
 	if (config->timeout > config->every)
-		diagnostic_warning(reader->diagnostics, timeout ? timeout : node,
-				   "is longer than \"every\": an endpoint that does not answer is asked less "
-				   "often");
+		warn_slow(reader, timeout ? timeout : node, config);
 	return is_good;
 }

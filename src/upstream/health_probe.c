@@ -200,10 +200,14 @@ static result connect_to(struct pool *pool, const struct probe_run *run, struct 
 	return pool_connect(pool, &asked, endpoint, run->until, ret_connection);
 }
 
+/* The system's word says more than that there is no connection. */
 static void say_failure(struct probe_run *run, const char *what, result_value why)
 {
 	say(run, str_of(what));
-	say(run, str_of(why.kind == ERROR_TIMEOUT ? "not in time" : why.why));
+	if (why.kind == ERROR_TIMEOUT)
+		say(run, STR("not in time"));
+	else
+		say(run, str_of(why.sys ? strerror(why.sys) : why.why));
 }
 
 static void say_question(struct probe_run *run)

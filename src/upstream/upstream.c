@@ -138,6 +138,18 @@ static bool check_endpoints(struct reader *reader, const struct upstream_config 
 	return config->endpoints.len > 0;
 }
 
+static void warn_inert(struct reader *reader, const struct upstream_config *config)
+{
+	const struct node *hedging = node_find(config->entry.node, STR("hedging"));
+	const struct node *breaker = node_find(config->entry.node, STR("circuit_breaker"));
+
+	if (hedging && !config->hedging.after && !node_find(hedging, STR("after")))
+		diagnostic_warning(reader->diagnostics, hedging, "asks nobody twice without \"after\"");
+	if (breaker && !node_find(breaker, STR("requests")) && !node_find(breaker, STR("connections")))
+		diagnostic_warning(reader->diagnostics, breaker,
+				   "bounds nothing without \"requests\" or \"connections\"");
+}
+
 static result compile_fixed(struct reader *reader, struct endpoints *endpoints, struct upstream *upstream)
 {
 	struct roster *roster = roster_compile(reader, endpoints, upstream->config);
@@ -169,6 +181,7 @@ result upstream_compile(struct reader *reader, const struct upstream_identities 
 
 	*ret_upstream = NULL;
 	*upstream = (struct upstream) { .name = config->entry.name, .config = config, .index = index };
+	warn_inert(reader, config);
 	secured = upstream_tls_compile(reader, identities->tls, config, &upstream->tls);
 	watched = compile_health(reader, identities->standings, upstream);
 	if (discovery)
