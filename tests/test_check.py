@@ -212,6 +212,7 @@ SERVED = "listeners: { main: { address: '127.0.0.1:0' } }\napis: { web: { polici
      + "defaults: { policies: [ basic: {}, authorize: {} ] }\nconsumers_from: [consumers.jsonl]\n",
      "defaults.policies[1]: no policy before this one authenticates in apis.web.routes.open: consumer and claims are missing, and "
      "who must be known is refused (401)"),
+    (SERVED % ("rate_limit: { limit: 1/1s, by: consumer }", ""), "apis.web: consumer and claims are missing\n"),
     (SERVED % ("signature: { keys: [{ id: a, algorithm: hmac-sha256, key: 'a secret of at least 32 bytes, it is' }], "
                "components: ['@path', method] }", ""), 'signature.components[1]: this is a field\'s name; did you mean "@method"?'),
     (SERVED % (f"introspection: {{ {ASKS % 'http://id.example.com/i'} }}", ""), "introspection.url: client_secret and tokens that go by http can be read"),

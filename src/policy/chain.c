@@ -222,19 +222,21 @@ static void warn_never_runs(struct policy_names *names, const struct node *item,
 				   "never runs: %.*s before it answers every request", STR_ARG(last_word));
 }
 
-/* owner: whose chain it is; an item of `defaults` may be in good order everywhere else. */
+/* owner: whose chain it is; an item of `defaults` may be in good order everywhere else. policy: what it is
+ * about who asks; NULL: its `when` is. */
 static void warn_nobody(struct policy_names *names, const struct node *item, const struct node *owner,
-			bool is_of_policy)
+			const struct policy *policy)
 {
-	const struct node *when = is_of_policy ? NULL : node_find(item, STR("when"));
+	const struct node *when = policy ? NULL : node_find(item, STR("when"));
 	str where = owner ? node_path(owner, names->reader->arena) : (str) { 0 };
 
 	if (is_first_warning(names, item))
-		diagnostic_warning(names->reader->diagnostics, when ? when : item,
-				   "no policy before this one authenticates%s%.*s: consumer and claims are "
-				   "missing%s",
-				   where.len ? " in " : "", STR_ARG(where),
-				   is_of_policy ? ", and who must be known is refused (401)" : "");
+		diagnostic_warning(
+			names->reader->diagnostics, when ? when : item,
+			"no policy before this one authenticates%s%.*s: consumer and claims are "
+			"missing%s",
+			where.len ? " in " : "", STR_ARG(where),
+			policy && policy->refuses_nobody ? ", and who must be known is refused (401)" : "");
 }
 
 static bool is_about_principal(const struct policy_instance *instance)
@@ -249,9 +251,9 @@ static void check_who(struct policy_names *names, const struct policy_instance *
 		      const struct node *item, const struct node *owner)
 {
 	if (is_about_principal(instance))
-		warn_nobody(names, item, owner, true);
+		warn_nobody(names, item, owner, instance->policy);
 	else if (instance->when && expression_needs_principal(instance->when))
-		warn_nobody(names, item, owner, false);
+		warn_nobody(names, item, owner, NULL);
 }
 
 /* Where the order cannot work. */

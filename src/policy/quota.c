@@ -49,11 +49,18 @@ static void read_limit(struct reader *reader, const struct node *node, void *ret
 	static const str month = STR_INIT("/1mo");
 	struct rate *limit = ret_member;
 	uint64_t number;
+	struct rate rate;
 
 	if (node->kind == NODE_SCALAR && str_ends(node->text, month) &&
 	    str_to_u64(str_slice(node->text, 0, node->text.len - month.len), (uint64_t)RATE_BURST_MAX,
 		       &number))
 		*limit = (struct rate) { .number = (int64_t)number };
+	else if (node->kind != NODE_SCALAR || !unit_parse_rate(node->text, &rate))
+		diagnostic_error(
+			reader->diagnostics, node,
+			"want a number of requests by a time, such as 10000/1d, or by a month, such as "
+			"1000000/1mo; read %.*s",
+			STR_ARG(diagnostic_read(reader->diagnostics, node)));
 	else if (field_read_rate(reader, node, RATE_SPEED_MAX, limit) && limit->period % SECOND)
 		diagnostic_error(reader->diagnostics, node, "want a time of whole seconds");
 }

@@ -372,6 +372,7 @@ static const struct bench_check mistakes[] = {
 	{ QUOTA("limit: 5"), "want a number of requests by a time" },
 	{ QUOTA("limit: 0/1mo"), "want a number from 1 to 1000000000000" },
 	{ QUOTA("limit: 5/2mo"), "want a number of requests by a time" },
+	{ QUOTA("limit: 5/1M"), "or by a month, such as 1000000/1mo; read \"5/1M\"" },
 	{ QUOTA("limit: x/1mo"), "want a number of requests by a time" },
 	{ QUOTA("limit: 5/1500ms"), "whole seconds" },
 	{ QUOTA("limit: 5/366d"), "365d" },
