@@ -54,7 +54,8 @@ def document(*endpoints: str, **more: Any) -> dict[str, Any]:
     """Three APIs."""
     base = config(*endpoints)
     base["upstreams"]["app2"] = {"endpoints": ["127.0.0.1:2"]}
-    base["upstreams"]["app"] |= {"timeouts": {"response": "7s"}, "retries": {"on": ["connect", 503]}}
+    base["upstreams"]["app"] |= {"timeouts": {"response": "7s"}, "retries": {"on": ["connect", 503]},
+                                "hedging": {"after": "30ms", "budget": 7}}
     return {**base, "apis": APIS, "policies": {"tidy": {"headers": {"request": {"remove": ["X-A"]}}}}, **more}
 
 
@@ -78,7 +79,8 @@ def test_a_route_its_policies_and_its_upstream(gateway: StartGateway) -> None:
     upstream = told["upstream"]
     assert (upstream["name"], upstream["url"]) == ("app", "http://127.0.0.1:1/v2/7?a=b")
     assert upstream["bounds"] == {"timeouts": {"connect": "2s", "response": "7s", "idle": "1m"},
-                                  "retries": {"attempts": 2, "on": ["connect", "503"], "budget": 20}}
+                                  "retries": {"attempts": 2, "on": ["connect", "503"], "budget": 20},
+                                  "hedging": {"after": "30ms", "budget": 7}}
     assert [(endpoint["address"], endpoint["drained"], endpoint["active"]) for endpoint in upstream["endpoints"]] == [
         ("127.0.0.1:1", False, 0), ("127.0.0.1:3", False, 0)]
 

@@ -228,8 +228,12 @@ static void put_bounds(struct explain_json *t)
 		put_time(t, "total", told->total);
 	json_close(&t->json, '}');
 	put_retries(t, told->upstream);
-	if (hedging->after)
-		put_time(t, "hedging_after", hedging->after);
+	if (hedging->after) {
+		json_open_at(&t->json, "hedging", '{');
+		put_time(t, "after", hedging->after);
+		json_pair_number(&t->json, "budget", (uint64_t)hedging->budget);
+		json_close(&t->json, '}');
+	}
 	if (told->upstream->config->slow_start)
 		put_time(t, "slow_start", told->upstream->config->slow_start);
 	json_close(&t->json, '}');
