@@ -22,8 +22,6 @@ enum {
 	SHOWN = 64
 };
 
-static const size_t arena_max = (size_t)64 << 20;
-
 /* What was read of the query, decoded. */
 struct asked {
 	struct admin_request *request;
@@ -166,7 +164,7 @@ static result answer(struct admin_request *request, const struct asked *asked)
 	struct explaining explaining = { 0 };
 	result_value explained;
 
-	arena_init(&explaining.arena, NULL, arena_max);
+	arena_init(&explaining.arena, NULL, SIZE_MAX / 2);
 	explained = explain(request, asked, &explaining);
 	if (failed(explained))
 		explained = admin_problem(request, 503, str_of(explained.why));

@@ -42,7 +42,7 @@ static int explain(str file, const struct question *question)
 	struct arena arena;
 	int code = 1;
 
-	arena_init(&arena, NULL, 1 << 24);
+	arena_init(&arena, NULL, SIZE_MAX / 2);
 	request.head = question_print(question, false, 0, &arena);
 	if (load(file, &loaded)) {
 		code = codes[explain_request(&(struct explain_question) { .snapshot = loaded.snapshot,
