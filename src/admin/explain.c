@@ -35,6 +35,7 @@ struct explaining {
 	struct arena arena; /* its own: the exchange's memory is the control thread's */
 	struct explain_question question;
 	struct explanation told;
+	result_value explained;
 };
 
 static bool say(struct asked *asked, const char *what, str read, const char *wanted)
@@ -69,19 +70,22 @@ static bool take_method(struct asked *asked, str method)
 }
 
 /* What it read is shown without the query, in which credentials may be. */
-static bool take_url(struct asked *asked, str url)
+static bool say_url(struct asked *asked, str url, const char *wanted)
 {
 	struct buf shown = arena_open(asked->request->exchange->arena, 6 * url.len + 8);
-	str read;
 
 	log_put_url(&shown, LOG_ESCAPE_TEXT, url, false, (str_list) { 0 });
-	read = arena_close(asked->request->exchange->arena, &shown);
+	return say(asked, "url", arena_close(asked->request->exchange->arena, &shown), wanted);
+}
+
+static bool take_url(struct asked *asked, str url)
+{
 	if (asked->url.len)
-		return say(asked, "url", read, "one URL");
+		return say_url(asked, url, "one URL");
 	if (url.len > URL_MAX || !is_visible(url, false) || !question_set_url(&asked->question, url))
-		return say(asked, "url", read,
-			   "http://host/path?query or https, or a path alone, of 4096 bytes at most and "
-			   "without spaces");
+		return say_url(asked, url,
+			       "http://host/path?query or https, or a path alone, of 4096 bytes at most and "
+			       "without spaces");
 	asked->url = url;
 	return true;
 }
@@ -140,7 +144,7 @@ static void work(void *argument)
 {
 	struct explaining *explaining = argument;
 
-	explain_request(&explaining->question, &explaining->arena, &explaining->told);
+	explaining->explained = explain_request(&explaining->question, &explaining->arena, &explaining->told);
 }
 
 static result explain(struct admin_request *request, const struct asked *asked, struct explaining *explaining)
@@ -154,9 +158,7 @@ static result explain(struct admin_request *request, const struct asked *asked, 
 		.snapshot = edition->snapshot, .edition = edition, .request = &rehearsed, .now = time_wall()
 	};
 	TRY(errand_run(fibers_loop(fiber_fibers(self)), self, work, explaining));
-	if (explaining->told.trouble)
-		return error_make(ERROR_LIMIT, explaining->told.trouble);
-	return OK;
+	return explaining->explained;
 }
 
 static result answer(struct admin_request *request, const struct asked *asked)

@@ -9,8 +9,8 @@
 #include "main/cases_config.h"
 
 #include "auth/key_set.h"
-#include "proxy/question.h"
 #include "policy/value.h"
+#include "proxy/question.h"
 #include "proxy/secure.h"
 
 enum {

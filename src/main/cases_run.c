@@ -81,11 +81,15 @@ static void explain(struct running *running, const struct rehearsal_request *req
 	struct explanation explanation;
 	struct arena arena;
 	struct note note;
+	result_value explained;
 
 	arena_init(&arena, NULL, SIZE_MAX / 2);
-	explain_request(&question, &arena, &explanation);
+	explained = explain_request(&question, &arena, &explanation);
 	note_begin(&note);
-	explanation_print(&explanation, &arena, note.to);
+	if (failed(explained))
+		fprintf(note.to, "cannot be rehearsed: %s\n", explained.why);
+	else
+		explanation_print(&explanation, &arena, note.to);
 	fputs("explain:\n", to);
 	indent(to, note_end(&note, &arena));
 	arena_fini(&arena);

@@ -8,8 +8,8 @@
 
 #include "main/command.h"
 #include "main/load.h"
-#include "proxy/question.h"
 #include "proxy/explain.h"
+#include "proxy/question.h"
 
 enum { EXIT_NO_ROUTE = 3 };
 
@@ -31,26 +31,37 @@ static const char *take_arguments(struct question *question, int count, char **a
 	return NULL;
 }
 
-static int explain(str file, const struct question *question)
+static int explain_loaded(const struct loaded *loaded, const struct rehearsal_request *request,
+			  struct arena *arena)
 {
 	static const int codes[] = { [EXPLAINED_MATCHED] = 0,
 				     [EXPLAINED_NO_ROUTE] = EXIT_NO_ROUTE,
 				     [EXPLAINED_REFUSED] = EXIT_NO_ROUTE };
-	struct loaded loaded;
+	const struct explain_question question = { .snapshot = loaded->snapshot,
+						   .request = request,
+						   .now = time_wall() };
 	struct explanation explanation;
+	result_value explained = explain_request(&question, arena, &explanation);
+
+	if (failed(explained)) {
+		fprintf(stderr, "gatehouse explain: cannot be rehearsed: %s\n", explained.why);
+		return 1;
+	}
+	explanation_print(&explanation, arena, stdout);
+	return codes[explanation.outcome];
+}
+
+static int explain(str file, const struct question *question)
+{
 	struct rehearsal_request request = { .is_secure = question->is_secure };
+	struct loaded loaded;
 	struct arena arena;
 	int code = 1;
 
 	arena_init(&arena, NULL, SIZE_MAX / 2);
 	request.head = question_print(question, false, 0, &arena);
-	if (load(file, &loaded)) {
-		code = codes[explain_request(&(struct explain_question) { .snapshot = loaded.snapshot,
-									  .request = &request,
-									  .now = time_wall() },
-					     &arena, &explanation)];
-		explanation_print(&explanation, &arena, stdout);
-	}
+	if (load(file, &loaded))
+		code = explain_loaded(&loaded, &request, &arena);
 	unload(&loaded);
 	arena_fini(&arena);
 	return code;
@@ -79,6 +90,7 @@ const struct command command_explain = {
 		   "the upstream.",
 	.help = "\nURL: http://host/path?query, or a path alone (the host is localhost then, unless -H Host "
 		"says so).\n"
-		"Exit code: 0 when a route matches, 3 when none does, 1 when the configuration has errors.\n",
+		"Exit code: 0 when a route matches, 3 when none does, 1 when the configuration has errors or "
+		"it cannot be found out.\n",
 	.run = explain_run,
 };

@@ -179,8 +179,8 @@ static const struct stand_in *find_stand_in(void *self, str upstream)
 	return question->stand_in ? question->stand_in(question->self, upstream) : NULL;
 }
 
-enum explained explain_request(const struct explain_question *question, struct arena *arena,
-			       struct explanation *ret_explanation)
+result explain_request(const struct explain_question *question, struct arena *arena,
+		       struct explanation *ret_explanation)
 {
 	struct explaining e = { .question = question,
 				.arena = arena,
@@ -205,8 +205,6 @@ enum explained explain_request(const struct explain_question *question, struct a
 						  .because.at = e.because };
 	if (!failed(ran))
 		ran = rehearsal_run(rehearsal, question->request, &rehearsed);
-	if (failed(ran))
-		ret_explanation->trouble = ran.why;
 	rehearsal_free(&rehearsal);
-	return ret_explanation->outcome;
+	return ran;
 }

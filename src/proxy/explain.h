@@ -55,7 +55,6 @@ struct explained_upstream {
 struct explanation {
 	const struct snapshot *snapshot;
 	enum explained outcome;
-	const char *trouble; /* it could not be found out; NULL: it was */
 
 	/* What the gateway itself would answer; status 0: an upstream does. */
 	int status;
@@ -78,10 +77,13 @@ struct explanation {
 	str_list because; /* what policies say of it */
 };
 
-enum explained explain_request(const struct explain_question *question, struct arena *arena,
-			       struct explanation *ret_explanation);
-/* In the arena, and by what the question names, which must live as long. EXPLAINED_REFUSED when it is no
- * request that could be routed. Takes milliseconds, and memory for a worker: not from a fiber. */
+result explain_request(const struct explain_question *question, struct arena *arena,
+		       struct explanation *ret_explanation);
+/* In the arena, and by what the question names, which must live as long. The arena has no bound of its own:
+ * what is taken grows with the router. EXPLAINED_REFUSED when it is no request that could be routed. As
+ * rehearsal_new() and rehearsal_run() fail, it could not be found out. Takes milliseconds, and memory for a
+ * worker: not from a fiber. */
 
 void explanation_print(const struct explanation *explanation, struct arena *arena, FILE *to);
-/* Lines for people. The arena is for what is made on the way. */
+/* Lines for people, most of the upstream's bounds only where they were written. The arena is for what is made
+ * on the way. */
