@@ -187,7 +187,7 @@ def test_it_wants_the_token(gateway: StartGateway) -> None:
     assert admin.get("/v1/explain?url=/", "-H", f"Authorization: Bearer {token}").status == 200
 
 
-SECRETS = ["from-outside", "word-of-the-file", "hunter2", KEY, "cookie-value", "in-the-query", "beta-secret"]
+SECRETS = ["from-outside", "word-of-the-file", "hunter2", KEY, "cookie-value", "in-the-query", "beta-secret", "of-the-gateway"]
 
 
 def test_no_secret_is_told(gateway: StartGateway, tmp_path: Path) -> None:
@@ -202,18 +202,24 @@ def test_no_secret_is_told(gateway: StartGateway, tmp_path: Path) -> None:
             {"rewrite": {"path": "/bot${WORD}/send", "query": {"set": {"w": "${WORD}"}}}}]},
         "pass": {"path": "/pass", "upstream": "app", "policies": [
             {"rewrite": {"query": {"set": {"c": "${request.header.Authorization}"}}}}]},
+        "label": {"path": "/label", "upstream": "app", "policies": [
+            {"api_key": {"from": {"query": "k"}}}, {"rewrite": {"query": {"set": {"w": "${consumer.label.backend}"}}}}]},
+        "asked": {"path": "/asked", "upstream": "app", "policies": [
+            {"introspection": {"url": "https://127.0.0.1:1/${WORD}", "audience": "any", "client_id": "gateway",
+                               "client_secret": "of-the-gateway"}}]},
         "used": {"path": "/used", "upstream": "app", "policies": [{"use": "bot"}]},
         "match": {"path": "/match", "upstream": "app", "routes": {
             "one": {"match": {"headers": {"X-Api-Key": "beta-secret"}}},
             "two": {"match": {"headers": {"X-Beta": "${WORD}"}}}}},
     }
-    consumers = {"acme": {"api_keys": ["sha256:" + hashlib.sha256(KEY.encode()).hexdigest()]}}
+    consumers = {"acme": {"api_keys": ["sha256:" + hashlib.sha256(KEY.encode()).hexdigest()],
+                          "labels": {"backend": "${WORD}"}}}
     policies = {"bot": {"rewrite": {"path": "/bot${WORD}/send"}}}
     running = gateway(document(apis=apis, consumers=consumers, policies=policies), env={"WORD": "from-outside"})
     admin = Admin(running)
     headers = ("Authorization: Bearer hunter2", "Cookie: a=cookie-value", "X-Api-Key: beta-secret",
                "X-Beta: from-outside", "X-W: word-of-the-file")
-    for url in (f"/keys?k={KEY}&token=in-the-query", f"/bot?k={KEY}", "/pass", "/used", "/match", "/keys?k=hunter2",
+    for url in (f"/keys?k={KEY}&token=in-the-query", f"/bot?k={KEY}", f"/label?k={KEY}", "/asked", "/pass", "/used", "/match", "/keys?k=hunter2",
                 "http://u:hunter2@h/keys"):
         for given in (headers, ()):
             said = ask(admin, url, None, *given)
@@ -221,8 +227,13 @@ def test_no_secret_is_told(gateway: StartGateway, tmp_path: Path) -> None:
             assert [secret for secret in SECRETS if secret in said.body.decode()] == [], said.body
     assert explained(admin, f"/keys?k={KEY}")["upstream"]["url"] == "http://127.0.0.1:1/keys?k=***"
     assert explained(admin, "/bot?a=b")["upstream"]["url"] == "http://127.0.0.1:1/***?***"
+    assert explained(admin, f"/label?k={KEY}")["upstream"]["url"] == "http://127.0.0.1:1/label?***"
+    assert explained(admin, "/asked", None, *headers)["because"] == [
+        "introspection: the answers of *** are fetched by a gateway that runs, not here"]
     assert explained(admin, f"/keys?k={KEY}")["url"] == "/keys?k=***"
     said = ask(admin, "/x", None, "hunter2")
+    assert said.status == 400 and "hunter2" not in said.body.decode()
+    said = ask(admin, "/x", None, "Authorization Bearer hunter2:")
     assert said.status == 400 and "hunter2" not in said.body.decode()
 
 

@@ -90,14 +90,14 @@ static bool take_url(struct asked *asked, str url)
 	return true;
 }
 
-/* Its value may be a credential, and is not shown. */
+/* Its value may be a credential, and is not shown; nor is what is no name, for it may be one as well. */
 static bool take_header(struct asked *asked, str header)
 {
 	struct question *question = &asked->question;
 	str name = { 0 }, value;
 
 	if (!str_cut(header, ':', &name, &value) || !http_is_token(name))
-		return say(asked, "header", name, "Name:value");
+		return say(asked, "header", (str) { 0 }, "Name:value");
 	if (header.len > HEADER_MAX || !is_visible(value, true))
 		return say(asked, "header", name, "a value of one line, and 4096 bytes at most in all");
 	if (question->header_count == HEADERS_MAX)

@@ -5,6 +5,8 @@
 #include "config/unit.h"
 #include "observe/log_text.h"
 
+enum { CUT_LEAST = 4 };
+
 /* One answer while it is printed. */
 struct explain_json {
 	struct json_stream json;
@@ -113,6 +115,49 @@ static void put_route(struct explain_json *t)
 
 /* ---- policies ---- */
 
+/* How much of the secret the text begins with: all of it, or as much as there was room for. */
+static size_t covered_by(str text, str secret)
+{
+	if (str_starts(text, secret))
+		return secret.len;
+	return text.len >= CUT_LEAST && str_starts(secret, text) ? text.len : 0;
+}
+
+static str mask_secret(struct arena *arena, str text, str secret)
+{
+	struct buf out;
+	size_t at = 0, covered = 0;
+
+	while (at < text.len && !(covered = covered_by(str_skip(text, at), secret)))
+		at++;
+	if (!covered)
+		return text;
+	out = arena_open(arena, 3 * text.len);
+	for (at = 0; at < text.len; at += covered ? covered : 1) {
+		covered = covered_by(str_skip(text, at), secret);
+		buf_put(&out, covered ? STR("***") : str_slice(text, at, at + 1));
+	}
+	return arena_close(arena, &out);
+}
+
+static str mask_node(struct arena *arena, str text, const struct node *node)
+{
+	if (node->kind == NODE_SCALAR)
+		return node->is_expanded && node->text.len ? mask_secret(arena, text, node->text) : text;
+	for (const struct node *child = node->first; child; child = child->next)
+		text = mask_node(arena, text, child);
+	return text;
+}
+
+/* What policies say of themselves, without what was taken from outside for one of them. */
+static str mask_words(const struct explain_json *t, str words)
+{
+	for (size_t i = 0; i < t->told->policy_count; i++)
+		if (t->told->policies[i].instance->options)
+			words = mask_node(t->arena, words, t->told->policies[i].instance->options);
+	return words;
+}
+
 static void put_policy(struct explain_json *t, const struct explained_policy *policy)
 {
 	const struct policy_instance *instance = policy->instance;
@@ -123,7 +168,7 @@ static void put_policy(struct explain_json *t, const struct explained_policy *po
 	json_pair(json, "name", instance->name);
 	json_pair(json, "kind", str_of(instance->policy->name));
 	if (policy->bounds.len)
-		json_pair(json, "bounds", policy->bounds);
+		json_pair(json, "bounds", mask_words(t, policy->bounds));
 	if (limit)
 		json_pair_number(json, "limit", limit);
 	if (instance->is_report)
@@ -149,9 +194,11 @@ static void put_policies(struct explain_json *t)
 
 /* ---- the upstream ---- */
 
-static bool names_request(str text)
+/* Where credentials are: the request's own, and labels that hold a consumer's key to an upstream. */
+static bool names_secret(str text)
 {
-	static const str parts[] = { STR_INIT("${request.header."), STR_INIT("${request.query") };
+	static const str parts[] = { STR_INIT("${request.header."), STR_INIT("${request.query"),
+				     STR_INIT("${consumer.label.") };
 
 	for (size_t i = 0; i < text.len; i++)
 		for (size_t j = 0; j < sizeof parts / sizeof *parts; j++)
@@ -164,7 +211,7 @@ static bool names_request(str text)
 static bool may_bear_secret(const struct node *node)
 {
 	if (node->kind == NODE_SCALAR)
-		return node->is_expanded || names_request(node->text);
+		return node->is_expanded || names_secret(node->text);
 	for (const struct node *child = node->first; child; child = child->next)
 		if (may_bear_secret(child))
 			return true;
@@ -259,6 +306,14 @@ static void put_upstream(struct explain_json *t)
 
 /* ---- all of it ---- */
 
+static void put_because(struct explain_json *t)
+{
+	json_open_at(&t->json, "because", '[');
+	for (size_t i = 0; i < t->told->because.len; i++)
+		json_text(&t->json, mask_words(t, t->told->because.at[i]));
+	json_close(&t->json, ']');
+}
+
 static void put_outcome(struct explain_json *t)
 {
 	static const char *const words[] = { [EXPLAINED_MATCHED] = "matched",
@@ -289,7 +344,7 @@ static void put_explanation(struct explain_json *t)
 		return;
 	put_policies(t);
 	put_upstream(t);
-	put_list(&t->json, "because", t->told->because);
+	put_because(t);
 }
 
 result explain_json_answer(struct admin_request *request, str method, str url, const struct explanation *told)
