@@ -3,9 +3,11 @@
 
 #include "base/assert.h"
 
+#define NO_TICK UINT64_MAX
+
 void wheel_init(struct wheel *wheel, deadline now)
 {
-	*wheel = (struct wheel) { .tick = (uint64_t)(now / WHEEL_TICK) };
+	*wheel = (struct wheel) { .tick = (uint64_t)(now / WHEEL_TICK), .soonest = NO_TICK };
 }
 
 static void timer_link(struct timer *timer, struct timer **head, deadline bucket)
@@ -48,9 +50,12 @@ static void wheel_file(struct wheel *wheel, struct timer *timer, uint64_t tick)
 	unsigned level = (unsigned)(63 - __builtin_clzll(tick ^ wheel->tick)) / WHEEL_BITS;
 	unsigned shift = level * WHEEL_BITS;
 	unsigned slot = (tick >> shift) & (WHEEL_SLOTS - 1);
+	uint64_t begin = tick >> shift << shift;
 
 	wheel->used[level] |= (uint64_t)1 << slot;
-	timer_link(timer, &wheel->slots[level][slot], (deadline)(tick >> shift << shift) * WHEEL_TICK);
+	if (begin < wheel->soonest)
+		wheel->soonest = begin;
+	timer_link(timer, &wheel->slots[level][slot], (deadline)begin * WHEEL_TICK);
 }
 
 void wheel_set(struct wheel *wheel, struct timer *timer, deadline due, deadline now)
@@ -94,8 +99,8 @@ static bool level_next(struct wheel *wheel, unsigned level, unsigned *ret_slot)
 	return false;
 }
 
-/* The first slot ahead, and the tick at which it begins: the lowest level has the earliest. */
-static struct timer **wheel_first(struct wheel *wheel, uint64_t *ret_tick)
+/* The first slot ahead, which begins at the soonest tick: the lowest level has the earliest. */
+static struct timer **wheel_first(struct wheel *wheel)
 {
 	for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
 		unsigned shift = level * WHEEL_BITS;
@@ -103,19 +108,18 @@ static struct timer **wheel_first(struct wheel *wheel, uint64_t *ret_tick)
 
 		if (!level_next(wheel, level, &slot))
 			continue;
-		*ret_tick = ((wheel->tick >> shift >> WHEEL_BITS << WHEEL_BITS) | slot) << shift;
+		wheel->soonest = ((wheel->tick >> shift >> WHEEL_BITS << WHEEL_BITS) | slot) << shift;
 		return &wheel->slots[level][slot];
 	}
+	wheel->soonest = NO_TICK;
 	return NULL;
 }
 
-deadline wheel_next(struct wheel *wheel)
+deadline wheel_next(const struct wheel *wheel)
 {
-	uint64_t tick;
-
 	if (wheel->past || wheel->firing)
 		return 0;
-	return wheel_first(wheel, &tick) ? (deadline)tick * WHEEL_TICK : DEADLINE_NEVER;
+	return wheel->soonest == NO_TICK ? DEADLINE_NEVER : (deadline)wheel->soonest * WHEEL_TICK;
 }
 
 void wheel_turn(struct wheel *wheel)
@@ -142,13 +146,12 @@ void wheel_fire(struct wheel *wheel, deadline now)
 {
 	uint64_t target = (uint64_t)(now / WHEEL_TICK);
 	struct timer **slot;
-	uint64_t tick;
 
 	wheel_fire_list(wheel, now);
-	while (wheel->tick < target && (slot = wheel_first(wheel, &tick)) && tick <= target) {
-		wheel->tick = tick;
+	while (wheel->soonest <= target && (slot = wheel_first(wheel)) && wheel->soonest <= target) {
+		wheel->tick = wheel->soonest;
 		timers_move(&wheel->firing, slot);
-		wheel_fire_list(wheel, (deadline)tick * WHEEL_TICK);
+		wheel_fire_list(wheel, (deadline)wheel->tick * WHEEL_TICK);
 	}
 	wheel->tick = target;
 }

@@ -24,6 +24,7 @@ struct wheel {
 	struct timer *slots[WHEEL_LEVELS][WHEEL_SLOTS];
 	uint64_t used[WHEEL_LEVELS]; /* slots that may hold a timer; cleared timers leave the bit behind */
 	uint64_t tick;               /* every slot up to and with this one has been looked at */
+	uint64_t soonest;            /* no slot that holds a timer begins before it */
 	struct timer *past;          /* were due when they were set: they fire in the next turn */
 	struct timer *firing;        /* taken out of their slot, their turn is now */
 };
@@ -33,8 +34,9 @@ void wheel_init(struct wheel *wheel, deadline now);
 void wheel_set(struct wheel *wheel, struct timer *timer, deadline due, deadline now);
 /* See timer_set(). */
 
-deadline wheel_next(struct wheel *wheel);
-/* When the wheel must be looked at again: never after the first due time. 0: at once. DEADLINE_NEVER. */
+deadline wheel_next(const struct wheel *wheel);
+/* When the wheel must be looked at again: never after the first due time, but before it where timers were
+ * cleared. 0: at once. DEADLINE_NEVER. */
 
 void wheel_turn(struct wheel *wheel);
 /* The timers set to the past until now are to fire at the next wheel_fire(). */
