@@ -74,7 +74,8 @@ static result prepare_for_client(struct forward *f, struct body_source *body)
 			    response->version == HTTP_2 ? STR("2.0 gatehouse") : STR("1.1 gatehouse")));
 	TRY(choice_put_cookie(x, &response->fields));
 	x->view.response = response;
-	body = mirror_answer(x, body);
+	if (x->mirrors)
+		body = mirror_answer(x, body);
 	TRY(call_take_answer(x, response, &body));
 	x->view.response_body = body;
 	policy_chain_response(&x->target->chain, &x->view);
