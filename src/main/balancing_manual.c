@@ -50,15 +50,14 @@ static const char words[] =
 	"| balance | ns, of 10 | ns, of 1,000 | most, by weight | highest load of 10 | highest load of "
 	"100 |\n"
 	"| --- | --- | --- | --- | --- | --- |\n"
-	"| round_robin | 28 | 6,600 | 100 | 122 | 200 |\n"
-	"| least_requests | 39 | 99 | 174 | 105 | 140 |\n"
-	"| random | 18 | 90 | 101 | 137 | 250 |\n"
-	"| hash | 5 | 7 | 100 | 125 | 140 |\n"
+	"| round_robin | 34 | 2,960 | 100 | 122 | 200 |\n"
+	"| least_requests | 55 | 142 | 101 | 105 | 140 |\n"
+	"| random | 27 | 67 | 101 | 137 | 250 |\n"
+	"| hash | 6 | 7 | 100 | 125 | 140 |\n"
 	"\n"
-	"With little load `least_requests` favours the heavier, which are idle as well: of two or three "
-	"endpoints it asks no lighter one, nor one whose share still grows (`slow_start`), while the "
-	"heaviest has nothing in flight. The table of "
-	"`hash` is made once for each list of endpoints, in some 15 ms where there are 1,000, and "
+	"Those who have nothing in flight share by weight with `least_requests`, as far as it has grown "
+	"(`slow_start`). The table of `hash` is made once for each list of endpoints, in some 15 ms where "
+	"there are 1,000, and "
 	"takes at most 128 KiB.\n";
 
 void balancing_print_manual(FILE *to)

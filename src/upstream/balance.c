@@ -118,11 +118,34 @@ static bool is_busier(const struct choice *choice, const struct roster_member *a
 	       ((uint64_t)load_of(b) + 1) * weight_of(choice, a);
 }
 
-/* The least busy by weight; the search begins at a random member, so that equals share. */
+/* By weight among those with no more than that in flight, in one pass over all: each takes the place of the
+ * one before by its share of the weights so far. */
+static const struct roster_member *pick_by_lot(const struct choice *choice, uint32_t load)
+{
+	const struct roster *roster = choice->roster;
+	const struct roster_member *picked = NULL;
+	uint64_t total = 0;
+
+	for (const struct roster_member *at = roster->members; at < roster->members + roster->count; at++) {
+		uint64_t weight;
+
+		if (!may_pick(choice, at) || load_of(at) > load)
+			continue;
+		weight = weight_of(choice, at);
+		total += weight;
+		if (random_below(choice->choosing->random, total) < weight)
+			picked = at;
+	}
+	return picked;
+}
+
+/* The least busy by weight; the search begins at a random member, so that equals share. Where that is an idle
+ * one, all who are idle share by weight: the heaviest of them would have everything while there is little to
+ * do. */
 static const struct roster_member *pick_least_busy(const struct choice *choice)
 {
 	const struct roster *roster = choice->roster;
-	const struct roster_member *best = NULL;
+	const struct roster_member *best = NULL, *idle = NULL;
 
 	for (size_t n = 0, i = any_member(choice); n < roster->count; n++, i = member_after(choice, i)) {
 		const struct roster_member *member = &roster->members[i];
@@ -130,7 +153,9 @@ static const struct roster_member *pick_least_busy(const struct choice *choice)
 		if (may_pick(choice, member) && (!best || is_busier(choice, best, member)))
 			best = member;
 	}
-	return best;
+	if (best && load_of(best) == 0)
+		idle = pick_by_lot(choice, 0);
+	return idle ? idle : best;
 }
 
 /* One of all that are no backups, by weight: the first whose sum of weights is beyond a random number. */
@@ -177,7 +202,8 @@ static const struct roster_member *draw_other(const struct choice *choice, const
 	return NULL;
 }
 
-/* The better one of two. Where there are few, or two are not met, all are compared. */
+/* The better one of two; of two that are idle the one that was drawn first, by weight. Where there are few,
+ * or two are not met, all are compared. */
 static const struct roster_member *pick_of_two(const struct choice *choice)
 {
 	const struct roster_member *one = NULL, *other = NULL;
@@ -188,34 +214,16 @@ static const struct roster_member *pick_of_two(const struct choice *choice)
 		other = draw_other(choice, one);
 	if (!other)
 		return pick_least_busy(choice);
+	if (load_of(one) == 0 && load_of(other) == 0)
+		return one;
 	return is_busier(choice, one, other) ? other : one;
-}
-
-/* In one pass over all: each takes the place of the one before by its share of the weights so far. */
-static const struct roster_member *pick_by_lot(const struct choice *choice)
-{
-	const struct roster *roster = choice->roster;
-	const struct roster_member *picked = NULL;
-	uint64_t total = 0;
-
-	for (const struct roster_member *at = roster->members; at < roster->members + roster->count; at++) {
-		uint64_t weight;
-
-		if (!may_pick(choice, at))
-			continue;
-		weight = weight_of(choice, at);
-		total += weight;
-		if (random_below(choice->choosing->random, total) < weight)
-			picked = at;
-	}
-	return picked;
 }
 
 static const struct roster_member *pick_at_random(const struct choice *choice)
 {
 	const struct roster_member *member = draw_other(choice, NULL);
 
-	return member ? member : pick_by_lot(choice);
+	return member ? member : pick_by_lot(choice, UINT32_MAX);
 }
 
 /* What is in flight, and the weight of those who have it: of all, or of some that stand beside each other. */

@@ -155,7 +155,6 @@ static const struct {
 	{ "the last", "abc", { 1, 1, 1 }, { 4, 5, 2 }, 'c' },
 	{ "by weight", "ab", { 4, 1 }, { 6, 1 }, 'a' },
 	{ "by weight, the other way", "ab", { 4, 1 }, { 9, 1 }, 'b' },
-	{ "idle ones by weight", "ab", { 1, 3 }, { 0, 0 }, 'b' },
 	{ "none for weight 0", "ab", { 0, 1 }, { 0, 99 }, 'b' },
 	{ "no weight at all", "ab", { 0, 0 }, { 0, 0 }, '-' },
 	{ "a busy one before an idle backup", "aB", { 1, 1 }, { 99, 0 }, 'a' },
@@ -191,6 +190,27 @@ static void equals_share(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		assert_in_range(counts[i], 800, 1200);
 	bench_close(&bench);
+}
+
+/* Three, which are all compared, and five, of which two are: what is busy has no part in it. */
+static void idle_ones_share_by_weight(void **state)
+{
+	static const char *const kinds[] = { "abc", "abcde" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		unsigned counts[MEMBERS_MAX] = { 0 };
+		struct bench bench;
+
+		bench_open(&bench, BALANCE_LEAST_REQUESTS, kinds[i], (uint32_t[]) { 1, 3, 2, 0, 0 });
+		atomic_store(&bench.endpoints[2].active, 50);
+		for (unsigned n = 0; n < 4000; n++)
+			counts[pick(&bench) - 'a']++;
+		assert_in_range(counts[0], 800, 1200);
+		assert_in_range(counts[1], 2800, 3200);
+		assert_int_equal(counts[2], 0);
+		bench_close(&bench);
+	}
 }
 
 /* With the load that it makes itself, it fills everyone by its weight. */
@@ -481,6 +501,7 @@ int main(void)
 		cmocka_unit_test(turns_are_smooth_and_exact),
 		cmocka_unit_test(shares_are_exact_over_each_cycle),
 		cmocka_unit_test(the_least_busy_is_picked),
+		cmocka_unit_test(idle_ones_share_by_weight),
 		cmocka_unit_test(equals_share),
 		cmocka_unit_test(load_settles_by_weight),
 		cmocka_unit_test(others_are_tried_first),

@@ -3,7 +3,8 @@
  * serving: the level, which is the whole of the panic rule, and shares that grow.
  *
  * An unknown endpoint counts neither as well nor as ill: three new ones beside one that is well are no panic.
- * A backup that is well is what the operator has put there for this moment, so with one there is none either.
+ * A backup that is well is what the operator has put there for this moment, so with one there is none either;
+ * nor where the operator has drained all.
  */
 #include "upstream/serving.h"
 
@@ -33,6 +34,7 @@ struct roster_counts serving_count(const struct roster *roster)
 
 		if (member->weight == 0 || endpoint_is_drained(member->endpoint))
 			continue;
+		counts.all++;
 		if (member->is_backup)
 			count_backup(&counts, health);
 		else
@@ -43,7 +45,7 @@ struct roster_counts serving_count(const struct roster *roster)
 
 static enum serving_level level_of(const struct roster_counts *counts, int64_t panic)
 {
-	if (counts->backups)
+	if (counts->backups || !counts->all)
 		return SERVING_HEALTHY;
 	if (!counts->healthy && counts->unknown)
 		return SERVING_UNKNOWN;

@@ -13,7 +13,8 @@
 #include "upstream/roster.h"
 
 struct roster_counts {
-	size_t members; /* that have a weight and are not drained, backups apart */
+	size_t all;     /* that have a weight and are not drained */
+	size_t members; /* backups apart */
 	size_t known;   /* of them: of whom a check or requests have told something */
 	size_t healthy, unknown, ejected;
 	size_t backups; /* that are healthy */

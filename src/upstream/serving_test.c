@@ -106,6 +106,7 @@ static void who_may_be_chosen(void **state)
 		for (size_t n = 0; n < bench.roster->count; n++)
 			got[n] = serving_may(bench.roster, &bench.roster->members[n]) ? '+' : '-';
 		assert_row(strcmp(got, rows[i].want) == 0, i, rows[i].name);
+		assert_row(serving_is_panic(bench.roster) <= (strchr(got, '+') != NULL), i, rows[i].name);
 		bench_close(&bench);
 	}
 }
