@@ -86,7 +86,9 @@ static str hint_of(struct reader *reader, str word)
 		if (str_eq(word, elsewhere[i].theirs))
 			return str_of(elsewhere[i].hint);
 	hint = diagnostic_suggest(reader->arena, word, words, ALONE);
-	return str_starts(hint, STR("; allowed")) ? (str) { 0 } : hint;
+	if (str_starts(hint, STR("; allowed")))
+		return (str) { 0 };
+	return hint;
 }
 
 static void word_read(struct reader *reader, const struct node *node, struct balance_config *config)
