@@ -32,7 +32,7 @@ def test_no_post_comes_twice(gateway: StartGateway) -> None:
 
 @pytest.mark.parametrize("method, may_fail", [("GET", 0), ("POST", 4)])
 def test_connections_that_close_when_they_are_used_again(gateway: StartGateway, method: str, may_fail: int) -> None:
-    """The less time the machine has, the more closes come between the last look and the request: the best of three tells."""
+    """A busy machine lets more closes come between the last look and a POST, so the best of three rounds tells."""
     failures = []
     for _ in range(3):
         outcome, closes = fragile.ask_at_close(starts(gateway), method, 800)

@@ -166,6 +166,7 @@ static result answer(struct admin_request *request, const struct asked *asked)
 	struct explaining explaining = { 0 };
 	result_value explained;
 
+	/* It takes a place for each rule, so its bound is that of the configuration. */
 	arena_init(&explaining.arena, NULL, SIZE_MAX / 2);
 	explained = explain(request, asked, &explaining);
 	if (failed(explained))

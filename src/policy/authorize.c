@@ -179,7 +179,7 @@ const struct policy policy_authorize = {
 	.compile = authorize_compile,
 	.on_request = authorize_request,
 	.needs_principal = authorize_needs_principal,
-	.refuses_nobody = true,
+	.refuses_unknown = true,
 	.risks = risks,
 	.page = "Every condition that is given must hold; without any, it is enough to be known. Whoever is "
 		"not "

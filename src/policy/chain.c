@@ -236,7 +236,7 @@ static void warn_nobody(struct policy_names *names, const struct node *item, con
 			"no policy before this one authenticates%s%.*s: consumer and claims are "
 			"missing%s",
 			where.len ? " in " : "", STR_ARG(where),
-			policy && policy->refuses_nobody ? ", and who must be known is refused (401)" : "");
+			policy && policy->refuses_unknown ? ", and who must be known is refused (401)" : "");
 }
 
 static bool is_about_principal(const struct policy_instance *instance)

@@ -202,7 +202,7 @@ struct policy {
 	const struct authenticator *authenticator; /* NULL: it looks at no credential of its own */
 	const struct own_path *(*own_paths)(const void *self); /* NULL, and what it gives: it has none */
 	bool (*needs_principal)(const void *self);             /* it is about who asks; NULL: it never is */
-	bool refuses_nobody; /* then it refuses whom no policy before it has found out */
+	bool refuses_unknown; /* it refuses those of whom no policy before it has found out who they are */
 
 	uint64_t (*learnt_limit)(const struct policy_instance *instance, const struct route_names *names,
 				 struct slot_table *slots);
