@@ -41,7 +41,7 @@ struct timer {
 	struct timer *next, **link; /* the wheel's; NULL link: not armed */
 	deadline due;               /* what the owner wants; DEADLINE_NEVER: nothing */
 	deadline bucket;            /* where the wheel holds it */
-	timer_fn on_due;            /* not before due; a tick (0.1 ms) or a turn late, on Linux before 5.11 1 ms more */
+	timer_fn on_due;            /* not before due; at most a tick (0.1 ms) or a turn late */
 };
 
 typedef void (*post_fn)(void *argument);
