@@ -14,6 +14,7 @@ from typing import Any
 from wire import DEADLINE
 
 NODE = Path(__file__).resolve().parent / "node"
+START = 4 * DEADLINE  # a script reads thousands of files first, which takes a slow machine its time
 
 
 def install() -> None:
@@ -58,14 +59,15 @@ class NodePeer:
             assert told is not None, f"{what}: was not told, only {self.told}"
             return told
 
-    def wait_for_event(self, event: str, count: int = 1) -> list[dict[str, Any]]:
+    def wait_for_event(self, event: str, count: int = 1, deadline: float = DEADLINE) -> list[dict[str, Any]]:
         """All events of this name, once there are so many."""
         def found() -> list[dict[str, Any]]:
             return [told for told in self.told if told.get("event") == event]
 
         with self.changed:
-            self.changed.wait_for(lambda: len(found()) >= count or self.is_ended, DEADLINE)
-            assert len(found()) >= count, f"{event}: was not told {count} times, only {self.told}"
+            self.changed.wait_for(lambda: len(found()) >= count or self.is_ended, deadline)
+            state = "which has ended" if self.is_ended else f"within {deadline:.0f} s"
+            assert len(found()) >= count, f"{event}: was not told {count} times, {state}, only {self.told}"
             return found()
 
     def events(self, event: str) -> list[dict[str, Any]]:
@@ -88,7 +90,7 @@ class NodeServer(NodePeer):
 
     def __init__(self, script: str, **options: Any):
         super().__init__(script, **options)
-        self.port = int(self.wait_for_event("listening")[0]["port"])
+        self.port = int(self.wait_for_event("listening", deadline=START)[0]["port"])
         self.address = f"127.0.0.1:{self.port}"
 
 

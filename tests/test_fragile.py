@@ -30,19 +30,13 @@ def test_no_post_comes_twice(gateway: StartGateway) -> None:
     assert all(posted.failures.values()), posted.failures
 
 
-@pytest.mark.parametrize("method, may_fail", [("GET", 0), ("POST", 4)])
-def test_connections_that_close_when_they_are_used_again(gateway: StartGateway, method: str, may_fail: int) -> None:
-    """A busy machine lets more closes come between the last look and a POST, so the best of three rounds tells."""
-    failures = []
-    for _ in range(3):
-        outcome, closes = fragile.ask_at_close(starts(gateway), method, 800)
-        print(outcome, closes)
-        assert closes > 20
-        failures.append(sum(outcome.statuses.values()) - outcome.statuses[200])
-        if failures[-1] <= may_fail:
-            return
-        assert method == "POST", outcome.statuses  # a GET has no excuse
-    raise AssertionError(failures)
+@pytest.mark.parametrize("method, may_fail", [("GET", 0), ("POST", 0.05)])
+def test_connections_that_close_when_they_are_used_again(gateway: StartGateway, method: str, may_fail: float) -> None:
+    """How many POSTs meet a close is the machine's, up to 2 of 100 closes; 9 to 22 if age did not count."""
+    outcome, closes = fragile.ask_at_close(starts(gateway), method, 800)
+    print(outcome, closes)
+    assert closes > 20
+    assert sum(outcome.statuses.values()) - outcome.statuses[200] <= may_fail * closes
 
 
 def test_a_service_that_fails_everything_is_asked_a_fifth_more(gateway: StartGateway) -> None:
