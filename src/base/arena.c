@@ -121,18 +121,23 @@ char *arena_bytes(struct arena *arena, size_t size)
 	return bytes;
 }
 
-void *arena_raw(struct arena *arena, size_t size)
+static inline void *take_aligned(struct arena *arena, size_t size, size_t alignment)
 {
-	size_t pad = -(uintptr_t)arena->at % ALIGNMENT;
+	size_t pad = -(uintptr_t)arena->at % alignment;
 	char *bytes;
 
 	if (!arena->at || pad + size > (size_t)(arena->end - arena->at)) {
-		arena_grow(arena, size + ALIGNMENT);
-		pad = -(uintptr_t)arena->at % ALIGNMENT;
+		arena_grow(arena, size + alignment);
+		pad = -(uintptr_t)arena->at % alignment;
 	}
 	bytes = arena->at + pad;
 	arena->at = bytes + size;
 	return bytes;
+}
+
+void *arena_raw(struct arena *arena, size_t size)
+{
+	return take_aligned(arena, size, ALIGNMENT);
 }
 
 void *arena_alloc(struct arena *arena, size_t size)
@@ -142,9 +147,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 
 void *arena_lines(struct arena *arena, size_t size)
 {
-	uintptr_t at = (uintptr_t)arena_alloc(arena, size + CACHE_LINE - ALIGNMENT);
-
-	return (void *)((at + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+	return memset(take_aligned(arena, size, CACHE_LINE), 0, size);
 }
 
 void *arena_alloc_array(struct arena *arena, size_t size, size_t count)

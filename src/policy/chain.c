@@ -308,5 +308,7 @@ struct policy_chain policy_chain_compile(struct policy_names *names, const struc
 	report_without(names, owner, without, dropped);
 	number_conditions(names, at, used, owner);
 	check_order(names, at, items, used, owner);
-	return (struct policy_chain) { .at = at, .count = used, .has_preflight = has_preflight(at, used) };
+	return (struct policy_chain) { .at = at,
+				       .count = (uint32_t)used,
+				       .has_preflight = has_preflight(at, used) };
 }

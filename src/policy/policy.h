@@ -239,7 +239,7 @@ enum { POLICY_CONDITIONS_MAX = 64 }; /* policies with `when` in one chain */
 
 struct policy_chain {
 	const struct policy_instance *at;
-	size_t count;
+	uint32_t count;
 	bool has_preflight; /* some on_preflight */
 };
 

@@ -209,7 +209,6 @@ static void keep_for_replay(struct forward *f)
 static void forward_begin(struct forward *f, struct exchange *x)
 {
 	*f = (struct forward) { .exchange = x, .upstream = x->upstream, .attempt.forward = f };
-	metrics_expect_soon(x->worker->metrics, x->target->series);
 	f->roster = generation_roster(x->generation, f->upstream);
 	f->key = choice_key(x);
 	time_left_take(x);

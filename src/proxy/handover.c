@@ -145,6 +145,7 @@ enum reason handover_answer(struct forward *f)
 	enum relay_end end;
 	result_value error;
 
+	__builtin_prefetch(x->view.names);
 	mirror_leave(x, false, false);
 	if (failed(prepare_for_client(f, client->body)))
 		return REASON_OVERLOADED;
@@ -162,6 +163,7 @@ enum reason handover_answer(struct forward *f)
 				 .from_idle = x->timeouts->idle,
 				 .to_idle = exchange_limits(x)->body_timeout,
 				 .until = answer_until(f) };
+	metrics_expect_soon(x->worker->metrics, x->target->series);
 	end = relay_run(&relay, &error);
 	x->sent = sink->sent;
 	/* The connection is reusable only if its bytes end where the message does. */

@@ -28,10 +28,12 @@ struct target {
 						   * without either; each share of a split has its own */
 	struct policy_chain chain;                /* in the order in which they run */
 	struct metric_series *series;             /* NULL: nothing is counted */
+	struct metric_series **decisions;         /* by the policy's place in the chain; NULL too */
 	bool keeps_encoded_slashes;
+
+	/* Behind it, fetched meanwhile. */
 	struct route_names names;
-	struct metric_series *reasons;    /* its API's; likewise */
-	struct metric_series **decisions; /* by the policy's place in the chain; NULL too */
+	struct metric_series *reasons; /* its API's; NULL too */
 };
 
 struct snapshot {

@@ -20,16 +20,19 @@ static const size_t window_sizes[SIZES] = { 8, 4, 2 }; /* the most telling first
 
 struct window_slot {
 	uint64_t key;
-	uint32_t first; /* 1 + an expression that is filed here, or 0: the slot is free */
+	uint32_t first;  /* 1 + an expression that is filed here, or 0: the slot is free */
+	uint32_t others; /* 1 + the first of the others, or 0 */
 };
 
 struct literal_set {
 	struct window_slot *slots;
 	uint64_t *filter; /* two bits of one word a window */
-	uint32_t *next;   /* by expression: 1 + the next one in the same slot, or 0 */
+	uint32_t *next;   /* by expression: 1 + the next of the others in the same slot, or 0 */
 	uint32_t *always;
 	size_t always_count;
 	size_t slot_mask, filter_mask;
+	uintptr_t expected; /* where the caller's array begins; 0: there is none */
+	size_t expected_size;
 	bool has_size[SIZES];
 };
 
@@ -130,13 +133,17 @@ static uint64_t *filter_word(const struct literal_set *set, uint64_t key)
 	return &set->filter[key >> 20 & set->filter_mask];
 }
 
-/* The newest stands first; the order does not matter, marks are taken from the lowest on. */
+/* The order of the others does not matter: marks are taken from the lowest on. */
 static void file_under(struct literal_set *set, const struct window *window, size_t index)
 {
 	struct window_slot *slot = slot_of(set, window->key);
 
-	set->next[index] = slot->first;
-	*slot = (struct window_slot) { window->key, (uint32_t)index + 1 };
+	if (slot->first) {
+		set->next[index] = slot->others;
+		slot->others = (uint32_t)index + 1;
+	} else {
+		*slot = (struct window_slot) { window->key, (uint32_t)index + 1, 0 };
+	}
 	*filter_word(set, window->key) |= filter_bits(window->key);
 	set->has_size[window->size] = true;
 }
@@ -182,14 +189,22 @@ struct literal_set *literal_set_new(struct arena *arena, size_t count, required_
 	return set;
 }
 
+void literal_set_expect(struct literal_set *set, const void *first, size_t size)
+{
+	set->expected = (uintptr_t)first;
+	set->expected_size = size;
+}
+
 /* All of a slot are marked together, so the first one tells whether they are. */
 static void mark_slot(const struct literal_set *set, uint64_t key, struct marks *marks)
 {
-	uint32_t index = slot_of(set, key)->first;
+	const struct window_slot *slot = slot_of(set, key);
 
-	if (index && marks_has(marks, index - 1))
+	if (!slot->first || marks_has(marks, slot->first - 1))
 		return;
-	for (; index; index = set->next[index - 1])
+	__builtin_prefetch((const void *)(set->expected + (slot->first - 1) * set->expected_size));
+	marks_add(marks, slot->first - 1);
+	for (uint32_t index = slot->others; index; index = set->next[index - 1])
 		marks_add(marks, index - 1);
 }
 

@@ -21,6 +21,10 @@ struct literal_set *literal_set_new(struct arena *arena, size_t count, required_
 				    const void *context);
 /* For the expressions 0 to count - 1, at most MARKS_MAX; required is called twice for each. */
 
+void literal_set_expect(struct literal_set *set, const void *first, size_t size);
+/* Where the caller will look at an expression that is marked: one of an array, by its index. It is fetched
+ * into the cache while the scan goes on. */
+
 void literal_set_scan(const struct literal_set *set, str subject, struct marks *marks);
 /* Marks the expressions that may match, those that require nothing among them, each at most once: linear in
  * subject and marks. marks must be empty. */

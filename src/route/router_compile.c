@@ -157,7 +157,7 @@ static void keep_names(struct compiler *compiler, struct rule *rule, const struc
 	if (rule->regex)
 		found = regex_group_names(rule->regex, ROUTE_PARAMETERS_MAX - count, names + count, groups);
 	rule->group_from = count;
-	rule->name_count = (uint32_t)(count + found);
+	rule->name_count = (uint8_t)(count + found);
 	if (rule->name_count == 0)
 		return;
 	kept = ARENA_ARRAY(compiler->arena, str, count + found);
@@ -266,7 +266,8 @@ static void warn_of_cost(struct compiler *compiler)
 	const struct tree_node *node = compiler->router->tree.newest;
 
 	for (; node; node = node->older) {
-		size_t always = node->regex_set ? regex_set_always(node->regex_set) : 0;
+		const struct regex_set *set = node->branches->regex_set;
+		size_t always = set ? regex_set_always(set) : 0;
 
 		if (always > ALWAYS_WARNING)
 			diagnostic_warning(

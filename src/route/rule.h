@@ -12,18 +12,25 @@
 #include "route/method_set.h"
 #include "route/pattern.h"
 
+/* A rule in a list of equals by path; once the tree is finished, in the order of precedence. */
+struct leaf {
+	struct leaf *next;
+	struct rule *rule;
+};
+
 struct rule {
 	/* What a match looks at, in one line of the cache: of many rules, each is matched seldom. */
-	_Alignas(64) const struct route_rule *source;
+	_Alignas(64) struct leaf leaf; /* in the first list that it stands in */
+	const struct route_rule *source;
 	const void *target;     /* the source's */
 	bool is_own;            /* the API's own rule: counts only where none of its routes matches */
 	bool has_regex_sibling; /* one of those routes may come behind it in precedence */
 	bool is_clash_reported;
-	uint32_t name_count;
+	uint8_t name_count;
+	uint32_t condition_count;
 	struct method_set methods; /* of the API and the match, both */
-	const struct condition *conditions;
-	size_t condition_count;
 
+	const struct condition *conditions;
 	uint32_t api;    /* the number of its API, in the order of the file */
 	uint32_t order;  /* within the API: its routes, then its own rule */
 	uint32_t weight; /* further conditions: the API's methods, the match's, each header, ... */

@@ -191,13 +191,15 @@ static void read_conditions(struct compiler *compiler, struct rule *rule)
 {
 	struct condition_compile compile = { compiler->arena, compiler->diagnostics,
 					     &compiler->router->regexes };
+	size_t count = 0;
 
 	if (!rule->source->match)
 		return;
 	if (!conditions_compile(&compile, rule->source->match, match_node(rule->source), &rule->conditions,
-				&rule->condition_count))
+				&count))
 		compiler->is_bad = true;
-	rule->weight += (uint32_t)rule->condition_count;
+	rule->condition_count = (uint32_t)count;
+	rule->weight += rule->condition_count;
 	/* A sum: the order in which they are written says nothing. */
 	for (size_t i = 0; i < rule->condition_count; i++)
 		rule->hash += condition_hash(&rule->conditions[i], compiler->seed);

@@ -22,7 +22,8 @@ static void slot_table_init(struct slot_table *table, struct arena *arena, size_
 
 	while (slots * 3 < max * 4)
 		slots *= 2;
-	*table = (struct slot_table) { .slots = ARENA_ARRAY(arena, struct slot, slots), .mask = slots - 1 };
+	*table = (struct slot_table) { .slots = arena_lines(arena, slots * sizeof(struct slot)),
+				       .mask = slots - 1 };
 }
 
 /* Room for one more. */
@@ -52,11 +53,15 @@ void tree_init(struct tree *tree, struct arena *arena, size_t segments_max)
 	slot_table_init(&tree->parts, arena, 0);
 }
 
+static struct branches no_branches; /* is only read */
+
 static struct tree_node *node_new(struct tree *tree, struct tree_node *parent, str text)
 {
-	struct tree_node *node = arena_alloc(tree->arena, sizeof *node + text.len);
+	size_t size = offsetof(struct tree_node, text) + text.len;
+	struct tree_node *node = arena_lines(tree->arena, size < sizeof *node ? sizeof *node : size);
 
 	node->parent = parent;
+	node->branches = &no_branches;
 	node->older = tree->newest;
 	node->text_len = (uint32_t)text.len;
 	if (text.len)
@@ -76,6 +81,31 @@ static uint64_t hash_under(const struct tree *tree, const void *parent, str text
 	return hash_bytes(text, hash_mix(tree->seed, (uintptr_t)parent));
 }
 
+/* Short texts lie in the node's line of the cache; the library reads beyond them, and so waits for the next
+ * one. */
+static bool text_is(const struct tree_node *node, str text)
+{
+	size_t i = 0;
+
+	if (node->text_len != text.len)
+		return false;
+	if (text.len > sizeof *node - offsetof(struct tree_node, text))
+		return memcmp(node->text, text.ptr, text.len) == 0;
+	while (i < text.len && node->text[i] == text.ptr[i])
+		i++;
+	return i == text.len;
+}
+
+/* Whether it may be the one looked for: what it leads to is on its way then. */
+static bool slot_may_be(const struct slot *slot, uint64_t hash)
+{
+	if (slot->hash != hash)
+		return false;
+	__builtin_prefetch(slot->rule);
+	__builtin_prefetch(slot->target);
+	return true;
+}
+
 /* The slot of the node beneath parent by that text, or the free one where it belongs. */
 static struct slot *literal_slot(const struct tree *tree, const struct tree_node *parent, str text,
 				 bool is_part, uint64_t hash)
@@ -86,8 +116,8 @@ static struct slot *literal_slot(const struct tree *tree, const struct tree_node
 		struct slot *slot = &table->slots[i];
 		const struct tree_node *node = slot->item;
 
-		if (!node || (slot->hash == hash && node->parent == parent && node->is_part == is_part &&
-			      str_eq((str) { node->text, node->text_len }, text)))
+		if (!node || (slot_may_be(slot, hash) && node->parent == parent && node->is_part == is_part &&
+			      text_is(node, text)))
 			return slot;
 	}
 }
@@ -99,7 +129,7 @@ const struct tree_node *tree_literal(const struct tree *tree, const struct tree_
 	if (node->literal_count == 0)
 		return NULL;
 	if (node->literal_count == 1)
-		return str_eq((str) { only->text, only->text_len }, text) ? only : NULL;
+		return text_is(only, text) ? only : NULL;
 	return literal_slot(tree, node, text, false, hash_under(tree, node, text))->item;
 }
 
@@ -128,7 +158,7 @@ static struct slot *part_slot(const struct tree *tree, const struct part_group *
 	for (size_t i = hash & table->mask;; i = (i + 1) & table->mask) {
 		struct slot *slot = &table->slots[i];
 
-		if (!slot->item || (slot->hash == hash && part_fits(slot->item, group, text)))
+		if (!slot->item || (slot_may_be(slot, hash) && part_fits(slot->item, group, text)))
 			return slot;
 	}
 }
@@ -159,9 +189,16 @@ static struct tree_node *child_of(struct tree *tree, struct tree_node *parent, s
 		parent->literal = node;
 		parent->literal_count++;
 	}
-	*slot = (struct slot) { hash, node };
+	*slot = (struct slot) { .hash = hash, .item = node };
 	tree->literals.count++;
 	return node;
+}
+
+static struct branches *branches_of(struct tree *tree, struct tree_node *node)
+{
+	if (node->branches == &no_branches)
+		node->branches = ARENA_NEW(tree->arena, struct branches);
+	return node->branches;
 }
 
 /* The order of segment_part_order(), as far as lengths go; shapes decide within a group. */
@@ -182,7 +219,7 @@ static struct part_group *group_of(struct tree *tree, struct tree_node *parent, 
 		.first_len = segment->pieces[0].len,
 		.last_len = segment->pieces[segment->piece_count - 1].len,
 	};
-	struct part_group **at = &parent->parts, *group;
+	struct part_group **at = &branches_of(tree, parent)->parts, *group;
 
 	while (*at && group_is_before(*at, &want))
 		at = &(*at)->next;
@@ -215,7 +252,7 @@ static struct tree_node *part_child_of(struct tree *tree, struct tree_node *pare
 	slot = part_slot(tree, group, segment->text, hash);
 	tree->parts.count += !slot->item;
 	part->next = slot->item;
-	*slot = (struct slot) { hash, part };
+	*slot = (struct slot) { .hash = hash, .item = part };
 	return node;
 }
 
@@ -235,11 +272,11 @@ static struct tree_node *descend(struct tree *tree, struct tree_node *node, cons
 	case SEGMENT_PART:
 		return part_child_of(tree, node, segment);
 	case SEGMENT_NAME:
-		return only_child(tree, node, &node->name);
+		return only_child(tree, node, &branches_of(tree, node)->name);
 	case SEGMENT_STAR:
 		break;
 	}
-	return only_child(tree, node, &node->star);
+	return only_child(tree, node, &branches_of(tree, node)->star);
 }
 
 struct placing {
@@ -251,10 +288,11 @@ struct placing {
 
 static void put(const struct placing *placing, struct leaf **list)
 {
-	struct leaf *leaf;
+	struct leaf *leaf = &placing->rule->leaf;
 
 	placing->place(placing->context, list, placing->rule);
-	leaf = ARENA_NEW(placing->tree->arena, struct leaf);
+	if (leaf->rule)
+		leaf = ARENA_NEW(placing->tree->arena, struct leaf);
 	*leaf = (struct leaf) { .next = *list, .rule = placing->rule };
 	*list = leaf;
 }
@@ -357,7 +395,7 @@ static void make_regex_set(struct tree *tree, struct tree_node *node)
 	count = 0;
 	for (struct leaf *leaf = node->regexes; leaf; leaf = leaf->next)
 		rules[count++] = leaf->rule;
-	node->regex_set = regex_set_new(tree->arena, rules, count);
+	branches_of(tree, node)->regex_set = regex_set_new(tree->arena, rules, count);
 	free(rules);
 }
 
@@ -388,16 +426,47 @@ static void count_walk(struct tree_node *node)
 		parent->walk_literal = most;
 }
 
+/* Its own, or else one beneath: that was found before. */
+static void find_some(struct tree_node *node)
+{
+	if (node->rest)
+		node->some = node->rest->rule;
+	if (node->end)
+		node->some = node->end->rule;
+	if (node->parent && !node->parent->some)
+		node->parent->some = node->some;
+}
+
+static void slot_finish(struct slot *slot, const struct tree_node *node)
+{
+	slot->rule = node->some;
+	slot->target = node->some ? node->some->target : NULL;
+}
+
+static void finish_slots(struct tree *tree)
+{
+	for (size_t i = 0; i <= tree->literals.mask; i++)
+		if (tree->literals.slots[i].item)
+			slot_finish(&tree->literals.slots[i], tree->literals.slots[i].item);
+	for (size_t i = 0; i <= tree->parts.mask; i++) {
+		struct slot *slot = &tree->parts.slots[i];
+
+		if (!slot->item)
+			continue;
+		slot->item = sort_parts(slot->item);
+		slot_finish(slot, ((const struct node_part *)slot->item)->node);
+	}
+}
+
 void tree_finish(struct tree *tree)
 {
-	for (size_t i = 0; i <= tree->parts.mask; i++)
-		if (tree->parts.slots[i].item)
-			tree->parts.slots[i].item = sort_parts(tree->parts.slots[i].item);
 	for (struct tree_node *node = tree->newest; node; node = node->older) {
 		count_walk(node);
 		node->end = sort_leaves(node->end);
 		node->rest = sort_leaves(node->rest);
 		node->regexes = sort_leaves(node->regexes);
 		make_regex_set(tree, node);
+		find_some(node);
 	}
+	finish_slots(tree);
 }

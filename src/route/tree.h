@@ -11,12 +11,6 @@
 
 #include "route/regex_set.h"
 
-/* A rule in a list of equals by path; once the tree is finished, in the order of precedence. */
-struct leaf {
-	struct leaf *next;
-	struct rule *rule;
-};
-
 struct node_part {
 	struct node_part *next; /* of the same first and last piece, in order */
 	const struct part_group *group;
@@ -31,28 +25,38 @@ struct part_group {
 	size_t literal_len, first_len, last_len;
 };
 
+/* What a node leads to but literals; few have any. */
+struct branches {
+	struct tree_node *name, *star;
+	struct part_group *parts;
+	struct regex_set *regex_set;
+};
+
 struct tree_node {
 	/* While the tree is made. */
 	struct tree_node *older;
-	struct leaf *regexes;
+	struct leaf *regexes;               /* of the set */
 	const void *found_for;              /* of a root: who asked for it last */
+	const struct rule *some;            /* that it leads to */
 	uint32_t walk_others, walk_literal; /* nodes that a path can lead to beneath; see tree_walk_max() */
 
-	/* While it is walked: together, as a large tree is never in the cache. */
-	struct tree_node *parent, *name, *star;
-	struct part_group *parts;
+	/* While it is walked: in one line of the cache, as a large tree is never there. A longer text goes on
+	 * in the next. */
+	_Alignas(64) struct tree_node *parent;
 	struct leaf *end, *rest;
-	struct regex_set *regex_set; /* of regexes */
-	struct tree_node *literal;   /* a child by a literal; the only one if literal_count says so */
+	struct branches *branches; /* never NULL */
+	struct tree_node *literal; /* a child by a literal; the only one if literal_count says so */
 	uint32_t literal_count, text_len;
 	bool is_part, is_literal;
 	char text[]; /* of the segment that leads here; of a part: its shape */
 };
 
-/* Open addressing; the item says what its key is. */
+/* Open addressing; the item says what its key is. Some rule that it leads to, usually the only one, is
+ * fetched into the cache together with the item, not one after the other. */
 struct slot {
 	uint64_t hash;
 	void *item;
+	const void *rule, *target;
 };
 
 struct slot_table {

@@ -179,7 +179,8 @@ static void parts_are_found_in_order(void **state)
 		struct buf found = buf_over(room, sizeof room);
 		str values[ROUTE_PARAMETERS_MAX], text = str_of(rows[i].text);
 
-		for (const struct part_group *group = fixture->root->parts; group; group = group->next)
+		for (const struct part_group *group = fixture->root->branches->parts; group;
+		     group = group->next)
 			for (const struct node_part *part = tree_parts(&fixture->tree, group, text); part;
 			     part = part->next)
 				if (segment_takes(&part->segment, text, values)) {

@@ -70,12 +70,12 @@ static void enter_child(struct walk *walk, const struct walk_frame *frame, const
 /* Steps that the node has nothing for are left out. */
 static enum step step_behind_name(const struct tree_node *node)
 {
-	return node->star ? STEP_STAR : STEP_REST;
+	return node->branches->star ? STEP_STAR : STEP_REST;
 }
 
 static enum step step_behind_parts(const struct tree_node *node)
 {
-	return node->name ? STEP_NAME : step_behind_name(node);
+	return node->branches->name ? STEP_NAME : step_behind_name(node);
 }
 
 /* An empty segment, behind a last slash, is a literal like any other. */
@@ -83,8 +83,8 @@ static void try_literal(struct walk *walk, struct walk_frame *frame)
 {
 	const struct tree_node *child = tree_literal(walk->tree, frame->node, segment_text(walk, frame));
 
-	frame->step = frame->node->parts ? STEP_PARTS : step_behind_parts(frame->node);
-	frame->group = frame->node->parts;
+	frame->group = frame->node->branches->parts;
+	frame->step = frame->group ? STEP_PARTS : step_behind_parts(frame->node);
 	frame->part = frame->group ? tree_parts(walk->tree, frame->group, segment_text(walk, frame)) : NULL;
 	if (child)
 		enter_child(walk, frame, child);
@@ -119,7 +119,7 @@ static void try_name(struct walk *walk, struct walk_frame *frame)
 		return;
 	walk->values[frame->captured] = text;
 	walk->value_count = frame->captured + 1;
-	enter_child(walk, frame, frame->node->name);
+	enter_child(walk, frame, frame->node->branches->name);
 }
 
 static void try_star(struct walk *walk, struct walk_frame *frame)
@@ -128,7 +128,7 @@ static void try_star(struct walk *walk, struct walk_frame *frame)
 	if (segment_text(walk, frame).len == 0)
 		return;
 	walk->value_count = frame->captured;
-	enter_child(walk, frame, frame->node->star);
+	enter_child(walk, frame, frame->node->branches->star);
 }
 
 /* The marks are the state of the set; only one set is open at a time, since a node's expressions come last.
@@ -136,7 +136,7 @@ static void try_star(struct walk *walk, struct walk_frame *frame)
 static void try_regexes(struct walk *walk, struct walk_frame *frame)
 {
 	frame->step = STEP_DONE;
-	regex_set_start(frame->node->regex_set, walk_relative_path(walk), walk->marks);
+	regex_set_start(frame->node->branches->regex_set, walk_relative_path(walk), walk->marks);
 	walk->is_in_set = true;
 }
 
@@ -162,7 +162,7 @@ static void take_step(struct walk *walk)
 		try_star(walk, frame);
 		break;
 	case STEP_REST:
-		frame->step = frame->node->regex_set ? STEP_REGEX : STEP_DONE;
+		frame->step = frame->node->branches->regex_set ? STEP_REGEX : STEP_DONE;
 		walk->value_count = frame->captured;
 		walk->leaf = frame->node->rest;
 		break;
@@ -240,7 +240,7 @@ void walk_start_at(struct walk *walk, const struct tree_node *root)
 
 static const struct regex_set *current_set(const struct walk *walk)
 {
-	return walk->frames[walk->depth - 1].node->regex_set;
+	return walk->frames[walk->depth - 1].node->branches->regex_set;
 }
 
 /* The frame on top is the set's node as long as the set is open. */

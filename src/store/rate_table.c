@@ -87,11 +87,14 @@ bool gcra_make(struct rate rate, uint64_t burst, struct gcra *ret_gcra)
 struct gcra gcra_share(const struct gcra *gcra, unsigned sharers, uint64_t cost)
 {
 	uint64_t burst = gcra->burst / sharers, least = cost < gcra->burst ? cost : gcra->burst;
-	wide interval = gcra->interval * sharers;
+	wide interval = gcra->interval * sharers, most;
 
 	if (burst < least)
 		burst = least;
 	burst += burst == 0;
+	most = ticks_of(RATE_WHOLE_MAX) / burst;
+	if (interval > most)
+		interval = most;
 	return (struct gcra) { interval, interval * burst, burst };
 }
 

@@ -40,7 +40,7 @@ bool gcra_make(struct rate rate, uint64_t burst, struct gcra *ret_gcra);
 
 struct gcra gcra_share(const struct gcra *gcra, unsigned sharers, uint64_t cost);
 /* What one of so many gets who count each for himself: the rate and the burst divided, but no less of a burst
- * than what costs as much needs. sharers: at least 1. */
+ * than what costs as much needs, within RATE_WHOLE_MAX. sharers: at least 1. */
 
 /* How a key stands. */
 struct rate_standing {

@@ -271,6 +271,22 @@ static void give_back(struct rate_table *table, uint64_t key, wall_time now, con
 }
 
 /* Never more than was taken, also when it comes late, or to a key that is not there any more. */
+static void a_share_is_paid_back_within_the_bound(void **state)
+{
+	struct gcra whole = make(1, 365 * DAY, 100), share = gcra_share(&whole, 1000, 100);
+	struct rate_table *table = rate_table_new(4);
+	struct rate_standing standing;
+
+	(void)state;
+	standing = rate_table_take(table, 1, NOW, &share, 100);
+	assert_true(standing.is_admitted && standing.left == 0);
+	assert_in_range(standing.until_whole, RATE_WHOLE_MAX - DAY, RATE_WHOLE_MAX);
+	rate_table_free(&table);
+	whole = make(10, SECOND, 9);
+	share = gcra_share(&whole, 3, 1);
+	assert_true(share.burst == 3 && share.interval == 3 * whole.interval);
+}
+
 static void what_is_given_back_is_there_again(void **state)
 {
 	struct rate_table *table = rate_table_new(4);
@@ -504,6 +520,7 @@ int main(void)
 		cmocka_unit_test(odd_rates_are_exact),
 		cmocka_unit_test(overload_leaves_the_rate),
 		cmocka_unit_test(nothing_overflows),
+		cmocka_unit_test(a_share_is_paid_back_within_the_bound),
 		cmocka_unit_test(what_is_given_back_is_there_again),
 		cmocka_unit_test(what_is_paid_back_first_makes_room),
 		cmocka_unit_test(a_refusal_makes_no_room),
