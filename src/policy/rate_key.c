@@ -61,6 +61,20 @@ static void report_part(const struct policy_compile *compile, const struct node 
 			 STR_ARG(read), STR_ARG(hint));
 }
 
+/* What proxies tell of the client is read as `trusted_proxies` says, and taken away from everybody. */
+static void warn_of_address(const struct policy_compile *compile, const struct node *node,
+			    const struct rate_part *part)
+{
+	enum http_name id = part->kind == BY_HEADER ? http_name_find(part->name) : HTTP_NAME_OTHER;
+
+	if (id == HTTP_X_FORWARDED_FOR || id == HTTP_FORWARDED || id == HTTP_X_REAL_IP)
+		diagnostic_warning(compile->reader->diagnostics, node,
+				   "all clients are one: %.*s is never kept as a client sent it; want "
+				   "client_ip, which goes by X-Forwarded-For or Forwarded of "
+				   "trusted_proxies",
+				   STR_ARG(http_name_text(id)));
+}
+
 result rate_key_compile(const struct policy_compile *compile, const char *option, const str_list *by,
 			struct rate_key *ret_key)
 {
@@ -72,10 +86,12 @@ result rate_key_compile(const struct policy_compile *compile, const char *option
 	if (by->len > PARTS_MAX)
 		return policy_reject(compile, option, "want at most 8 things that are one key");
 	for (size_t i = 0; i < by->len; i++, item = item ? item->next : NULL) {
-		if (part_read(by->at[i], &at[i]))
+		if (!part_read(by->at[i], &at[i])) {
+			report_part(compile, item ? item : compile->node);
+			is_good = false;
 			continue;
-		report_part(compile, item ? item : compile->node);
-		is_good = false;
+		}
+		warn_of_address(compile, item ? item : compile->node, &at[i]);
 	}
 	*ret_key = (struct rate_key) { at, by->len };
 	return is_good ? OK : error_make(ERROR_INVALID, "nobody can be told apart by that");
