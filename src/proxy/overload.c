@@ -99,13 +99,29 @@ static bool refuses(const struct session *session, enum metric_shed *ret_why)
 	return is_too_late(session);
 }
 
+/* Counts each, and tells of them once a second. */
+static void tell(struct worker *worker, enum metric_shed why)
+{
+	static const char *const words[METRIC_SHEDS] = {
+		[SHED_LAG] = "who has waited for half of limits.lag is refused, as some wait for longer "
+			     "than it all the time",
+		[SHED_MEMORY] = "who comes is refused, as less than an eighth of limits.memory is left",
+	};
+	uint64_t unsaid;
+
+	metrics_count_shed(worker->metrics, why);
+	if (line_limit_pass(&worker->overload.told[why], loop_now(worker->loop), &unsaid))
+		journal_warn(worker->journal, "overloaded: %s; %llu more since the last such line",
+			     words[why], (unsigned long long)unsaid);
+}
+
 bool overload_refuses(struct exchange *x)
 {
 	enum metric_shed why;
 
 	if (!refuses(x->session, &why))
 		return false;
-	metrics_count_shed(x->worker->metrics, why);
+	tell(x->worker, why);
 	return true;
 }
 
@@ -113,7 +129,7 @@ bool overload_turns_away(const struct session *session)
 {
 	if (has_priority(session->connection->door) || !is_too_late(session))
 		return false;
-	metrics_count_shed(session->worker->metrics, SHED_LAG);
+	tell(session->worker, SHED_LAG);
 	return true;
 }
 

@@ -49,6 +49,7 @@ struct overload {
 	struct timer rest;
 	deadline late_since; /* 0: it is not late */
 	deadline half_late;  /* when somebody had last waited for half of the bound or more */
+	struct line_limit told[METRIC_SHEDS]; /* lines about who is refused, by why */
 };
 
 struct worker {
