@@ -53,7 +53,7 @@ void tree_init(struct tree *tree, struct arena *arena, size_t segments_max)
 	slot_table_init(&tree->parts, arena, 0);
 }
 
-static struct branches no_branches; /* is only read */
+static const struct branches no_branches;
 
 static struct tree_node *node_new(struct tree *tree, struct tree_node *parent, str text)
 {
@@ -196,9 +196,9 @@ static struct tree_node *child_of(struct tree *tree, struct tree_node *parent, s
 
 static struct branches *branches_of(struct tree *tree, struct tree_node *node)
 {
-	if (node->branches == &no_branches)
-		node->branches = ARENA_NEW(tree->arena, struct branches);
-	return node->branches;
+	if (!node->made)
+		node->branches = node->made = ARENA_NEW(tree->arena, struct branches);
+	return node->made;
 }
 
 /* The order of segment_part_order(), as far as lengths go; shapes decide within a group. */

@@ -37,6 +37,7 @@ struct tree_node {
 	struct tree_node *older;
 	struct leaf *regexes;               /* of the set */
 	const void *found_for;              /* of a root: who asked for it last */
+	struct branches *made;              /* its own; NULL: none */
 	const struct rule *some;            /* that it leads to */
 	uint32_t walk_others, walk_literal; /* nodes that a path can lead to beneath; see tree_walk_max() */
 
@@ -44,8 +45,8 @@ struct tree_node {
 	 * in the next. */
 	_Alignas(64) struct tree_node *parent;
 	struct leaf *end, *rest;
-	struct branches *branches; /* never NULL */
-	struct tree_node *literal; /* a child by a literal; the only one if literal_count says so */
+	const struct branches *branches; /* its own, or those of all that have none */
+	struct tree_node *literal;       /* a child by a literal; the only one if literal_count says so */
 	uint32_t literal_count, text_len;
 	bool is_part, is_literal;
 	char text[]; /* of the segment that leads here; of a part: its shape */
