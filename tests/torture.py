@@ -638,7 +638,7 @@ def refused(options: argparse.Namespace) -> list[str]:
 def timed_load(address: Address, rate: float, seconds: float, log: Path) -> subprocess.Popen[bytes]:
     """A steady load; each line of the log: when it began in microseconds, the status, how long it took."""
     connections = 16
-    return subprocess.Popen(["h2load", "--h1", "-t1", f"-c{connections}", f"--rps={rate / connections:g}", f"-D{seconds:g}",
+    return subprocess.Popen(["h2load", "--h1", "-t1", f"-c{connections}", f"--rps={rate / connections:g}", f"-D{round(seconds)}",
                              f"--log-file={log}", "http://%s:%d/" % address], stdout=subprocess.DEVNULL)
 
 
