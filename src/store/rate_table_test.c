@@ -270,7 +270,7 @@ static void give_back(struct rate_table *table, uint64_t key, wall_time now, con
 	rate_table_give_back(table, key, now, gcra, 1);
 }
 
-/* Never more than was taken, also when it comes late, or to a key that is not there any more. */
+/* However many gateways there are: a year for one becomes a thousand. */
 static void a_share_is_paid_back_within_the_bound(void **state)
 {
 	struct gcra whole = make(1, 365 * DAY, 100), share = gcra_share(&whole, 1000, 100);
@@ -287,6 +287,7 @@ static void a_share_is_paid_back_within_the_bound(void **state)
 	assert_true(share.burst == 3 && share.interval == 3 * whole.interval);
 }
 
+/* Never more than was taken, also when it comes late, or to a key that is not there any more. */
 static void what_is_given_back_is_there_again(void **state)
 {
 	struct rate_table *table = rate_table_new(4);
