@@ -41,6 +41,13 @@ static bool take_value(str *rest, str *ret_value)
 	return len > 0;
 }
 
+bool forwarded_names_client(str name)
+{
+	enum http_name id = http_name_find(name);
+
+	return id == HTTP_X_FORWARDED_FOR || id == HTTP_FORWARDED || id == HTTP_X_REAL_IP;
+}
+
 bool forwarded_parse(str element, struct forwarded *ret_forwarded)
 {
 	str rest = str_trim(element), name, value;

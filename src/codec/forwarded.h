@@ -15,6 +15,9 @@ struct forwarded {
 	str for_node, by_node, host, proto;
 };
 
+bool forwarded_names_client(str name);
+/* Whether this field's name is one by which proxies tell who the client is; X-Real-IP among them. */
+
 bool forwarded_parse(str element, struct forwarded *ret_forwarded);
 /* One element, as forwarded_last() takes it off a list. Unknown parameters are skipped. False for bad syntax,
  * a repeated parameter, and a quoted pair: no value that means something needs one. */

@@ -54,6 +54,17 @@ static void reads_elements(void **state)
 	}
 }
 
+static void names_are_known(void **state)
+{
+	(void)state;
+	assert_true(forwarded_names_client(STR("x-forwarded-for")));
+	assert_true(forwarded_names_client(STR("Forwarded")));
+	assert_true(forwarded_names_client(STR("X-Real-IP")));
+	assert_false(forwarded_names_client(STR("X-Forwarded-Proto")));
+	assert_false(forwarded_names_client(STR("X-Forwarded")));
+	assert_false(forwarded_names_client(STR("")));
+}
+
 static void takes_elements_from_the_right(void **state)
 {
 	static const char *const expected[] = { "c", "b=\"x,\"", "a" };
@@ -251,6 +262,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_elements),
+		cmocka_unit_test(names_are_known),
 		cmocka_unit_test(takes_elements_from_the_right),
 		cmocka_unit_test(finds_addresses_in_nodes),
 		cmocka_unit_test(believes_only_trusted_proxies),

@@ -10,6 +10,7 @@
 
 #include "auth/claims.h"
 #include "base/hash.h"
+#include "codec/forwarded.h"
 #include "codec/ip.h"
 #include "codec/sha256.h"
 #include "policy/principal.h"
@@ -65,14 +66,12 @@ static void report_part(const struct policy_compile *compile, const struct node 
 static void warn_of_address(const struct policy_compile *compile, const struct node *node,
 			    const struct rate_part *part)
 {
-	enum http_name id = part->kind == BY_HEADER ? http_name_find(part->name) : HTTP_NAME_OTHER;
-
-	if (id == HTTP_X_FORWARDED_FOR || id == HTTP_FORWARDED || id == HTTP_X_REAL_IP)
+	if (part->kind == BY_HEADER && forwarded_names_client(part->name))
 		diagnostic_warning(compile->reader->diagnostics, node,
 				   "all clients are one: %.*s is never kept as a client sent it; want "
 				   "client_ip, which goes by X-Forwarded-For or Forwarded of "
 				   "trusted_proxies",
-				   STR_ARG(http_name_text(id)));
+				   STR_ARG(part->name));
 }
 
 result rate_key_compile(const struct policy_compile *compile, const char *option, const str_list *by,

@@ -724,7 +724,7 @@ static void mistakes_are_reported(void **state)
 		{ LIMIT("limit: 1/1s, by: 'claim:'"), "want client_ip" },
 		{ LIMIT("limit: 1/1s, by: 'api:x'"), "want client_ip" },
 		{ LIMIT("limit: 1/1s, by: [api, 'header:x-forwarded-for']"),
-		  "warning: policies[0].rate_limit.by[1]: all clients are one: X-Forwarded-For is never" },
+		  "warning: policies[0].rate_limit.by[1]: all clients are one: x-forwarded-for is never" },
 		{ LIMIT("limit: 1/1s, by: 'header:X-Tenant'"), "" },
 		{ LIMIT("limit: 1/1s, by: []"), "by: want at least 1 item" },
 		{ LIMIT("limit: 1/1s, by: { a: b }"), "by: want a list" },

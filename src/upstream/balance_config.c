@@ -4,6 +4,7 @@
  */
 #include "upstream/balance_config.h"
 
+#include "codec/forwarded.h"
 #include "codec/http_field.h"
 
 static const str words[] = {
@@ -54,12 +55,21 @@ static bool hash_parse(str text, struct balance_hash *ret_hash)
 
 static void hash_read(struct reader *reader, const struct node *node, void *ret_member)
 {
+	const struct balance_hash *hash = ret_member;
 	str text;
 
-	if (field_read_str(reader, node, &text) && !hash_parse(text, ret_member))
+	if (!field_read_str(reader, node, &text))
+		return;
+	if (!hash_parse(text, ret_member))
 		diagnostic_error(reader->diagnostics, node,
 				 "want client_ip, consumer, header:NAME or cookie:NAME, read %.*s",
 				 STR_ARG(diagnostic_read(reader->diagnostics, node)));
+	else if (hash->by == BALANCE_BY_HEADER && forwarded_names_client(hash->name))
+		diagnostic_warning(reader->diagnostics, node,
+				   "nobody is told apart: %.*s is never kept as a client sent it; want "
+				   "client_ip, which goes by X-Forwarded-For or Forwarded of "
+				   "trusted_proxies",
+				   STR_ARG(hash->name));
 }
 
 static const struct field_form hash_form = {

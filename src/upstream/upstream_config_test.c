@@ -202,6 +202,29 @@ static void what_makes_no_sense_is_told(void **state)
 	}
 }
 
+static void a_hash_of_what_is_never_kept_is_warned_of(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{ "endpoints: [\"a:1\"]\nbalance: { hash: \"header:X-Forwarded-For\" }\n",
+		  "t.yaml:2:18: warning: balance.hash: nobody is told apart: X-Forwarded-For is never kept" },
+		{ "endpoints: [\"a:1\"]\nbalance: { hash: \"header:X-Tenant\" }\n", "" },
+		{ "endpoints: [\"a:1\"]\nbalance: { hash: client_ip }\n", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct bench bench;
+
+		bench_compile(&bench, rows[i].text);
+		assert_row(!failed(bench.compiled) && strstr(messages(&bench), rows[i].want), i,
+			   bench.printed);
+		assert_row(diagnostics_warnings(bench.diagnostics) == (*rows[i].want != 0), i, bench.printed);
+		bench_close(&bench);
+	}
+}
+
 /* Nobody asks here: the name stands for its addresses. */
 static void a_name_is_discovered(void **state)
 {
@@ -249,6 +272,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_said_has_its_default),
 		cmocka_unit_test(everything_can_be_said),
 		cmocka_unit_test(what_makes_no_sense_is_told),
+		cmocka_unit_test(a_hash_of_what_is_never_kept_is_warned_of),
 		cmocka_unit_test(a_name_is_discovered),
 		cmocka_unit_test(an_address_is_shared),
 	};
