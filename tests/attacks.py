@@ -86,9 +86,10 @@ def load(name: str, part: str | None = None) -> list[Case]:
 def gateway_config(endpoint: str, seconds: float | None = None, jwks: Path | None = None) -> dict[str, Any]:
     """gateway.yaml for that upstream.
 
-    `seconds` takes the place of every timeout, for cases that are not about time. `jwks` has the keys of those that
-    /admin lets in: the issuer and the audience are those of the cases' tokens, so that nothing but what a case is
-    about is wrong with it; /guarded is such another place, for good tokens. Without it nobody gets in there.
+    `seconds` takes the place of every timeout, for cases that are not about time, and nobody is told that a worker is
+    late. `jwks` has the keys of those that /admin lets in: the issuer and the audience are those of the cases' tokens,
+    so that nothing but what a case is about is wrong with it; /guarded is such another place, for good tokens. Without
+    it nobody gets in there.
     """
     config = yaml.safe_load((DATA / "gateway.yaml").read_text(encoding="utf-8"))
     config["listeners"]["main"]["address"] = "127.0.0.1:0"
@@ -103,6 +104,7 @@ def gateway_config(endpoint: str, seconds: float | None = None, jwks: Path | Non
         limits, timeouts = config["listeners"]["main"]["limits"], config["upstreams"]["app"]["timeouts"]
         limits.update(dict.fromkeys(("header_timeout", "body_timeout", "idle_timeout"), f"{seconds:g}s"))
         timeouts.update(dict.fromkeys(timeouts, f"{seconds:g}s"))
+        config["limits"] = {"lag": "0s"}
     return dict(config)
 
 
@@ -178,7 +180,8 @@ def send_all(address: Address, batch: Sequence[Probe], tls: ssl.SSLContext | Non
         while left:
             if at < WATCHED or at % 16 == 0:
                 witness.send(NOWHERE)
-                assert witness.read_answer().status == 404
+                answer = witness.read_answer()
+                assert answer.status == 404, f"{answer.status} {answer.body!r}"
                 asked += 1
             left = [probe for probe in left if at < len(probe.pieces) and probe.connection.send(probe.pieces[at])]
             at += 1
