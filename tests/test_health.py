@@ -316,6 +316,8 @@ BAD_ANSWERS = {
     "half a head": (b"HTTP/1.1 200 OK\r\nContent-", "no answer: "),
     "half a body": (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "no answer: "),
     "a head without an end": (b"HTTP/1.1 200 OK\r\n" + b"X-Filling: " + b"x" * 4000 + b"\r\n" * 1 + b"X: y\r\n" * 10000, "no answer: "),
+    "interim heads, each as large as one may be": (8 * (b"HTTP/1.1 103 Early Hints\r\n" + b"Link: </%b>\r\n" % (b"x" * 240) * 60 + b"\r\n")
+                                                   + answer(500, ""), "no answer: "),
     "two lengths": (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx", "no answer: "),
 }
 
