@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -27,7 +30,7 @@ def named(name: str) -> bytes:
     return f"HTTP/1.1 200 OK\r\nContent-Length: {len(name)}\r\n\r\n{name}".encode("ascii")
 
 
-def config(server: Dnsmasq, /, **discovery: Any) -> dict[str, Any]:
+def config(server: Dnsmasq | ScriptedDns, /, **discovery: Any) -> dict[str, Any]:
     """One upstream, by what that server says."""
     return {
         "listeners": {"main": {"address": "127.0.0.1:0"}},
@@ -65,6 +68,86 @@ class Client(threading.Thread):
         self.is_ending = True
         self.join()
         return self.got
+
+
+A, CNAME, AAAA = 1, 5, 28
+SERVFAIL = 2
+
+
+def wire_name(name: str) -> bytes:
+    """As DNS writes it."""
+    return b"".join(bytes([len(label)]) + label.encode("ascii") for label in name.split(".")) + b"\0"
+
+
+def record(name: str, kind: int, ttl: int, data: bytes) -> bytes:
+    """A resource record."""
+    return wire_name(name) + struct.pack(">HHIH", kind, 1, ttl, len(data)) + data
+
+
+class ScriptedDns:
+    """A DNS server for what dnsmasq never says: `say` gives the code and the records for a type, now or later."""
+
+    def __init__(self, say: Callable[[int], tuple[int, list[bytes]]]):
+        self.say = say
+        self.late: dict[int, float] = {}  # seconds, by type
+        self.timers: list[threading.Timer] = []
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            question, client = self.socket.recvfrom(4096)
+            if not question:
+                return
+            end = question.index(b"\0", 12) + 5
+            kind = int.from_bytes(question[end - 4:end - 2], "big")
+            code, records = self.say(kind)
+            answer = (question[:2] + struct.pack(">HHHHH", 0x8580 | code, 1, len(records), 0, 0) + question[12:end]
+                      + b"".join(records))
+            self.timers.append(threading.Timer(self.late.get(kind, 0), self.socket.sendto, (answer, client)))
+            self.timers[-1].start()
+
+    def stop(self) -> None:
+        """Closes its socket; nothing is on its way then."""
+        self.socket.sendto(b"", self.socket.getsockname())
+        self.thread.join()
+        for timer in self.timers:
+            timer.join()
+        self.socket.close()
+
+
+def test_no_address_of_one_family_says_nothing_of_the_other(
+        upstream: StartUpstream, gateway: StartGateway, stack: contextlib.ExitStack) -> None:
+    """A fails, and then it is said that there is no AAAA: as from a resolver that cannot reach the zone."""
+    service = upstream(named("first"))
+    fails = threading.Event()
+    dns = ScriptedDns(lambda kind: (SERVFAIL, []) if kind == A and fails.is_set()
+                      else (0, [record("app.test", A, 1, socket.inet_aton(FIRST))] if kind == A else []))
+    stack.callback(dns.stop)
+    running = gateway(config(dns, port=service.port))
+    assert endpoints_of(running) == {"first"}
+    dns.late[AAAA] = 0.3
+    fails.set()
+    running.wait_for_message("discovery of app.test: no DNS server answers; the last answer serves")
+    assert endpoints_of(running) == {"first"}
+
+
+def test_an_alias_that_changes_is_followed_within_its_time_to_live(
+        upstream: StartUpstream, gateway: StartGateway, stack: contextlib.ExitStack) -> None:
+    """However long its target may be kept."""
+    first = upstream(named("first"))
+    upstream(named("second"), host=SECOND, port=first.port)
+    target = ["one.test", FIRST]
+    dns = ScriptedDns(lambda kind: (0, [record("app.test", CNAME, 1, wire_name(target[0]))]
+                                    + [record(target[0], A, 3600, socket.inet_aton(target[1]))] * (kind == A)))
+    stack.callback(dns.stop)
+    running = gateway(config(dns, port=first.port))
+    assert endpoints_of(running) == {"first"}
+    target[:] = ["two.test", SECOND]
+    wait_until(lambda: endpoints_of(running) == {"second"}, "the other address")
 
 
 def test_every_address_of_a_name_serves(upstream: StartUpstream, gateway: StartGateway,

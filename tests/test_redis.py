@@ -143,6 +143,18 @@ def test_a_limit_recovers_under_any_load(redis: StartRedis, gateway: StartGatewa
     assert 50 * passed * 0.8 - 5 <= admitted <= 50 * passed + 5 + 1
 
 
+def test_a_limit_recovers_when_redis_clock_was_put_back(redis: StartRedis, gateway: StartGateway) -> None:
+    """What is kept lies an hour ahead then; a client waits for a whole burst, and not for an hour."""
+    server = redis()
+    running = gateway(config(server.address, {"limit": "2/1s"}))
+    assert ask(running) == [200]
+    (key,) = server.keys()
+    seconds, _ = server.cli("TIME").split()
+    server.cli("SET", key, f"{(int(seconds) + 3600) * 1000000}:0", "EX", "3600")
+    assert ask(running) == [429]
+    wait_until(lambda: ask(running) == [200], "the limit to let somebody in")
+
+
 def test_keys_go_by_themselves(redis: StartRedis, gateway: StartGateway) -> None:
     server = redis()
     running = gateway(config(server.address, {"limit": "10/1s"}))

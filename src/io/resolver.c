@@ -41,10 +41,14 @@ struct resolver {
 	void *on_idle_argument;
 };
 
+/* AF_UNSPEC asks for both families; then each by itself, where they did not agree to be there. */
 struct question {
+	struct resolver *resolver;
+	const char *name; /* behind it */
 	resolver_fn fn;
 	void *argument;
 	size_t max;
+	int family;
 };
 
 struct services_question {
@@ -215,50 +219,80 @@ static size_t answer_collect(const struct ares_addrinfo *info, int family, struc
 	return count;
 }
 
-/* Of the record that goes first. */
+/* Of the record that goes first, also on the way to the name that has the addresses. */
 static duration answer_ttl(const struct ares_addrinfo *info)
 {
 	int ttl = INT32_MAX;
 
+	for (const struct ares_addrinfo_cname *alias = info->cnames; alias; alias = alias->next)
+		ttl = alias->ttl < ttl ? alias->ttl : ttl;
 	for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next)
 		ttl = node->ai_ttl < ttl ? node->ai_ttl : ttl;
 	return ttl * SECOND;
 }
 
+/* With both families in one question the last answer decides what is said, so that "no address" may mean that
+ * nobody could say for one of them. A name is gone when it has none of either. */
+static bool is_unsure(const struct question *question, int status)
+{
+	return status == ARES_ENODATA && question->family != AF_INET6;
+}
+
+static void question_ask(struct question *question, int family);
+
 static void resolver_on_answer(void *argument, int status, int timeouts, struct ares_addrinfo *info)
 {
-	struct question question = *(struct question *)argument;
+	struct question *question = argument;
 	struct resolver_answer answer = { .status = status_of(status) };
-	/* Not on the stack, which may be a fiber's. */
-	struct address *at = calloc(question.max, sizeof *at);
+	struct address *at;
 
-	ASSERT(at);
 	(void)timeouts;
-	free(argument);
+	if (is_unsure(question, status)) {
+		if (info)
+			ares_freeaddrinfo(info);
+		question_ask(question, question->family == AF_UNSPEC ? AF_INET : AF_INET6);
+		return;
+	}
+	at = calloc(question->max, sizeof *at); /* not on the stack, which may be a fiber's */
+	ASSERT(at);
 	answer.at = at;
 	if (!failed(answer.status)) {
-		answer.count = answer_collect(info, AF_INET, at, 0, question.max);
-		answer.count = answer_collect(info, AF_INET6, at, answer.count, question.max);
+		answer.count = answer_collect(info, AF_INET, at, 0, question->max);
+		answer.count = answer_collect(info, AF_INET6, at, answer.count, question->max);
 		answer.ttl = answer_ttl(info);
 		if (answer.count == 0)
 			answer.status = status_of(ARES_ENODATA);
 	}
 	if (info)
 		ares_freeaddrinfo(info);
-	question.fn(question.argument, &answer);
+	question->fn(question->argument, &answer);
+	free(question);
 	free(at);
+}
+
+static void question_ask(struct question *question, int family)
+{
+	const struct ares_addrinfo_hints hints = { .ai_flags = ARES_AI_NOSORT,
+						   .ai_family = family,
+						   .ai_socktype = SOCK_STREAM };
+
+	question->family = family;
+	ares_getaddrinfo(question->resolver->channel, question->name, NULL, &hints, resolver_on_answer,
+			 question);
 }
 
 void resolver_ask(struct resolver *resolver, const char *name, size_t max, resolver_fn fn, void *argument)
 {
-	static const struct ares_addrinfo_hints hints = { .ai_flags = ARES_AI_NOSORT,
-							  .ai_family = AF_UNSPEC,
-							  .ai_socktype = SOCK_STREAM };
-	struct question *question = malloc(sizeof *question);
+	size_t size = strlen(name) + 1;
+	struct question *question = malloc(sizeof *question + size);
 
 	ASSERT(question && max);
-	*question = (struct question) { fn, argument, max };
-	ares_getaddrinfo(resolver->channel, name, NULL, &hints, resolver_on_answer, question);
+	*question = (struct question) { .resolver = resolver,
+					.name = memcpy(question + 1, name, size),
+					.fn = fn,
+					.argument = argument,
+					.max = max };
+	question_ask(question, AF_UNSPEC);
 	resolver_set_timer(resolver);
 }
 

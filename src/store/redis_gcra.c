@@ -2,6 +2,8 @@
 /*
  * The script keeps "microseconds:rest", since a double, which is what numbers are there, holds microseconds
  * since 1970 exactly and nanoseconds not. What is used of a burst is counted from now on, and so is small.
+ * More than a whole burst is of a clock that was put back, or of a larger limit: it is cut once, and stays
+ * so.
  */
 #include "store/redis_gcra.h"
 
@@ -15,10 +17,19 @@ const str redis_gcra_source =
 		 "local now = time[1] * 1000000 + time[2]\n"
 		 "local unit, interval, whole = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])\n"
 		 "local need, want = tonumber(ARGV[4]), tonumber(ARGV[5])\n"
+		 "local function keep(used)\n"
+		 "  redis.call('SET', KEYS[1], string.format('%.0f:%.0f', now + math.floor(used / unit), "
+		 "used % unit),\n"
+		 "    'PX', string.format('%.0f', math.ceil(used / unit / 1000) + 1))\n"
+		 "end\n"
 		 "local used = 0\n"
 		 "local at, rest = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+):(%d+)$')\n"
 		 "if at then\n"
-		 "  used = math.min(math.max((at - now) * unit + rest, 0), whole)\n"
+		 "  used = math.max((at - now) * unit + rest, 0)\n"
+		 "end\n"
+		 "if used > whole then\n"
+		 "  used = whole\n"
+		 "  keep(used)\n"
 		 "end\n"
 		 "local granted = math.min(want, math.floor((whole - used) / interval))\n"
 		 "if granted < need then return { 0, 0, used } end\n"
@@ -27,9 +38,7 @@ const str redis_gcra_source =
 		 "if used == 0 then\n"
 		 "  redis.call('DEL', KEYS[1])\n"
 		 "else\n"
-		 "  redis.call('SET', KEYS[1], string.format('%.0f:%.0f', now + math.floor(used / unit), "
-		 "used % unit),\n"
-		 "    'PX', string.format('%.0f', math.ceil(used / unit / 1000) + 1))\n"
+		 "  keep(used)\n"
 		 "end\n"
 		 "return { 1, granted, used }\n");
 
