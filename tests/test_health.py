@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import threading
@@ -17,6 +18,7 @@ import trustme
 
 from admin import Admin
 from gatehouse import Gateway, run_command
+from h2_upstream import H2Request, H2Upstream
 from node_peers import NodeServer
 from peers import Dnsmasq, FileServer, Nginx, free_port
 from upstream import Upstream, UpstreamConnection
@@ -386,6 +388,43 @@ def test_grpc_is_asked_by_its_own_protocol(node_server: Callable[..., NodeServer
     check["service"] = "shop.Unknown"
     running.reload(config(servers[1].address, protocol="h2", health_check=check))
     running.wait_for_message("is unhealthy: grpc: answered grpc-status 5")
+
+
+SERVING = b"\0\0\0\0\2\x08\x01"
+GRPC = [("content-type", "application/grpc")]
+NO_GRPC = {
+    "a page": ({"body": SERVING, "fields": [("content-type", "text/html")], "trailers": [("grpc-status", "0")]}, "answered what is not gRPC"),
+    "a message, and the status before it": ({"body": SERVING, "fields": [*GRPC, ("grpc-status", "0")]}, "answered grpc-status none"),
+    "a message without a status": ({"body": SERVING, "fields": GRPC}, "answered grpc-status none"),
+    "a status without a message": ({"fields": [*GRPC, ("grpc-status", "0")]}, "answered what is no health check's answer"),
+}
+
+
+@pytest.mark.parametrize("case", NO_GRPC)
+def test_what_is_no_good_answer_to_a_call(case: str, gateway: StartGateway, stack: contextlib.ExitStack) -> None:
+    said, words = NO_GRPC[case]
+    bad = H2Upstream(lambda request: request.respond(**said))
+    good = H2Upstream(lambda request: request.respond(body=SERVING, fields=GRPC, trailers=[("grpc-status", "0")]))
+    stack.callback(bad.stop)
+    stack.callback(good.stop)
+    check = {**CHECK, "type": "grpc"}
+    del check["path"]
+    running = gateway(config(bad.address, good.address, protocol="h2", health_check=check))
+    wait_for_health(running, **by_port((bad, "unhealthy"), (good, "healthy")))
+    running.wait_for_message(f"{bad.address} is unhealthy: grpc: {words}")
+
+
+def test_a_check_that_hangs_does_not_hold_up_the_next(gateway: StartGateway, stack: contextlib.ExitStack) -> None:
+    """One after another on time, so that the next begins in the turn in which the one before ended."""
+    def answer(request: H2Request) -> None:
+        if len(service.connections) > 1:
+            request.respond(body=SERVING, fields=GRPC, trailers=[("grpc-status", "0")])
+
+    service = H2Upstream(answer)
+    stack.callback(service.stop)
+    check = {"type": "grpc", "every": "100ms", "timeout": "300ms", "healthy_after": 1, "unhealthy_after": 1}
+    running = gateway(config(service.address, protocol="h2", health_check=check))
+    wait_for_health(running, **by_port((service, "healthy")))
 
 
 @pytest.mark.parametrize("balance", ["round_robin", {"hash": "header:Key"}])

@@ -419,6 +419,23 @@ def test_a_replica_is_not_counted_on(redis: StartRedis, gateway: StartGateway) -
     assert primary.keys()
 
 
+def test_where_there_is_a_replica_only_it_is_told_once(redis: StartRedis, gateway: StartGateway) -> None:
+    """It greets as any Redis does, and is asked less and less often whether it can count by now."""
+    primary = redis()
+    replica = redis("--replicaof", "127.0.0.1", str(primary.port))
+    running = gateway(config({"redis": [replica.address], "timeout": PATIENT, "on_failure": "allow"}, {"limit": "2/1h"}), workers=1)
+    until = time.monotonic() + 4
+    while time.monotonic() < until:
+        assert ask(running) == [200]
+        time.sleep(0.01)
+    assert len(lines(running)) == 1 and "it is a replica, and cannot count" in lines(running)[0]
+    made = int(re.search(r"total_connections_received:(\d+)", replica.cli("INFO", "stats"))[1])  # type: ignore[index]
+    assert made < 20, "a pause that does not grow is 50 ms at most"
+    replica.cli("REPLICAOF", "NO", "ONE")
+    wait_until(lambda: 429 in ask(running), "it to count")
+    assert "is available again" in wait_for_lines(running, 2)[1]
+
+
 def test_a_reload_keeps_connections_and_counts(redis: StartRedis, gateway: StartGateway) -> None:
     server = redis()
     wanted = config(server.address, {"limit": "5/1h"})

@@ -79,6 +79,7 @@ struct redis_connection {
 	duration pause;       /* after the next failure */
 	const char *given_up; /* why; NULL: it was not */
 	bool is_told_down;
+	bool is_distrusted;  /* it greeted well, and could not do what it was asked for */
 	bool is_unstarted;   /* there was no fiber for it */
 	char said[SAID_MAX]; /* by the server, when it refused */
 };
@@ -156,6 +157,14 @@ static void fail_all(struct redis_connection *c, result_value why)
 	c->out.len = c->sent = 0;
 }
 
+/* It does what it is asked for. */
+static void prove(struct redis_connection *c)
+{
+	c->pause = pause_min;
+	c->is_distrusted = false;
+	tell_up(c, "is available again");
+}
+
 static result deliver_one(struct redis_connection *c, const struct resp_value *reply)
 {
 	struct waiter **waiter = place_of(c, c->first);
@@ -166,7 +175,8 @@ static result deliver_one(struct redis_connection *c, const struct resp_value *r
 	if (!*waiter)
 		return OK;
 	c->failures = 0;
-	c->pause = pause_min;
+	if (reply->kind != RESP_ERROR)
+		prove(c);
 	if ((*waiter)->question->take)
 		(*waiter)->question->take((*waiter)->question->self, reply);
 	settle(*waiter, OK);
@@ -479,7 +489,8 @@ static void rise(struct redis_connection *c)
 	c->since = now_of(c);
 	c->failures = 0;
 	c->given_up = NULL;
-	tell_up(c, "is available again");
+	if (!c->is_distrusted)
+		tell_up(c, "is available again");
 	set_state(c, UP);
 }
 
@@ -688,6 +699,7 @@ bool redis_connection_is_up(const struct redis_connection *c)
 
 void redis_connection_distrust(struct redis_connection *c, const char *why)
 {
+	c->is_distrusted = true;
 	give_up(c, why);
 }
 

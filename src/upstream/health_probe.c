@@ -122,11 +122,12 @@ static result judge_get(struct probe_run *run, const struct http_response *respo
 }
 
 /* Where there is no message, the status stands in the head (a call that was refused has only that). */
-static str grpc_status(const struct probe_run *run, const struct http_response *response)
+static str grpc_status(const struct probe_run *run, const struct http_response *response, bool has_message)
 {
-	const struct http_field *field = http_fields_get(&run->client->body->trailers, HTTP_GRPC_STATUS);
+	const struct http_fields *trailers = &run->client->body->trailers;
 
-	return field ? field->value : http_fields_value(&response->fields, HTTP_GRPC_STATUS);
+	return http_fields_value(has_message || trailers->count ? trailers : &response->fields,
+				 HTTP_GRPC_STATUS);
 }
 
 static result judge_serving(struct probe_run *run, str body)
@@ -158,8 +159,12 @@ static result judge_call(struct probe_run *run, const struct http_response *resp
 		say_number(run, "answered ", (uint64_t)response->status);
 		return unhealthy();
 	}
+	if (!str_starts(http_fields_value(&response->fields, HTTP_CONTENT_TYPE), STR("application/grpc"))) {
+		say(run, STR("answered what is not gRPC"));
+		return unhealthy();
+	}
 	TRY(read_body(run, message, sizeof message, &len));
-	status = grpc_status(run, response);
+	status = grpc_status(run, response, len > 0);
 	if (!str_eq(status, STR("0"))) {
 		say(run, STR("answered grpc-status "));
 		say(run, status.len ? status : STR("none"));

@@ -238,9 +238,15 @@ static result connect_one(struct shared *shared, const struct pool_wish *wish,
 
 /* ---- taking ---- */
 
+/* One that is not kept has its end before it as soon as nobody uses it. */
+static bool is_used_up(const struct shared_session *session)
+{
+	return session->has_served && !session->idle_timeout && !h2_client_count(session->h2);
+}
+
 static bool has_room(struct shared_session *session, bool is_repeatable)
 {
-	if (!h2_client_room(session->h2))
+	if (is_used_up(session) || !h2_client_room(session->h2))
 		return false;
 	if (is_repeatable || !socket_peek_stale(&session->connection->socket))
 		return true;
