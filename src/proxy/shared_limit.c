@@ -54,6 +54,14 @@ static result begin(struct worker *worker, struct view *view, const unsigned cha
 	return OK;
 }
 
+/* What else goes wrong is told where Redis is talked to. */
+static result told(const struct view *view, result_value ran)
+{
+	if (ran.kind == ERROR_INVALID)
+		view_tell(view, TELL_TROUBLE, "store: redis: %s", ran.why);
+	return ran;
+}
+
 /* ---- rates ---- */
 
 static result ask(const struct question *question, const struct gcra *gcra, int64_t need, int64_t want,
@@ -97,12 +105,14 @@ result shared_limit_take(void *self, struct view *view, struct shared_take *take
 {
 	struct question question;
 	struct redis_gcra_taken taken;
+	result_value ran;
 
 	TRY(begin(self, view, take->key, &question, &take->gateways));
 	if (take->sync && take->cost > 0)
-		TRY(take_ahead(&question, take, exchange_now(exchange_of(view)), &taken));
+		ran = take_ahead(&question, take, exchange_now(exchange_of(view)), &taken);
 	else
-		TRY(ask(&question, take->gcra, take->cost, take->cost, &taken));
+		ran = ask(&question, take->gcra, take->cost, take->cost, &taken);
+	TRY(told(view, ran));
 	*ret_standing = taken.standing;
 	return OK;
 }
@@ -122,7 +132,7 @@ result shared_limit_take_quota(void *self, struct view *view, struct shared_quot
 
 	TRY(begin(worker, view, quota->key, &question, &quota->gateways));
 	ask.key = question.key;
-	TRY(redis_quota_run(question.redis, &worker->quota, &ask, question.until, &taken));
+	TRY(told(view, redis_quota_run(question.redis, &worker->quota, &ask, question.until, &taken)));
 	quota->window = taken.window;
 	quota->until_end = taken.until_end;
 	*ret_standing = taken.standing;

@@ -110,7 +110,7 @@ static result refuse(struct asking *asking, struct redis_connection *connection)
 	uint64_t unsaid;
 
 	if (!asking->said_len)
-		return error_make(ERROR_MALFORMED, "its answer is not what the script returns");
+		return error_make(ERROR_INVALID, "its answer is not what the script returns");
 	if (str_starts((str) { asking->said, asking->said_len }, STR("READONLY ")))
 		redis_connection_distrust(connection, "it is a replica, and cannot count");
 	else if (line_limit_pass(&redis->refusals, loop_now(fibers_loop(redis->means->fibers)), &unsaid))
@@ -168,7 +168,7 @@ static result run(struct asking *asking, deadline until)
 		if (is_over)
 			return asked;
 	}
-	return error_make(ERROR_LIMIT, "one node of the cluster sends us to the other");
+	return error_make(ERROR_INVALID, "one node of the cluster sends us to the other");
 }
 
 /* ---- counting what became of it ---- */

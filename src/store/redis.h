@@ -48,8 +48,9 @@ struct redis; /* of one worker */
 result redis_run(struct redis *redis, const struct redis_call *call, deadline until,
 		 struct redis_answer *ret_answer);
 /* Yields, at most until then. ERROR_REFUSED: it is not available, and nobody waited; ERROR_TIMEOUT;
- * ERROR_LIMIT; ERROR_CLOSED, ERROR_RESET, ERROR_MALFORMED: what came back was no answer; ERROR_DENIED: an
- * error; ERROR_CANCELLED. Whether the script has run is known only when it is OK. */
+ * ERROR_LIMIT; ERROR_CLOSED, ERROR_RESET, ERROR_MALFORMED: what came back was no answer; ERROR_INVALID: none
+ * of the script's, which nobody has told yet; ERROR_DENIED: an error; ERROR_CANCELLED. Whether the script has
+ * run is known only when it is OK. */
 
 const struct redis_place *redis_place_of(const struct redis *redis);
 

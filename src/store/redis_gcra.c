@@ -105,7 +105,7 @@ result redis_gcra_run(struct redis *redis, const struct redis_script *script,
 	TRY(redis_run(redis, &call, until, &answer));
 	if (answer.count != 3 || answer.at[0] < 0 || answer.at[0] > 1 || answer.at[1] > take->want ||
 	    answer.at[1] < (answer.at[0] ? take->need : 0) || answer.at[2] < 0 || answer.at[2] > number_max)
-		return error_make(ERROR_MALFORMED, "its answer is not what the script returns");
+		return error_make(ERROR_INVALID, "its answer is not what the script returns");
 	ret_taken->granted = answer.at[1];
 	ret_taken->standing = standing_of(&scale, take, answer.at[0], answer.at[2]);
 	return OK;

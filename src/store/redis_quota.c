@@ -43,11 +43,11 @@ result redis_quota_read(const struct redis_quota_ask *ask, const struct redis_an
 
 	if (answer->count != ANSWERS || is_admitted < 0 || is_admitted > 1 || left < 0 ||
 	    (uint64_t)left > ask->limit || end <= 0 || end > INT64_MAX / SECOND)
-		return error_make(ERROR_MALFORMED, "its answer is not what the script returns");
+		return error_make(ERROR_INVALID, "its answer is not what the script returns");
 	ret_taken->window = quota_window_of(ask->period, (end - 1) * SECOND);
 	if (ret_taken->window.end != end || wait <= 0 ||
 	    wait > (end - ret_taken->window.begin) * (SECOND / MICROSECOND))
-		return error_make(ERROR_MALFORMED, "its answer is about no window of this quota");
+		return error_make(ERROR_INVALID, "its answer is about no window of this quota");
 	ret_taken->until_end = wait * MICROSECOND;
 	ret_taken->standing = (struct quota_standing) { is_admitted, (uint64_t)left };
 	return OK;

@@ -36,4 +36,4 @@ result redis_quota_run(struct redis *redis, const struct redis_script *script,
 
 result redis_quota_read(const struct redis_quota_ask *ask, const struct redis_answer *answer,
 			struct redis_quota_taken *ret_taken);
-/* What the script returned. ERROR_MALFORMED: it cannot have returned that. */
+/* What the script returned. ERROR_INVALID: it cannot have returned that. */

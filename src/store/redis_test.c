@@ -394,11 +394,11 @@ static void strange_answers_are_errors(void **state)
 		const char *reply;
 		enum error_kind kind;
 	} rows[] = {
-		{ "+OK\r\n", ERROR_MALFORMED },
-		{ "$-1\r\n", ERROR_MALFORMED },
-		{ "*1\r\n+a\r\n", ERROR_MALFORMED },
-		{ "*1\r\n*1\r\n:1\r\n", ERROR_MALFORMED },
-		{ "*9\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n", ERROR_MALFORMED },
+		{ "+OK\r\n", ERROR_INVALID },
+		{ "$-1\r\n", ERROR_INVALID },
+		{ "*1\r\n+a\r\n", ERROR_INVALID },
+		{ "*1\r\n*1\r\n:1\r\n", ERROR_INVALID },
+		{ "*9\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n", ERROR_INVALID },
 		{ "-OOM command not allowed\r\n", ERROR_DENIED },
 		{ "-MOVED 1 127.0.0.1:1\r\n", ERROR_DENIED }, /* of another slot */
 		{ "-READONLY a replica\r\n", ERROR_DENIED },
