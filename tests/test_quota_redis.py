@@ -211,6 +211,21 @@ def test_a_window_ends_and_another_begins(redis: StartRedis, script: str) -> Non
     assert evaluate(server, script, 100 * DAY, 1, 30 * DAY) == [1, 9, 120 * DAY, 20 * DAY * 1000000]
 
 
+def test_a_window_that_has_begun_goes_on_when_the_clock_is_put_back(redis: StartRedis, script: str) -> None:
+    """Over its beginning, and not over more than one."""
+    server = redis()
+    march, april, may = 1772323200, 1775001600, 1777593600
+    assert evaluate(server, script, march, 7) == [1, 3, april, 31 * DAY * 1000000]
+    assert evaluate(server, script, march - 5, 4) == [0, 3, april, 31 * DAY * 1000000]
+    assert evaluate(server, script, march - 5, 2) == [1, 1, april, 31 * DAY * 1000000]
+    assert evaluate(server, script, march - 5, -1, of=april)[:3] == [1, 2, april]
+    assert evaluate(server, script, march + 1, 2)[:3] == [1, 0, april]
+    assert evaluate(server, script, april, 3)[:3] == [1, 7, may]
+    assert evaluate(server, script, march - 5, 1)[:3] == [1, 9, march]
+    assert evaluate(server, script, 100 * DAY, 7, DAY) == [1, 3, 101 * DAY, DAY * 1000000]
+    assert evaluate(server, script, 100 * DAY - 1, 3, DAY) == [1, 0, 101 * DAY, DAY * 1000000]
+
+
 def test_only_of_its_own_window_something_is_given_back(redis: StartRedis, script: str) -> None:
     server = redis()
     end = 1772323200

@@ -2,7 +2,8 @@
 /*
  * The script keeps "end:count". It has no calendar, so it reckons: years begin in March there, in which the
  * leap day is the last one, and months are 153 days to five. The first day of the next month is that of the
- * month in which the first day of this one and 31 more fall.
+ * month in which the first day of this one and 31 more fall. Where the clock was put back over the end of a
+ * window, the one that had begun goes on: nobody has two.
  */
 #include "store/redis_quota.h"
 
@@ -24,9 +25,12 @@ const str redis_quota_source =
 		 "if period == 0 then last = month(month(floor(now / 86400)) + 31) * 86400 end\n"
 		 "local used = 0\n"
 		 "local at, count = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+):(%d+)$')\n"
-		 "if at and tonumber(at) == last then used = tonumber(count) end\n"
+		 "local wait, after = (last - now) * 1000000 - time[2], last + period\n"
+		 "if period == 0 then after = month(floor(last / 86400) + 31) * 86400 end\n"
+		 "at = at and tonumber(at)\n"
+		 "if at == after then last, wait = after, (after - last) * 1000000 end\n"
+		 "if at == last then used = tonumber(count) end\n"
 		 "local left = math.max(limit - used, 0)\n"
-		 "local wait = (last - now) * 1000000 - time[2]\n"
 		 "if cost > left then return { 0, left, last, wait } end\n"
 		 "if cost < 0 and tonumber(ARGV[4]) ~= last then cost = 0 end\n"
 		 "if cost == 0 then return { 1, left, last, wait } end\n"
