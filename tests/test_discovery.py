@@ -70,7 +70,7 @@ class Client(threading.Thread):
         return self.got
 
 
-A, CNAME, AAAA = 1, 5, 28
+A, CNAME, AAAA, SRV = 1, 5, 28, 33
 SERVFAIL = 2
 
 
@@ -79,15 +79,25 @@ def wire_name(name: str) -> bytes:
     return b"".join(bytes([len(label)]) + label.encode("ascii") for label in name.split(".")) + b"\0"
 
 
+def read_name(wire: bytes) -> str:
+    """As it is written elsewhere."""
+    labels = []
+    while wire[0]:
+        labels.append(wire[1:1 + wire[0]].decode("ascii"))
+        wire = wire[1 + wire[0]:]
+    return ".".join(labels)
+
+
 def record(name: str, kind: int, ttl: int, data: bytes) -> bytes:
     """A resource record."""
     return wire_name(name) + struct.pack(">HHIH", kind, 1, ttl, len(data)) + data
 
 
 class ScriptedDns:
-    """A DNS server for what dnsmasq never says: `say` gives the code and the records for a type, now or later."""
+    """A DNS server for what dnsmasq never says: `say` gives the code and the records for a
+    name and a type, now or later."""
 
-    def __init__(self, say: Callable[[int], tuple[int, list[bytes]]]):
+    def __init__(self, say: Callable[[str, int], tuple[int, list[bytes]]]):
         self.say = say
         self.late: dict[int, float] = {}  # seconds, by type
         self.timers: list[threading.Timer] = []
@@ -104,7 +114,7 @@ class ScriptedDns:
                 return
             end = question.index(b"\0", 12) + 5
             kind = int.from_bytes(question[end - 4:end - 2], "big")
-            code, records = self.say(kind)
+            code, records = self.say(read_name(question[12:end - 4]), kind)
             answer = (question[:2] + struct.pack(">HHHHH", 0x8580 | code, 1, len(records), 0, 0) + question[12:end]
                       + b"".join(records))
             self.timers.append(threading.Timer(self.late.get(kind, 0), self.socket.sendto, (answer, client)))
@@ -124,7 +134,7 @@ def test_no_address_of_one_family_says_nothing_of_the_other(
     """A fails, and then it is said that there is no AAAA: as from a resolver that cannot reach the zone."""
     service = upstream(named("first"))
     fails = threading.Event()
-    dns = ScriptedDns(lambda kind: (SERVFAIL, []) if kind == A and fails.is_set()
+    dns = ScriptedDns(lambda _, kind: (SERVFAIL, []) if kind == A and fails.is_set()
                       else (0, [record("app.test", A, 1, socket.inet_aton(FIRST))] if kind == A else []))
     stack.callback(dns.stop)
     running = gateway(config(dns, port=service.port))
@@ -141,13 +151,37 @@ def test_an_alias_that_changes_is_followed_within_its_time_to_live(
     first = upstream(named("first"))
     upstream(named("second"), host=SECOND, port=first.port)
     target = ["one.test", FIRST]
-    dns = ScriptedDns(lambda kind: (0, [record("app.test", CNAME, 1, wire_name(target[0]))]
+    dns = ScriptedDns(lambda _, kind: (0, [record("app.test", CNAME, 1, wire_name(target[0]))]
                                     + [record(target[0], A, 3600, socket.inet_aton(target[1]))] * (kind == A)))
     stack.callback(dns.stop)
     running = gateway(config(dns, port=first.port))
     assert endpoints_of(running) == {"first"}
     target[:] = ["two.test", SECOND]
     wait_until(lambda: endpoints_of(running) == {"second"}, "the other address")
+
+
+def test_a_target_that_dns_cannot_find_keeps_no_other_from_serving(
+        upstream: StartUpstream, gateway: StartGateway, stack: contextlib.ExitStack) -> None:
+    """From the beginning; and it comes along when it is found."""
+    first = upstream(named("first"))
+    second = upstream(named("second"), host=SECOND)
+    is_found = threading.Event()
+
+    def say(name: str, kind: int) -> tuple[int, list[bytes]]:
+        if kind == SRV:
+            return 0, [record(name, SRV, 1, struct.pack(">HHH", 1, 1, port) + wire_name(target))
+                       for target, port in (("lost.test", second.port), ("one.test", first.port))]
+        if name == "lost.test" and not is_found.is_set():
+            return SERVFAIL, []
+        return 0, [record(name, A, 1, socket.inet_aton(FIRST if name == "one.test" else SECOND))] * (kind == A)
+
+    dns = ScriptedDns(say)
+    stack.callback(dns.stop)
+    running = gateway(config(dns, dns="_web._tcp.app.test", type="SRV"))
+    assert endpoints_of(running) == {"first"}
+    running.wait_for_message("discovery of _web._tcp.app.test: not all targets of the service can be found: no DNS server answers")
+    is_found.set()
+    wait_until(lambda: endpoints_of(running) == {"first", "second"}, "the other one")
 
 
 def test_every_address_of_a_name_serves(upstream: StartUpstream, gateway: StartGateway,

@@ -16,6 +16,8 @@
 
 #include "base/assert.h"
 
+enum { ADDRESSES_MAX = 4096 }; /* more than a message of 64 KiB can have */
+
 struct dns_question {
 	struct dns *dns;
 	struct dns_question *next; /* to be woken */
@@ -130,6 +132,14 @@ static struct dns_record record_of(const struct address *at, uint16_t port)
 	return record;
 }
 
+/* In one order, whatever the server's was: those that are left out are the same each time. */
+static int address_order(const void *a, const void *b)
+{
+	const struct address *x = a, *y = b;
+
+	return memcmp(&x->v6, &y->v6, sizeof x->v6);
+}
+
 /* Adds those of one name behind what is there, and makes the TTL the shorter one. */
 static result add_addresses(struct dns *dns, const char *name, uint16_t port, deadline until,
 			    struct dns_records *records)
@@ -137,19 +147,22 @@ static result add_addresses(struct dns *dns, const char *name, uint16_t port, de
 	struct dns_question *question = question_new(dns);
 	result_value answered;
 
-	resolver_ask(dns->resolver, name, DNS_RECORDS_MAX, on_addresses, question);
+	resolver_ask(dns->resolver, name, ADDRESSES_MAX, on_addresses, question);
 	answered = question_wait(question, until);
+	if (question->count)
+		qsort(question->addresses, question->count, sizeof *question->addresses, address_order);
 	for (size_t i = 0; !failed(answered) && i < question->count; i++)
 		if (records->count < DNS_RECORDS_MAX)
 			records->at[records->count++] = record_of(&question->addresses[i], port);
+		else
+			records->left_out++;
 	if (!failed(answered) && question->ttl < records->ttl)
 		records->ttl = question->ttl;
 	question_leave(question);
 	return answered;
 }
 
-/* A target without addresses is left out, for the others are there; one of which nothing can be known spoils
- * the answer, for what it had before may be there still. */
+/* A target without addresses is left out, for the others are there. */
 static result add_service(struct dns *dns, const struct dns_srv *service, deadline until,
 			  struct dns_records *records)
 {
@@ -182,15 +195,25 @@ static result ask_services(struct dns *dns, const char *name, deadline until, st
 	return answered;
 }
 
+/* One of which nothing can be known spoils the answer, for what it had before may be there still. */
 static result lookup_services(struct dns *dns, const char *name, deadline until, struct arena *arena,
 			      struct dns_records *records)
 {
 	struct dns_srv_answer services;
+	result_value all = OK;
 
 	TRY(ask_services(dns, name, until, arena, &services));
 	records->ttl = services.ttl * SECOND;
-	for (size_t i = 0; i < services.count; i++)
-		TRY(add_service(dns, &services.at[i], until, records));
+	for (size_t i = 0; i < services.count && all.kind != ERROR_CANCELLED; i++) {
+		result_value added = add_service(dns, &services.at[i], until, records);
+
+		if (failed(added))
+			all = added.kind == ERROR_REFUSED
+				      ? error_make(ERROR_REFUSED, "not all targets of the service can be "
+								  "found: no DNS server answers")
+				      : added;
+	}
+	TRY(all);
 	return records->count ? OK : error_make(ERROR_MISSING, "no target of the service has an address");
 }
 

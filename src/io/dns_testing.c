@@ -32,6 +32,7 @@ static const struct zone zones[] = {
 	{ .name = "closed.test", .code = REFUSED },
 	{ .name = "silent.test", .a = 1, .ttl = 30, .is_silent = true },
 	{ .name = "big.test", .a = 12, .ttl = 30, .is_truncated = true },
+	{ .name = "crowd.test", .a = 300, .ttl = 30, .is_truncated = true },
 	{ .name = "_web.test",
 	  .services = { { 1, 5, 8001, "one.test" }, { 2, 7, 8002, "both.test" } },
 	  .ttl = 20 },
@@ -43,13 +44,13 @@ static const struct zone zones[] = {
 	  .ttl = 20 },
 	{ .name = "_lost.test", .services = { { 0, 1, 8001, "gone.test" } }, .ttl = 20 },
 	{ .name = "_torn.test",
-	  .services = { { 0, 1, 8001, "one.test" }, { 0, 1, 8002, "broken.test" } },
+	  .services = { { 0, 1, 8002, "broken.test" }, { 0, 1, 8001, "one.test" } },
 	  .ttl = 20 },
 };
 
 struct packet {
 	struct buf out;
-	char bytes[4096];
+	char bytes[8192];
 };
 
 static void put_u16(struct buf *out, unsigned value)

@@ -245,6 +245,7 @@ static void resolver_on_answer(void *argument, int status, int timeouts, struct 
 	struct question *question = argument;
 	struct resolver_answer answer = { .status = status_of(status) };
 	struct address *at;
+	size_t max = 1;
 
 	(void)timeouts;
 	if (is_unsure(question, status)) {
@@ -253,12 +254,14 @@ static void resolver_on_answer(void *argument, int status, int timeouts, struct 
 		question_ask(question, question->family == AF_UNSPEC ? AF_INET : AF_INET6);
 		return;
 	}
-	at = calloc(question->max, sizeof *at); /* not on the stack, which may be a fiber's */
+	for (const struct ares_addrinfo_node *node = info ? info->nodes : NULL; node; node = node->ai_next)
+		max += max < question->max;
+	at = calloc(max, sizeof *at); /* not on the stack, which may be a fiber's */
 	ASSERT(at);
 	answer.at = at;
 	if (!failed(answer.status)) {
-		answer.count = answer_collect(info, AF_INET, at, 0, question->max);
-		answer.count = answer_collect(info, AF_INET6, at, answer.count, question->max);
+		answer.count = answer_collect(info, AF_INET, at, 0, max);
+		answer.count = answer_collect(info, AF_INET6, at, answer.count, max);
 		answer.ttl = answer_ttl(info);
 		if (answer.count == 0)
 			answer.status = status_of(ARES_ENODATA);

@@ -37,6 +37,7 @@ struct discovery {
 	struct dns *own_dns; /* with servers of its own */
 	deadline asks_at;    /* the next time */
 	bool is_failing;
+	bool is_cut; /* DNS named more than may serve */
 };
 
 struct discoveries {
@@ -156,6 +157,17 @@ static void note_failing(struct discovery *discovery, result_value why)
 	discovery->is_failing = is_failing;
 }
 
+static void note_left_out(struct discovery *discovery, const struct dns_records *records)
+{
+	bool is_cut = records->left_out > 0;
+
+	if (is_cut && !discovery->is_cut)
+		journal_warn(discovery->discoveries->options.journal,
+			     "discovery of %.*s: DNS names %zu addresses, of which %zu serve",
+			     STR_ARG(discovery->name), records->count + records->left_out, records->count);
+	discovery->is_cut = is_cut;
+}
+
 static duration within(duration ttl)
 {
 	if (ttl < TTL_MIN)
@@ -169,7 +181,7 @@ static result lookup(struct discovery *discovery, struct arena *arena, struct dn
 	deadline until = deadline_after(loop_now(fibers_loop(options->fibers)), PATIENCE);
 	struct resolver_options servers = { .servers = discovery->servers.ptr };
 
-	ret_records->count = 0;
+	*ret_records = (struct dns_records) { .count = 0 };
 	if (discovery->servers.len && !discovery->own_dns)
 		TRY(dns_new_with(options->fibers, &servers, &discovery->own_dns));
 	return dns_lookup(discovery->own_dns ? discovery->own_dns : options->dns, discovery->name,
@@ -194,8 +206,11 @@ static result ask(struct discovery *discovery)
 	}
 	if (got.kind != ERROR_CANCELLED)
 		note_failing(discovery, got);
-	if (!failed(got))
+	/* Before anything is known, some are better than none. */
+	if (!failed(got) || (!discovery->is_answered && records.count && got.kind != ERROR_CANCELLED)) {
+		note_left_out(discovery, &records);
 		take_roster(discovery, &records);
+	}
 	arena_fini(&arena);
 	discovery->asks_at =
 		deadline_after(loop_now(fibers_loop(discovery->discoveries->options.fibers)), pause);
