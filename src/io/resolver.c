@@ -205,6 +205,15 @@ static result status_of(int status)
 	}
 }
 
+static size_t answer_room(const struct ares_addrinfo *info, size_t most)
+{
+	size_t count = 0;
+
+	for (const struct ares_addrinfo_node *node = info ? info->nodes : NULL; node; node = node->ai_next)
+		count++;
+	return count < most ? count : most;
+}
+
 /* Those of one family; c-ares mixes them as the answers came. */
 static size_t answer_collect(const struct ares_addrinfo *info, int family, struct address *at, size_t count,
 			     size_t max)
@@ -244,8 +253,8 @@ static void resolver_on_answer(void *argument, int status, int timeouts, struct 
 {
 	struct question *question = argument;
 	struct resolver_answer answer = { .status = status_of(status) };
+	size_t room = answer_room(info, question->max);
 	struct address *at;
-	size_t max = 1;
 
 	(void)timeouts;
 	if (is_unsure(question, status)) {
@@ -254,14 +263,12 @@ static void resolver_on_answer(void *argument, int status, int timeouts, struct 
 		question_ask(question, question->family == AF_UNSPEC ? AF_INET : AF_INET6);
 		return;
 	}
-	for (const struct ares_addrinfo_node *node = info ? info->nodes : NULL; node; node = node->ai_next)
-		max += max < question->max;
-	at = calloc(max, sizeof *at); /* not on the stack, which may be a fiber's */
+	at = calloc(room + 1, sizeof *at); /* not on the stack, which may be a fiber's */
 	ASSERT(at);
 	answer.at = at;
 	if (!failed(answer.status)) {
-		answer.count = answer_collect(info, AF_INET, at, 0, max);
-		answer.count = answer_collect(info, AF_INET6, at, answer.count, max);
+		answer.count = answer_collect(info, AF_INET, at, 0, room);
+		answer.count = answer_collect(info, AF_INET6, at, answer.count, room);
 		answer.ttl = answer_ttl(info);
 		if (answer.count == 0)
 			answer.status = status_of(ARES_ENODATA);
