@@ -94,8 +94,7 @@ def record(name: str, kind: int, ttl: int, data: bytes) -> bytes:
 
 
 class ScriptedDns:
-    """A DNS server for what dnsmasq never says: `say` gives the code and the records for a
-    name and a type, now or later."""
+    """A DNS server for what dnsmasq never says: `say` gives the code and the records for a name and a type."""
 
     def __init__(self, say: Callable[[str, int], tuple[int, list[bytes]]]):
         self.say = say
@@ -152,7 +151,7 @@ def test_an_alias_that_changes_is_followed_within_its_time_to_live(
     upstream(named("second"), host=SECOND, port=first.port)
     target = ["one.test", FIRST]
     dns = ScriptedDns(lambda _, kind: (0, [record("app.test", CNAME, 1, wire_name(target[0]))]
-                                    + [record(target[0], A, 3600, socket.inet_aton(target[1]))] * (kind == A)))
+                                       + [record(target[0], A, 3600, socket.inet_aton(target[1]))] * (kind == A)))
     stack.callback(dns.stop)
     running = gateway(config(dns, port=first.port))
     assert endpoints_of(running) == {"first"}

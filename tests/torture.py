@@ -422,8 +422,10 @@ def large(options: argparse.Namespace) -> list[str]:
                 thread = threading.Thread(target=lambda: [change(i) for i in range(1000) if not over.wait(1)])
                 quiet = p99_of(address, options.rate, WINDOW_SECONDS, folder)
                 with subprocess.Popen([sys.executable, "-c", SPINNING, str(statistics.median(took))]) as spinner:
-                    spun = p99_of(address, options.rate, WINDOW_SECONDS, folder)
-                    spinner.kill()
+                    try:
+                        spun = p99_of(address, options.rate, WINDOW_SECONDS, folder)
+                    finally:
+                        spinner.kill()
                 thread.start()
                 busy = p99_of(address, options.rate, WINDOW_SECONDS, folder)
                 over.set()

@@ -18,6 +18,11 @@ struct forwarded {
 bool forwarded_names_client(str name);
 /* Whether this field's name is one by which proxies tell who the client is; X-Real-IP among them. */
 
+/* What is wrong with going by such a field, behind its name. */
+#define FORWARDED_NEVER_KEPT                                                                                \
+	"is never kept as a client sent it; want client_ip, which goes by X-Forwarded-For or Forwarded of " \
+	"trusted_proxies"
+
 bool forwarded_parse(str element, struct forwarded *ret_forwarded);
 /* One element, as forwarded_last() takes it off a list. Unknown parameters are skipped. False for bad syntax,
  * a repeated parameter, and a quoted pair: no value that means something needs one. */

@@ -16,7 +16,7 @@
 
 #include "base/assert.h"
 
-enum { ADDRESSES_MAX = 4096 }; /* more than a message of 64 KiB can have */
+enum { ADDRESSES_MAX = 4096 }; /* as many as a message of 64 KiB has room for */
 
 struct dns_question {
 	struct dns *dns;

@@ -68,10 +68,7 @@ static void warn_of_address(const struct policy_compile *compile, const struct n
 {
 	if (part->kind == BY_HEADER && forwarded_names_client(part->name))
 		diagnostic_warning(compile->reader->diagnostics, node,
-				   "all clients are one: %.*s is never kept as a client sent it; want "
-				   "client_ip, which goes by X-Forwarded-For or Forwarded of "
-				   "trusted_proxies",
-				   STR_ARG(part->name));
+				   "all clients are one: %.*s " FORWARDED_NEVER_KEPT, STR_ARG(part->name));
 }
 
 result rate_key_compile(const struct policy_compile *compile, const char *option, const str_list *by,

@@ -66,10 +66,7 @@ static void hash_read(struct reader *reader, const struct node *node, void *ret_
 				 STR_ARG(diagnostic_read(reader->diagnostics, node)));
 	else if (hash->by == BALANCE_BY_HEADER && forwarded_names_client(hash->name))
 		diagnostic_warning(reader->diagnostics, node,
-				   "nobody is told apart: %.*s is never kept as a client sent it; want "
-				   "client_ip, which goes by X-Forwarded-For or Forwarded of "
-				   "trusted_proxies",
-				   STR_ARG(hash->name));
+				   "nobody is told apart: %.*s " FORWARDED_NEVER_KEPT, STR_ARG(hash->name));
 }
 
 static const struct field_form hash_form = {

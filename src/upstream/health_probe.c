@@ -252,7 +252,8 @@ result health_probe_run(struct pool *pool, const struct health_question *questio
 	run.client = connection->client;
 	if (question->config.type != HEALTH_CHECK_TCP)
 		done = ask(&run);
-	if (done.kind == ERROR_LIMIT) /* of the room for what is said, which was empty */
+	/* It has filled the room that a check has for what is said: that is no want of this process. */
+	if (done.kind == ERROR_LIMIT)
 		done = error_make(ERROR_MALFORMED, "larger than a check's answer may be");
 	pool_drop(&connection);
 	if (failed(done) && done.kind != ERROR_INVALID)
