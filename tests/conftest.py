@@ -6,11 +6,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import peers
-from gatehouse import Gateway
+from gatehouse import Gateway, with_default
 from node_peers import NodeClient, NodeServer
 from redis_peers import Cluster, Redis
 from upstream import Upstream
@@ -41,15 +42,17 @@ def upstream(stack: contextlib.ExitStack) -> Callable[..., Upstream]:
 
 @pytest.fixture
 def gateway(stack: contextlib.ExitStack, tmp_path: Path) -> Callable[..., Gateway]:
-    """Starts gateways: `gateway(config, workers=2)`. They must have ended well when the test ends."""
+    """Starts gateways: `gateway(config, workers=2)`. They must have ended well when the test ends. Each serves also where
+    the machine is late, unless it has `limits` of its own.
+    """
     count = 0
 
-    def start(config: object, **options: object) -> Gateway:
+    def start(config: str | Mapping[str, Any], **options: Any) -> Gateway:
         nonlocal count
         directory = tmp_path / f"gateway-{count}"
         directory.mkdir()
         count += 1
-        started = Gateway(config, directory, **options)  # type: ignore[arg-type]
+        started = Gateway(with_default(config, "limits", {"lag": "0s"}), directory, **options)
         stack.callback(started.stop)
         return started
 

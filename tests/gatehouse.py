@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 
 from upstream import Upstream
-from wire import DEADLINE, Address, Answer, Connection, exchange
+from wire import DEADLINE, Address, Answer, Connection
 
 TOP = Path(__file__).resolve().parent.parent
 DATA = TOP / "tests" / "data"
@@ -140,6 +140,21 @@ def faked_clock(seconds: int) -> dict[str, str]:
             "ASAN_OPTIONS": "verify_asan_link_order=0"}
 
 
+def as_text(config: str | Mapping[str, Any]) -> str:
+    """For a file."""
+    return config if isinstance(config, str) else json.dumps(config, indent=2, ensure_ascii=False)
+
+
+def with_default(config: str | Mapping[str, Any], name: str, value: Any) -> str:
+    """Its text, with this at its top level unless it says it itself."""
+    text = as_text(config)
+    if text.lstrip().startswith("{"):
+        return as_text({name: value, **json.loads(text)})
+    if re.search(rf"^{name}:", text, re.MULTILINE):
+        return text
+    return f"{text.rstrip()}\n{name}: {json.dumps(value)}\n"
+
+
 class Gateway:
     """A running gateway. Use it as a context, or through the fixture `gateway`.
 
@@ -151,9 +166,7 @@ class Gateway:
                  env: Mapping[str, str] | None = None, arguments: Sequence[str] = (), prefix: Sequence[str] = ()):
         self.path = directory / "gatehouse.yaml"
         self.expected_exit = 0
-        text = config if isinstance(config, str) else json.dumps(config, indent=2, ensure_ascii=False)
-        if workers is not None and not re.search(r'^\s{0,2}"?workers"?:', text, re.MULTILINE):
-            text = self._with_workers(text, workers)
+        text = as_text(config) if workers is None else with_default(config, "workers", workers)
         self.write_config(text)
         self.listener_count = count_listeners(text)
         self.process = subprocess.Popen(
@@ -165,17 +178,10 @@ class Gateway:
         self.messages = Lines(self.process.stderr)
         self.addresses = self._wait_for_addresses()
 
-    @staticmethod
-    def _with_workers(text: str, workers: int) -> str:
-        if text.lstrip().startswith("{"):
-            return json.dumps({**json.loads(text), "workers": workers}, indent=2, ensure_ascii=False)
-        return f"{text.rstrip()}\nworkers: {workers}\n"
-
     def write_config(self, config: str | Mapping[str, Any]) -> None:
         """Replaces the file, for a reload."""
-        text = config if isinstance(config, str) else json.dumps(config, indent=2, ensure_ascii=False)
         replacement = self.path.with_suffix(".new")
-        replacement.write_text(text, encoding="utf-8")
+        replacement.write_text(as_text(config), encoding="utf-8")
         replacement.replace(self.path)
 
     def _wait_for_addresses(self) -> dict[str, Address]:
@@ -258,10 +264,6 @@ class Gateway:
     def connect(self, listener: str | None = None) -> Connection:
         """A raw connection; close it, or use it as a context."""
         return Connection(self.address(listener))
-
-    def exchange(self, data: bytes, methods: Sequence[str] = (), listener: str | None = None) -> list[Answer]:
-        """Sends these bytes on a connection of their own, half-closes, and reads every answer strictly."""
-        return exchange(self.address(listener), data, methods)
 
     def get(self, path: str = "/", host: str = "gw.test", listener: str | None = None) -> Answer:
         """One GET on a connection of its own."""

@@ -37,7 +37,11 @@ class H2Request:
         self.trailers: Fields = []
         self.is_ended = False
         self.unacknowledged = 0  # bytes for which no window was given back
-        self.reset: int | None = None  # the gateway's code
+
+    @property
+    def reset(self) -> int | None:
+        """The gateway's code, when it has given the stream up; an answer then goes nowhere."""
+        return self.connection.resets.get(self.stream)
 
     def get(self, name: str) -> str | None:
         """The only value under that name."""
@@ -56,12 +60,14 @@ class H2Request:
         end = not body and trailers is None
         with self.connection.lock:
             self.head(status, fields, end=end)
-            if not end:
+            if not end and self.reset is None:
                 self.connection.send_body(self.stream, body, trailers)
 
     def head(self, status: int = 200, fields: Iterable[tuple[str, str]] = (), *, end: bool = False) -> None:
         """One head, also an interim one."""
         with self.connection.lock:
+            if self.reset is not None:
+                return
             self.connection.h2.send_headers(self.stream, [(":status", str(status)), *fields], end_stream=end)
             self.connection.flush()
 
@@ -81,6 +87,7 @@ class H2Connection:
         self.lock = threading.RLock()
         self.requests: dict[int, H2Request] = {}
         self.bodies: dict[int, tuple[bytes, Fields | None]] = {}
+        self.resets: dict[int, int] = {}
         self.goaway: int | None = None  # the gateway's code
         self.last: int | None = None  # stream that it looks at, after a GOAWAY of its own
         self.is_closed = False
@@ -183,6 +190,8 @@ class H2Connection:
             if not self.upstream.is_wrong:
                 self.upstream.violations.append(f"{type(why).__name__}: {why}")
             events = []
+        resets = (event for event in events if isinstance(event, h2.events.StreamReset))
+        self.resets.update({event.stream_id: int(event.error_code) for event in resets})
         for event in events:
             self._take(event)
         if self.upstream.opens_windows:
@@ -219,7 +228,6 @@ class H2Connection:
             request.is_ended = True
             self.upstream.on_request(request, is_head=False)
         elif isinstance(event, h2.events.StreamReset):
-            request.reset = int(event.error_code)
             self.bodies.pop(stream, None)
 
     def _count(self) -> None:

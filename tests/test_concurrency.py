@@ -249,7 +249,9 @@ def test_a_stopping_gateway_serves_the_queue(upstream: StartUpstream, gateway: S
 
 
 def test_a_limit_that_is_learnt(upstream: StartUpstream, gateway: StartGateway, clients: ExitStack) -> None:
-    """A service whose every request waits for those before it: soon no more than a few are let in at once."""
+    """A service whose every request waits for those before it: soon no more than a few are let in at once. What a
+    request takes alone is seen before that; who has never seen it finds out in half a minute.
+    """
     lock, inside, most = threading.Lock(), 0, [0]
     counting = threading.Lock()
 
@@ -266,6 +268,10 @@ def test_a_limit_that_is_learnt(upstream: StartUpstream, gateway: StartGateway, 
 
     running = gateway(having(upstream(answer).address, adaptive=True, queue=100, queue_timeout="60s"), workers=2)
     is_over = threading.Event()
+    with running.connect() as alone:
+        for _ in range(50):
+            alone.send(get())
+            assert alone.read_answer().status == 200
 
     def client() -> None:
         with running.connect() as connection:

@@ -87,9 +87,7 @@ def test_slow_lorises_hurt_nobody_else(upstream: StartUpstream, gateway: StartGa
     if count < LORISES:
         print(f"only {count} of {LORISES} clients: RLIMIT_NOFILE is {resource.getrlimit(resource.RLIMIT_NOFILE)[1]}")
     log = {"access": {"to": "file:access.log"}}
-    patient = {"lag": "0s"}  # a slow machine takes longer than the default to accept so many
-    running = gateway({**config(upstream().address, limits={"header_timeout": "8s"}, log=log), "limits": patient},
-                      env=FRUGAL)
+    running = gateway(config(upstream().address, limits={"header_timeout": "8s"}, log=log), env=FRUGAL)
     before, begin = rss(running), time.monotonic()
     lorises = []
     for i in range(count):
@@ -355,7 +353,7 @@ def test_memory_is_flat_under_abuse(upstream: StartUpstream, gateway: StartGatew
 def test_idle_connections_cost_little(upstream: StartUpstream, gateway: StartGateway) -> None:
     """Bounded generously here, for sanitizers pad what is allocated; `make bench` measures it."""
     count = min(2000, spare_descriptors())
-    running = gateway(config(upstream().address), env=FRUGAL)
+    running = gateway(config(upstream().address, limits={"header_timeout": "5m", "idle_timeout": "5m"}), env=FRUGAL)
     warm = [running.connect() for _ in range(200)]
     for client in warm:
         client.send(GET)

@@ -535,8 +535,9 @@ def test_who_came_without_tls_is_sent_to_it(gateway: StartGateway, authority: Au
     running = gateway(config)
     answer = running.get("/a?b", listener="plain")
     assert (answer.status, answer.get("location")) == (301, f"https://gw.test:{running.port('main')}/a?b")
-    posted = running.exchange(b"POST / HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 0\r\n\r\n", ["POST"], "plain")[0]
-    assert posted.status == 308
+    with running.connect("plain") as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: gw.test\r\nContent-Length: 0\r\n\r\n")
+        assert client.read_answer("POST").status == 308
     config["listeners"]["plain"]["redirect_to_https"] = 443
     running.reload(config)
     assert running.get("/", listener="plain").get("location") == "https://gw.test/"
@@ -548,13 +549,17 @@ def test_behind_a_proxy_it_is_the_host_that_was_asked_for(gateway: StartGateway,
     config = configuration({"certificates": [authority.issue("api.test").write(tmp_path, "a")]})
     config["listeners"]["plain"] = {"address": "127.0.0.1:0", "redirect_to_https": 443, "trusted_proxies": ["127.0.0.1"]}
     running = gateway(config)
-    for fields, want in (("X-Forwarded-Host: Shop.test:8080\r\n", "https://shop.test/"),
-                         ("Forwarded: for=192.0.2.1;host=shop.test;proto=http\r\n", "https://shop.test/"),
-                         ("X-Forwarded-Host: a, b\r\n", "https://gw.test/")):
-        asked = f"GET / HTTP/1.1\r\nHost: gw.test\r\n{fields}\r\n".encode()
-        assert running.exchange(asked, ["GET"], "plain")[0].get("location") == want
-    asked = b"GET / HTTP/1.1\r\nHost: gw.test\r\nForwarded: for=192.0.2.1;proto=https\r\n\r\n"
-    assert running.exchange(asked, ["GET"], "plain")[0].status != 301
+
+    def ask(field: str) -> Answer:
+        with running.connect("plain") as client:
+            client.send(f"GET / HTTP/1.1\r\nHost: gw.test\r\n{field}\r\n\r\n".encode())
+            return client.read_answer()
+
+    for field, want in (("X-Forwarded-Host: Shop.test:8080", "https://shop.test/"),
+                        ("Forwarded: for=192.0.2.1;host=shop.test;proto=http", "https://shop.test/"),
+                        ("X-Forwarded-Host: a, b", "https://gw.test/")):
+        assert ask(field).get("location") == want
+    assert ask("Forwarded: for=192.0.2.1;proto=https").status != 301
 
 
 def test_explain_and_cases_know_the_way_in(authority: Authority, tmp_path: Path) -> None:

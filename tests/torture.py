@@ -59,6 +59,7 @@ import asyncio
 import base64
 import concurrent.futures
 import contextlib
+import itertools
 import json
 import secrets
 import socket
@@ -401,25 +402,32 @@ def large(options: argparse.Namespace) -> list[str]:
         def text(value: int) -> str:
             return base + f"        match: {{ path: /changed }}\n        policies: [{{ respond: {{ body: '{value}' }} }}]\n"
 
+        for value in (0, 1):
+            (folder / str(value)).write_text(text(value))
+        values = itertools.cycle((1, 0))
         took, steady, spinning, changing = [], [], [], []
         with Gateway(text(0), folder, workers=None) as gateway:
             address = gateway.address()
             assert not isinstance(address, str)
 
-            def change(value: int) -> None:
-                gateway.write_config(text(value))
+            def change() -> int:
+                """To the other of two files that were written before: what writing one takes is not the gateway's."""
+                value = next(values)
+                (folder / "next").hardlink_to(folder / str(value))
+                (folder / "next").replace(gateway.path)
                 gateway.send_signal(1)
+                return value
 
-            for number in range(1, options.changes + 1):
+            for _ in range(options.changes):
                 begin = time.monotonic()
-                change(number)
-                while gateway.get("/changed").body != str(number).encode():
+                wanted = str(change()).encode()
+                while gateway.get("/changed").body != wanted:
                     assert time.monotonic() < begin + 30, gateway.errors
                     time.sleep(0.005)
                 took.append(time.monotonic() - begin)
             for window in range(WINDOWS + 1):
                 over = threading.Event()
-                thread = threading.Thread(target=lambda: [change(i) for i in range(1000) if not over.wait(1)])
+                thread = threading.Thread(target=lambda: [change() for _ in range(1000) if not over.wait(1)])
                 quiet = p99_of(address, options.rate, WINDOW_SECONDS, folder)
                 with subprocess.Popen([sys.executable, "-c", SPINNING, str(statistics.median(took))]) as spinner:
                     try:

@@ -4,6 +4,7 @@
 //   {"id": 1, "target": "127.0.0.1:1234", "kind": "talk", "asks": [{"text": "a"}, ...],
 //    "metadata": {...}, "deadline_ms": 500, "compress": true, "cancel_after": 1, "in_turn": true,
 //    "ca": PATH, "name": "name in the certificate"}
+//   {"id": 2, "cancel": 1}
 //
 // cancel_after: that many replies; in_turn: the next ask only goes once the reply to the one before is there.
 // Deadlines are kept by this client too, so a gateway's status is seen only where it comes first: "patient" adds
@@ -18,6 +19,7 @@ const { serve } = require('./lines');
 const METHODS = { unary: 'Unary', collect: 'Collect', count: 'Count', talk: 'Talk' };
 const LARGE = 64 * 1024 * 1024;
 const clients = new Map();
+const calls = new Map();
 
 function channelOptions(command) {
   const channel = {
@@ -75,6 +77,11 @@ function summary(reply) {
   return { text: reply.text, number: reply.number, size: reply.filling.length };
 }
 
+function cancel(command) {
+  calls.get(command.cancel).cancel();
+  return {};
+}
+
 function run(command) {
   return new Promise((resolve) => {
     const result = { replies: [], times_ms: [], head: null };
@@ -83,6 +90,7 @@ function run(command) {
     let waiting = command.kind === 'collect' || command.kind === 'unary' ? 2 : 1;
     const finish = () => --waiting || resolve({ ...result, took_ms: Date.now() - began });
     const call = start(command, result, finish);
+    calls.set(command.id, call);
     const sendOne = () => (asks.length ? call.write(asks.shift()) : call.end());
 
     call.on('metadata', (metadata) => { result.head = objectOf(metadata); });
@@ -101,8 +109,6 @@ function run(command) {
           sendOne();
       });
     }
-    if (command.cancel_after === 0)
-      setTimeout(() => call.cancel(), 200);
     if (command.kind === 'collect' || command.kind === 'talk') {
       if (command.in_turn) {
         sendOne();
@@ -114,4 +120,4 @@ function run(command) {
   });
 }
 
-serve(run);
+serve((command) => (command.cancel ? cancel(command) : run(command)));
