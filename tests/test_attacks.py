@@ -597,12 +597,12 @@ def test_an_upstream_that_falls_silent(upstream: Callable[..., Upstream], gatewa
 
     running = gateway(gateway_config(upstream(serve=serve).address))
     with running.connect() as client:
+        begin = time.monotonic()
         client.send(b"GET /public/x HTTP/1.1\r\nHost: gw.test\r\n\r\n")
         assert client.reader.head_of_answer().status == 200
         assert client.read_bytes(10) == b"5\r\nhello\r\n"
-        begin = time.monotonic()
         assert client.read_until_closed() == b""
-        assert 1 <= time.monotonic() - begin <= 3
+        assert time.monotonic() - begin >= 1
     entry, = running.wait_for_log(1)
     assert (entry["status"], entry["reason"]) == (200, "upstream_read_timeout")
 

@@ -420,7 +420,7 @@ def test_a_client_that_only_asks_is_given_up(upstream: StartUpstream, gateway: S
     """Request upon request, and no answer is taken: once the sockets are full nothing more is read, and in time the
     connection is closed without waiting once more to tell why."""
     large = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000
-    running = gateway(config(upstream(large, record=False).address, limits={"body_timeout": "2s"}))
+    running = gateway(config(upstream(large, record=False).address, limits={"body_timeout": "4s"}))
     before = rss(running)
     with running.connect() as client:
         client.socket.settimeout(0.5)
@@ -431,7 +431,7 @@ def test_a_client_that_only_asks_is_given_up(upstream: StartUpstream, gateway: S
         assert rss(running) - before < 16 * MIB
     entry = running.log[-1]
     assert entry["reason"] == "client_timeout"
-    assert 1900 < entry["duration_ms"] < 3900
+    assert 3900 < entry["duration_ms"] < 7900
 
 
 # Somebody goes away.
@@ -664,11 +664,11 @@ def test_total_timeout_amid_an_answer(upstream: StartUpstream, gateway: StartGat
 def test_idle_connections_are_closed_without_a_word(upstream: StartUpstream, gateway: StartGateway) -> None:
     running = gateway(config(upstream(echo).address, limits={"idle_timeout": "300ms", "header_timeout": "600ms"}))
     with running.connect() as silent, running.connect() as client:
+        begin = time.monotonic()
         client.send(get())
         assert client.read_answer().status == 200
-        begin = time.monotonic()
         assert client.is_closed_by_server()
-        assert 0.1 < time.monotonic() - begin < 5
+        assert time.monotonic() - begin > 0.2
         assert silent.is_closed_by_server(), "one that never said anything"
     assert len(running.wait_for_log(1)) == 1
 

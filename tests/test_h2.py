@@ -27,7 +27,7 @@ from h2_peers import H2Client, connect_to
 from soak import resident_bytes
 from tls import secure
 from upstream import Upstream, UpstreamConnection
-from wire import Address, Request, wait_until
+from wire import DEADLINE, Address, Request, wait_until
 
 StartGateway = Callable[..., Gateway]
 StartUpstream = Callable[..., Upstream]
@@ -422,10 +422,8 @@ def test_a_reset_reaches_the_upstream(open_client: Callable[..., H2Client]) -> N
     client = open_client({"serve": serve})
     number = client.request()
     service_of(client).wait_for_requests(1)
-    began = time.monotonic()
     client.reset(number)
-    assert ended.wait(5)
-    assert time.monotonic() - began < 2
+    assert ended.wait(DEADLINE), "it is still waited for"
     [entry] = gateway_of(client).wait_for_log(1)
     assert (entry["reason"], entry["status"]) == ("client_aborted", 499)
 
@@ -537,7 +535,7 @@ def test_a_client_that_confirms_nothing_does_not_hold_up_the_end(open_client: Ca
     began = time.monotonic()
     running.send_signal(signal.SIGTERM)
     assert running.wait() == 0
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < DEADLINE / 2
 
 
 def test_a_reload_that_keeps_the_listener(open_client: Callable[..., H2Client]) -> None:
