@@ -12,6 +12,7 @@ enum {
 	JUMPS_MAX = 64,     /* more pointers than a name can have labels are a ring */
 	POINTER = 0xc0,     /* RFC 1035 section 4.1.4 */
 	HEADER_COUNTS = 4,  /* where the header's counts begin */
+	RECORD_MIN = 18,    /* a name, type, class, TTL, length; priority, weight, port, a name */
 };
 
 struct cursor {
@@ -166,11 +167,11 @@ static uint32_t shorter(uint32_t a, uint32_t b)
 	return b < a ? b : a;
 }
 
-result dns_srv_parse(str message, size_t max, struct arena *arena, struct dns_srv_answer *ret_answer)
+result dns_srv_parse(str message, struct arena *arena, struct dns_srv_answer *ret_answer)
 {
 	struct cursor c = { .message = message };
 	unsigned answers = begin(&c);
-	size_t room = answers < max ? answers : max;
+	size_t most = message.len / RECORD_MIN, room = answers < most ? answers : most;
 	struct dns_srv *services = ARENA_ARRAY(arena, struct dns_srv, room);
 	struct record record;
 
@@ -182,6 +183,7 @@ result dns_srv_parse(str message, size_t max, struct arena *arena, struct dns_sr
 		ret_answer->ttl = shorter(ret_answer->ttl, record.ttl);
 		if (record.type == TYPE_SRV && record.class == CLASS_IN && ret_answer->count < room)
 			ret_answer->count += take_service(&c, arena, &services[ret_answer->count]);
+		c.is_past |= c.at > record.end;
 		c.at = record.end;
 	}
 	return c.is_past ? error_make(ERROR_MALFORMED, "the answer of the DNS server is malformed") : OK;

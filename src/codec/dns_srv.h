@@ -17,11 +17,11 @@ struct dns_srv {
 };
 
 struct dns_srv_answer {
-	const struct dns_srv *at; /* in the order of the message */
+	struct dns_srv *at; /* in the order of the message */
 	size_t count;
 	uint32_t ttl; /* seconds: the shortest of the answer's records */
 };
 
-result dns_srv_parse(str message, size_t max, struct arena *arena, struct dns_srv_answer *ret_answer);
-/* The first max records; those whose target is no host name are left out. What it returns lives in the arena.
- * ERROR_MALFORMED when the message is cut short or its names lead nowhere. */
+result dns_srv_parse(str message, struct arena *arena, struct dns_srv_answer *ret_answer);
+/* All of them, of which 64 KiB hold 3,640; those whose target is no host name are left out. What it returns
+ * lives in the arena. ERROR_MALFORMED when the message is cut short or its names lead nowhere. */

@@ -43,7 +43,7 @@ enum { DNS_RECORDS_MAX = 256 };
 struct dns_records {
 	struct dns_record *at;
 	size_t count;
-	size_t left_out; /* for which there was no room */
+	size_t left_out; /* for which there was no room; of a target that was not asked for, 1 */
 	duration ttl;    /* as it was told: may be 0, or years */
 };
 
@@ -51,9 +51,10 @@ result dns_lookup(struct dns *dns, str name, enum dns_kind kind, uint16_t port, 
 		  struct arena *arena, struct dns_records *ret_records);
 /* Yields. Asks anew, whatever the cache says: for who keeps the answer itself. At most DNS_RECORDS_MAX of it,
  * of a name's addresses the lowest, in the arena. DNS_ADDRESSES: A and AAAA, with that port. DNS_SERVICES:
- * SRV (RFC 2782), each target by all its addresses; port is the records' own. ERROR_MISSING: the name is
- * gone, or has no such records; ERROR_REFUSED: no DNS server answers, or not all that was asked, of which
- * ret_records has the others; ERROR_MALFORMED, ERROR_TIMEOUT, ERROR_CANCELLED, ERROR_LIMIT. */
+ * SRV (RFC 2782), each target by all its addresses, by priority; port is the records' own, and no target has
+ * more than half of the time that is left. ERROR_MISSING: the name is gone, or has no such records;
+ * ERROR_REFUSED: no DNS server answers, or not all that was asked, of which ret_records has the others;
+ * ERROR_MALFORMED, ERROR_TIMEOUT, ERROR_CANCELLED, ERROR_LIMIT. */
 
 result dns_resolve(struct dns *dns, str name, uint16_t port, deadline until, struct dns_answer *ret_answer);
 /* Yields. A and AAAA, IPv4 first. ERROR_MISSING: no such name or no address; ERROR_REFUSED: no DNS server

@@ -5,8 +5,9 @@
  *
  * A question is in the resolver's hands until it is answered, whatever becomes of the fiber that put it: so
  * it stands on its own in memory, and the one who comes last frees it, the fiber or the answer. Of services
- * the message itself is kept and taken apart by the fiber. Their targets are asked for one after the other: a
- * name server is not to be flooded by each of its clients whenever a TTL ends.
+ * the message itself is kept and taken apart by the fiber. Their targets are asked for one after the other,
+ * the same ones whatever their order was: a name server is not to be flooded by each of its clients whenever
+ * a TTL ends.
  */
 #include "codec/dns_srv.h"
 #include "io/dns_private.h"
@@ -189,31 +190,62 @@ static result ask_services(struct dns *dns, const char *name, deadline until, st
 	resolver_ask_services(dns->resolver, name, on_services, question);
 	answered = question_wait(question, until);
 	if (!failed(answered))
-		answered = dns_srv_parse((str) { question->message, question->message_len }, DNS_RECORDS_MAX,
-					 arena, ret_answer);
+		answered =
+			dns_srv_parse((str) { question->message, question->message_len }, arena, ret_answer);
 	question_leave(question);
 	return answered;
 }
 
+/* Those that are asked first go first, and what is left out is the same each time. */
+static int service_order(const void *a, const void *b)
+{
+	const struct dns_srv *x = a, *y = b;
+	int order = (x->priority > y->priority) - (x->priority < y->priority);
+
+	if (!order)
+		order = str_cmp(x->target, y->target);
+	if (!order)
+		order = (x->port > y->port) - (x->port < y->port);
+	return order ? order : (x->weight > y->weight) - (x->weight < y->weight);
+}
+
+/* So that one whom nobody answers for does not keep the others from being found. */
+static deadline half_of_the_time(struct dns *dns, deadline until)
+{
+	deadline now = loop_now(fibers_loop(dns->fibers));
+
+	return deadline_after(now, (until - now) / 2);
+}
+
 /* One of which nothing can be known spoils the answer, for what it had before may be there still. */
+static result add_services(struct dns *dns, const struct dns_srv_answer *services, deadline until,
+			   struct dns_records *records)
+{
+	size_t most = services->count < DNS_RECORDS_MAX ? services->count : DNS_RECORDS_MAX, i;
+	bool is_whole = true;
+
+	for (i = 0; i < most && records->count < DNS_RECORDS_MAX; i++) {
+		result_value added =
+			add_service(dns, &services->at[i], half_of_the_time(dns, until), records);
+
+		if (added.kind == ERROR_CANCELLED)
+			return added;
+		is_whole &= !failed(added);
+	}
+	records->left_out += services->count - i;
+	return is_whole ? OK : error_make(ERROR_REFUSED, "not all targets of the service can be found");
+}
+
 static result lookup_services(struct dns *dns, const char *name, deadline until, struct arena *arena,
 			      struct dns_records *records)
 {
 	struct dns_srv_answer services;
-	result_value all = OK;
 
 	TRY(ask_services(dns, name, until, arena, &services));
 	records->ttl = services.ttl * SECOND;
-	for (size_t i = 0; i < services.count && all.kind != ERROR_CANCELLED; i++) {
-		result_value added = add_service(dns, &services.at[i], until, records);
-
-		if (failed(added))
-			all = added.kind == ERROR_REFUSED
-				      ? error_make(ERROR_REFUSED, "not all targets of the service can be "
-								  "found: no DNS server answers")
-				      : added;
-	}
-	TRY(all);
+	if (services.count)
+		qsort(services.at, services.count, sizeof *services.at, service_order);
+	TRY(add_services(dns, &services, until, records));
 	return records->count ? OK : error_make(ERROR_MISSING, "no target of the service has an address");
 }
 

@@ -158,6 +158,43 @@ static void of_a_crowd_the_lowest_are_taken(void **state)
 	scene_close(&scene);
 }
 
+/* Also of services, those with the lowest priority first. */
+static void of_crowds_those_that_serve_are_taken(void **state)
+{
+	struct scene scene;
+	struct asker asker;
+
+	(void)state;
+	scene_open(&scene, 30 * SECOND);
+	ask_and_wait(&asker, &scene, "_crowds.test", DNS_SERVICES);
+	assert_int_equal(asker.got.kind, ERROR_NONE);
+	assert_int_equal(asker.records.count, DNS_RECORDS_MAX);
+	assert_int_equal(asker.records.at[0].priority, 10);
+	assert_int_equal(asker.records.at[1].priority, 20);
+	assert_int_equal(asker.records.left_out, 300 - (DNS_RECORDS_MAX - 1) + 1);
+	scene_close(&scene);
+}
+
+static void a_target_that_is_silent_leaves_time_for_the_others(void **state)
+{
+	struct scene scene;
+	struct asker asker = { .scene = &scene, .name = STR("_mute.test"), .kind = DNS_SERVICES };
+	char text[128];
+	struct buf records = buf_over(text, sizeof text);
+
+	(void)state;
+	scene_open(&scene, 30 * SECOND);
+	asker.until = world_in(&scene.world, 600 * MILLISECOND);
+	world_start(&scene.world, asks, &asker);
+	while (!asker.is_done)
+		loop_turn(scene.world.loop, DEADLINE_NEVER);
+	assert_int_equal(asker.got.kind, ERROR_REFUSED);
+	print_records(&asker.records, &records);
+	if (!str_eq(buf_str(&records), STR("10.0.0.1:8002/1/1 ")))
+		fail_msg("%.*s", STR_ARG(buf_str(&records)));
+	scene_close(&scene);
+}
+
 static void every_lookup_is_a_question(void **state)
 {
 	struct scene scene;
@@ -222,6 +259,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(records_come_with_their_time),
 		cmocka_unit_test(of_a_crowd_the_lowest_are_taken),
+		cmocka_unit_test(of_crowds_those_that_serve_are_taken),
+		cmocka_unit_test(a_target_that_is_silent_leaves_time_for_the_others),
 		cmocka_unit_test(every_lookup_is_a_question),
 		cmocka_unit_test(the_asker_may_leave),
 		cmocka_unit_test(questions_in_the_air_end_with_it),

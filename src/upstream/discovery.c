@@ -30,12 +30,14 @@ struct discovery {
 	/* Under the lock. */
 	struct roster *roster;
 	bool is_gone;     /* nobody has it any more */
-	bool is_answered; /* for the first time */
+	bool is_answered; /* there is a roster of DNS */
+	bool is_whole;    /* it was all that was asked for, once */
 
 	/* The control thread's own; the first is changed under the lock. */
 	struct fiber *fiber;
 	struct dns *own_dns; /* with servers of its own */
 	deadline asks_at;    /* the next time */
+	duration retry;      /* after an answer that was not whole; 0: the last one was */
 	bool is_failing;
 	bool is_cut; /* DNS named more than may serve */
 };
@@ -46,9 +48,9 @@ struct discoveries {
 	pthread_mutex_t lock;
 	struct discovery *first;
 	struct discoveries_options options;
-	bool is_running; /* under the lock, as the next three */
-	bool is_posted;  /* word was left with the control loop */
-	size_t unanswered, count;
+	bool is_running;          /* under the lock, as the next three */
+	bool is_posted;           /* word was left with the control loop */
+	size_t unanswered, count; /* those without a whole answer, and all */
 	struct condition answered;
 	struct timer change;
 	bool has_changed; /* the timer runs */
@@ -119,25 +121,46 @@ static void tell_change(struct discoveries *discoveries)
 	discoveries->has_changed = true;
 }
 
-/* The first answer is a change whatever it is: nobody has served until then. */
-static void take_roster(struct discovery *discovery, const struct dns_records *records)
+/* Until a whole answer has come, what there is of it serves, unless there was as much of it before. The first
+ * one is a change whatever it is: nobody has served until then. */
+static bool is_news(const struct discovery *discovery, const struct roster *roster, bool is_whole)
+{
+	if (!discovery->is_answered)
+		return is_whole || roster->count;
+	if (is_whole)
+		return !roster_is_same(roster, discovery->roster);
+	return !discovery->is_whole && roster->count > discovery->roster->count;
+}
+
+static void take_roster(struct discovery *discovery, const struct dns_records *records, bool is_whole)
 {
 	struct discoveries *discoveries = discovery->discoveries;
 	struct roster *roster = discovery_roster_of(discovery->discoveries->endpoints, records),
 		      *old = discovery->roster;
 
-	if (discovery->is_answered && roster_is_same(roster, old)) {
+	if (!is_news(discovery, roster, is_whole)) {
 		roster_unref(&roster);
 		return;
 	}
 	say_roster(discovery, roster);
 	pthread_mutex_lock(&discoveries->lock);
 	discovery->roster = roster;
-	discoveries->unanswered -= !discovery->is_answered;
 	discovery->is_answered = true;
 	pthread_mutex_unlock(&discoveries->lock);
 	roster_unref(&old);
 	tell_change(discoveries);
+}
+
+static void note_whole(struct discovery *discovery)
+{
+	struct discoveries *discoveries = discovery->discoveries;
+
+	if (discovery->is_whole)
+		return;
+	pthread_mutex_lock(&discoveries->lock);
+	discovery->is_whole = true;
+	discoveries->unanswered--;
+	pthread_mutex_unlock(&discoveries->lock);
 	condition_broadcast(&discoveries->answered);
 }
 
@@ -163,7 +186,7 @@ static void note_left_out(struct discovery *discovery, const struct dns_records 
 
 	if (is_cut && !discovery->is_cut)
 		journal_warn(discovery->discoveries->options.journal,
-			     "discovery of %.*s: DNS names %zu addresses, of which %zu serve",
+			     "discovery of %.*s: DNS names at least %zu addresses, of which %zu serve",
 			     STR_ARG(discovery->name), records->count + records->left_out, records->count);
 	discovery->is_cut = is_cut;
 }
@@ -188,32 +211,55 @@ static result lookup(struct discovery *discovery, struct arena *arena, struct dn
 			  discovery->kind, discovery->port, until, arena, ret_records);
 }
 
+/* DNS that is down is asked again soon. Of a service of which a part was found each target is asked for: less
+ * and less often. */
+static duration pause_after(struct discovery *discovery, const struct dns_records *records, bool is_whole)
+{
+	duration most = within(records->ttl), next = 2 * discovery->retry;
+
+	discovery->retry = 0;
+	if (is_whole)
+		return most;
+	if (!records->count)
+		return FAILURE_PAUSE;
+	if (next < FAILURE_PAUSE)
+		next = FAILURE_PAUSE;
+	discovery->retry = next < most ? next : most;
+	return discovery->retry;
+}
+
+static void take_answer(struct discovery *discovery, const struct dns_records *records, result_value got)
+{
+	struct loop *loop = fibers_loop(discovery->discoveries->options.fibers);
+	bool is_whole = !failed(got);
+
+	note_failing(discovery, got);
+	if (is_whole || !discovery->is_whole) {
+		note_left_out(discovery, records);
+		take_roster(discovery, records, is_whole);
+	}
+	if (is_whole)
+		note_whole(discovery);
+	discovery->asks_at = deadline_after(loop_now(loop), pause_after(discovery, records, is_whole));
+}
+
 /* That a name is gone is an answer too; it holds for as long as a failure does. */
 static result ask(struct discovery *discovery)
 {
 	struct dns_records records;
 	struct arena arena;
-	duration pause = FAILURE_PAUSE;
 	result_value got;
 
 	arena_init(&arena, NULL, SIZE_MAX / 2);
 	got = lookup(discovery, &arena, &records);
-	if (!failed(got))
-		pause = within(records.ttl);
 	if (got.kind == ERROR_MISSING) {
 		records.count = 0;
+		records.ttl = FAILURE_PAUSE;
 		got = OK;
 	}
 	if (got.kind != ERROR_CANCELLED)
-		note_failing(discovery, got);
-	/* Before anything is known, some are better than none. */
-	if (!failed(got) || (!discovery->is_answered && records.count && got.kind != ERROR_CANCELLED)) {
-		note_left_out(discovery, &records);
-		take_roster(discovery, &records);
-	}
+		take_answer(discovery, &records, got);
 	arena_fini(&arena);
-	discovery->asks_at =
-		deadline_after(loop_now(fibers_loop(discovery->discoveries->options.fibers)), pause);
 	return got.kind == ERROR_CANCELLED ? got : OK;
 }
 
@@ -236,7 +282,7 @@ static void discovery_unlink(struct discovery *discovery)
 	*discovery->link = discovery->next;
 	if (discovery->next)
 		discovery->next->link = discovery->link;
-	discoveries->unanswered -= !discovery->is_answered;
+	discoveries->unanswered -= !discovery->is_whole;
 	discoveries->count--;
 	pthread_mutex_unlock(&discoveries->lock);
 }

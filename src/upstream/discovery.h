@@ -55,11 +55,11 @@ void discoveries_stop(struct discoveries *discoveries);
 /* Its fibers end; on_change is not called again. What is let go of later is freed at once. */
 
 bool discoveries_are_answered(struct discoveries *discoveries);
-/* Each has had a first answer. */
+/* Each has had an answer to all that it asks for. */
 
 result discoveries_wait(struct discoveries *discoveries, struct fiber *self, deadline until);
-/* Yields. Until each has had a first answer: before a configuration that wants new ones is put in force.
- * ERROR_TIMEOUT, ERROR_CANCELLED. */
+/* Yields. Until then: before a configuration that wants new ones is put in force. ERROR_TIMEOUT,
+ * ERROR_CANCELLED. */
 
 result discovery_get(struct reader *reader, struct discoveries *discoveries, const struct node *node,
 		     const struct discovery_config *config, struct discovery **ret_discovery);

@@ -379,6 +379,57 @@ static void a_torn_answer_changes_nothing(void **state)
 	scene_close(&scene);
 }
 
+/* At first there is no better one: what it has serves, and more of it when there is. */
+static void a_torn_answer_serves_until_a_whole_one_has_come(void **state)
+{
+	static const struct {
+		const char *who;
+		unsigned code[3];
+		bool is_answered;
+		const char *want;
+		duration retry;
+	} rows[] = {
+		{ "the last", { SERVFAIL, SERVFAIL, 0 }, false, "10.0.0.1:8003*1 ", SECOND },
+		{ "one more", { 0, SERVFAIL, 0 }, false, "10.0.0.1:8001*1 10.0.0.1:8003*1 ", 2 * SECOND },
+		{ "as many", { SERVFAIL, 0, 0 }, false, "10.0.0.1:8001*1 10.0.0.1:8003*1 ", 3 * SECOND },
+		{ "none", { SERVFAIL, SERVFAIL, SERVFAIL }, false, "10.0.0.1:8001*1 10.0.0.1:8003*1 ", 0 },
+		{ "all", { 0, 0, 0 }, true, "10.0.0.1:8001*1 10.0.0.1:8002*1 10.0.0.1:8003*1 ", 0 },
+		{ "two again",
+		  { 0, SERVFAIL, 0 },
+		  true,
+		  "10.0.0.1:8001*1 10.0.0.1:8002*1 10.0.0.1:8003*1 ",
+		  SECOND },
+	};
+	static const char *const names[] = { "a.test", "b.test", "c.test" };
+	struct scene scene;
+	struct discovery *discovery = NULL;
+
+	(void)state;
+	scene_open(&scene);
+	scene.zones[3] = (struct zone) { .name = "_app.test", .ttl = 3 };
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		scene.zones[3].services[i] = (struct zone_service) { 0, 1, (uint16_t)(8001 + i), names[i] };
+	scene_run(&scene);
+	for (size_t row = 0; row < COUNT_OF(rows); row++) {
+		for (size_t i = 0; i < COUNT_OF(names); i++)
+			scene.zones[i] =
+				(struct zone) { names[i], .a = 1, .ttl = 30, .code = rows[row].code[i] };
+		if (discovery)
+			ask_again(&scene, discovery);
+		else
+			discovery = make(&scene, "{ dns: _app.test, type: SRV }");
+		while (discovery->asks_at == 0)
+			turn(&scene);
+		if (strcmp(roster_text(&scene, discovery), rows[row].want) != 0)
+			fail_msg("%s: %s", rows[row].who, roster_text(&scene, discovery));
+		assert_row(discoveries_are_answered(scene.discoveries) == rows[row].is_answered, row,
+			   rows[row].who);
+		assert_row(discovery->retry == rows[row].retry, row, rows[row].who);
+	}
+	discovery_unref(&discovery);
+	scene_close(&scene);
+}
+
 static void servers_of_its_own_are_asked(void **state)
 {
 	struct scene scene;
@@ -629,6 +680,7 @@ int main(void)
 		cmocka_unit_test(rosters_outlive_the_answer),
 		cmocka_unit_test(the_last_answer_serves_while_dns_is_down),
 		cmocka_unit_test(a_torn_answer_changes_nothing),
+		cmocka_unit_test(a_torn_answer_serves_until_a_whole_one_has_come),
 		cmocka_unit_test(servers_of_its_own_are_asked),
 		cmocka_unit_test(the_same_question_is_shared),
 		cmocka_unit_test(a_name_stands_in_while_nobody_asks),
