@@ -54,14 +54,6 @@ static result begin(struct worker *worker, struct view *view, const unsigned cha
 	return OK;
 }
 
-/* What else goes wrong is told where Redis is talked to. */
-static result told(const struct view *view, result_value ran)
-{
-	if (ran.kind == ERROR_INVALID)
-		view_tell(view, TELL_TROUBLE, "store: redis: %s", ran.why);
-	return ran;
-}
-
 /* ---- rates ---- */
 
 static result ask(const struct question *question, const struct gcra *gcra, int64_t need, int64_t want,
@@ -105,14 +97,12 @@ result shared_limit_take(void *self, struct view *view, struct shared_take *take
 {
 	struct question question;
 	struct redis_gcra_taken taken;
-	result_value ran;
 
 	TRY(begin(self, view, take->key, &question, &take->gateways));
 	if (take->sync && take->cost > 0)
-		ran = take_ahead(&question, take, exchange_now(exchange_of(view)), &taken);
+		TRY(take_ahead(&question, take, exchange_now(exchange_of(view)), &taken));
 	else
-		ran = ask(&question, take->gcra, take->cost, take->cost, &taken);
-	TRY(told(view, ran));
+		TRY(ask(&question, take->gcra, take->cost, take->cost, &taken));
 	*ret_standing = taken.standing;
 	return OK;
 }
@@ -132,7 +122,7 @@ result shared_limit_take_quota(void *self, struct view *view, struct shared_quot
 
 	TRY(begin(worker, view, quota->key, &question, &quota->gateways));
 	ask.key = question.key;
-	TRY(told(view, redis_quota_run(question.redis, &worker->quota, &ask, question.until, &taken)));
+	TRY(redis_quota_run(question.redis, &worker->quota, &ask, question.until, &taken));
 	quota->window = taken.window;
 	quota->until_end = taken.until_end;
 	*ret_standing = taken.standing;

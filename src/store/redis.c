@@ -70,7 +70,8 @@ static void take_reply(void *self, const struct resp_value *reply)
 	asking->said_len = said.len;
 	if (said.len)
 		memcpy(asking->said, said.ptr, said.len);
-	asking->is_answered = read_integers(reply, &asking->answer);
+	asking->is_answered = read_integers(reply, &asking->answer) &&
+			      asking->call->is_of_script(asking->call->asked, &asking->answer);
 }
 
 static result ask(struct asking *asking, struct redis_connection *connection, deadline until)
@@ -104,18 +105,30 @@ static result ask(struct asking *asking, struct redis_connection *connection, de
 /* ---- what a reply asks for ---- */
 
 /* A request a second may fail so, or all of them: one line a second tells. */
-static result refuse(struct asking *asking, struct redis_connection *connection)
+static void tell(struct redis *redis, const char *what, str said)
 {
-	struct redis *redis = asking->redis;
 	uint64_t unsaid;
 
-	if (!asking->said_len)
-		return error_make(ERROR_INVALID, "its answer is not what the script returns");
-	if (str_starts((str) { asking->said, asking->said_len }, STR("READONLY ")))
+	if (line_limit_pass(&redis->refusals, loop_now(fibers_loop(redis->means->fibers)), &unsaid))
+		journal_warn(redis->means->journal, "store: redis %s%.*s", what, STR_ARG(said));
+}
+
+static result be_invalid(struct redis *redis, const char *why)
+{
+	tell(redis, why, (str) { 0 });
+	return error_make(ERROR_INVALID, why);
+}
+
+static result refuse(struct asking *asking, struct redis_connection *connection)
+{
+	str said = { asking->said, asking->said_len };
+
+	if (!said.len)
+		return be_invalid(asking->redis, "answers what the script does not return");
+	if (str_starts(said, STR("READONLY ")))
 		redis_connection_distrust(connection, "it is a replica, and cannot count");
-	else if (line_limit_pass(&redis->refusals, loop_now(fibers_loop(redis->means->fibers)), &unsaid))
-		journal_warn(redis->means->journal, "store: redis answers with an error: %.*s",
-			     (int)asking->said_len, asking->said);
+	else
+		tell(asking->redis, "answers with an error: ", said);
 	return error_make(ERROR_DENIED, "it answers with an error");
 }
 
@@ -168,7 +181,8 @@ static result run(struct asking *asking, deadline until)
 		if (is_over)
 			return asked;
 	}
-	return error_make(ERROR_INVALID, "one node of the cluster sends us to the other");
+	return be_invalid(asking->redis, connection ? "sends us from one node of the cluster to the other"
+						    : "names a node of the cluster that cannot be asked");
 }
 
 /* ---- counting what became of it ---- */

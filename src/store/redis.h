@@ -26,22 +26,24 @@ struct redis_script {
 
 void redis_script_init(struct redis_script *script, str source);
 
+/* What the script returned: integers. */
+struct redis_answer {
+	int64_t at[REDIS_INTEGERS_MAX];
+	size_t count;
+};
+
 struct redis_call {
 	const struct redis_script *script;
 	const str *keys;  /* all of one slot; see redis_slots.h */
 	size_t key_count; /* at least 1 */
 	const str *arguments;
 	size_t argument_count;
+	bool (*is_of_script)(const void *asked, const struct redis_answer *answer); /* whether it may be */
+	const void *asked;
 };
 
 str redis_number(int64_t number, char out[REDIS_NUMBER_MAX]);
 /* As an argument; slices of out. */
-
-/* What the script returned: integers. */
-struct redis_answer {
-	int64_t at[REDIS_INTEGERS_MAX];
-	size_t count;
-};
 
 struct redis; /* of one worker */
 
@@ -49,8 +51,8 @@ result redis_run(struct redis *redis, const struct redis_call *call, deadline un
 		 struct redis_answer *ret_answer);
 /* Yields, at most until then. ERROR_REFUSED: it is not available, and nobody waited; ERROR_TIMEOUT;
  * ERROR_LIMIT; ERROR_CLOSED, ERROR_RESET, ERROR_MALFORMED: what came back was no answer; ERROR_INVALID: none
- * of the script's, which nobody has told yet; ERROR_DENIED: an error; ERROR_CANCELLED. Whether the script has
- * run is known only when it is OK. */
+ * of the script's; ERROR_DENIED: an error; ERROR_CANCELLED. Whether the script has run is known only when it
+ * is OK. */
 
 const struct redis_place *redis_place_of(const struct redis *redis);
 

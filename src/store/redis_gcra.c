@@ -91,6 +91,15 @@ static struct rate_standing standing_of(const struct scale *scale, const struct 
 	return standing;
 }
 
+static bool is_of_script(const void *asked, const struct redis_answer *answer)
+{
+	const struct redis_gcra_take *take = asked;
+	int64_t is_admitted = answer->at[0], granted = answer->at[1], used = answer->at[2];
+
+	return answer->count == 3 && is_admitted >= 0 && is_admitted <= 1 && granted <= take->want &&
+	       granted >= (is_admitted ? take->need : 0) && used >= 0 && used <= number_max;
+}
+
 result redis_gcra_run(struct redis *redis, const struct redis_script *script,
 		      const struct redis_gcra_take *take, deadline until, struct redis_gcra_taken *ret_taken)
 {
@@ -99,13 +108,10 @@ result redis_gcra_run(struct redis *redis, const struct redis_script *script,
 	str arguments[] = { redis_number(scale.unit, digits[0]), redis_number(scale.interval, digits[1]),
 			    redis_number(scale.whole, digits[2]), redis_number(take->need, digits[3]),
 			    redis_number(take->want, digits[4]) };
-	struct redis_call call = { script, &take->key, 1, arguments, 5 };
+	struct redis_call call = { script, &take->key, 1, arguments, 5, is_of_script, take };
 	struct redis_answer answer;
 
 	TRY(redis_run(redis, &call, until, &answer));
-	if (answer.count != 3 || answer.at[0] < 0 || answer.at[0] > 1 || answer.at[1] > take->want ||
-	    answer.at[1] < (answer.at[0] ? take->need : 0) || answer.at[2] < 0 || answer.at[2] > number_max)
-		return error_make(ERROR_INVALID, "its answer is not what the script returns");
 	ret_taken->granted = answer.at[1];
 	ret_taken->standing = standing_of(&scale, take, answer.at[0], answer.at[2]);
 	return OK;

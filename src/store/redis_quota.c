@@ -40,21 +40,28 @@ const str redis_quota_source =
 
 enum { ANSWERS = 4 };
 
-result redis_quota_read(const struct redis_quota_ask *ask, const struct redis_answer *answer,
-			struct redis_quota_taken *ret_taken)
+bool redis_quota_read(const struct redis_quota_ask *ask, const struct redis_answer *answer,
+		      struct redis_quota_taken *ret_taken)
 {
 	int64_t is_admitted = answer->at[0], left = answer->at[1], end = answer->at[2], wait = answer->at[3];
 
 	if (answer->count != ANSWERS || is_admitted < 0 || is_admitted > 1 || left < 0 ||
 	    (uint64_t)left > ask->limit || end <= 0 || end > INT64_MAX / SECOND)
-		return error_make(ERROR_INVALID, "its answer is not what the script returns");
+		return false;
 	ret_taken->window = quota_window_of(ask->period, (end - 1) * SECOND);
 	if (ret_taken->window.end != end || wait <= 0 ||
 	    wait > (end - ret_taken->window.begin) * (SECOND / MICROSECOND))
-		return error_make(ERROR_INVALID, "its answer is about no window of this quota");
+		return false; /* it is about no window of this quota */
 	ret_taken->until_end = wait * MICROSECOND;
 	ret_taken->standing = (struct quota_standing) { is_admitted, (uint64_t)left };
-	return OK;
+	return true;
+}
+
+static bool is_of_script(const void *asked, const struct redis_answer *answer)
+{
+	struct redis_quota_taken taken;
+
+	return redis_quota_read(asked, answer, &taken);
 }
 
 result redis_quota_run(struct redis *redis, const struct redis_script *script,
@@ -64,9 +71,10 @@ result redis_quota_run(struct redis *redis, const struct redis_script *script,
 	str arguments[] = { redis_number(ask->period, digits[0]),
 			    redis_number((int64_t)ask->limit, digits[1]), redis_number(ask->cost, digits[2]),
 			    redis_number(ask->window, digits[3]) };
-	struct redis_call call = { script, &ask->key, 1, arguments, 4 };
+	struct redis_call call = { script, &ask->key, 1, arguments, 4, is_of_script, ask };
 	struct redis_answer answer;
 
 	TRY(redis_run(redis, &call, until, &answer));
-	return redis_quota_read(ask, &answer, ret_taken);
+	(void)redis_quota_read(ask, &answer, ret_taken); /* it can be */
+	return OK;
 }

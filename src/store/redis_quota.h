@@ -34,6 +34,6 @@ result redis_quota_run(struct redis *redis, const struct redis_script *script,
 		       struct redis_quota_taken *ret_taken);
 /* Yields. Errors as redis_run(). */
 
-result redis_quota_read(const struct redis_quota_ask *ask, const struct redis_answer *answer,
-			struct redis_quota_taken *ret_taken);
-/* What the script returned. ERROR_INVALID: it cannot have returned that. */
+bool redis_quota_read(const struct redis_quota_ask *ask, const struct redis_answer *answer,
+		      struct redis_quota_taken *ret_taken);
+/* What the script returned. False: it cannot have returned that. */

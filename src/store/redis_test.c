@@ -184,13 +184,20 @@ struct caller {
 	struct fiber *fiber;
 };
 
+static bool is_any(const void *asked, const struct redis_answer *answer)
+{
+	(void)asked;
+	(void)answer;
+	return true;
+}
+
 static void call(struct fiber *self, void *argument)
 {
 	struct caller *caller = argument;
 	struct setup *s = caller->setup;
 	struct redis_script script;
 	str key = str_of(caller->key);
-	struct redis_call asked = { .script = &script, .keys = &key, .key_count = 1 };
+	struct redis_call asked = { .script = &script, .keys = &key, .key_count = 1, .is_of_script = is_any };
 	struct redis *redis = redis_clients_get(s->clients, s->place);
 
 	caller->fiber = self;
