@@ -229,6 +229,8 @@ def test_who_is_late_all_the_time_refuses(upstream: StartUpstream, gateway: Star
             thread.join()
     wait_until(lambda: running.get("/after").status == 200, "the gateway to serve again")
     assert "overloaded: who has waited for half of limits.lag is refused" in running.errors
+    wait_until(lambda: sum(map(int, re.findall(r"no longer overloaded: (\d+) were refused", running.errors)))
+               == admin.metrics()[LATE], "each worker to say that it is over")
 
 
 def test_who_waits_for_a_request_before_it_does_not_make_the_worker_late(upstream: StartUpstream, gateway: StartGateway) -> None:

@@ -51,7 +51,7 @@ static const char words[] =
 	"and how "
 	"often accepts have paused for want of memory (`accepts_paused`). Each worker writes a line a second "
 	"while it refuses, with "
-	"why and how many.\n\n"
+	"why and how many, and one when it has refused nobody for five seconds.\n\n"
 	"**Who watches the gateway** must get through. The admin address, with `/healthz` and `/readyz`, has "
 	"a thread of its "
 	"own and is not part of this. A load balancer that checks by the way of clients gets a listener of "

@@ -16,6 +16,18 @@
 enum { CLOSER_LOOK = 16 }; /* from this part of the bound on */
 
 #define ACCEPT_PAUSE (50 * MILLISECOND)
+#define CALM (5 * SECOND) /* without a refusal: it is over */
+
+static void tell_the_end(struct worker *worker)
+{
+	struct overload *overload = &worker->overload;
+
+	if (!overload->refused || loop_now(worker->loop) - overload->refused_last < CALM)
+		return;
+	journal_info(worker->journal, "no longer overloaded: %llu were refused",
+		     (unsigned long long)overload->refused);
+	overload->refused = 0;
+}
 
 /* What was needed for a peak goes back to the system. */
 static void on_rest(struct timer *timer)
@@ -26,6 +38,7 @@ static void on_rest(struct timer *timer)
 	block_pool_rest(&worker->tls->overflow);
 	if (allowance_is_short(&worker->allowance))
 		fibers_save(worker->fibers);
+	tell_the_end(worker);
 	timer_set(worker->loop, timer, deadline_after(loop_now(worker->loop), SECOND));
 }
 
@@ -99,7 +112,7 @@ static bool refuses(const struct session *session, enum metric_shed *ret_why)
 	return is_too_late(session);
 }
 
-/* Counts each, and tells of them once a second. */
+/* Counts each, and tells of them once a second, and when there are no more. */
 static void tell(struct worker *worker, enum metric_shed why)
 {
 	static const char *const words[METRIC_SHEDS] = {
@@ -110,6 +123,8 @@ static void tell(struct worker *worker, enum metric_shed why)
 	uint64_t unsaid;
 
 	metrics_count_shed(worker->metrics, why);
+	worker->overload.refused++;
+	worker->overload.refused_last = loop_now(worker->loop);
 	if (line_limit_pass(&worker->overload.told[why], loop_now(worker->loop), &unsaid))
 		journal_warn(worker->journal, "overloaded: %s; %llu more since the last such line",
 			     words[why], (unsigned long long)unsaid);

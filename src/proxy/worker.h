@@ -50,6 +50,8 @@ struct overload {
 	deadline late_since; /* 0: it is not late */
 	deadline half_late;  /* when somebody had last waited for half of the bound or more */
 	struct line_limit told[METRIC_SHEDS]; /* lines about who is refused, by why */
+	uint64_t refused;                     /* since it was last told that nobody is any more */
+	deadline refused_last;
 };
 
 struct worker {
