@@ -104,6 +104,9 @@ class H2Connection:
         self.h2.initiate_connection()
         self.flush()
         self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Reads, from now on."""
         self.thread.start()
 
     # What it says.
@@ -286,9 +289,11 @@ class H2Upstream:
                 return
         except OSError:
             return
+        connection = H2Connection(self, sock)
         with self.changed:
-            self.connections.append(H2Connection(self, sock))
+            self.connections.append(connection)
             self.changed.notify_all()
+        connection.start()
 
     def on_request(self, request: H2Request, *, is_head: bool) -> None:
         """By the connection."""
