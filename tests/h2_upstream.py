@@ -193,8 +193,9 @@ class H2Connection:
             if not self.upstream.is_wrong:
                 self.upstream.violations.append(f"{type(why).__name__}: {why}")
             events = []
-        resets = (event for event in events if isinstance(event, h2.events.StreamReset))
-        self.resets.update({event.stream_id: int(event.error_code) for event in resets})
+        for event in events:
+            if isinstance(event, h2.events.StreamReset):
+                self.resets[event.stream_id] = int(event.error_code)
         for event in events:
             self._take(event)
         if self.upstream.opens_windows:

@@ -5,9 +5,9 @@
  *
  * A question is in the resolver's hands until it is answered, whatever becomes of the fiber that put it: so
  * it stands on its own in memory, and the one who comes last frees it, the fiber or the answer. Of services
- * the message itself is kept and taken apart by the fiber. Their targets are asked for one after the other,
- * the same ones whatever their order was: a name server is not to be flooded by each of its clients whenever
- * a TTL ends.
+ * the message itself is kept and taken apart by the fiber. Their targets are asked for one after the other: a
+ * name server is not to be flooded by each of its clients whenever a TTL ends. They are the same ones
+ * whatever their order was.
  */
 #include "codec/dns_srv.h"
 #include "io/dns_private.h"
@@ -196,7 +196,7 @@ static result ask_services(struct dns *dns, const char *name, deadline until, st
 	return answered;
 }
 
-/* Those that are asked first go first, and what is left out is the same each time. */
+/* The lowest priority first; and what is left out is the same each time. */
 static int service_order(const void *a, const void *b)
 {
 	const struct dns_srv *x = a, *y = b;

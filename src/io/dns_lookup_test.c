@@ -184,7 +184,7 @@ static void a_target_that_is_silent_leaves_time_for_the_others(void **state)
 
 	(void)state;
 	scene_open(&scene, 30 * SECOND);
-	asker.until = world_in(&scene.world, 600 * MILLISECOND);
+	asker.until = world_in(&scene.world, 4 * SECOND);
 	world_start(&scene.world, asks, &asker);
 	while (!asker.is_done)
 		loop_turn(scene.world.loop, DEADLINE_NEVER);

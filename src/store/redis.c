@@ -23,7 +23,6 @@ struct asking {
 	bool is_asking; /* see redis_question */
 	/* Of the last reply. */
 	bool is_answered;
-	struct redis_answer answer;
 	char said[SAID_MAX]; /* an error */
 	size_t said_len;
 };
@@ -65,13 +64,14 @@ static bool read_integers(const struct resp_value *reply, struct redis_answer *r
 static void take_reply(void *self, const struct resp_value *reply)
 {
 	struct asking *asking = self;
+	struct redis_answer answer = { 0 };
 	str said = reply->kind == RESP_ERROR ? str_slice(reply->text, 0, SAID_MAX) : (str) { 0 };
 
 	asking->said_len = said.len;
 	if (said.len)
 		memcpy(asking->said, said.ptr, said.len);
-	asking->is_answered = read_integers(reply, &asking->answer) &&
-			      asking->call->is_of_script(asking->call->asked, &asking->answer);
+	asking->is_answered =
+		read_integers(reply, &answer) && asking->call->read(asking->call->self, &answer);
 }
 
 static result ask(struct asking *asking, struct redis_connection *connection, deadline until)
@@ -204,8 +204,7 @@ static enum redis_outcome outcome_of(result_value ran)
 	}
 }
 
-result redis_run(struct redis *redis, const struct redis_call *call, deadline until,
-		 struct redis_answer *ret_answer)
+result redis_run(struct redis *redis, const struct redis_call *call, deadline until)
 {
 	struct asking asking = { .redis = redis, .call = call, .slot = redis_slot(call->keys[0]) };
 	result_value ran = error_make(ERROR_CLOSED, "the gateway needs it no longer");
@@ -217,7 +216,6 @@ result redis_run(struct redis *redis, const struct redis_call *call, deadline un
 		redis_place_count(redis->place, outcome_of(ran));
 	if (redis->slots && failed(ran) && ran.kind != ERROR_CANCELLED && !redis->is_stopped)
 		redis_cluster_learn(redis);
-	*ret_answer = asking.answer;
 	redis_leave(redis);
 	return ran;
 }

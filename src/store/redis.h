@@ -38,8 +38,9 @@ struct redis_call {
 	size_t key_count; /* at least 1 */
 	const str *arguments;
 	size_t argument_count;
-	bool (*is_of_script)(const void *asked, const struct redis_answer *answer); /* whether it may be */
-	const void *asked;
+	bool (*read)(void *self,
+		     const struct redis_answer *answer); /* false: the script returns no such thing */
+	void *self;
 };
 
 str redis_number(int64_t number, char out[REDIS_NUMBER_MAX]);
@@ -47,8 +48,7 @@ str redis_number(int64_t number, char out[REDIS_NUMBER_MAX]);
 
 struct redis; /* of one worker */
 
-result redis_run(struct redis *redis, const struct redis_call *call, deadline until,
-		 struct redis_answer *ret_answer);
+result redis_run(struct redis *redis, const struct redis_call *call, deadline until);
 /* Yields, at most until then. ERROR_REFUSED: it is not available, and nobody waited; ERROR_TIMEOUT;
  * ERROR_LIMIT; ERROR_CLOSED, ERROR_RESET, ERROR_MALFORMED: what came back was no answer; ERROR_INVALID: none
  * of the script's; ERROR_DENIED: an error; ERROR_CANCELLED. Whether the script has run is known only when it

@@ -46,10 +46,14 @@ static bool is_due(struct redis *redis)
 						       memory_order_relaxed, memory_order_relaxed);
 }
 
-static bool is_of_census(const void *asked, const struct redis_answer *answer)
+static bool read_census(void *self, const struct redis_answer *answer)
 {
-	(void)asked;
-	return answer->count == 1 && answer->at[0] > 0 && answer->at[0] <= UINT16_MAX;
+	struct redis *redis = self;
+
+	if (answer->count != 1 || answer->at[0] <= 0 || answer->at[0] > UINT16_MAX)
+		return false;
+	atomic_store_explicit(&redis->place->gateways, (uint32_t)answer->at[0], memory_order_relaxed);
+	return true;
 }
 
 /* What was seen last holds while nothing can be seen. */
@@ -61,12 +65,10 @@ static void take_census(struct redis *redis)
 	str arguments[] = { { redis->place->id, REDIS_ID_LEN },
 			    { life, (size_t)snprintf(life, sizeof life, "%lld",
 						     (long long)(census_life / MILLISECOND)) } };
-	struct redis_call call = { &redis->census, keys, 1, arguments, 2, is_of_census, NULL };
-	struct redis_answer answer;
-	result_value ran = redis_run(redis, &call, deadline_after(now_of(redis), census_timeout), &answer);
+	struct redis_call call = { &redis->census, keys, 1, arguments, 2, read_census, redis };
+	result_value ran = redis_run(redis, &call, deadline_after(now_of(redis), census_timeout));
 
-	if (!failed(ran))
-		atomic_store_explicit(&redis->place->gateways, (uint32_t)answer.at[0], memory_order_relaxed);
+	(void)ran; /* counted and told there */
 }
 
 static void run_census(struct fiber *self, void *argument)

@@ -91,13 +91,25 @@ static struct rate_standing standing_of(const struct scale *scale, const struct 
 	return standing;
 }
 
-static bool is_of_script(const void *asked, const struct redis_answer *answer)
+/* A call under way. */
+struct taking {
+	const struct redis_gcra_take *take;
+	struct scale scale;
+	struct redis_gcra_taken *taken;
+};
+
+static bool read_taken(void *self, const struct redis_answer *answer)
 {
-	const struct redis_gcra_take *take = asked;
+	const struct taking *taking = self;
+	const struct redis_gcra_take *take = taking->take;
 	int64_t is_admitted = answer->at[0], granted = answer->at[1], used = answer->at[2];
 
-	return answer->count == 3 && is_admitted >= 0 && is_admitted <= 1 && granted <= take->want &&
-	       granted >= (is_admitted ? take->need : 0) && used >= 0 && used <= number_max;
+	if (answer->count != 3 || is_admitted < 0 || is_admitted > 1 || granted > take->want ||
+	    granted < (is_admitted ? take->need : 0) || used < 0 || used > number_max)
+		return false;
+	taking->taken->granted = granted;
+	taking->taken->standing = standing_of(&taking->scale, take, is_admitted, used);
+	return true;
 }
 
 result redis_gcra_run(struct redis *redis, const struct redis_script *script,
@@ -108,11 +120,8 @@ result redis_gcra_run(struct redis *redis, const struct redis_script *script,
 	str arguments[] = { redis_number(scale.unit, digits[0]), redis_number(scale.interval, digits[1]),
 			    redis_number(scale.whole, digits[2]), redis_number(take->need, digits[3]),
 			    redis_number(take->want, digits[4]) };
-	struct redis_call call = { script, &take->key, 1, arguments, 5, is_of_script, take };
-	struct redis_answer answer;
+	struct taking taking = { take, scale, ret_taken };
+	struct redis_call call = { script, &take->key, 1, arguments, 5, read_taken, &taking };
 
-	TRY(redis_run(redis, &call, until, &answer));
-	ret_taken->granted = answer.at[1];
-	ret_taken->standing = standing_of(&scale, take, answer.at[0], answer.at[2]);
-	return OK;
+	return redis_run(redis, &call, until);
 }

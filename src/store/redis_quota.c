@@ -57,11 +57,17 @@ bool redis_quota_read(const struct redis_quota_ask *ask, const struct redis_answ
 	return true;
 }
 
-static bool is_of_script(const void *asked, const struct redis_answer *answer)
-{
-	struct redis_quota_taken taken;
+/* A call under way. */
+struct taking {
+	const struct redis_quota_ask *ask;
+	struct redis_quota_taken *taken;
+};
 
-	return redis_quota_read(asked, answer, &taken);
+static bool read_taken(void *self, const struct redis_answer *answer)
+{
+	const struct taking *taking = self;
+
+	return redis_quota_read(taking->ask, answer, taking->taken);
 }
 
 result redis_quota_run(struct redis *redis, const struct redis_script *script,
@@ -71,10 +77,8 @@ result redis_quota_run(struct redis *redis, const struct redis_script *script,
 	str arguments[] = { redis_number(ask->period, digits[0]),
 			    redis_number((int64_t)ask->limit, digits[1]), redis_number(ask->cost, digits[2]),
 			    redis_number(ask->window, digits[3]) };
-	struct redis_call call = { script, &ask->key, 1, arguments, 4, is_of_script, ask };
-	struct redis_answer answer;
+	struct taking taking = { ask, ret_taken };
+	struct redis_call call = { script, &ask->key, 1, arguments, 4, read_taken, &taking };
 
-	TRY(redis_run(redis, &call, until, &answer));
-	(void)redis_quota_read(ask, &answer, ret_taken); /* it can be */
-	return OK;
+	return redis_run(redis, &call, until);
 }

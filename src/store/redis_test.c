@@ -184,10 +184,9 @@ struct caller {
 	struct fiber *fiber;
 };
 
-static bool is_any(const void *asked, const struct redis_answer *answer)
+static bool read_any(void *self, const struct redis_answer *answer)
 {
-	(void)asked;
-	(void)answer;
+	*(struct redis_answer *)self = *answer;
 	return true;
 }
 
@@ -197,13 +196,12 @@ static void call(struct fiber *self, void *argument)
 	struct setup *s = caller->setup;
 	struct redis_script script;
 	str key = str_of(caller->key);
-	struct redis_call asked = { .script = &script, .keys = &key, .key_count = 1, .is_of_script = is_any };
+	struct redis_call asked = { &script, &key, 1, NULL, 0, read_any, &caller->answer };
 	struct redis *redis = redis_clients_get(s->clients, s->place);
 
 	caller->fiber = self;
 	redis_script_init(&script, STR("return {1}"));
-	caller->ran = redis_run(redis, &asked, deadline_after(loop_now(s->world.loop), caller->time),
-				&caller->answer);
+	caller->ran = redis_run(redis, &asked, deadline_after(loop_now(s->world.loop), caller->time));
 	caller->is_over = true;
 	caller->fiber = NULL;
 }
