@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import peers
-from gatehouse import Gateway, with_default
+from gatehouse import Gateway
 from node_peers import NodeClient, NodeServer
 from redis_peers import Cluster, Redis
 from upstream import Upstream
@@ -42,9 +42,7 @@ def upstream(stack: contextlib.ExitStack) -> Callable[..., Upstream]:
 
 @pytest.fixture
 def gateway(stack: contextlib.ExitStack, tmp_path: Path) -> Callable[..., Gateway]:
-    """Starts gateways: `gateway(config, workers=2)`. They must have ended well when the test ends. Each serves also where
-    the machine is late, unless it has `limits` of its own.
-    """
+    """Starts gateways: `gateway(config, workers=2)`. They must have ended well when the test ends."""
     count = 0
 
     def start(config: str | Mapping[str, Any], **options: Any) -> Gateway:
@@ -52,7 +50,7 @@ def gateway(stack: contextlib.ExitStack, tmp_path: Path) -> Callable[..., Gatewa
         directory = tmp_path / f"gateway-{count}"
         directory.mkdir()
         count += 1
-        started = Gateway(with_default(config, "limits", {"lag": "0s"}), directory, **options)
+        started = Gateway(config, directory, **options)
         stack.callback(started.stop)
         return started
 

@@ -8,6 +8,7 @@ and no report of a sanitizer. The binary is $GATEHOUSE, or else the one that `ma
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -149,7 +150,9 @@ def with_default(config: str | Mapping[str, Any], name: str, value: Any) -> str:
     """Its text, with this at its top level unless it says it itself."""
     text = as_text(config)
     if text.lstrip().startswith("{"):
-        return as_text({name: value, **json.loads(text)})
+        with contextlib.suppress(ValueError):
+            return as_text({name: value, **json.loads(text)})
+        return text  # a broken one
     if re.search(rf"^{name}:", text, re.MULTILINE):
         return text
     return f"{text.rstrip()}\n{name}: {json.dumps(value)}\n"
@@ -159,13 +162,16 @@ class Gateway:
     """A running gateway. Use it as a context, or through the fixture `gateway`.
 
     `config` is a document or its text; in a text, `${NAME}` is for the gateway to take from `env`. `workers` is
-    put into the configuration unless that names it. Listeners should ask for port 0.
+    put into the configuration unless that names it, and so are `limits`, also at a reload: by what is put there it
+    serves also where the machine is late. Listeners should ask for port 0.
     """
 
     def __init__(self, config: str | Mapping[str, Any], directory: Path, *, workers: int | None = 1,
-                 env: Mapping[str, str] | None = None, arguments: Sequence[str] = (), prefix: Sequence[str] = ()):
+                 limits: Mapping[str, Any] | None = None, env: Mapping[str, str] | None = None,
+                 arguments: Sequence[str] = (), prefix: Sequence[str] = ()):
         self.path = directory / "gatehouse.yaml"
         self.expected_exit = 0
+        self.limits = {"lag": "0s"} if limits is None else limits
         text = as_text(config) if workers is None else with_default(config, "workers", workers)
         self.write_config(text)
         self.listener_count = count_listeners(text)
@@ -181,7 +187,8 @@ class Gateway:
     def write_config(self, config: str | Mapping[str, Any]) -> None:
         """Replaces the file, for a reload."""
         replacement = self.path.with_suffix(".new")
-        replacement.write_text(as_text(config), encoding="utf-8")
+        text = with_default(config, "limits", self.limits) if self.limits else as_text(config)
+        replacement.write_text(text, encoding="utf-8")
         replacement.replace(self.path)
 
     def _wait_for_addresses(self) -> dict[str, Address]:

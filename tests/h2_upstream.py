@@ -133,6 +133,8 @@ class H2Connection:
     def data(self, stream: int, data: bytes, *, end: bool = False) -> None:
         """One frame of DATA."""
         with self.lock:
+            if stream in self.resets:
+                return
             self.h2.send_data(stream, data, end_stream=end)
             self.flush()
 

@@ -94,9 +94,11 @@ def record(name: str, kind: int, ttl: int, data: bytes) -> bytes:
 
 
 class ScriptedDns:
-    """A DNS server for what dnsmasq never says: `say` gives the code and the records for a name and a type."""
+    """A DNS server for what dnsmasq never says: `say` gives the code and the records for a name and a type, or None:
+    silence.
+    """
 
-    def __init__(self, say: Callable[[str, int], tuple[int, list[bytes]]]):
+    def __init__(self, say: Callable[[str, int], tuple[int, list[bytes]] | None]):
         self.say = say
         self.late: dict[int, float] = {}  # seconds, by type
         self.timers: list[threading.Timer] = []
@@ -113,7 +115,10 @@ class ScriptedDns:
                 return
             end = question.index(b"\0", 12) + 5
             kind = int.from_bytes(question[end - 4:end - 2], "big")
-            code, records = self.say(read_name(question[12:end - 4]), kind)
+            said = self.say(read_name(question[12:end - 4]), kind)
+            if not said:
+                continue
+            code, records = said
             answer = (question[:2] + struct.pack(">HHHHH", 0x8580 | code, 1, len(records), 0, 0) + question[12:end]
                       + b"".join(records))
             self.timers.append(threading.Timer(self.late.get(kind, 0), self.socket.sendto, (answer, client)))
@@ -181,6 +186,22 @@ def test_a_target_that_dns_cannot_find_keeps_no_other_from_serving(
     running.wait_for_message("discovery of _web._tcp.app.test: not all targets of the service can be found")
     is_found.set()
     wait_until(lambda: endpoints_of(running) == {"first", "second"}, "the other one")
+
+
+def test_a_target_that_dns_says_nothing_of_keeps_no_other_from_serving(
+        upstream: StartUpstream, gateway: StartGateway, stack: contextlib.ExitStack) -> None:
+    """Not even the first request: it is asked for first, and for less time than the gateway waits."""
+    first = upstream(named("first"))
+
+    def say(name: str, kind: int) -> tuple[int, list[bytes]] | None:
+        if kind == SRV:
+            return 0, [record(name, SRV, 60, struct.pack(">HHH", 1, 1, port) + wire_name(target))
+                       for target, port in (("deaf.test", 1), ("deaf.test", 2), ("one.test", first.port))]
+        return None if name == "deaf.test" else (0, [record(name, A, 60, socket.inet_aton(FIRST))] * (kind == A))
+
+    dns = ScriptedDns(say)
+    stack.callback(dns.stop)
+    assert endpoints_of(gateway(config(dns, dns="_web._tcp.app.test", type="SRV"))) == {"first"}
 
 
 def test_every_address_of_a_name_serves(upstream: StartUpstream, gateway: StartGateway,

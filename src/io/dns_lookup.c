@@ -6,8 +6,7 @@
  * A question is in the resolver's hands until it is answered, whatever becomes of the fiber that put it: so
  * it stands on its own in memory, and the one who comes last frees it, the fiber or the answer. Of services
  * the message itself is kept and taken apart by the fiber. Their targets are asked for one after the other: a
- * name server is not to be flooded by each of its clients whenever a TTL ends. They are the same ones
- * whatever their order was.
+ * name server is not to be flooded by each of its clients whenever a TTL ends.
  */
 #include "codec/dns_srv.h"
 #include "io/dns_private.h"
@@ -18,6 +17,8 @@
 #include "base/assert.h"
 
 enum { ADDRESSES_MAX = 4096 }; /* as many as a message of 64 KiB has room for */
+
+#define LEAST_TIME (50 * MILLISECOND) /* for a target */
 
 struct dns_question {
 	struct dns *dns;
@@ -124,15 +125,6 @@ static void on_services(void *argument, result_value status, str message)
 	question_end(question, status);
 }
 
-static struct dns_record record_of(const struct address *at, uint16_t port)
-{
-	struct dns_record record = { .address = *at, .weight = 1 };
-
-	*(at->any.sa_family == AF_INET ? &record.address.v4.sin_port : &record.address.v6.sin6_port) =
-		htons(port);
-	return record;
-}
-
 /* In one order, whatever the server's was: those that are left out are the same each time. */
 static int address_order(const void *a, const void *b)
 {
@@ -141,44 +133,121 @@ static int address_order(const void *a, const void *b)
 	return memcmp(&x->v6, &y->v6, sizeof x->v6);
 }
 
-/* Adds those of one name behind what is there, and makes the TTL the shorter one. */
-static result add_addresses(struct dns *dns, const char *name, uint16_t port, deadline until,
-			    struct dns_records *records)
+/* ---- one name ---- */
+
+/* Of which there is room for so many; the TTL of all becomes the shortest one. */
+static void take_addresses(struct dns_question *question, struct arena *arena, struct dns_target *target,
+			   struct dns_records *records)
+{
+	size_t most = question->count < DNS_RECORDS_MAX ? question->count : DNS_RECORDS_MAX;
+
+	if (!most)
+		return;
+	qsort(question->addresses, question->count, sizeof *question->addresses, address_order);
+	target->at = ARENA_ARRAY(arena, struct address, most);
+	target->count = most;
+	memcpy(target->at, question->addresses, most * sizeof *target->at);
+	records->is_cut |= question->count > most;
+	if (question->ttl < records->ttl)
+		records->ttl = question->ttl;
+}
+
+static result ask_addresses(struct dns *dns, const char *name, deadline until, struct arena *arena,
+			    struct dns_target *target, struct dns_records *records)
 {
 	struct dns_question *question = question_new(dns);
 	result_value answered;
 
 	resolver_ask(dns->resolver, name, ADDRESSES_MAX, on_addresses, question);
 	answered = question_wait(question, until);
-	if (question->count)
-		qsort(question->addresses, question->count, sizeof *question->addresses, address_order);
-	for (size_t i = 0; !failed(answered) && i < question->count; i++)
-		if (records->count < DNS_RECORDS_MAX)
-			records->at[records->count++] = record_of(&question->addresses[i], port);
-		else
-			records->left_out++;
-	if (!failed(answered) && question->ttl < records->ttl)
-		records->ttl = question->ttl;
+	if (!failed(answered))
+		take_addresses(question, arena, target, records);
 	question_leave(question);
 	return answered;
 }
 
-/* A target without addresses is left out, for the others are there. */
-static result add_service(struct dns *dns, const struct dns_srv *service, deadline until,
-			  struct dns_records *records)
+static void add_record(struct dns_records *records, const struct address *at, const struct dns_srv *service)
 {
-	char name[NAME_SIZE];
-	size_t from = records->count;
-	result_value added;
+	struct dns_record *record = &records->at[records->count++];
 
-	if (!dns_name_copy(service->target, name))
+	*record = (struct dns_record) { *at, service->priority, service->weight };
+	*(at->any.sa_family == AF_INET ? &record->address.v4.sin_port : &record->address.v6.sin6_port) =
+		htons(service->port);
+}
+
+static void add_records(struct dns_records *records, const struct dns_target *target,
+			const struct dns_srv *service)
+{
+	size_t room = DNS_RECORDS_MAX - records->count, most = target->count < room ? target->count : room;
+
+	for (size_t i = 0; i < most; i++)
+		add_record(records, &target->at[i], service);
+	records->is_cut |= most < target->count;
+}
+
+static result lookup_addresses(struct dns *dns, const char *name, uint16_t port, deadline until,
+			       struct arena *arena, struct dns_records *records)
+{
+	struct dns_target *target = &records->targets[records->target_count++];
+	struct dns_srv service = { .weight = 1, .port = port };
+
+	TRY(ask_addresses(dns, name, until, arena, target, records));
+	add_records(records, target, &service);
+	return OK;
+}
+
+/* ---- the targets of a service ---- */
+
+static const struct dns_target *target_find(const struct dns_records *records, str name)
+{
+	for (size_t i = 0; records && i < records->target_count; i++)
+		if (str_eq(records->targets[i].name, name))
+			return &records->targets[i];
+	return NULL;
+}
+
+static void take_known(const struct dns_records *last, struct arena *arena, struct dns_target *target)
+{
+	const struct dns_target *known = target_find(last, target->name);
+
+	if (!known || !known->count)
+		return;
+	target->at = ARENA_ARRAY(arena, struct address, known->count);
+	target->count = known->count;
+	memcpy(target->at, known->at, known->count * sizeof *target->at);
+}
+
+/* Half of the time: one whom nobody answers for does not keep the others from being found. And where no time
+ * is left nothing is asked, for nobody would hear the answers. */
+static result ask_target(struct dns *dns, const char *name, deadline until, struct arena *arena,
+			 struct dns_target *target, struct dns_records *records)
+{
+	deadline now = loop_now(fibers_loop(dns->fibers));
+
+	if (until - now < LEAST_TIME)
+		return error_make(ERROR_TIMEOUT, "there is no time left to ask");
+	return ask_addresses(dns, name, deadline_after(now, (until - now) / 2), arena, target, records);
+}
+
+/* Each once, however many ports it has. Only ERROR_CANCELLED is passed on. */
+static result add_target(struct dns *dns, str name, deadline until, const struct dns_records *last,
+			 struct arena *arena, struct dns_records *records)
+{
+	struct dns_target *target = &records->targets[records->target_count++];
+	char text[NAME_SIZE];
+	result_value asked;
+
+	target->name = name;
+	if (!dns_name_copy(name, text))
 		return OK; /* "." says that there is none */
-	added = add_addresses(dns, name, service->port, until, records);
-	for (size_t i = from; i < records->count; i++) {
-		records->at[i].priority = service->priority;
-		records->at[i].weight = service->weight;
+	asked = ask_target(dns, text, until, arena, target, records);
+	if (asked.kind == ERROR_CANCELLED)
+		return asked;
+	if (failed(asked) && asked.kind != ERROR_MISSING) {
+		records->missed++;
+		take_known(last, arena, target);
 	}
-	return added.kind == ERROR_MISSING ? OK : added;
+	return OK;
 }
 
 static result ask_services(struct dns *dns, const char *name, deadline until, struct arena *arena,
@@ -209,48 +278,34 @@ static int service_order(const void *a, const void *b)
 	return order ? order : (x->weight > y->weight) - (x->weight < y->weight);
 }
 
-/* So that one whom nobody answers for does not keep the others from being found. */
-static deadline half_of_the_time(struct dns *dns, deadline until)
-{
-	deadline now = loop_now(fibers_loop(dns->fibers));
-
-	return deadline_after(now, (until - now) / 2);
-}
-
-/* One of which nothing can be known spoils the answer, for what it had before may be there still. */
-static result add_services(struct dns *dns, const struct dns_srv_answer *services, deadline until,
-			   struct dns_records *records)
-{
-	size_t most = services->count < DNS_RECORDS_MAX ? services->count : DNS_RECORDS_MAX, i;
-	bool is_whole = true;
-
-	for (i = 0; i < most && records->count < DNS_RECORDS_MAX; i++) {
-		result_value added =
-			add_service(dns, &services->at[i], half_of_the_time(dns, until), records);
-
-		if (added.kind == ERROR_CANCELLED)
-			return added;
-		is_whole &= !failed(added);
-	}
-	records->left_out += services->count - i;
-	return is_whole ? OK : error_make(ERROR_REFUSED, "not all targets of the service can be found");
-}
-
-static result lookup_services(struct dns *dns, const char *name, deadline until, struct arena *arena,
+static result lookup_services(struct dns *dns, const char *name, deadline until,
+			      const struct dns_records *last, struct arena *arena,
 			      struct dns_records *records)
 {
 	struct dns_srv_answer services;
+	size_t i;
 
 	TRY(ask_services(dns, name, until, arena, &services));
 	records->ttl = services.ttl * SECOND;
 	if (services.count)
 		qsort(services.at, services.count, sizeof *services.at, service_order);
-	TRY(add_services(dns, &services, until, records));
-	return records->count ? OK : error_make(ERROR_MISSING, "no target of the service has an address");
+	for (i = 0; i < services.count && i < DNS_RECORDS_MAX && records->count < DNS_RECORDS_MAX; i++) {
+		str target = services.at[i].target;
+
+		if (!target_find(records, target))
+			TRY(add_target(dns, target, until, last, arena, records));
+		add_records(records, target_find(records, target), &services.at[i]);
+	}
+	records->is_cut |= i < services.count;
+	if (!records->count)
+		records->missed += services.count - i;
+	if (records->count || records->missed)
+		return OK;
+	return error_make(ERROR_MISSING, "no target of the service has an address");
 }
 
 result dns_lookup(struct dns *dns, str name, enum dns_kind kind, uint16_t port, deadline until,
-		  struct arena *arena, struct dns_records *ret_records)
+		  const struct dns_records *last, struct arena *arena, struct dns_records *ret_records)
 {
 	char text[NAME_SIZE];
 
@@ -258,7 +313,8 @@ result dns_lookup(struct dns *dns, str name, enum dns_kind kind, uint16_t port, 
 	if (!dns_name_copy(name, text))
 		return error_make(ERROR_MISSING, "not a name");
 	ret_records->at = ARENA_ARRAY(arena, struct dns_record, DNS_RECORDS_MAX);
+	ret_records->targets = ARENA_ARRAY(arena, struct dns_target, DNS_RECORDS_MAX);
 	if (kind == DNS_SERVICES)
-		return lookup_services(dns, text, until, arena, ret_records);
-	return add_addresses(dns, text, port, until, ret_records);
+		return lookup_services(dns, text, until, last, arena, ret_records);
+	return lookup_addresses(dns, text, port, until, arena, ret_records);
 }

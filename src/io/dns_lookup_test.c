@@ -9,8 +9,11 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include "base/testing.h"
 #include "io/dns.h"
 #include "io/dns_testing.h"
+
+enum { SERVFAIL = 2 };
 
 struct scene {
 	struct world world;
@@ -49,6 +52,7 @@ struct asker {
 	deadline until;
 	struct fiber *fiber;
 	result_value got;
+	const struct dns_records *last;
 	struct dns_records records;
 	bool is_done;
 };
@@ -59,15 +63,16 @@ static void asks(struct fiber *self, void *argument)
 	struct scene *scene = asker->scene;
 
 	asker->fiber = self;
-	asker->got = dns_lookup(scene->dns, asker->name, asker->kind, 8080, asker->until, &scene->arena,
-				&asker->records);
+	asker->got = dns_lookup(scene->dns, asker->name, asker->kind, 8080, asker->until, asker->last,
+				&scene->arena, &asker->records);
 	asker->is_done = true;
 }
 
-static void ask_and_wait(struct asker *asker, struct scene *scene, const char *name, enum dns_kind kind)
+static void ask_and_wait(struct asker *asker, struct scene *scene, const char *name, enum dns_kind kind,
+			 const struct dns_records *last)
 {
 	*asker = (struct asker) {
-		.scene = scene, .name = str_of(name), .kind = kind, .until = DEADLINE_NEVER
+		.scene = scene, .name = str_of(name), .kind = kind, .until = DEADLINE_NEVER, .last = last
 	};
 	world_start(&scene->world, asks, asker);
 	while (!asker->is_done)
@@ -92,6 +97,7 @@ static const struct {
 	enum error_kind want;
 	unsigned ttl;
 	const char *records;
+	size_t missed;
 } cases[] = {
 	{ "one.test", DNS_ADDRESSES, ERROR_NONE, 30, "10.0.0.1:8080/0/1 " },
 	{ "both.test", DNS_ADDRESSES, ERROR_NONE, 30,
@@ -111,7 +117,8 @@ static const struct {
 	{ "_half.test", DNS_SERVICES, ERROR_NONE, 20, "10.0.0.1:8002/0/1 " },
 	{ "_not.test", DNS_SERVICES, ERROR_MISSING, 0, "" },
 	{ "_lost.test", DNS_SERVICES, ERROR_MISSING, 0, "" },
-	{ "_torn.test", DNS_SERVICES, ERROR_REFUSED, 0, "10.0.0.1:8001/0/1 " },
+	{ "_torn.test", DNS_SERVICES, ERROR_NONE, 20, "10.0.0.1:8001/0/1 ", .missed = 1 },
+	{ "_down.test", DNS_SERVICES, ERROR_NONE, 20, "", .missed = 1 },
 	{ "one.test", DNS_SERVICES, ERROR_MISSING, 0, "" },
 	{ "gone.test", DNS_SERVICES, ERROR_MISSING, 0, "" },
 	{ "broken.test", DNS_SERVICES, ERROR_REFUSED, 0, "" },
@@ -128,7 +135,7 @@ static void records_come_with_their_time(void **state)
 		struct buf records = buf_over(text, sizeof text);
 		struct asker asker;
 
-		ask_and_wait(&asker, &scene, cases[i].name, cases[i].kind);
+		ask_and_wait(&asker, &scene, cases[i].name, cases[i].kind, NULL);
 		if (asker.got.kind != cases[i].want)
 			fail_msg("%s: %s", cases[i].name, error_name(asker.got.kind));
 		if (!failed(asker.got))
@@ -136,6 +143,7 @@ static void records_come_with_their_time(void **state)
 		print_records(&asker.records, &records);
 		if (!str_eq(buf_str(&records), str_of(cases[i].records)))
 			fail_msg("%s: %.*s", cases[i].name, STR_ARG(buf_str(&records)));
+		assert_row(asker.records.missed == cases[i].missed, i, cases[i].name);
 	}
 	scene_close(&scene);
 }
@@ -149,10 +157,10 @@ static void of_a_crowd_the_lowest_are_taken(void **state)
 
 	(void)state;
 	scene_open(&scene, 30 * SECOND);
-	ask_and_wait(&asker, &scene, "crowd.test", DNS_ADDRESSES);
+	ask_and_wait(&asker, &scene, "crowd.test", DNS_ADDRESSES, NULL);
 	assert_int_equal(asker.got.kind, ERROR_NONE);
 	assert_int_equal(asker.records.count, DNS_RECORDS_MAX);
-	assert_int_equal(asker.records.left_out, 300 - DNS_RECORDS_MAX);
+	assert_true(asker.records.is_cut);
 	address_print(&asker.records.at[DNS_RECORDS_MAX - 1].address, &last);
 	assert_true(str_eq(buf_str(&last), STR("10.0.1.0:8080")));
 	scene_close(&scene);
@@ -166,15 +174,16 @@ static void of_crowds_those_that_serve_are_taken(void **state)
 
 	(void)state;
 	scene_open(&scene, 30 * SECOND);
-	ask_and_wait(&asker, &scene, "_crowds.test", DNS_SERVICES);
+	ask_and_wait(&asker, &scene, "_crowds.test", DNS_SERVICES, NULL);
 	assert_int_equal(asker.got.kind, ERROR_NONE);
 	assert_int_equal(asker.records.count, DNS_RECORDS_MAX);
 	assert_int_equal(asker.records.at[0].priority, 10);
 	assert_int_equal(asker.records.at[1].priority, 20);
-	assert_int_equal(asker.records.left_out, 300 - (DNS_RECORDS_MAX - 1) + 1);
+	assert_true(asker.records.is_cut);
 	scene_close(&scene);
 }
 
+/* However many ports it has; and each is asked for once. */
 static void a_target_that_is_silent_leaves_time_for_the_others(void **state)
 {
 	struct scene scene;
@@ -188,9 +197,47 @@ static void a_target_that_is_silent_leaves_time_for_the_others(void **state)
 	world_start(&scene.world, asks, &asker);
 	while (!asker.is_done)
 		loop_turn(scene.world.loop, DEADLINE_NEVER);
-	assert_int_equal(asker.got.kind, ERROR_REFUSED);
+	assert_int_equal(asker.got.kind, ERROR_NONE);
+	assert_int_equal(asker.records.missed, 1);
+	assert_int_equal(scene.server.questions, 2);
 	print_records(&asker.records, &records);
-	if (!str_eq(buf_str(&records), STR("10.0.0.1:8002/1/1 ")))
+	if (!str_eq(buf_str(&records), STR("10.0.0.1:8002/1/1 10.0.0.1:8003/1/1 ")))
+		fail_msg("%.*s", STR_ARG(buf_str(&records)));
+	scene_close(&scene);
+}
+
+/* A target has its own last answer: by the ports and weights of this one. */
+static void who_cannot_be_found_is_where_it_was(void **state)
+{
+	struct zone zones[] = { { .name = "_app.test",
+				  .ttl = 20,
+				  .services = { { 1, 1, 8001, "a.test" }, { 1, 1, 8002, "b.test" } } },
+				{ "a.test", .a = 2, .ttl = 30 },
+				{ "b.test", .a = 1, .ttl = 30 },
+				{ 0 } };
+	struct asker first, second, third;
+	struct scene scene;
+	char text[256];
+	struct buf records = buf_over(text, sizeof text);
+
+	(void)state;
+	scene_open(&scene, 30 * SECOND);
+	scene.server.zones = zones;
+	ask_and_wait(&first, &scene, "_app.test", DNS_SERVICES, NULL);
+	zones[1].code = SERVFAIL;
+	zones[0].services[0] = (struct zone_service) { 2, 9, 8009, "a.test" };
+	scene.server.uses_other_addresses = true;
+	ask_and_wait(&second, &scene, "_app.test", DNS_SERVICES, &first.records);
+	zones[2].code = SERVFAIL;
+	ask_and_wait(&third, &scene, "_app.test", DNS_SERVICES, &second.records);
+	assert_int_equal(second.records.missed, 1);
+	assert_int_equal(third.records.missed, 2);
+	assert_int_equal(third.got.kind, ERROR_NONE);
+	print_records(&second.records, &records);
+	buf_put_char(&records, '|');
+	print_records(&third.records, &records);
+	if (!str_eq(buf_str(&records), STR("10.1.0.1:8002/1/1 10.0.0.1:8009/2/9 10.0.0.2:8009/2/9 |"
+					   "10.1.0.1:8002/1/1 10.0.0.1:8009/2/9 10.0.0.2:8009/2/9 ")))
 		fail_msg("%.*s", STR_ARG(buf_str(&records)));
 	scene_close(&scene);
 }
@@ -203,7 +250,7 @@ static void every_lookup_is_a_question(void **state)
 	(void)state;
 	scene_open(&scene, 30 * SECOND);
 	for (unsigned i = 1; i <= 3; i++) {
-		ask_and_wait(&asker, &scene, "long.test", DNS_ADDRESSES);
+		ask_and_wait(&asker, &scene, "long.test", DNS_ADDRESSES, NULL);
 		assert_int_equal(scene.server.questions, i);
 	}
 	scene_close(&scene);
@@ -261,6 +308,7 @@ int main(void)
 		cmocka_unit_test(of_a_crowd_the_lowest_are_taken),
 		cmocka_unit_test(of_crowds_those_that_serve_are_taken),
 		cmocka_unit_test(a_target_that_is_silent_leaves_time_for_the_others),
+		cmocka_unit_test(who_cannot_be_found_is_where_it_was),
 		cmocka_unit_test(every_lookup_is_a_question),
 		cmocka_unit_test(the_asker_may_leave),
 		cmocka_unit_test(questions_in_the_air_end_with_it),

@@ -82,8 +82,8 @@ static enum reload_outcome refuse(struct reload *reload, const char *cause, cons
 }
 
 /* What the configuration discovers anew is asked for first: without an endpoint its upstream could not be
- * reached. DNS that does not answer, or not for all that is asked, also of what serves already, holds the
- * rest up for so long and no longer. */
+ * reached. DNS that does not answer, also for what serves already, holds the rest up for so long and no
+ * longer. */
 static void wait_for_discovery(struct reload *reload, struct fiber *self)
 {
 	deadline until = deadline_after(time_monotonic(), DISCOVERY_PATIENCE);

@@ -18,6 +18,7 @@
 #define TTL_MAX (60 * SECOND)
 #define FAILURE_PAUSE (1 * SECOND)      /* DNS is down: soon again */
 #define PATIENCE (15 * SECOND)          /* with one lookup; the resolver's own is shorter */
+#define FIRST_PATIENCE (4 * SECOND)     /* with one that is waited for, DISCOVERY_PATIENCE */
 #define CHANGE_DELAY (20 * MILLISECOND) /* what changes within it is one change */
 
 struct discovery {
@@ -31,15 +32,16 @@ struct discovery {
 	struct roster *roster;
 	bool is_gone;     /* nobody has it any more */
 	bool is_answered; /* there is a roster of DNS */
-	bool is_whole;    /* it was all that was asked for, once */
 
 	/* The control thread's own; the first is changed under the lock. */
 	struct fiber *fiber;
 	struct dns *own_dns; /* with servers of its own */
 	deadline asks_at;    /* the next time */
-	duration retry;      /* after an answer that was not whole; 0: the last one was */
+	duration retry;      /* after an answer of which a target was missed; 0: there is none */
 	bool is_failing;
 	bool is_cut; /* DNS named more than may serve */
+	struct arena memory;
+	struct dns_records last; /* of services, in memory */
 };
 
 struct discoveries {
@@ -50,7 +52,7 @@ struct discoveries {
 	struct discoveries_options options;
 	bool is_running;          /* under the lock, as the next three */
 	bool is_posted;           /* word was left with the control loop */
-	size_t unanswered, count; /* those without a whole answer, and all */
+	size_t unanswered, count; /* those without an answer, and all */
 	struct condition answered;
 	struct timer change;
 	bool has_changed; /* the timer runs */
@@ -121,24 +123,15 @@ static void tell_change(struct discoveries *discoveries)
 	discoveries->has_changed = true;
 }
 
-/* Until a whole answer has come, what there is of it serves, unless there was as much of it before. The first
- * one is a change whatever it is: nobody has served until then. */
-static bool is_news(const struct discovery *discovery, const struct roster *roster, bool is_whole)
-{
-	if (!discovery->is_answered)
-		return is_whole || roster->count;
-	if (is_whole)
-		return !roster_is_same(roster, discovery->roster);
-	return !discovery->is_whole && roster->count > discovery->roster->count;
-}
-
-static void take_roster(struct discovery *discovery, const struct dns_records *records, bool is_whole)
+/* The first one is a change whatever it is: nobody has served until then. */
+static void take_roster(struct discovery *discovery, const struct dns_records *records)
 {
 	struct discoveries *discoveries = discovery->discoveries;
 	struct roster *roster = discovery_roster_of(discovery->discoveries->endpoints, records),
 		      *old = discovery->roster;
+	bool is_first = !discovery->is_answered;
 
-	if (!is_news(discovery, roster, is_whole)) {
+	if (!is_first && roster_is_same(roster, old)) {
 		roster_unref(&roster);
 		return;
 	}
@@ -146,21 +139,10 @@ static void take_roster(struct discovery *discovery, const struct dns_records *r
 	pthread_mutex_lock(&discoveries->lock);
 	discovery->roster = roster;
 	discovery->is_answered = true;
+	discoveries->unanswered -= is_first;
 	pthread_mutex_unlock(&discoveries->lock);
 	roster_unref(&old);
 	tell_change(discoveries);
-}
-
-static void note_whole(struct discovery *discovery)
-{
-	struct discoveries *discoveries = discovery->discoveries;
-
-	if (discovery->is_whole)
-		return;
-	pthread_mutex_lock(&discoveries->lock);
-	discovery->is_whole = true;
-	discoveries->unanswered--;
-	pthread_mutex_unlock(&discoveries->lock);
 	condition_broadcast(&discoveries->answered);
 }
 
@@ -180,14 +162,13 @@ static void note_failing(struct discovery *discovery, result_value why)
 	discovery->is_failing = is_failing;
 }
 
-static void note_left_out(struct discovery *discovery, const struct dns_records *records)
+static void note_cut(struct discovery *discovery, bool is_cut)
 {
-	bool is_cut = records->left_out > 0;
-
 	if (is_cut && !discovery->is_cut)
 		journal_warn(discovery->discoveries->options.journal,
-			     "discovery of %.*s: DNS names at least %zu addresses, of which %zu serve",
-			     STR_ARG(discovery->name), records->count + records->left_out, records->count);
+			     "discovery of %.*s: DNS names more than %d addresses or targets; the others "
+			     "do not serve",
+			     STR_ARG(discovery->name), DNS_RECORDS_MAX);
 	discovery->is_cut = is_cut;
 }
 
@@ -201,46 +182,62 @@ static duration within(duration ttl)
 static result lookup(struct discovery *discovery, struct arena *arena, struct dns_records *ret_records)
 {
 	const struct discoveries_options *options = &discovery->discoveries->options;
-	deadline until = deadline_after(loop_now(fibers_loop(options->fibers)), PATIENCE);
+	bool is_waited_for = !discovery->is_answered && !discovery->is_failing;
+	deadline until = deadline_after(loop_now(fibers_loop(options->fibers)),
+					is_waited_for ? FIRST_PATIENCE : PATIENCE);
 	struct resolver_options servers = { .servers = discovery->servers.ptr };
 
 	*ret_records = (struct dns_records) { .count = 0 };
 	if (discovery->servers.len && !discovery->own_dns)
 		TRY(dns_new_with(options->fibers, &servers, &discovery->own_dns));
 	return dns_lookup(discovery->own_dns ? discovery->own_dns : options->dns, discovery->name,
-			  discovery->kind, discovery->port, until, arena, ret_records);
+			  discovery->kind, discovery->port, until, &discovery->last, arena, ret_records);
 }
 
-/* DNS that is down is asked again soon. Of a service of which a part was found each target is asked for: less
- * and less often. */
-static duration pause_after(struct discovery *discovery, const struct dns_records *records, bool is_whole)
+/* DNS that is down is asked again soon. Of a service whose targets are not all to be found each of them is
+ * asked for: less and less often. */
+static duration pause_after(struct discovery *discovery, const struct dns_records *records, result_value got)
 {
 	duration most = within(records->ttl), next = 2 * discovery->retry;
 
-	discovery->retry = 0;
-	if (is_whole)
-		return most;
-	if (!records->count)
+	if (failed(got))
 		return FAILURE_PAUSE;
+	discovery->retry = 0;
+	if (!records->missed)
+		return most;
 	if (next < FAILURE_PAUSE)
 		next = FAILURE_PAUSE;
 	discovery->retry = next < most ? next : most;
 	return discovery->retry;
 }
 
-static void take_answer(struct discovery *discovery, const struct dns_records *records, result_value got)
+/* For its targets that cannot be found the next time. */
+static void remember(struct discovery *discovery, const struct dns_records *records, struct arena *arena)
+{
+	struct arena old = discovery->memory;
+
+	if (discovery->kind != DNS_SERVICES)
+		return;
+	discovery->memory = *arena;
+	discovery->last = *records;
+	*arena = old;
+}
+
+/* One that finds nobody, while there are targets that could not be asked for, is no answer. */
+static void take_answer(struct discovery *discovery, const struct dns_records *records, result_value got,
+			struct arena *arena)
 {
 	struct loop *loop = fibers_loop(discovery->discoveries->options.fibers);
-	bool is_whole = !failed(got);
 
-	note_failing(discovery, got);
-	if (is_whole || !discovery->is_whole) {
-		note_left_out(discovery, records);
-		take_roster(discovery, records, is_whole);
+	note_failing(discovery, records->missed ? error_make(ERROR_REFUSED, "not all targets of the service "
+									    "can be found")
+						: got);
+	if (!failed(got) && (records->count || !records->missed)) {
+		note_cut(discovery, records->is_cut);
+		take_roster(discovery, records);
+		remember(discovery, records, arena);
 	}
-	if (is_whole)
-		note_whole(discovery);
-	discovery->asks_at = deadline_after(loop_now(loop), pause_after(discovery, records, is_whole));
+	discovery->asks_at = deadline_after(loop_now(loop), pause_after(discovery, records, got));
 }
 
 /* That a name is gone is an answer too; it holds for as long as a failure does. */
@@ -253,12 +250,11 @@ static result ask(struct discovery *discovery)
 	arena_init(&arena, NULL, SIZE_MAX / 2);
 	got = lookup(discovery, &arena, &records);
 	if (got.kind == ERROR_MISSING) {
-		records.count = 0;
 		records.ttl = FAILURE_PAUSE;
 		got = OK;
 	}
 	if (got.kind != ERROR_CANCELLED)
-		take_answer(discovery, &records, got);
+		take_answer(discovery, &records, got, &arena);
 	arena_fini(&arena);
 	return got.kind == ERROR_CANCELLED ? got : OK;
 }
@@ -282,7 +278,7 @@ static void discovery_unlink(struct discovery *discovery)
 	*discovery->link = discovery->next;
 	if (discovery->next)
 		discovery->next->link = discovery->link;
-	discoveries->unanswered -= !discovery->is_whole;
+	discoveries->unanswered -= !discovery->is_answered;
 	discoveries->count--;
 	pthread_mutex_unlock(&discoveries->lock);
 }
@@ -291,6 +287,7 @@ static void discovery_free(struct discovery *discovery)
 {
 	discovery_unlink(discovery);
 	roster_unref(&discovery->roster);
+	arena_fini(&discovery->memory);
 	free(discovery);
 }
 
@@ -371,8 +368,9 @@ static struct discovery **take_pending(struct discoveries *discoveries, size_t *
 
 static void settle(void *argument)
 {
+	struct discoveries *discoveries = argument;
 	size_t count;
-	struct discovery **pending = take_pending(argument, &count);
+	struct discovery **pending = take_pending(discoveries, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		if (!is_gone(pending[i]))
@@ -383,6 +381,7 @@ static void settle(void *argument)
 			discovery_free(pending[i]);
 	}
 	free(pending);
+	condition_broadcast(&discoveries->answered);
 }
 
 /* Under the lock. */

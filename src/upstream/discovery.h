@@ -5,7 +5,7 @@
  * Belongs to the process and is found by what it asks for, so that it outlives the configurations that want
  * it: two upstreams with the same question share one, and a reload does not begin anew. Asking is done by a
  * fiber each on the control thread, once in each time to live of the answer. The last answer serves as long
- * as DNS is down; a name that is known to be gone has no endpoints.
+ * as DNS is down, of a service each target's own; a name that is known to be gone has no endpoints.
  */
 #pragma once
 
@@ -55,7 +55,7 @@ void discoveries_stop(struct discoveries *discoveries);
 /* Its fibers end; on_change is not called again. What is let go of later is freed at once. */
 
 bool discoveries_are_answered(struct discoveries *discoveries);
-/* Each has had an answer to all that it asks for. */
+/* Each has had an answer. */
 
 result discoveries_wait(struct discoveries *discoveries, struct fiber *self, deadline until);
 /* Yields. Until then: before a configuration that wants new ones is put in force. ERROR_TIMEOUT,
