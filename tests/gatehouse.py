@@ -149,6 +149,8 @@ def as_text(config: str | Mapping[str, Any]) -> str:
 def with_default(config: str | Mapping[str, Any], name: str, value: Any) -> str:
     """Its text, with this at its top level unless it says it itself."""
     text = as_text(config)
+    if not text.strip():
+        return text
     if text.lstrip().startswith("{"):
         with contextlib.suppress(ValueError):
             return as_text({name: value, **json.loads(text)})
@@ -162,16 +164,16 @@ class Gateway:
     """A running gateway. Use it as a context, or through the fixture `gateway`.
 
     `config` is a document or its text; in a text, `${NAME}` is for the gateway to take from `env`. `workers` is
-    put into the configuration unless that names it, and so are `limits`, also at a reload: by what is put there it
-    serves also where the machine is late. Listeners should ask for port 0.
+    put into the configuration unless that names it, and so are `limits`, also at a reload. Listeners should ask for
+    port 0.
     """
 
+    limits: Mapping[str, Any] = {"lag": "0s"}  # it serves also where the machine is late
+
     def __init__(self, config: str | Mapping[str, Any], directory: Path, *, workers: int | None = 1,
-                 limits: Mapping[str, Any] | None = None, env: Mapping[str, str] | None = None,
-                 arguments: Sequence[str] = (), prefix: Sequence[str] = ()):
+                 env: Mapping[str, str] | None = None, arguments: Sequence[str] = (), prefix: Sequence[str] = ()):
         self.path = directory / "gatehouse.yaml"
         self.expected_exit = 0
-        self.limits = {"lag": "0s"} if limits is None else limits
         text = as_text(config) if workers is None else with_default(config, "workers", workers)
         self.write_config(text)
         self.listener_count = count_listeners(text)

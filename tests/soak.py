@@ -252,6 +252,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
+    Gateway.limits = {}  # those that a user has
     print(f"soak: {options.seconds:g} s, {options.clients} clients, seed {options.seed}", flush=True)
     failures = soak(options.seconds, options.clients, options.seed)
     for words in failures[:20]:

@@ -159,6 +159,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--clients", type=int, default=20)
     given = parser.parse_args()
+    Gateway.limits = {}  # those that a user has
     is_good = tunnels(given.count, given.workers) if given.what == "tunnels" else events(given.seconds, given.clients)
     return 0 if is_good else 1
 

@@ -739,6 +739,7 @@ def main() -> int:
     parser.add_argument("--memory", default="256MiB")
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
+    Gateway.limits = {}  # those that a user has
     options.seconds = options.seconds or {"lag": 10, "resilience": 6}.get(options.what, 60)
     options.count = options.count or {"posts": 1_000_000, "idle": 40_000}.get(options.what, 0)
     options.rate = options.rate or {"keys": 1000, "refused": 1000, "redis": 5000, "resilience": 300}.get(options.what, 2000)

@@ -40,7 +40,7 @@ enum dns_kind { DNS_ADDRESSES, DNS_SERVICES };
 
 enum { DNS_RECORDS_MAX = 256 };
 
-/* What was found of one name. */
+/* What was found of a target of services. */
 struct dns_target {
 	str name;
 	struct address *at; /* without ports, the lowest first */
@@ -50,21 +50,24 @@ struct dns_target {
 struct dns_records {
 	struct dns_record *at;
 	size_t count;
-	struct dns_target *targets; /* by which `at` was made, each once */
+	struct dns_target *targets; /* of services, each once */
 	size_t target_count;
-	size_t missed; /* targets that no DNS server answers for: they have what they had */
+	size_t turn;   /* who of them was asked for first */
+	size_t missed; /* those that no DNS server answered for in time: they have what they had */
 	bool is_cut;   /* there is more than DNS_RECORDS_MAX of it */
 	duration ttl;  /* as it was told: may be 0, or years */
 };
 
 result dns_lookup(struct dns *dns, str name, enum dns_kind kind, uint16_t port, deadline until,
-		  const struct dns_records *last, struct arena *arena, struct dns_records *ret_records);
+		  struct dns_records *last, struct arena *arena, struct dns_records *ret_records);
 /* Yields. Asks anew, whatever the cache says: for who keeps the answer itself. At most DNS_RECORDS_MAX of it,
  * of a name's addresses the lowest, in the arena. DNS_ADDRESSES: A and AAAA, with that port. DNS_SERVICES:
- * SRV (RFC 2782), each target by all its addresses, by priority; port is the records' own. No target has more
- * than half of the time that is left; one that no DNS server answers for has the addresses of `last`, the
- * answer before (NULL: there is none). ERROR_MISSING: the name is gone, or has no such records;
- * ERROR_REFUSED: no DNS server answers; ERROR_MALFORMED, ERROR_TIMEOUT, ERROR_CANCELLED, ERROR_LIMIT. */
+ * SRV (RFC 2782), each target by all its addresses, by priority; port is the records' own. No target but the
+ * last has more than half of the time that is left, and another one is the first each time; one that no DNS
+ * server answers for has the addresses of `last`, the answer before (NULL: there is none), of which nothing
+ * is kept and only the turn is changed. ERROR_MISSING: the name is gone, or has no such records;
+ * ERROR_REFUSED: no DNS server answers, or for no target, and none was known; ERROR_MALFORMED, ERROR_TIMEOUT,
+ * ERROR_CANCELLED, ERROR_LIMIT. */
 
 result dns_resolve(struct dns *dns, str name, uint16_t port, deadline until, struct dns_answer *ret_answer);
 /* Yields. A and AAAA, IPv4 first. ERROR_MISSING: no such name or no address; ERROR_REFUSED: no DNS server

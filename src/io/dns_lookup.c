@@ -18,7 +18,7 @@
 
 enum { ADDRESSES_MAX = 4096 }; /* as many as a message of 64 KiB has room for */
 
-#define LEAST_TIME (50 * MILLISECOND) /* for a target */
+#define LEAST_TIME (50 * MILLISECOND) /* with less, a target is not asked for */
 
 struct dns_question {
 	struct dns *dns;
@@ -133,35 +133,42 @@ static int address_order(const void *a, const void *b)
 	return memcmp(&x->v6, &y->v6, sizeof x->v6);
 }
 
-/* ---- one name ---- */
+/* ---- a lookup ---- */
+
+struct lookup {
+	struct dns *dns;
+	deadline until;
+	struct dns_records *last; /* NULL: there is none */
+	struct arena *arena;
+	struct dns_records *records; /* what it finds */
+};
 
 /* Of which there is room for so many; the TTL of all becomes the shortest one. */
-static void take_addresses(struct dns_question *question, struct arena *arena, struct dns_target *target,
-			   struct dns_records *records)
+static void take_addresses(struct lookup *lookup, struct dns_question *question, struct dns_target *target)
 {
 	size_t most = question->count < DNS_RECORDS_MAX ? question->count : DNS_RECORDS_MAX;
 
 	if (!most)
 		return;
 	qsort(question->addresses, question->count, sizeof *question->addresses, address_order);
-	target->at = ARENA_ARRAY(arena, struct address, most);
+	target->at = ARENA_ARRAY(lookup->arena, struct address, most);
 	target->count = most;
 	memcpy(target->at, question->addresses, most * sizeof *target->at);
-	records->is_cut |= question->count > most;
-	if (question->ttl < records->ttl)
-		records->ttl = question->ttl;
+	lookup->records->is_cut |= question->count > most;
+	if (question->ttl < lookup->records->ttl)
+		lookup->records->ttl = question->ttl;
 }
 
-static result ask_addresses(struct dns *dns, const char *name, deadline until, struct arena *arena,
-			    struct dns_target *target, struct dns_records *records)
+static result ask_addresses(struct lookup *lookup, const char *name, deadline until,
+			    struct dns_target *target)
 {
-	struct dns_question *question = question_new(dns);
+	struct dns_question *question = question_new(lookup->dns);
 	result_value answered;
 
-	resolver_ask(dns->resolver, name, ADDRESSES_MAX, on_addresses, question);
+	resolver_ask(lookup->dns->resolver, name, ADDRESSES_MAX, on_addresses, question);
 	answered = question_wait(question, until);
 	if (!failed(answered))
-		take_addresses(question, arena, target, records);
+		take_addresses(lookup, question, target);
 	question_leave(question);
 	return answered;
 }
@@ -185,14 +192,13 @@ static void add_records(struct dns_records *records, const struct dns_target *ta
 	records->is_cut |= most < target->count;
 }
 
-static result lookup_addresses(struct dns *dns, const char *name, uint16_t port, deadline until,
-			       struct arena *arena, struct dns_records *records)
+static result lookup_addresses(struct lookup *lookup, const char *name, uint16_t port)
 {
-	struct dns_target *target = &records->targets[records->target_count++];
 	struct dns_srv service = { .weight = 1, .port = port };
+	struct dns_target target = { 0 };
 
-	TRY(ask_addresses(dns, name, until, arena, target, records));
-	add_records(records, target, &service);
+	TRY(ask_addresses(lookup, name, lookup->until, &target));
+	add_records(lookup->records, &target, &service);
 	return OK;
 }
 
@@ -206,61 +212,74 @@ static const struct dns_target *target_find(const struct dns_records *records, s
 	return NULL;
 }
 
-static void take_known(const struct dns_records *last, struct arena *arena, struct dns_target *target)
+static void take_known(struct lookup *lookup, struct dns_target *target)
 {
-	const struct dns_target *known = target_find(last, target->name);
+	const struct dns_target *known = target_find(lookup->last, target->name);
 
 	if (!known || !known->count)
 		return;
-	target->at = ARENA_ARRAY(arena, struct address, known->count);
+	target->at = ARENA_ARRAY(lookup->arena, struct address, known->count);
 	target->count = known->count;
 	memcpy(target->at, known->at, known->count * sizeof *target->at);
 }
 
-/* Half of the time: one whom nobody answers for does not keep the others from being found. And where no time
- * is left nothing is asked, for nobody would hear the answers. */
-static result ask_target(struct dns *dns, const char *name, deadline until, struct arena *arena,
-			 struct dns_target *target, struct dns_records *records)
+/* One whom nobody answers for does not keep the others from being found; the last one may take what is left.
+ */
+static deadline share_of_time(const struct lookup *lookup, size_t others)
 {
-	deadline now = loop_now(fibers_loop(dns->fibers));
+	deadline now = loop_now(fibers_loop(lookup->dns->fibers));
 
-	if (until - now < LEAST_TIME)
-		return error_make(ERROR_TIMEOUT, "there is no time left to ask");
-	return ask_addresses(dns, name, deadline_after(now, (until - now) / 2), arena, target, records);
+	return others ? deadline_after(now, (lookup->until - now) / 2) : lookup->until;
 }
 
-/* Each once, however many ports it has. Only ERROR_CANCELLED is passed on. */
-static result add_target(struct dns *dns, str name, deadline until, const struct dns_records *last,
-			 struct arena *arena, struct dns_records *records)
+static bool has_time(const struct lookup *lookup)
 {
-	struct dns_target *target = &records->targets[records->target_count++];
-	char text[NAME_SIZE];
-	result_value asked;
+	return lookup->until - loop_now(fibers_loop(lookup->dns->fibers)) >= LEAST_TIME;
+}
 
-	target->name = name;
-	if (!dns_name_copy(name, text))
+/* Where no time is left nothing is asked, for nobody would hear the answer. Only ERROR_CANCELLED is passed
+ * on.
+ */
+static result find_target(struct lookup *lookup, struct dns_target *target, size_t others)
+{
+	char name[NAME_SIZE];
+	result_value asked = error_make(ERROR_TIMEOUT, "no time is left");
+
+	if (!dns_name_copy(target->name, name))
 		return OK; /* "." says that there is none */
-	asked = ask_target(dns, text, until, arena, target, records);
+	if (has_time(lookup))
+		asked = ask_addresses(lookup, name, share_of_time(lookup, others), target);
 	if (asked.kind == ERROR_CANCELLED)
 		return asked;
 	if (failed(asked) && asked.kind != ERROR_MISSING) {
-		records->missed++;
-		take_known(last, arena, target);
+		lookup->records->missed++;
+		take_known(lookup, target);
 	}
 	return OK;
 }
 
-static result ask_services(struct dns *dns, const char *name, deadline until, struct arena *arena,
-			   struct dns_srv_answer *ret_answer)
+/* Each is the first one once, so that each has its time once, whoever else nobody answers for. */
+static result find_targets(struct lookup *lookup)
 {
-	struct dns_question *question = question_new(dns);
+	struct dns_records *records = lookup->records;
+	size_t count = records->target_count;
+
+	records->turn = lookup->last ? ++lookup->last->turn : 0;
+	for (size_t i = 0; i < count; i++)
+		TRY(find_target(lookup, &records->targets[(records->turn + i) % count], count - 1 - i));
+	return OK;
+}
+
+static result ask_services(struct lookup *lookup, const char *name, struct dns_srv_answer *ret_answer)
+{
+	struct dns_question *question = question_new(lookup->dns);
 	result_value answered;
 
-	resolver_ask_services(dns->resolver, name, on_services, question);
-	answered = question_wait(question, until);
+	resolver_ask_services(lookup->dns->resolver, name, on_services, question);
+	answered = question_wait(question, lookup->until);
 	if (!failed(answered))
-		answered =
-			dns_srv_parse((str) { question->message, question->message_len }, arena, ret_answer);
+		answered = dns_srv_parse((str) { question->message, question->message_len }, lookup->arena,
+					 ret_answer);
 	question_leave(question);
 	return answered;
 }
@@ -278,43 +297,50 @@ static int service_order(const void *a, const void *b)
 	return order ? order : (x->weight > y->weight) - (x->weight < y->weight);
 }
 
-static result lookup_services(struct dns *dns, const char *name, deadline until,
-			      const struct dns_records *last, struct arena *arena,
-			      struct dns_records *records)
+/* Each target once, however many ports it has. */
+static void list_targets(struct dns_records *records, const struct dns_srv_answer *services)
 {
-	struct dns_srv_answer services;
-	size_t i;
+	for (size_t i = 0; i < services->count; i++)
+		if (!target_find(records, services->at[i].target))
+			records->targets[records->target_count++].name = services->at[i].target;
+}
 
-	TRY(ask_services(dns, name, until, arena, &services));
+static result lookup_services(struct lookup *lookup, const char *name)
+{
+	struct dns_records *records = lookup->records;
+	struct dns_srv_answer services;
+
+	TRY(ask_services(lookup, name, &services));
 	records->ttl = services.ttl * SECOND;
 	if (services.count)
 		qsort(services.at, services.count, sizeof *services.at, service_order);
-	for (i = 0; i < services.count && i < DNS_RECORDS_MAX && records->count < DNS_RECORDS_MAX; i++) {
-		str target = services.at[i].target;
-
-		if (!target_find(records, target))
-			TRY(add_target(dns, target, until, last, arena, records));
-		add_records(records, target_find(records, target), &services.at[i]);
+	if (services.count > DNS_RECORDS_MAX) {
+		services.count = DNS_RECORDS_MAX;
+		records->is_cut = true;
 	}
-	records->is_cut |= i < services.count;
-	if (!records->count)
-		records->missed += services.count - i;
-	if (records->count || records->missed)
+	list_targets(records, &services);
+	TRY(find_targets(lookup));
+	for (size_t i = 0; i < services.count; i++)
+		add_records(records, target_find(records, services.at[i].target), &services.at[i]);
+	if (records->count)
 		return OK;
+	if (records->missed || records->is_cut)
+		return error_make(ERROR_REFUSED, "no target of the service can be found");
 	return error_make(ERROR_MISSING, "no target of the service has an address");
 }
 
 result dns_lookup(struct dns *dns, str name, enum dns_kind kind, uint16_t port, deadline until,
-		  const struct dns_records *last, struct arena *arena, struct dns_records *ret_records)
+		  struct dns_records *last, struct arena *arena, struct dns_records *ret_records)
 {
+	struct lookup lookup = { dns, until, last, arena, ret_records };
 	char text[NAME_SIZE];
 
 	*ret_records = (struct dns_records) { .ttl = INT32_MAX * SECOND };
 	if (!dns_name_copy(name, text))
 		return error_make(ERROR_MISSING, "not a name");
 	ret_records->at = ARENA_ARRAY(arena, struct dns_record, DNS_RECORDS_MAX);
+	if (kind == DNS_ADDRESSES)
+		return lookup_addresses(&lookup, text, port);
 	ret_records->targets = ARENA_ARRAY(arena, struct dns_target, DNS_RECORDS_MAX);
-	if (kind == DNS_SERVICES)
-		return lookup_services(dns, text, until, last, arena, ret_records);
-	return lookup_addresses(dns, text, port, until, arena, ret_records);
+	return lookup_services(&lookup, text);
 }

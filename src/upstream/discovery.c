@@ -16,10 +16,10 @@
 
 #define TTL_MIN (1 * SECOND)
 #define TTL_MAX (60 * SECOND)
-#define FAILURE_PAUSE (1 * SECOND)      /* DNS is down: soon again */
-#define PATIENCE (15 * SECOND)          /* with one lookup; the resolver's own is shorter */
-#define FIRST_PATIENCE (4 * SECOND)     /* with one that is waited for, DISCOVERY_PATIENCE */
-#define CHANGE_DELAY (20 * MILLISECOND) /* what changes within it is one change */
+#define FAILURE_PAUSE (1 * SECOND)          /* DNS is down: soon again */
+#define PATIENCE (15 * SECOND)              /* with one lookup; the resolver's own is shorter */
+#define FIRST_PATIENCE (4500 * MILLISECOND) /* of services, while DISCOVERY_PATIENCE runs */
+#define CHANGE_DELAY (20 * MILLISECOND)     /* what changes within it is one change */
 
 struct discovery {
 	struct registered registered; /* first; by its key */
@@ -41,7 +41,7 @@ struct discovery {
 	bool is_failing;
 	bool is_cut; /* DNS named more than may serve */
 	struct arena memory;
-	struct dns_records last; /* of services, in memory */
+	struct dns_records last; /* of services, in memory: what it was answered with */
 };
 
 struct discoveries {
@@ -149,14 +149,14 @@ static void take_roster(struct discovery *discovery, const struct dns_records *r
 /* ---- the fiber ---- */
 
 /* Said when it begins and when it ends, and not every second in between. */
-static void note_failing(struct discovery *discovery, result_value why)
+static void note_failing(struct discovery *discovery, result_value why, const char *meanwhile)
 {
 	struct journal *journal = discovery->discoveries->options.journal;
 	bool is_failing = failed(why);
 
 	if (is_failing && !discovery->is_failing)
 		journal_warn(journal, "discovery of %.*s: %s; %s", STR_ARG(discovery->name), why.why,
-			     discovery->is_answered ? "the last answer serves" : "asking goes on");
+			     meanwhile);
 	if (!is_failing && discovery->is_failing)
 		journal_info(journal, "discovery of %.*s: DNS answers again", STR_ARG(discovery->name));
 	discovery->is_failing = is_failing;
@@ -179,12 +179,13 @@ static duration within(duration ttl)
 	return ttl < TTL_MAX ? ttl : TTL_MAX;
 }
 
+/* At first a silent target must not have all the time in which somebody waits for the others. */
 static result lookup(struct discovery *discovery, struct arena *arena, struct dns_records *ret_records)
 {
 	const struct discoveries_options *options = &discovery->discoveries->options;
-	bool is_waited_for = !discovery->is_answered && !discovery->is_failing;
-	deadline until = deadline_after(loop_now(fibers_loop(options->fibers)),
-					is_waited_for ? FIRST_PATIENCE : PATIENCE);
+	bool is_hasty = discovery->kind == DNS_SERVICES && !discovery->is_answered && !discovery->is_failing;
+	deadline until =
+		deadline_after(loop_now(fibers_loop(options->fibers)), is_hasty ? FIRST_PATIENCE : PATIENCE);
 	struct resolver_options servers = { .servers = discovery->servers.ptr };
 
 	*ret_records = (struct dns_records) { .count = 0 };
@@ -194,8 +195,8 @@ static result lookup(struct discovery *discovery, struct arena *arena, struct dn
 			  discovery->kind, discovery->port, until, &discovery->last, arena, ret_records);
 }
 
-/* DNS that is down is asked again soon. Of a service whose targets are not all to be found each of them is
- * asked for: less and less often. */
+/* DNS that is down is asked again soon. Where only some targets are missed all are asked for: less and less
+ * often. */
 static duration pause_after(struct discovery *discovery, const struct dns_records *records, result_value got)
 {
 	duration most = within(records->ttl), next = 2 * discovery->retry;
@@ -223,26 +224,36 @@ static void remember(struct discovery *discovery, const struct dns_records *reco
 	*arena = old;
 }
 
-/* One that finds nobody, while there are targets that could not be asked for, is no answer. */
+/* The time to live runs from when it was asked, however long that took. */
+static void ask_later(struct discovery *discovery, deadline asked, duration pause)
+{
+	deadline soonest =
+		deadline_after(loop_now(fibers_loop(discovery->discoveries->options.fibers)), FAILURE_PAUSE);
+	deadline due = deadline_after(asked, pause);
+
+	discovery->asks_at = due > soonest ? due : soonest;
+}
+
 static void take_answer(struct discovery *discovery, const struct dns_records *records, result_value got,
 			struct arena *arena)
 {
-	struct loop *loop = fibers_loop(discovery->discoveries->options.fibers);
+	result_value missed = error_make(ERROR_REFUSED, "no DNS server answers for some of its targets");
 
-	note_failing(discovery, records->missed ? error_make(ERROR_REFUSED, "not all targets of the service "
-									    "can be found")
-						: got);
-	if (!failed(got) && (records->count || !records->missed)) {
-		note_cut(discovery, records->is_cut);
-		take_roster(discovery, records);
-		remember(discovery, records, arena);
+	if (failed(got)) {
+		note_failing(discovery, got,
+			     discovery->is_answered ? "the last answer serves" : "asking goes on");
+		return;
 	}
-	discovery->asks_at = deadline_after(loop_now(loop), pause_after(discovery, records, got));
+	note_failing(discovery, records->missed ? missed : OK, "they serve where they were");
+	note_cut(discovery, records->is_cut);
+	take_roster(discovery, records);
+	remember(discovery, records, arena);
 }
 
 /* That a name is gone is an answer too; it holds for as long as a failure does. */
 static result ask(struct discovery *discovery)
 {
+	deadline asked = loop_now(fibers_loop(discovery->discoveries->options.fibers));
 	struct dns_records records;
 	struct arena arena;
 	result_value got;
@@ -253,8 +264,10 @@ static result ask(struct discovery *discovery)
 		records.ttl = FAILURE_PAUSE;
 		got = OK;
 	}
-	if (got.kind != ERROR_CANCELLED)
+	if (got.kind != ERROR_CANCELLED) {
 		take_answer(discovery, &records, got, &arena);
+		ask_later(discovery, asked, pause_after(discovery, &records, got));
+	}
 	arena_fini(&arena);
 	return got.kind == ERROR_CANCELLED ? got : OK;
 }
