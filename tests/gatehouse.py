@@ -152,9 +152,7 @@ def with_default(config: str | Mapping[str, Any], name: str, value: Any) -> str:
     if not text.strip():
         return text
     if text.lstrip().startswith("{"):
-        with contextlib.suppress(ValueError):
-            return as_text({name: value, **json.loads(text)})
-        return text  # a broken one
+        return as_text({name: value, **json.loads(text)})
     if re.search(rf"^{name}:", text, re.MULTILINE):
         return text
     return f"{text.rstrip()}\n{name}: {json.dumps(value)}\n"
@@ -189,7 +187,9 @@ class Gateway:
     def write_config(self, config: str | Mapping[str, Any]) -> None:
         """Replaces the file, for a reload."""
         replacement = self.path.with_suffix(".new")
-        text = with_default(config, "limits", self.limits) if self.limits else as_text(config)
+        text = as_text(config)
+        with contextlib.suppress(ValueError):  # of JSON that is broken
+            text = with_default(config, "limits", self.limits) if self.limits else text
         replacement.write_text(text, encoding="utf-8")
         replacement.replace(self.path)
 

@@ -183,14 +183,14 @@ def test_a_target_that_dns_cannot_find_keeps_no_other_from_serving(
     stack.callback(dns.stop)
     running = gateway(config(dns, dns="_web._tcp.app.test", type="SRV"))
     assert endpoints_of(running) == {"first"}
-    running.wait_for_message("discovery of _web._tcp.app.test: no DNS server answers for some of its targets; they serve where they were")
+    running.wait_for_message("discovery of _web._tcp.app.test: no DNS server answers for some of its targets; they keep the addresses that they had")
     is_found.set()
     wait_until(lambda: endpoints_of(running) == {"first", "second"}, "the other one")
 
 
 def test_a_target_that_dns_says_nothing_of_keeps_no_other_from_serving(
         upstream: StartUpstream, gateway: StartGateway, stack: contextlib.ExitStack) -> None:
-    """Not even the first request: it is asked for first, and for less time than the gateway waits."""
+    """Not even the first request: it is waited for for less time than the gateway waits."""
     first = upstream(named("first"))
 
     def say(name: str, kind: int) -> tuple[int, list[bytes]] | None:

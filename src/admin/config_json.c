@@ -31,6 +31,20 @@ static bool has_userinfo(str text)
 	return false;
 }
 
+/* "?a=1&token=x": by the name of a parameter. */
+static bool has_secret_parameter(str text)
+{
+	str before, query, parameter, name, value;
+
+	if (!str_cut(text, '?', &before, &query))
+		return false;
+	while (str_next(&query, '&', &parameter))
+		if (str_cut(parameter, '=', &name, &value) && value.len &&
+		    secret_name_judge(name) != SECRET_NAME_NONE)
+			return true;
+	return false;
+}
+
 bool config_json_is_secret_value(str text)
 {
 	static const str schemes[] = { STR_INIT("bearer "), STR_INIT("basic "), STR_INIT("sha256:"),
@@ -39,7 +53,7 @@ bool config_json_is_secret_value(str text)
 	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
 		if (str_eq_nocase(str_slice(text, 0, schemes[i].len), schemes[i]))
 			return true;
-	return has_userinfo(text);
+	return has_userinfo(text) || has_secret_parameter(text);
 }
 
 static bool is_named_thing(const struct node *node)

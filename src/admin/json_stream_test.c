@@ -288,9 +288,14 @@ static void test_secret_values(void **state)
 					      "sha256:1",
 					      "-----BEGIN PRIVATE KEY-----",
 					      "x http://a:b@c",
-					      "a://b c://d:e@f" };
-	static const char *const plain[] = { "",     ":",        "://",   "http://",  "a@b", "http://a/b@c",
-					     "Bear", "http://a", "a:b@c", "http:/a@b" };
+					      "a://b c://d:e@f",
+					      "https://a/b?token=c",
+					      "/a?b=c&&api_key=d" };
+	static const char *const plain[] = { "",          ":",         "://",
+					     "http://",   "a@b",       "http://a/b@c",
+					     "Bear",      "http://a",  "a:b@c",
+					     "http:/a@b", "/token",    "/a?b=token",
+					     "/a?token",  "/a?token=", "/a?b=c&d" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(secret); i++)

@@ -52,22 +52,20 @@ struct dns_records {
 	size_t count;
 	struct dns_target *targets; /* of services, each once */
 	size_t target_count;
-	size_t turn;   /* who of them was asked for first */
 	size_t missed; /* those that no DNS server answered for in time: they have what they had */
 	bool is_cut;   /* there is more than DNS_RECORDS_MAX of it */
 	duration ttl;  /* as it was told: may be 0, or years */
 };
 
 result dns_lookup(struct dns *dns, str name, enum dns_kind kind, uint16_t port, deadline until,
-		  struct dns_records *last, struct arena *arena, struct dns_records *ret_records);
+		  const struct dns_records *last, struct arena *arena, struct dns_records *ret_records);
 /* Yields. Asks anew, whatever the cache says: for who keeps the answer itself. At most DNS_RECORDS_MAX of it,
  * of a name's addresses the lowest, in the arena. DNS_ADDRESSES: A and AAAA, with that port. DNS_SERVICES:
- * SRV (RFC 2782), each target by all its addresses, by priority; port is the records' own. No target but the
- * last has more than half of the time that is left, and another one is the first each time; one that no DNS
- * server answers for has the addresses of `last`, the answer before (NULL: there is none), of which nothing
- * is kept and only the turn is changed. ERROR_MISSING: the name is gone, or has no such records;
- * ERROR_REFUSED: no DNS server answers, or for no target, and none was known; ERROR_MALFORMED, ERROR_TIMEOUT,
- * ERROR_CANCELLED, ERROR_LIMIT. */
+ * SRV (RFC 2782), each target by all its addresses, by priority; port is the records' own. 32 targets are
+ * asked for at once, with their share of the time; one that no DNS server answers for in it has the addresses
+ * of `last`, the answer before (NULL: there is none), of which nothing is kept. ERROR_MISSING: the name is
+ * gone, or has no such records; ERROR_REFUSED: no DNS server answers, or for no target, and none was known;
+ * ERROR_MALFORMED, ERROR_TIMEOUT, ERROR_CANCELLED, ERROR_LIMIT. */
 
 result dns_resolve(struct dns *dns, str name, uint16_t port, deadline until, struct dns_answer *ret_answer);
 /* Yields. A and AAAA, IPv4 first. ERROR_MISSING: no such name or no address; ERROR_REFUSED: no DNS server

@@ -5,8 +5,8 @@
  *
  * A question is in the resolver's hands until it is answered, whatever becomes of the fiber that put it: so
  * it stands on its own in memory, and the one who comes last frees it, the fiber or the answer. Of services
- * the message itself is kept and taken apart by the fiber. Their targets are asked for one after the other: a
- * name server is not to be flooded by each of its clients whenever a TTL ends.
+ * the message itself is kept and taken apart by the fiber. Of their targets some are asked for at once, and
+ * not all: a name server is not to be flooded by each of its clients whenever a TTL ends.
  */
 #include "codec/dns_srv.h"
 #include "io/dns_private.h"
@@ -16,9 +16,10 @@
 
 #include "base/assert.h"
 
-enum { ADDRESSES_MAX = 4096 }; /* as many as a message of 64 KiB has room for */
-
-#define LEAST_TIME (50 * MILLISECOND) /* with less, a target is not asked for */
+enum {
+	ADDRESSES_MAX = 4096, /* as many as a message of 64 KiB has room for */
+	AT_ONCE = 32,         /* targets, of which a socket holds the answers */
+};
 
 struct dns_question {
 	struct dns *dns;
@@ -138,7 +139,7 @@ static int address_order(const void *a, const void *b)
 struct lookup {
 	struct dns *dns;
 	deadline until;
-	struct dns_records *last; /* NULL: there is none */
+	const struct dns_records *last; /* NULL: there is none */
 	struct arena *arena;
 	struct dns_records *records; /* what it finds */
 };
@@ -159,14 +160,19 @@ static void take_addresses(struct lookup *lookup, struct dns_question *question,
 		lookup->records->ttl = question->ttl;
 }
 
-static result ask_addresses(struct lookup *lookup, const char *name, deadline until,
-			    struct dns_target *target)
+static struct dns_question *ask_addresses(struct lookup *lookup, const char *name)
 {
 	struct dns_question *question = question_new(lookup->dns);
-	result_value answered;
 
 	resolver_ask(lookup->dns->resolver, name, ADDRESSES_MAX, on_addresses, question);
-	answered = question_wait(question, until);
+	return question;
+}
+
+static result hear_addresses(struct lookup *lookup, struct dns_question *question, deadline until,
+			     struct dns_target *target)
+{
+	result_value answered = question_wait(question, until);
+
 	if (!failed(answered))
 		take_addresses(lookup, question, target);
 	question_leave(question);
@@ -197,7 +203,7 @@ static result lookup_addresses(struct lookup *lookup, const char *name, uint16_t
 	struct dns_srv service = { .weight = 1, .port = port };
 	struct dns_target target = { 0 };
 
-	TRY(ask_addresses(lookup, name, lookup->until, &target));
+	TRY(hear_addresses(lookup, ask_addresses(lookup, name), lookup->until, &target));
 	add_records(lookup->records, &target, &service);
 	return OK;
 }
@@ -223,50 +229,64 @@ static void take_known(struct lookup *lookup, struct dns_target *target)
 	memcpy(target->at, known->at, known->count * sizeof *target->at);
 }
 
-/* One whom nobody answers for does not keep the others from being found; the last one may take what is left.
- */
-static deadline share_of_time(const struct lookup *lookup, size_t others)
-{
-	deadline now = loop_now(fibers_loop(lookup->dns->fibers));
-
-	return others ? deadline_after(now, (lookup->until - now) / 2) : lookup->until;
-}
-
-static bool has_time(const struct lookup *lookup)
-{
-	return lookup->until - loop_now(fibers_loop(lookup->dns->fibers)) >= LEAST_TIME;
-}
-
-/* Where no time is left nothing is asked, for nobody would hear the answer. Only ERROR_CANCELLED is passed
- * on.
- */
-static result find_target(struct lookup *lookup, struct dns_target *target, size_t others)
+/* NULL where there is nothing to ask: "." says that there is none. */
+static struct dns_question *ask_target(struct lookup *lookup, const struct dns_target *target)
 {
 	char name[NAME_SIZE];
-	result_value asked = error_make(ERROR_TIMEOUT, "no time is left");
 
-	if (!dns_name_copy(target->name, name))
-		return OK; /* "." says that there is none */
-	if (has_time(lookup))
-		asked = ask_addresses(lookup, name, share_of_time(lookup, others), target);
-	if (asked.kind == ERROR_CANCELLED)
-		return asked;
-	if (failed(asked) && asked.kind != ERROR_MISSING) {
+	return dns_name_copy(target->name, name) ? ask_addresses(lookup, name) : NULL;
+}
+
+/* Who was cancelled waits no more. Only that is passed on. */
+static result hear_target(struct lookup *lookup, struct dns_question *question, deadline until,
+			  struct dns_target *target)
+{
+	result_value heard = question ? hear_addresses(lookup, question, until, target) : OK;
+
+	if (heard.kind == ERROR_CANCELLED)
+		return heard;
+	if (failed(heard) && heard.kind != ERROR_MISSING) {
 		lookup->records->missed++;
 		take_known(lookup, target);
 	}
 	return OK;
 }
 
-/* Each is the first one once, so that each has its time once, whoever else nobody answers for. */
+static result find_some(struct lookup *lookup, struct dns_target *targets, size_t count, deadline until)
+{
+	struct dns_question *questions[AT_ONCE];
+	result_value heard = OK;
+
+	for (size_t i = 0; i < count; i++)
+		questions[i] = ask_target(lookup, &targets[i]);
+	for (size_t i = 0; i < count; i++) {
+		if (!failed(heard))
+			heard = hear_target(lookup, questions[i], until, &targets[i]);
+		else if (questions[i])
+			question_leave(questions[i]);
+	}
+	return heard;
+}
+
+/* One whom nobody answers for keeps none of the others from being found: each has its share of the time. */
+static deadline share_of_time(const struct lookup *lookup, size_t targets)
+{
+	deadline now = loop_now(fibers_loop(lookup->dns->fibers));
+	duration rounds = (duration)((targets + AT_ONCE - 1) / AT_ONCE);
+
+	return deadline_after(now, (lookup->until - now) / rounds);
+}
+
 static result find_targets(struct lookup *lookup)
 {
 	struct dns_records *records = lookup->records;
-	size_t count = records->target_count;
 
-	records->turn = lookup->last ? ++lookup->last->turn : 0;
-	for (size_t i = 0; i < count; i++)
-		TRY(find_target(lookup, &records->targets[(records->turn + i) % count], count - 1 - i));
+	for (size_t i = 0; i < records->target_count; i += AT_ONCE) {
+		size_t left = records->target_count - i;
+
+		TRY(find_some(lookup, &records->targets[i], left < AT_ONCE ? left : AT_ONCE,
+			      share_of_time(lookup, left)));
+	}
 	return OK;
 }
 
@@ -330,7 +350,7 @@ static result lookup_services(struct lookup *lookup, const char *name)
 }
 
 result dns_lookup(struct dns *dns, str name, enum dns_kind kind, uint16_t port, deadline until,
-		  struct dns_records *last, struct arena *arena, struct dns_records *ret_records)
+		  const struct dns_records *last, struct arena *arena, struct dns_records *ret_records)
 {
 	struct lookup lookup = { dns, until, last, arena, ret_records };
 	char text[NAME_SIZE];

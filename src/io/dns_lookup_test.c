@@ -52,7 +52,7 @@ struct asker {
 	deadline until;
 	struct fiber *fiber;
 	result_value got;
-	struct dns_records *last;
+	const struct dns_records *last;
 	struct dns_records records;
 	bool is_done;
 };
@@ -69,7 +69,7 @@ static void asks(struct fiber *self, void *argument)
 }
 
 static void ask_and_wait(struct asker *asker, struct scene *scene, const char *name, enum dns_kind kind,
-			 struct dns_records *last)
+			 const struct dns_records *last)
 {
 	*asker = (struct asker) {
 		.scene = scene, .name = str_of(name), .kind = kind, .until = DEADLINE_NEVER, .last = last
@@ -193,7 +193,7 @@ static void a_target_that_is_silent_leaves_time_for_the_others(void **state)
 
 	(void)state;
 	scene_open(&scene, 30 * SECOND);
-	asker.until = world_in(&scene.world, 4 * SECOND);
+	asker.until = world_in(&scene.world, 2 * SECOND);
 	world_start(&scene.world, asks, &asker);
 	while (!asker.is_done)
 		loop_turn(scene.world.loop, DEADLINE_NEVER);
@@ -230,7 +230,6 @@ static void who_cannot_be_found_is_where_it_was(void **state)
 	ask_and_wait(&second, &scene, "_app.test", DNS_SERVICES, &first.records);
 	zones[2].code = SERVFAIL;
 	ask_and_wait(&third, &scene, "_app.test", DNS_SERVICES, &second.records);
-	assert_int_equal(third.records.turn, 2);
 	assert_int_equal(second.records.missed, 1);
 	assert_int_equal(third.records.missed, 2);
 	assert_int_equal(third.got.kind, ERROR_NONE);

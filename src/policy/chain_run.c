@@ -93,9 +93,15 @@ enum verdict policy_chain_request(const struct policy_chain *chain, struct view 
 {
 	if (policy_chain_preflight(chain, view) == POLICY_ANSWERED)
 		return POLICY_ANSWERED;
-	for (size_t i = 0; i < chain->count; i++)
-		if (run_one(&chain->at[i], chain->at[i].policy->on_request, view) == POLICY_ANSWERED)
+	for (size_t i = 0; i < chain->count; i++) {
+		const struct policy_instance *instance = &chain->at[i];
+
+		if (!instance->policy->on_request)
+			(void)settle(instance,
+				     view); /* its turn is now, also where it looks at the answer only */
+		else if (run_one(instance, instance->policy->on_request, view) == POLICY_ANSWERED)
 			return POLICY_ANSWERED;
+	}
 	return POLICY_CONTINUE;
 }
 

@@ -14,6 +14,7 @@
 #include "codec/accept.h"
 #include "http/body.h"
 #include "policy/policy.h"
+#include "policy/principal.h"
 
 enum { TYPES_MAX = 100 };
 
@@ -201,46 +202,44 @@ static bool is_candidate(const struct compress *p, const struct view *view)
 /* ---- whether it is for this one ---- */
 
 /* Those that a browser sends by itself. */
-static bool has_ambient_credentials(const struct http_fields *request)
+static bool has_ambient_credentials(const struct view *view)
 {
 	static const str schemes[] = { STR_INIT("Basic"), STR_INIT("Digest"), STR_INIT("Negotiate"),
 				       STR_INIT("NTLM") };
-	str authorization = http_fields_value(request, HTTP_AUTHORIZATION), scheme = authorization, rest;
+	str authorization = view_sent_value(view, HTTP_AUTHORIZATION), scheme = authorization, rest;
 
 	str_cut(authorization, ' ', &scheme, &rest);
 	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
 		if (str_eq_nocase(scheme, schemes[i]))
 			return true;
-	return http_fields_get(request, HTTP_COOKIE);
+	return view_sent(view, HTTP_COOKIE) || (view->principal && view->principal->certificate.len);
 }
 
 /* Fetch Metadata: no page can write this field. */
-static bool asked_by_itself(const struct http_fields *request)
+static bool asked_by_itself(const struct view *view)
 {
-	str site = http_fields_value(request, HTTP_SEC_FETCH_SITE);
+	str site = view_sent_value(view, HTTP_SEC_FETCH_SITE);
 
 	return str_eq(site, STR("same-origin")) || str_eq(site, STR("none"));
 }
 
 static bool could_show_secrets(const struct view *view)
 {
-	const struct http_fields *request = &view->request->fields;
-
-	if (asked_by_itself(request))
+	if (asked_by_itself(view))
 		return false;
-	return has_ambient_credentials(request) || http_fields_get(&view->response->fields, HTTP_SET_COOKIE);
+	return has_ambient_credentials(view) || http_fields_get(&view->response->fields, HTTP_SET_COOKIE);
 }
 
 /* Several fields of one name are one list (RFC 9110 section 5.3). "x-gzip" is an old name of gzip. */
-static int weight_of(const struct http_fields *request, str name)
+static int weight_of(const struct view *view, str name)
 {
 	int best = ACCEPT_MISSING;
 
-	for (size_t i = 0; i < request->count; i++) {
-		const struct http_field *field = &request->at[i];
+	for (size_t i = 0; i < view->sent; i++) {
+		const struct http_field *field = &view->request->fields.at[i];
 		int weight;
 
-		if (field->removed || field->id != HTTP_ACCEPT_ENCODING)
+		if (field->id != HTTP_ACCEPT_ENCODING)
 			continue;
 		weight = accept_weight(field->value, name);
 		if (weight == ACCEPT_MISSING && str_eq(name, STR("gzip")))
@@ -251,14 +250,14 @@ static int weight_of(const struct http_fields *request, str name)
 }
 
 /* What the client likes best; of equals, what stands first. As it is, where it likes that better. */
-static bool choose(const struct compress *p, const struct http_fields *request, enum coding *ret_coding)
+static bool choose(const struct compress *p, const struct view *view, enum coding *ret_coding)
 {
-	int best = weight_of(request, STR("identity"));
+	int best = weight_of(view, STR("identity"));
 	bool is_chosen = false;
 
 	best = best > 0 ? best - 1 : 0; /* an equal goes before identity, and a refusal never does */
 	for (size_t i = 0; i < p->coding_count; i++) {
-		int weight = weight_of(request, coding_name(p->codings[i]));
+		int weight = weight_of(view, coding_name(p->codings[i]));
 
 		if (weight <= best)
 			continue;
@@ -326,7 +325,7 @@ static void confirm(const struct compress *p, struct view *view)
 {
 	enum coding coding;
 
-	if (choose(p, &view->request->fields, &coding))
+	if (choose(p, view, &coding))
 		weaken_etag(view);
 }
 
@@ -343,7 +342,7 @@ static void compress_response(const void *self, struct view *view)
 	vary(&response->fields);
 	if (!p->with_credentials && could_show_secrets(view))
 		return;
-	if (must_not_transform(&view->request->fields) || !choose(p, &view->request->fields, &coding))
+	if (must_not_transform(&view->request->fields) || !choose(p, view, &coding))
 		return;
 	/* An answer to HEAD says what GET would get. */
 	if (response->framing == HTTP_NO_BODY || view_encode_body(view, coding))
@@ -369,8 +368,9 @@ const struct policy policy_compress = {
 		"An answer's length can show a secret in it to somebody who can put text of their own "
 		"beside the secret and watch the traffic (BREACH). For that a browser must be made to "
 		"ask with its user's credentials. So an answer is sent as it is when the request bears a "
-		"`Cookie` or a `Basic`, `Digest`, `Negotiate` or `NTLM` authorization, or the answer "
-		"sets a cookie; unless the browser says by `Sec-Fetch-Site` that its own site asked. "
+		"`Cookie` or a `Basic`, `Digest`, `Negotiate` or `NTLM` authorization, also one that the "
+		"service does not get, or the client has shown a certificate, or the answer sets a "
+		"cookie; unless the browser says by `Sec-Fetch-Site` that its own site asked. "
 		"Bearer tokens and API keys do not count: no other site can send them. "
 		"`with_credentials: true` compresses all the same: for services that mask their secrets, "
 		"or show none.\n",

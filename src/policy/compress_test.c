@@ -7,6 +7,7 @@
 #include "base/testing.h"
 #include "http/body.h"
 #include "policy/policy_testing.h"
+#include "policy/principal.h"
 
 #define JSON "Content-Type: application/json\n"
 #define GZIP "Accept-Encoding: gzip\n"
@@ -238,6 +239,48 @@ static void each_row(void **state)
 	}
 }
 
+/* Whatever the service gets of it. */
+static void what_the_client_sent_decides(void **state)
+{
+	static const struct {
+		const char *request, *want;
+	} sent[] = {
+		{ GZIP, IN("gzip") },
+		{ GZIP "Cookie: a=b\n", AS_IT_WAS },
+		{ GZIP "Authorization: Basic eA==\n", AS_IT_WAS },
+		{ GZIP "Cookie: a=b\nSec-Fetch-Site: same-origin\n", IN("gzip") },
+		{ "", AS_IT_WAS },
+	};
+	struct stage stage = stage_open(
+		"[ headers: { request: { remove: [Cookie, Authorization, Accept-Encoding, Sec-Fetch-Site], "
+		"add: { Accept-Encoding: br } } }, compress: {} ]");
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(sent); i++) {
+		ask(&stage, sent[i].request);
+		answer(&stage, 200, HTTP_LENGTH, LARGE, JSON);
+		if (strcmp(answer_fields(&stage), sent[i].want) != 0)
+			fail_msg("row %zu: %s", i, answer_fields(&stage));
+	}
+	bench_free(&stage.bench);
+}
+
+static void a_certificate_is_sent_by_itself(void **state)
+{
+	struct stage stage = stage_open("[ compress: {} ]");
+	struct principal shown = { .certificate = STR("DER") }, nobody = { 0 };
+
+	(void)state;
+	ask(&stage, GZIP);
+	stage.bench->view.principal = &shown;
+	answer(&stage, 200, HTTP_LENGTH, LARGE, JSON);
+	assert_string_equal(answer_fields(&stage), AS_IT_WAS);
+	stage.bench->view.principal = &nobody;
+	answer(&stage, 200, HTTP_LENGTH, LARGE, JSON);
+	assert_string_equal(answer_fields(&stage), IN("gzip"));
+	bench_free(&stage.bench);
+}
+
 static void what_has_no_body_or_is_a_part_stays(void **state)
 {
 	static const struct {
@@ -334,6 +377,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row),
+		cmocka_unit_test(what_the_client_sent_decides),
+		cmocka_unit_test(a_certificate_is_sent_by_itself),
 		cmocka_unit_test(what_has_no_body_or_is_a_part_stays),
 		cmocka_unit_test(what_is_small_is_seen_where_it_can_be),
 		cmocka_unit_test(when_all_encoders_are_at_work_it_goes_as_it_is),

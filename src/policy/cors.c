@@ -108,7 +108,7 @@ static result cors_compile(struct policy_compile *compile, void *self)
 
 static str field_of(const struct view *view, enum http_name id)
 {
-	return http_fields_value(&view->request->fields, id);
+	return view_sent_value(view, id);
 }
 
 static bool have(const struct words *words, str word, bool (*eq)(str a, str b))

@@ -123,6 +123,9 @@ static void a_preflight_is_denied(void **state)
 static const struct {
 	const char *what, *policies, *request, *fields, *answer, *want;
 } requests[] = {
+	{ "that the service does not get",
+	  "[ { headers: { request: { remove: [Origin] } } }, { cors: { " ONE " } } ]", "GET /",
+	  "Origin: https://a.test\n", "A: 1\n", "A: 1\n" VARY ALLOW "Origin: https://a.test\n" },
 	{ "of the origin", CORS(ONE), "GET /", "Origin: https://a.test\n", "A: 1\n",
 	  "A: 1\n" VARY ALLOW "Origin: https://a.test\n" },
 	{ "of another one", CORS(ONE), "GET /", "Origin: https://b.test\n", "A: 1\n", "A: 1\n" VARY },

@@ -374,6 +374,7 @@ struct view {
 
 	struct http_request
 		*request;  /* its fields may be edited; hop-by-hop and managed names are gone already */
+	size_t sent;       /* so many of them, from the first, are the client's: for view_sent() */
 	str scheme;        /* "http" or "https" */
 	str host;          /* lower case, without port: what was routed by */
 	str authority;     /* "host:port" as the client wrote it, also to a proxy that is trusted: for URLs */
@@ -417,6 +418,13 @@ struct view {
 };
 
 wall_time view_now(const struct view *view);
+
+const struct http_field *view_sent(const struct view *view, enum http_name id);
+/* The first such field of the client, also where a policy has kept it from the upstream: for what goes by who
+ * asks and not by what the upstream is asked. NULL: it sent none. */
+
+str view_sent_value(const struct view *view, enum http_name id);
+/* Its value; empty without one. Of a cookie field what no policy has taken out of it. */
 
 result view_fetch(struct view *view, const struct fetch_request *request, struct fetch_answer *ret_answer);
 /* Yields. As effects.fetch; ERROR_MISSING also where nobody can be asked. */

@@ -252,6 +252,7 @@ void bench_ask(struct bench *bench, const char *target, const char *fields)
 		.arena = &bench->exchange,
 		.effects = &bench->effects,
 		.request = &bench->request,
+		.sent = bench->request.fields.count,
 		.scheme = STR("https"),
 		.host = STR("api.test"),
 		.authority = authority.len ? authority : STR("api.test"),

@@ -14,6 +14,21 @@ wall_time view_now(const struct view *view)
 	return view->effects->wall(view->effects->self);
 }
 
+const struct http_field *view_sent(const struct view *view, enum http_name id)
+{
+	for (size_t i = 0; i < view->sent; i++)
+		if (view->request->fields.at[i].id == id)
+			return &view->request->fields.at[i];
+	return NULL;
+}
+
+str view_sent_value(const struct view *view, enum http_name id)
+{
+	const struct http_field *field = view_sent(view, id);
+
+	return field ? field->value : (str) { 0 };
+}
+
 result view_fetch(struct view *view, const struct fetch_request *request, struct fetch_answer *ret_answer)
 {
 	const struct effects *effects = view->effects;

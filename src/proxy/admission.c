@@ -183,6 +183,7 @@ enum reason admission_check(struct exchange *x)
 	if (goes_round(&head->fields))
 		return REASON_LOOP;
 	remove_what_ends_here(x);
+	x->view.sent = head->fields.count;
 	if (head->framing == HTTP_LENGTH && head->length > x->server->body->max)
 		return REASON_BODY_TOO_LARGE;
 	return call_admit(x);

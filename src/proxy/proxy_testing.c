@@ -111,6 +111,7 @@ void desk_ask(struct desk *desk, const char *head, const char *peer)
 				  &x->request.head, &x->request.head_len);
 	if (parsed != H1_DONE)
 		fail_msg("\"%s\" is no head: %.*s", head, STR_ARG(h1_error_text(parser.error)));
+	x->view.sent = x->request.head.fields.count;
 }
 
 const char *desk_fields(struct desk *desk)

@@ -16,10 +16,10 @@
 
 #define TTL_MIN (1 * SECOND)
 #define TTL_MAX (60 * SECOND)
-#define FAILURE_PAUSE (1 * SECOND)          /* DNS is down: soon again */
-#define PATIENCE (15 * SECOND)              /* with one lookup; the resolver's own is shorter */
-#define FIRST_PATIENCE (4500 * MILLISECOND) /* of services, while DISCOVERY_PATIENCE runs */
-#define CHANGE_DELAY (20 * MILLISECOND)     /* what changes within it is one change */
+#define FAILURE_PAUSE (1 * SECOND) /* DNS is down: soon again */
+#define PATIENCE (15 * SECOND)     /* with one lookup; the resolver's own is shorter */
+#define FIRST_PATIENCE (DISCOVERY_PATIENCE - 500 * MILLISECOND) /* of services */
+#define CHANGE_DELAY (20 * MILLISECOND)                         /* what changes within it is one change */
 
 struct discovery {
 	struct registered registered; /* first; by its key */
@@ -38,7 +38,7 @@ struct discovery {
 	struct dns *own_dns; /* with servers of its own */
 	deadline asks_at;    /* the next time */
 	duration retry;      /* after an answer of which a target was missed; 0: there is none */
-	bool is_failing;
+	enum trouble { TROUBLE_NONE, TROUBLE_TARGETS, TROUBLE_ALL } trouble; /* that was told */
 	bool is_cut; /* DNS named more than may serve */
 	struct arena memory;
 	struct dns_records last; /* of services, in memory: what it was answered with */
@@ -143,23 +143,27 @@ static void take_roster(struct discovery *discovery, const struct dns_records *r
 	pthread_mutex_unlock(&discoveries->lock);
 	roster_unref(&old);
 	tell_change(discoveries);
-	condition_broadcast(&discoveries->answered);
+	if (is_first)
+		condition_broadcast(&discoveries->answered);
 }
 
 /* ---- the fiber ---- */
 
-/* Said when it begins and when it ends, and not every second in between. */
-static void note_failing(struct discovery *discovery, result_value why, const char *meanwhile)
+/* Said when it begins, changes and ends, and not every second in between. */
+static void note_trouble(struct discovery *discovery, enum trouble trouble, const char *why)
 {
 	struct journal *journal = discovery->discoveries->options.journal;
-	bool is_failing = failed(why);
+	static const char *const meanwhile[] = { [TROUBLE_TARGETS] = "they keep the addresses that they had",
+						 [TROUBLE_ALL] = "the last answer serves" };
 
-	if (is_failing && !discovery->is_failing)
-		journal_warn(journal, "discovery of %.*s: %s; %s", STR_ARG(discovery->name), why.why,
-			     meanwhile);
-	if (!is_failing && discovery->is_failing)
+	if (trouble == discovery->trouble)
+		return;
+	if (trouble)
+		journal_warn(journal, "discovery of %.*s: %s; %s", STR_ARG(discovery->name), why,
+			     discovery->is_answered ? meanwhile[trouble] : "asking goes on");
+	else
 		journal_info(journal, "discovery of %.*s: DNS answers again", STR_ARG(discovery->name));
-	discovery->is_failing = is_failing;
+	discovery->trouble = trouble;
 }
 
 static void note_cut(struct discovery *discovery, bool is_cut)
@@ -183,7 +187,7 @@ static duration within(duration ttl)
 static result lookup(struct discovery *discovery, struct arena *arena, struct dns_records *ret_records)
 {
 	const struct discoveries_options *options = &discovery->discoveries->options;
-	bool is_hasty = discovery->kind == DNS_SERVICES && !discovery->is_answered && !discovery->is_failing;
+	bool is_hasty = discovery->kind == DNS_SERVICES && !discovery->is_answered && !discovery->trouble;
 	deadline until =
 		deadline_after(loop_now(fibers_loop(options->fibers)), is_hasty ? FIRST_PATIENCE : PATIENCE);
 	struct resolver_options servers = { .servers = discovery->servers.ptr };
@@ -195,8 +199,9 @@ static result lookup(struct discovery *discovery, struct arena *arena, struct dn
 			  discovery->kind, discovery->port, until, &discovery->last, arena, ret_records);
 }
 
-/* DNS that is down is asked again soon. Where only some targets are missed all are asked for: less and less
- * often. */
+/* DNS that is down is asked again soon. Where it misses targets all of them are asked for: less and less
+ * often.
+ */
 static duration pause_after(struct discovery *discovery, const struct dns_records *records, result_value got)
 {
 	duration most = within(records->ttl), next = 2 * discovery->retry;
@@ -237,16 +242,14 @@ static void ask_later(struct discovery *discovery, deadline asked, duration paus
 static void take_answer(struct discovery *discovery, const struct dns_records *records, result_value got,
 			struct arena *arena)
 {
-	result_value missed = error_make(ERROR_REFUSED, "no DNS server answers for some of its targets");
-
 	if (failed(got)) {
-		note_failing(discovery, got,
-			     discovery->is_answered ? "the last answer serves" : "asking goes on");
+		note_trouble(discovery, TROUBLE_ALL, got.why);
 		return;
 	}
-	note_failing(discovery, records->missed ? missed : OK, "they serve where they were");
 	note_cut(discovery, records->is_cut);
 	take_roster(discovery, records);
+	note_trouble(discovery, records->missed ? TROUBLE_TARGETS : TROUBLE_NONE,
+		     "no DNS server answers for some of its targets");
 	remember(discovery, records, arena);
 }
 

@@ -340,7 +340,7 @@ static void the_last_answer_serves_while_dns_is_down(void **state)
 	scene.server.is_down = true;
 	for (unsigned i = 0; i < 3; i++) {
 		ask_again(&scene, discovery);
-		assert_true(discovery->is_failing);
+		assert_int_equal(discovery->trouble, TROUBLE_ALL);
 		assert_in_range(discovery->asks_at - loop_now(scene.world.loop), SECOND / 2, SECOND);
 		assert_string_equal(roster_text(&scene, discovery), "10.0.0.1:80*1 ");
 		assert_false(scene.discoveries->has_changed);
@@ -348,7 +348,7 @@ static void the_last_answer_serves_while_dns_is_down(void **state)
 	scene.server.is_down = false;
 	scene.zones[0].a = 2;
 	ask_again(&scene, discovery);
-	assert_false(discovery->is_failing);
+	assert_int_equal(discovery->trouble, TROUBLE_NONE);
 	assert_string_equal(roster_text(&scene, discovery), "10.0.0.1:80*1 10.0.0.2:80*1 ");
 	wait_for_change(&scene, 2);
 	discovery_unref(&discovery);
@@ -423,7 +423,7 @@ static void targets_that_cannot_be_found_stay(void **state)
 		if (strcmp(roster_text(&scene, discovery), rows[row].want) != 0)
 			fail_msg("%s: %s", rows[row].who, roster_text(&scene, discovery));
 		assert_row(discovery->retry == rows[row].retry, row, rows[row].who);
-		assert_row(discovery->is_failing == !rows[row].is_whole, row, rows[row].who);
+		assert_row(!discovery->trouble == rows[row].is_whole, row, rows[row].who);
 		assert_row(discoveries_are_answered(scene.discoveries) == (*rows[row].want != 0), row,
 			   rows[row].who);
 	}
@@ -504,8 +504,8 @@ static void a_name_stands_in_while_nobody_asks(void **state)
 /* Let go of in each state that it can be in. */
 static void letting_go_ends_it(void **state)
 {
-	static const char *const names[] = { "{ dns: one.test, port: 80 }",
-					     "{ dns: silent.test, port: 80 }" };
+	static const char *const names[] = { "{ dns: one.test, port: 80 }", "{ dns: silent.test, port: 80 }",
+					     "{ dns: _mute.test, type: SRV }" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
