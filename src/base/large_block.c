@@ -4,7 +4,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LARGE_BLOCK_ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(LARGE_BLOCK_ASAN)
 #include <sanitizer/asan_interface.h>
 #else
 #define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
@@ -22,9 +27,8 @@ static struct {
 
 /* Huge pages where they fit: a large configuration is filled in half the faults, and looking up one of ten
  * thousand routes does not wait for the page tables too. Memory that is not touched is not there. */
-static struct block *block_new(size_t size)
+static struct block *block_new(size_t whole)
 {
-	size_t whole = (size + LARGE_BLOCK_LEAST - 1) / LARGE_BLOCK_LEAST * LARGE_BLOCK_LEAST;
 	struct block *block = aligned_alloc(LARGE_BLOCK_LEAST, whole);
 
 	ASSERT(block);
@@ -60,12 +64,12 @@ static struct block *unlink_block(struct block **link)
 	return block;
 }
 
-/* The last ones of what is too much, the longest unused first. */
+/* Those that rest go first. */
 static struct block *cut_excess(void)
 {
 	struct block *excess = NULL;
 
-	while (blocks.used + blocks.unused > blocks.most) {
+	while (blocks.unused > blocks.used || blocks.used + blocks.unused > blocks.most) {
 		struct block *block = unlink_block(blocks.rested ? &blocks.rested : &blocks.kept);
 
 		block->next = excess;
@@ -74,41 +78,30 @@ static struct block *cut_excess(void)
 	return excess;
 }
 
-/* The smallest that is large enough; NULL where it would be too much. */
-static struct block **find_fit(struct block **list, size_t size, struct block **best)
+static struct block *find(struct block **list, size_t whole)
 {
-	for (struct block **link = list; *link; link = &(*link)->next) {
-		size_t has = large_block_size(*link);
-
-		if (has >= size && has <= 2 * size && (!best || has < large_block_size(*best)))
-			best = link;
-	}
-	return best;
-}
-
-static struct block *take_unused(size_t size)
-{
-	struct block **best = find_fit(&blocks.rested, size, find_fit(&blocks.kept, size, NULL));
-
-	return best ? unlink_block(best) : NULL;
+	for (struct block **link = list; *link; link = &(*link)->next)
+		if (large_block_size(*link) == whole)
+			return unlink_block(link);
+	return NULL;
 }
 
 struct block *large_block_take(size_t size)
 {
+	size_t whole = (size + LARGE_BLOCK_LEAST - 1) / LARGE_BLOCK_LEAST * LARGE_BLOCK_LEAST;
 	struct block *block, *excess;
 
 	pthread_mutex_lock(&blocks.lock);
-	block = take_unused(size);
-	pthread_mutex_unlock(&blocks.lock);
-	if (block)
-		ASAN_UNPOISON_MEMORY_REGION(block->bytes, block->size);
-	else
-		block = block_new(size);
-	pthread_mutex_lock(&blocks.lock);
-	count_used(large_block_size(block));
+	block = find(&blocks.kept, whole);
+	if (!block)
+		block = find(&blocks.rested, whole);
+	count_used(whole);
 	excess = cut_excess();
 	pthread_mutex_unlock(&blocks.lock);
 	free_all(excess);
+	if (!block)
+		return block_new(whole);
+	ASAN_UNPOISON_MEMORY_REGION(block->bytes, block->size);
 	return block;
 }
 

@@ -4,7 +4,7 @@
  *
  * One that takes another's place needs as much as that one leaves, only a little earlier. So what is given
  * back stays for the next one, for a while: the system would have to find and zero all of it anew, in which
- * time requests wait. What stays and what is in use are together never more than was in use at once.
+ * time requests wait. Never more stays than is in use, and both are never more than was in use at once.
  */
 #pragma once
 
@@ -13,7 +13,8 @@
 #define LARGE_BLOCK_LEAST ((size_t)2 * 1024 * 1024) /* with its head, as large_block_size() tells */
 
 struct block *large_block_take(size_t size);
-/* Of that many bytes with its head, or up to twice as many; not zeroed. From any thread, as all here. */
+/* Of that many bytes with its head, up to the next multiple of LARGE_BLOCK_LEAST; not zeroed. From any
+ * thread, as all here. */
 
 void large_block_give(struct block *block);
 

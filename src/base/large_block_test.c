@@ -25,7 +25,7 @@ static int forget(void **state)
 
 static void what_was_given_back_is_taken_again(void **state)
 {
-	struct block *first = large_block_take(3 * UNIT - 1), *second;
+	struct block *held = large_block_take(3 * UNIT), *first = large_block_take(3 * UNIT - 1), *second;
 
 	(void)state;
 	assert_int_equal(large_block_size(first), 3 * UNIT);
@@ -36,45 +36,48 @@ static void what_was_given_back_is_taken_again(void **state)
 	assert_ptr_equal(second, first);
 	memset(second->bytes, 2, second->size); /* all of it may be touched again */
 	large_block_give(second);
+	large_block_give(held);
 }
 
-static void what_is_too_small_or_much_too_large_is_not(void **state)
+/* So that what an arena counts is the same, whatever was there. */
+static void only_of_the_same_size(void **state)
 {
-	struct block *two = large_block_take(2 * UNIT), *five = large_block_take(5 * UNIT), *three;
+	struct block *held = large_block_take(9 * UNIT), *two = large_block_take(2 * UNIT),
+		     *five = large_block_take(5 * UNIT), *three;
 
 	(void)state;
 	large_block_give(two);
 	large_block_give(five);
-	three = large_block_take(3 * UNIT); /* five is the smallest that fits */
-	assert_ptr_equal(three, five);
-	large_block_give(three);
-	assert_ptr_equal(large_block_take(UNIT), two);
-	five = large_block_take(UNIT);
-	assert_int_equal(large_block_size(five), UNIT);
+	three = large_block_take(3 * UNIT);
+	assert_int_equal(large_block_size(three), 3 * UNIT);
+	assert_ptr_equal(large_block_take(2 * UNIT), two);
 	large_block_give(two);
-	large_block_give(five);
+	large_block_give(three);
+	large_block_give(held);
+	assert_int_equal(blocks.unused, 0); /* nobody uses any */
 }
 
 /* As when one configuration takes the place of another, again and again. */
 static void no_more_is_there_than_was_used_at_once(void **state)
 {
-	struct block *now = large_block_take(4 * UNIT);
+	struct block *now = large_block_take(40 * UNIT);
 
 	(void)state;
-	for (size_t size = 4; size < 40; size += 3) {
+	for (size_t size = 40; size > 3; size -= 3) {
 		struct block *next = large_block_take(size * UNIT);
 
 		large_block_give(now);
 		now = next;
 		assert_true(blocks.used + blocks.unused <= blocks.most);
-		assert_true(blocks.most <= (size + size) * UNIT);
+		assert_true(blocks.unused <= blocks.used);
+		assert_int_equal(blocks.most, 80 * UNIT);
 	}
 	large_block_give(now);
 }
 
 static void what_nobody_takes_goes(void **state)
 {
-	struct block *block = large_block_take(UNIT), *other = large_block_take(UNIT);
+	struct block *block = large_block_take(UNIT), *other = large_block_take(UNIT); /* is in use */
 
 	(void)state;
 	large_block_give(block);
@@ -85,7 +88,7 @@ static void what_nobody_takes_goes(void **state)
 	large_blocks_rest();
 	large_blocks_rest();
 	assert_int_equal(blocks.unused, 0);
-	assert_int_equal(blocks.most, UNIT); /* what is in use */
+	assert_int_equal(blocks.most, UNIT);
 	large_block_give(other);
 }
 
@@ -118,7 +121,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_was_given_back_is_taken_again, forget, forget),
-		cmocka_unit_test_setup_teardown(what_is_too_small_or_much_too_large_is_not, forget, forget),
+		cmocka_unit_test_setup_teardown(only_of_the_same_size, forget, forget),
 		cmocka_unit_test_setup_teardown(no_more_is_there_than_was_used_at_once, forget, forget),
 		cmocka_unit_test_setup_teardown(what_nobody_takes_goes, forget, forget),
 		cmocka_unit_test_setup_teardown(threads_do_not_disturb_each_other, forget, forget),
