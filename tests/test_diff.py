@@ -120,6 +120,8 @@ CHANGES = {
                                  ["public  orders: forward_auth is gone"], 4),
     "some are not asked any more": ([AUTH, AUTH[:-1] + ", when: 'request.method != \"GET\"' }"],
                                     ['public  orders: forward_auth: when: always -> request.method != "GET"'], 4),
+    "a condition with a secret": ([AUTH, AUTH[:-1] + ", when: 'request.host == \"${S}\"' }"],
+                                  ['public  orders: forward_auth: when: always -> ${...}'], 4),
     "nobody is kept out any more": ([AUTH, AUTH[:-1] + ", report: true }"],
                                     ["public  orders: forward_auth: report: it refuses nothing any more"], 4),
     "a route asks nobody": (["parts: { match", "parts: { without: [forward_auth], match"],
@@ -193,6 +195,10 @@ CHANGES = {
     "a route with conditions is gone": (
         ['      beta: { match: { path: /beta, headers: { X-Beta: "yes" }, query: { v: "2" }, cookies: { c: "*" } } }\n', ""],
         [ROUTE + "GET http://api.example.com/orders/beta?v=2: orders/beta -> orders/one"], 3),
+    "a route with a key is gone": (
+        ['query: { v: "2" }', 'query: { api_key: "2" }'],
+        [ROUTE + "GET http://api.example.com/orders/beta?api_key=***: orders/one -> orders/beta",
+         ROUTE + "GET http://api.example.com/orders/beta?v=2: orders/beta -> orders/one"], 3),
     "another expression": (["n[0-9]+", "n[0-9]*"], [ROUTE + "orders/numbers: match changed"], 3),
     "an expression is gone": (['      numbers: { match: { path: "~^/n[0-9]+$" } }\n', ""],
                               [ROUTE + "orders/numbers: is gone"], 3),

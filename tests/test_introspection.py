@@ -216,12 +216,12 @@ def test_what_is_neither_yes_nor_no_lets_nobody_in(upstream: StartUpstream, gate
 ], ids=["refused", "elsewhere", "something else", "too large", "no HTTP", "nobody"])
 def test_the_log_says_why_it_is_of_no_help(upstream: StartUpstream, gateway: StartGateway, said: bytes | None, words: str) -> None:
     address = upstream(said, close=True).address if said else f"127.0.0.1:{free_port()}"
-    running = gateway(guarded(upstream().address, address))
+    running = gateway(json.dumps(guarded(upstream().address, address)).replace("/introspect", "/introspect?key=hush"))
     assert ask(running, "alice").status == 503
     line = running.wait_for_message(words)
     request = running.wait_for_log(1)[0]["request_id"]
     assert f"warn api all: request {request}: introspection: " in line and f"http://{address}/introspect" in line, line
-    assert "alice" not in line and SECRET not in line
+    assert "alice" not in line and SECRET not in line and "hush" not in running.errors
 
 
 def test_explain_asks_nobody_and_says_so(upstream: StartUpstream, tmp_path: Path) -> None:

@@ -34,6 +34,14 @@ const char *url_parse(str text, struct url *ret_url)
 	return NULL;
 }
 
+str url_without_query(str text)
+{
+	str shown = text, query;
+
+	(void)str_cut(text, '?', &shown, &query);
+	return shown;
+}
+
 bool url_is_open(const struct url *url)
 {
 	return !url->is_secure && !host_is_loopback(url->host.name);

@@ -22,5 +22,8 @@ struct url {
 const char *url_parse(str text, struct url *ret_url);
 /* NULL, or what is wanted instead. Slices of text. */
 
+str url_without_query(str text);
+/* Of any text: what may be told of a URL, for the query may hold a key. */
+
 bool url_is_open(const struct url *url);
 /* Whether others than this machine could read what is sent there, and answer in its stead. */

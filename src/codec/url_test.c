@@ -85,6 +85,14 @@ static void long_ones_are_bounded(void **state)
 	assert_non_null(url_parse((str) { text, URL_MAX + 1 }, &url));
 }
 
+static void the_query_is_not_told(void **state)
+{
+	(void)state;
+	assert_text(url_without_query(STR("https://a/b?key=c?d")), "https://a/b");
+	assert_text(url_without_query(STR("https://a/b")), "https://a/b");
+	assert_text(url_without_query(STR("")), "");
+}
+
 static void open_ones_are_known(void **state)
 {
 	static const struct {
@@ -112,9 +120,8 @@ static void open_ones_are_known(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_urls_apart),
-		cmocka_unit_test(refuses_what_is_none),
-		cmocka_unit_test(open_ones_are_known),
+		cmocka_unit_test(takes_urls_apart),      cmocka_unit_test(refuses_what_is_none),
+		cmocka_unit_test(the_query_is_not_told), cmocka_unit_test(open_ones_are_known),
 		cmocka_unit_test(long_ones_are_bounded),
 	};
 

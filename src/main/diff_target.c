@@ -6,6 +6,7 @@
  */
 #include "main/diff_target.h"
 
+#include "base/note.h"
 #include "policy/expression.h"
 
 enum { PAIRS_MAX = 1 << 22, WHEN_MAX = 64 * 1024 };
@@ -173,6 +174,17 @@ static str when_print(struct arena *arena, const struct policy_instance *instanc
 	return arena_close(arena, &out);
 }
 
+static str when_tell(struct arena *arena, const struct policy_instance *instance)
+{
+	struct note note;
+
+	if (!instance->when)
+		return STR("always");
+	note_begin(&note);
+	expression_tell(instance->when, note.to);
+	return note_end(&note, arena);
+}
+
 /* What a key says has been told of. */
 static bool is_seen(struct diff_target *diff, str key)
 {
@@ -198,9 +210,10 @@ static void compare_when(const struct pair_of_policies *pair)
 
 	if (str_eq(before, after) || is_seen_in_api(chains, pair->before->when, pair->after->when, SEEN_WHEN))
 		return;
+	before = when_tell(chains->diff->lines->arena, pair->before);
+	after = when_tell(chains->diff->lines->arena, pair->after);
 	diff_add(chains->diff->lines, risk, "%.*s: %.*s: when: %.*s -> %.*s", STR_ARG(chains->name),
-		 STR_ARG(pair->after->name), STR_ARG(before.len ? before : STR("always")),
-		 STR_ARG(after.len ? after : STR("always")));
+		 STR_ARG(pair->after->name), STR_ARG(before), STR_ARG(after));
 }
 
 static void compare_report(const struct pair_of_policies *pair)

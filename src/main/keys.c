@@ -17,6 +17,7 @@
 
 #include "base/assert.h"
 #include "base/container.h"
+#include "codec/url.h"
 #include "proxy/key_fetch.h"
 #include "tls/scratch.h"
 
@@ -55,7 +56,7 @@ struct keys {
 static void tell(struct keys *keys, struct key_set *set, result_value fetched, bool was_failing)
 {
 	struct journal *journal = keys->control->journal;
-	str url = key_set_url(set);
+	str url = url_without_query(key_set_url(set));
 
 	if (!failed(fetched) && was_failing)
 		journal_info(journal, "keys of %.*s: fetched again", STR_ARG(url));
@@ -137,8 +138,8 @@ static void begin(struct keys *keys, struct key_set *set, struct tls_client_iden
 	started = fiber_start(keys->control->fibers, run, fetch);
 	if (!failed(started))
 		return;
-	journal_warn(keys->control->journal, "keys of %.*s cannot be fetched: %s", STR_ARG(key_set_url(set)),
-		     started.why);
+	journal_warn(keys->control->journal, "keys of %.*s cannot be fetched: %s",
+		     STR_ARG(url_without_query(key_set_url(set))), started.why);
 	key_set_end(set, &(struct key_set_fetched) { 0 }, loop_now(keys->control->loop));
 	finish(fetch);
 }

@@ -2,6 +2,7 @@
 #include "main/probe.h"
 
 #include "codec/cidr.h"
+#include "observe/log_text.h"
 #include "route/pattern.h"
 
 enum {
@@ -271,6 +272,11 @@ struct route_request probe_request(const struct probe *probe)
 
 str probe_print(struct arena *arena, const struct probe *probe)
 {
+	struct buf shown = arena_open(arena, 6 * probe->query.len);
+	str query;
+
+	log_put_query(&shown, LOG_ESCAPE_TEXT, probe->query, (str_list) { 0 });
+	query = arena_close(arena, &shown);
 	return arena_printf(arena, "%.*s http://%.*s%.*s%s%.*s", STR_ARG(probe->method), STR_ARG(probe->host),
-			    STR_ARG(probe->path), probe->query.len ? "?" : "", STR_ARG(probe->query));
+			    STR_ARG(probe->path), probe->query.len ? "?" : "", STR_ARG(query));
 }

@@ -12,6 +12,7 @@
 #include "auth/claims.h"
 #include "codec/json.h"
 #include "codec/scan.h"
+#include "codec/url.h"
 #include "policy/credential.h"
 #include "policy/fetch_json.h"
 #include "policy/fetch_trouble.h"
@@ -242,7 +243,7 @@ static enum reason check_claims(const struct introspection *p, const struct view
 	if (active.kind != OPERAND_BOOL) {
 		view_tell(view, TELL_TROUBLE,
 			  "introspection: the answer of %.*s does not say whether the token is `active`",
-			  STR_ARG(p->url));
+			  STR_ARG(url_without_query(p->url)));
 		return REASON_AUTH_UNAVAILABLE;
 	}
 	if (!active.boolean)

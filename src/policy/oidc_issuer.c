@@ -7,6 +7,7 @@
 #include "auth/claims.h"
 #include "auth/issuer.h"
 #include "codec/json.h"
+#include "codec/url.h"
 #include "policy/fetch_json.h"
 #include "policy/fetch_trouble.h"
 #include "policy/key_verify.h"
@@ -172,7 +173,8 @@ static enum reason read_tokens(const struct fetch_answer *answer, struct view *v
 		return is_no(view, answer) ? REASON_LOGIN_FAILED : REASON_AUTH_UNAVAILABLE;
 	}
 	if (failed(json_parse(view->arena, answer->body, &json))) {
-		view_tell(view, TELL_TROUBLE, "oidc: the answer of %.*s is no JSON", STR_ARG(url));
+		view_tell(view, TELL_TROUBLE, "oidc: the answer of %.*s is no JSON",
+			  STR_ARG(url_without_query(url)));
 		return REASON_AUTH_UNAVAILABLE;
 	}
 	expires = json_find(&json, STR("expires_in"));
