@@ -5,6 +5,7 @@
 #include "admin/config_json.h"
 
 #include "config/secret_name.h"
+#include "observe/log_text.h"
 
 /* Maps of things that the operator names: a route called `tokens` is no token. */
 static const char *const named_things[] = { "listeners", "upstreams", "policies",
@@ -40,7 +41,7 @@ static bool has_secret_parameter(str text)
 		return false;
 	while (str_next(&query, '&', &parameter))
 		if (str_cut(parameter, '=', &name, &value) && value.len &&
-		    secret_name_judge(name) != SECRET_NAME_NONE)
+		    (secret_name_judge(name) != SECRET_NAME_NONE || log_is_redacted(name, (str_list) { 0 })))
 			return true;
 	return false;
 }

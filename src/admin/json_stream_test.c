@@ -290,7 +290,10 @@ static void test_secret_values(void **state)
 					      "x http://a:b@c",
 					      "a://b c://d:e@f",
 					      "https://a/b?token=c",
-					      "/a?b=c&&api_key=d" };
+					      "/a?b=c&&api_key=d",
+					      "/a?sig=d",
+					      "/a?t%6Fken=d",
+					      "/a?functions-key=d" };
 	static const char *const plain[] = { "",          ":",         "://",
 					     "http://",   "a@b",       "http://a/b@c",
 					     "Bear",      "http://a",  "a:b@c",

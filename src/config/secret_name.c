@@ -32,6 +32,15 @@ static bool is_among(str name, const char *const *names, const char *const *part
 	return false;
 }
 
+/* "X-Functions-Key", and not "monkey". */
+static bool ends_in_key(str name)
+{
+	size_t len = sizeof "-key" - 1;
+
+	return name.len >= len && memchr("-_.", name.ptr[name.len - len], 3) &&
+	       str_eq_nocase(str_skip(name, name.len - len + 1), STR("key"));
+}
+
 enum secret_name secret_name_judge(str name)
 {
 	char bytes[NAME_MAX_FOLDED];
@@ -39,6 +48,7 @@ enum secret_name secret_name_judge(str name)
 
 	if (!fold(name, &room) || is_among(buf_str(&room), usual_names, usual_parts))
 		return SECRET_NAME_USUAL;
-	return is_among(buf_str(&room), doubtful_names, doubtful_parts) ? SECRET_NAME_DOUBTFUL
-									: SECRET_NAME_NONE;
+	if (ends_in_key(name) || is_among(buf_str(&room), doubtful_names, doubtful_parts))
+		return SECRET_NAME_DOUBTFUL;
+	return SECRET_NAME_NONE;
 }

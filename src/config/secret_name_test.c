@@ -26,6 +26,8 @@ static const struct {
 	{ "session_id", SECRET_NAME_DOUBTFUL },
 	{ "keys", SECRET_NAME_DOUBTFUL },
 	{ "basic", SECRET_NAME_DOUBTFUL },
+	{ "X-Functions-Key", SECRET_NAME_DOUBTFUL },
+	{ "subscription_key", SECRET_NAME_DOUBTFUL },
 
 	{ "", SECRET_NAME_NONE },
 	{ "path", SECRET_NAME_NONE },

@@ -187,8 +187,8 @@ static bool is_among(str name, const str *names, size_t count)
 	return false;
 }
 
-/* encoded: as it stands in the query. A name that is longer than any in the lists is none of them. */
-static bool is_redacted(str encoded, str_list redact)
+/* A name that is longer than any in the lists is none of them. */
+bool log_is_redacted(str encoded, str_list redact)
 {
 	/* RFC 6750, RFC 7521, RFC 9101 and what others do. */
 	static const str usual[] = {
@@ -237,7 +237,7 @@ void log_put_query(struct buf *out, enum log_escape escape, str query, str_list 
 		while (len < query.len && query.ptr[len] != '&' && query.ptr[len] != ';')
 			len++;
 		pair = str_slice(query, 0, len);
-		if (str_find(pair, '=', &equals) && is_redacted(str_slice(pair, 0, equals), redact)) {
+		if (str_find(pair, '=', &equals) && log_is_redacted(str_slice(pair, 0, equals), redact)) {
 			log_put_text(out, escape, str_slice(pair, 0, equals + 1));
 			buf_put(out, STR("***"));
 		} else {
