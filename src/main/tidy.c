@@ -4,12 +4,8 @@
 #include <malloc.h>
 
 #include "base/container.h"
-#include "base/large_block.h"
 
-enum {
-	MUCH = 16 * 1024 * 1024,
-	REST = 10, /* seconds in which a configuration may want the memory of the one before */
-};
+enum { MUCH = 16 * 1024 * 1024 };
 
 static void on_due(struct timer *timer)
 {
@@ -22,8 +18,6 @@ static void on_due(struct timer *timer)
 		malloc_trim(0);
 		tidy->most = held;
 	}
-	if (++tidy->seconds % REST == 0)
-		large_blocks_rest();
 	timer_set(tidy->loop, timer, deadline_after(loop_now(tidy->loop), SECOND));
 }
 
