@@ -104,7 +104,6 @@ def gateway_config(endpoint: str, seconds: float | None = None, jwks: Path | Non
         limits, timeouts = config["listeners"]["main"]["limits"], config["upstreams"]["app"]["timeouts"]
         limits.update(dict.fromkeys(("header_timeout", "body_timeout", "idle_timeout"), f"{seconds:g}s"))
         timeouts.update(dict.fromkeys(timeouts, f"{seconds:g}s"))
-        config["limits"] = {"lag": "0s"}
     return dict(config)
 
 

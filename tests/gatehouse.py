@@ -188,8 +188,9 @@ class Gateway:
         """Replaces the file, for a reload."""
         replacement = self.path.with_suffix(".new")
         text = as_text(config)
-        with contextlib.suppress(ValueError):  # of JSON that is broken
-            text = with_default(config, "limits", self.limits) if self.limits else text
+        if self.limits:
+            with contextlib.suppress(ValueError):  # of JSON that is broken
+                text = with_default(text, "limits", self.limits)
         replacement.write_text(text, encoding="utf-8")
         replacement.replace(self.path)
 

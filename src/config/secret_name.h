@@ -13,4 +13,5 @@ enum secret_name {
 };
 
 enum secret_name secret_name_judge(str name);
-/* Case, '-', '_' and '.' make no difference. What is too long to be a name is a usual one. */
+/* Case, '-', '_' and '.' make no difference, but before a last word "key". What is too long to be a name is a
+ * usual one. */

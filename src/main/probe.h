@@ -45,4 +45,4 @@ size_t probes_make(struct probes *probes, const struct route_rule *rule, probe_f
 struct route_request probe_request(const struct probe *probe);
 
 str probe_print(struct arena *arena, const struct probe *probe);
-/* "GET http://host/path?query". */
+/* "GET http://host/path?query", the values of the query masked as in a log. */

@@ -97,8 +97,7 @@ enum verdict policy_chain_request(const struct policy_chain *chain, struct view 
 		const struct policy_instance *instance = &chain->at[i];
 
 		if (!instance->policy->on_request)
-			(void)settle(instance,
-				     view); /* its turn is now, also where it looks at the answer only */
+			(void)settle(instance, view); /* it looks at answers only: its turn is now */
 		else if (run_one(instance, instance->policy->on_request, view) == POLICY_ANSWERED)
 			return POLICY_ANSWERED;
 	}

@@ -21,6 +21,12 @@
 #define FIRST_PATIENCE (DISCOVERY_PATIENCE - 500 * MILLISECOND) /* of services */
 #define CHANGE_DELAY (20 * MILLISECOND)                         /* what changes within it is one change */
 
+enum trouble {
+	TROUBLE_NONE,
+	TROUBLE_TARGETS, /* some of a service cannot be found */
+	TROUBLE_ALL,
+};
+
 struct discovery {
 	struct registered registered; /* first; by its key */
 	struct discoveries *discoveries;
@@ -35,11 +41,11 @@ struct discovery {
 
 	/* The control thread's own; the first is changed under the lock. */
 	struct fiber *fiber;
-	struct dns *own_dns; /* with servers of its own */
-	deadline asks_at;    /* the next time */
-	duration retry;      /* after an answer of which a target was missed; 0: there is none */
-	enum trouble { TROUBLE_NONE, TROUBLE_TARGETS, TROUBLE_ALL } trouble; /* that was told */
-	bool is_cut; /* DNS named more than may serve */
+	struct dns *own_dns;  /* with servers of its own */
+	deadline asks_at;     /* the next time */
+	duration retry;       /* after an answer of which a target was missed; 0: there is none */
+	enum trouble trouble; /* that was told */
+	bool is_cut;          /* DNS named more than may serve */
 	struct arena memory;
 	struct dns_records last; /* of services, in memory: what it was answered with */
 };
@@ -153,7 +159,8 @@ static void take_roster(struct discovery *discovery, const struct dns_records *r
 static void note_trouble(struct discovery *discovery, enum trouble trouble, const char *why)
 {
 	struct journal *journal = discovery->discoveries->options.journal;
-	static const char *const meanwhile[] = { [TROUBLE_TARGETS] = "they keep the addresses that they had",
+	static const char *const meanwhile[] = { [TROUBLE_TARGETS] =
+							 "they keep the addresses that they had, if any",
 						 [TROUBLE_ALL] = "the last answer serves" };
 
 	if (trouble == discovery->trouble)
@@ -199,9 +206,7 @@ static result lookup(struct discovery *discovery, struct arena *arena, struct dn
 			  discovery->kind, discovery->port, until, &discovery->last, arena, ret_records);
 }
 
-/* DNS that is down is asked again soon. Where it misses targets all of them are asked for: less and less
- * often.
- */
+/* DNS that is down is asked again soon. While targets are missed all are asked for, less and less often. */
 static duration pause_after(struct discovery *discovery, const struct dns_records *records, result_value got)
 {
 	duration most = within(records->ttl), next = 2 * discovery->retry;
