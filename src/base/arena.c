@@ -3,17 +3,17 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "base/assert.h"
+#include "base/large_blocks.h"
 
 enum {
 	WIDTH_LEAST = 8, /* of arena_widen() */
 	ALIGNMENT = 16,
 	CACHE_LINE = 64,
 	FIRST_OF_HEAP = 64 * 1024,
+	MUCH_OF_HEAP = 384 * 1024,
 	LARGEST_OF_HEAP = 32 * 1024 * 1024,
-	HUGE_PAGE = 2 * 1024 * 1024,
 };
 
 void arena_init(struct arena *arena, struct block_pool *pool, size_t max)
@@ -26,6 +26,16 @@ void arena_init_small(struct arena *arena, size_t first, size_t max)
 	*arena = (struct arena) { .least = first, .max = max };
 }
 
+void arena_init_over(struct arena *arena, struct large_blocks *large, size_t max)
+{
+	*arena = (struct arena) { .large = large, .max = max };
+}
+
+void arena_init_beside(struct arena *arena, const struct arena *other)
+{
+	*arena = (struct arena) { .pool = other->pool, .large = other->large, .max = other->max };
+}
+
 void arena_fini(struct arena *arena)
 {
 	while (arena->blocks) {
@@ -34,6 +44,8 @@ void arena_fini(struct arena *arena)
 		arena->blocks = block->next;
 		if (arena->pool)
 			block_give(arena->pool, &block);
+		else if (large_block_size(block) >= LARGE_BLOCK_LEAST)
+			large_block_give(arena->large, block);
 		else
 			free(block);
 	}
@@ -47,7 +59,7 @@ void arena_adopt(struct arena *arena, struct arena *from)
 {
 	struct block **last = &arena->blocks;
 
-	ASSERT(arena->pool == from->pool);
+	ASSERT(arena->pool == from->pool && arena->large == from->large);
 	while (*last)
 		last = &(*last)->next;
 	*last = from->blocks;
@@ -56,37 +68,33 @@ void arena_adopt(struct arena *arena, struct arena *from)
 		arena->end = from->end;
 	}
 	arena->used = from->used < arena->max - arena->used ? arena->used + from->used : arena->max;
-	arena_init(from, from->pool, from->max);
+	arena_init_beside(from, from);
 }
 
 /* As much as there is already, so that a large arena has few blocks: few calls to make it, and nothing left
- * of it in the heap when it is gone. */
+ * of it in the heap when it is gone. What has come so far is likely to go on, in large blocks. */
 static size_t payload_of_heap(const struct arena *arena, size_t size)
 {
 	size_t payload = arena->used < LARGEST_OF_HEAP ? arena->used : LARGEST_OF_HEAP;
 	size_t least = arena->least ? arena->least : FIRST_OF_HEAP;
 
+	if (payload < size)
+		payload = size;
+	if (payload >= MUCH_OF_HEAP && payload < LARGE_BLOCK_LEAST)
+		payload = LARGE_BLOCK_LEAST - sizeof(struct block);
 	if (payload > arena->max - arena->used)
 		payload = arena->max - arena->used;
-	if (payload < least)
-		payload = least;
-	return payload < size ? size : payload;
+	return payload < least ? least : payload;
 }
 
-/* Huge pages where they fit: a large configuration is filled in half the faults, and looking up one of ten
- * thousand routes does not wait for the page tables too. Memory that is not touched is not there. */
 static struct block *block_of_heap(const struct arena *arena, size_t size)
 {
 	size_t total = sizeof(struct block) + payload_of_heap(arena, size);
 	struct block *block;
 
-	if (total < HUGE_PAGE) {
-		block = malloc(total);
-	} else {
-		total = (total + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-		block = aligned_alloc(HUGE_PAGE, total);
-		(void)madvise(block, total, MADV_HUGEPAGE); /* a kernel without them does not mind */
-	}
+	if (total >= LARGE_BLOCK_LEAST)
+		return large_block_take(arena->large, total);
+	block = malloc(total);
 	ASSERT(block);
 	block->size = total - sizeof *block;
 	return block;

@@ -16,17 +16,26 @@
 #include "base/buf.h"
 #include "base/str.h"
 
+struct large_blocks;
+
 struct arena {
 	char *at, *end;
-	struct block *blocks;    /* newest first */
-	struct block_pool *pool; /* NULL: malloc */
-	size_t used, max;        /* bytes of blocks */
-	size_t least;            /* of malloc: the least for a block; 0: a usual one */
+	struct block *blocks;       /* newest first */
+	struct block_pool *pool;    /* NULL: malloc */
+	size_t used, max;           /* bytes of blocks */
+	size_t least;               /* of malloc: the least for a block; 0: a usual one */
+	struct large_blocks *large; /* of malloc: whence large ones come; NULL: from there too */
 };
 
 void arena_init(struct arena *arena, struct block_pool *pool, size_t max);
 void arena_init_small(struct arena *arena, size_t first, size_t max);
 /* Over malloc, for what lives long and is one of many: its first block has so many bytes. */
+
+void arena_init_over(struct arena *arena, struct large_blocks *large, size_t max);
+/* Over malloc, for what takes the place of another: its large blocks are those that the other had. */
+
+void arena_init_beside(struct arena *arena, const struct arena *other);
+/* Over the same as the other. */
 
 void arena_fini(struct arena *arena);
 /* Gives every block back. The arena is empty then, and can be used again. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/arena.h"
+#include "base/large_blocks.h"
 #include "base/testing.h"
 
 enum { MAX = 1024 * 1024, POOL_MAX = 4 * 1024 * 1024 };
@@ -73,6 +74,41 @@ static void a_large_one_has_few_blocks(void **state)
 	assert_true(count_blocks(&arena) < 20);
 	assert_true(arena.used < 300 * 1024 * 1024);
 	arena_fini(&arena);
+}
+
+/* One configuration, and the next one when it is gone. */
+static void leaves_its_large_blocks_to_the_next_one(void **state)
+{
+	struct large_blocks *large = large_blocks_new();
+	struct arena arena, other;
+	char *bytes;
+
+	(void)state;
+	arena_init_over(&other, large, SIZE_MAX / 2);
+	arena_bytes(&other, LARGE_BLOCK_LEAST);
+	arena_init_over(&arena, large, SIZE_MAX / 2);
+	bytes = arena_bytes(&arena, LARGE_BLOCK_LEAST);
+	arena_fini(&arena);
+	arena_init_beside(&arena, &other);
+	assert_ptr_equal(arena_bytes(&arena, LARGE_BLOCK_LEAST), bytes);
+	arena_fini(&arena);
+	arena_fini(&other);
+	large_blocks_free(&large);
+}
+
+static void what_is_much_is_a_large_block(void **state)
+{
+	struct arena arena;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		arena_init(&arena, NULL, SIZE_MAX / 2);
+		for (size_t j = 0; i == 0 && j < 6; j++)
+			arena_bytes(&arena, 100 * 1000); /* bit by bit, and at once */
+		arena_bytes(&arena, 500 * 1000);
+		assert_true(large_block_size(arena.blocks) == LARGE_BLOCK_LEAST);
+		arena_fini(&arena);
+	}
 }
 
 static void grows_no_further_than_its_maximum(void **state)
@@ -254,6 +290,8 @@ int main(void)
 		cmocka_unit_test(pieces_never_overlap),
 		cmocka_unit_test(holds_what_is_larger_than_a_block),
 		cmocka_unit_test(a_large_one_has_few_blocks),
+		cmocka_unit_test(leaves_its_large_blocks_to_the_next_one),
+		cmocka_unit_test(what_is_much_is_a_large_block),
 		cmocka_unit_test(grows_no_further_than_its_maximum),
 		cmocka_unit_test(gives_its_blocks_back),
 		cmocka_unit_test(tells_what_is_left),

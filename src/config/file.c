@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a whole file. Its length is not asked for: a pipe has none, and what is written while it is read
- * changes it. The bytes are collected on the heap and copied once, so that the arena holds nothing but the
- * text.
+ * Reading a whole file. How long it is at first is a guess: a pipe does not know its length, and what is
+ * written while it is read changes it. The bytes are collected apart and copied once, so that the arena holds
+ * nothing but the text.
  *
  * A named pipe into which nobody writes would hold its reader, and with it every reload after this one and
  * the end of the process: so whatever it is is opened without waiting, and what is neither a file nor a pipe
@@ -23,24 +23,31 @@
 
 enum { FIRST_READ = 64 * 1024 };
 
-/* Grows while it is read: a pipe does not know its length, and a file may change. */
+/* What has come so far: always the newest of its arena, open. */
 struct growing {
-	char *bytes;
-	size_t len, size;
+	struct arena arena;
+	struct buf bytes;
 };
+
+static void growing_init(struct growing *growing, const struct arena *beside, size_t size)
+{
+	arena_init_over(&growing->arena, beside->large, SIZE_MAX / 2);
+	growing->bytes = arena_open(&growing->arena, size);
+}
 
 static void growing_fini(struct growing *growing)
 {
-	free(growing->bytes);
+	arena_fini(&growing->arena);
 }
 
 static void growing_make_room(struct growing *growing)
 {
-	if (growing->len < growing->size)
+	struct buf full = growing->bytes;
+
+	if (full.len < full.max)
 		return;
-	growing->size = growing->size ? growing->size * 2 : FIRST_READ;
-	growing->bytes = realloc(growing->bytes, growing->size);
-	ASSERT(growing->bytes);
+	growing->bytes = arena_open(&growing->arena, 2 * full.max);
+	buf_put(&growing->bytes, buf_str(&full));
 }
 
 /* A regular file always is ready. */
@@ -57,16 +64,17 @@ static result wait_for_bytes(int descriptor, deadline until)
 /* Stops one read after the bound, not at the end of a file that has none. */
 static result read_all(int descriptor, size_t max, deadline until, struct growing *growing)
 {
+	struct buf *bytes = &growing->bytes;
 	ssize_t got;
 
 	do {
 		TRY(wait_for_bytes(descriptor, until));
 		growing_make_room(growing);
-		got = read(descriptor, growing->bytes + growing->len, growing->size - growing->len);
+		got = read(descriptor, bytes->bytes + bytes->len, bytes->max - bytes->len);
 		if (got < 0 && errno != EINTR && errno != EAGAIN)
 			return error_system("cannot be read", errno);
-		growing->len += got > 0 ? (size_t)got : 0;
-		if (growing->len > max)
+		bytes->len += got > 0 ? (size_t)got : 0;
+		if (bytes->len > max)
 			return error_make(ERROR_LIMIT, "is too large");
 	} while (got != 0);
 	return OK;
@@ -80,13 +88,14 @@ static bool is_unnamed_pipe(int descriptor)
 	return fstatfs(descriptor, &system) == 0 && system.f_type == PIPEFS_MAGIC;
 }
 
-/* A folder is told by reading it. */
-static result check_kind(int descriptor)
+/* A folder is told by reading it. One byte more than it says, so that reading all of it is also its end. */
+static result check_kind(int descriptor, size_t *ret_guess)
 {
 	struct stat status;
 
 	if (fstat(descriptor, &status) != 0)
 		return error_system("cannot be read", errno);
+	*ret_guess = status.st_size >= FIRST_READ ? (size_t)status.st_size + 1 : FIRST_READ;
 	if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || is_unnamed_pipe(descriptor))
 		return OK;
 	return error_make(ERROR_INVALID, "is no regular file");
@@ -103,16 +112,18 @@ result file_read_until(struct arena *arena, str path, size_t max, deadline until
 	__attribute__((cleanup(growing_fini))) struct growing growing = { 0 };
 	__attribute__((cleanup(descriptor_close))) int descriptor = -1;
 	str name = arena_printf(arena, "%.*s", STR_ARG(path));
+	size_t guess;
 
 	if (memchr(path.ptr, 0, path.len))
 		return error_system("cannot be opened", ENOENT);
 	descriptor = open(name.ptr, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (descriptor < 0)
 		return error_system("cannot be opened", errno);
-	TRY(check_kind(descriptor));
+	TRY(check_kind(descriptor, &guess));
 	max = max < arena_left(arena) ? max : arena_left(arena);
+	growing_init(&growing, arena, guess < max ? guess : max + 1);
 	TRY(read_all(descriptor, max, until, &growing));
-	*ret_text = arena_str(arena, (str) { growing.bytes, growing.len });
+	*ret_text = arena_str(arena, buf_str(&growing.bytes));
 	return OK;
 }
 

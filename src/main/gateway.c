@@ -169,7 +169,7 @@ static result first_failure(const struct gateway *gateway)
 	return OK;
 }
 
-/* What an old configuration was made of goes back to the system: it is seldom asked for again. */
+/* What is small of an old configuration goes back to the system; its large blocks are for the next one. */
 static void free_unused(void *argument)
 {
 	struct gateway *gateway = argument;

@@ -213,7 +213,7 @@ static result service_open(struct service *service, const struct serve_options *
 	serve_block_signals(&signals);
 	inheritance_open(&service->inherited);
 	TRY(control_init(control, service->journal));
-	tidy_open(&service->tidy, control->loop, options->loaded->identities.memory);
+	tidy_open(&service->tidy, control->loop, &options->loaded->identities);
 	discover(service, options->loaded->identities.discoveries);
 	TRY(signals_open(&service->signals, control->loop, &signals, on_signal, service));
 	service->quotas = quota_keeper_new(options->loaded->identities.quotas, service->journal,

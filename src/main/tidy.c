@@ -4,13 +4,17 @@
 #include <malloc.h>
 
 #include "base/container.h"
+#include "base/large_blocks.h"
 
-enum { MUCH = 16 * 1024 * 1024 };
+enum {
+	MUCH = 16 * 1024 * 1024,
+	REST = 10, /* seconds in which a configuration may want the memory of the one before */
+};
 
 static void on_due(struct timer *timer)
 {
 	struct tidy *tidy = CONTAINER_OF(timer, struct tidy, timer);
-	size_t held = atomic_load_explicit(&tidy->bound->drawn, memory_order_relaxed);
+	size_t held = atomic_load_explicit(&tidy->identities->memory->drawn, memory_order_relaxed);
 
 	if (held > tidy->most)
 		tidy->most = held;
@@ -18,12 +22,14 @@ static void on_due(struct timer *timer)
 		malloc_trim(0);
 		tidy->most = held;
 	}
+	if (++tidy->seconds % REST == 0)
+		large_blocks_rest(tidy->identities->large_blocks);
 	timer_set(tidy->loop, timer, deadline_after(loop_now(tidy->loop), SECOND));
 }
 
-void tidy_open(struct tidy *tidy, struct loop *loop, const struct memory_bound *bound)
+void tidy_open(struct tidy *tidy, struct loop *loop, const struct identities *identities)
 {
-	*tidy = (struct tidy) { .timer.on_due = on_due, .loop = loop, .bound = bound };
+	*tidy = (struct tidy) { .timer.on_due = on_due, .loop = loop, .identities = identities };
 	timer_set(loop, &tidy->timer, deadline_after(loop_now(loop), SECOND));
 }
 

@@ -8,6 +8,7 @@
 #include "auth/replay_cache.h"
 #include "auth/revocations.h"
 #include "auth/session_refresh.h"
+#include "base/large_blocks.h"
 #include "store/quota_table.h"
 #include "store/rate_table.h"
 #include "store/redis_place.h"
@@ -33,6 +34,7 @@ void identities_init(struct identities *identities)
 		.slots = slot_table_new(SLOT_KEYS),
 		.stores = redis_places_new(),
 		.memory = memory_bound_new(),
+		.large_blocks = large_blocks_new(),
 	};
 	identities->discoveries = discoveries_new(identities->endpoints);
 }
@@ -46,6 +48,7 @@ void identities_fini(struct identities *identities)
 	slot_table_free(&identities->slots);
 	redis_places_free(&identities->stores);
 	free(identities->memory);
+	large_blocks_free(&identities->large_blocks);
 	session_refreshes_free(&identities->refreshes);
 	replay_cache_free(&identities->replays);
 	consumer_files_free(&identities->consumer_files);

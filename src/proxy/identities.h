@@ -11,6 +11,7 @@
 #include "observe/metrics.h"
 #include "upstream/upstream.h"
 
+struct large_blocks;
 struct quota_table;
 struct rate_table;
 struct redis_places;
@@ -33,11 +34,12 @@ struct identities {
 	struct session_refreshes *refreshes;
 	struct rate_table *rates; /* what limits count in */
 	struct quota_table *quotas;
-	struct slot_table *slots;    /* likewise, of what is under way at once */
-	struct redis_places *stores; /* what several gateways count on */
-	struct memory_bound *memory; /* of all workers; without a bound until a gateway sets one */
-	struct metrics *metrics;     /* made with the first snapshot; NULL: nothing is counted */
-	bool is_counting;            /* make them: set after identities_init() by whoever will serve */
+	struct slot_table *slots;          /* likewise, of what is under way at once */
+	struct redis_places *stores;       /* what several gateways count on */
+	struct memory_bound *memory;       /* of all workers; without a bound until a gateway sets one */
+	struct large_blocks *large_blocks; /* of the snapshots' arenas */
+	struct metrics *metrics;           /* made with the first snapshot; NULL: nothing is counted */
+	bool is_counting;                  /* make them: set after identities_init() by whoever will serve */
 };
 
 void identities_init(struct identities *identities);

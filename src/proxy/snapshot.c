@@ -391,14 +391,14 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 					       : OK;
 }
 
-static struct snapshot *snapshot_new(struct diagnostics **ret_diagnostics)
+static struct snapshot *snapshot_new(struct identities *identities, struct diagnostics **ret_diagnostics)
 {
 	struct snapshot *snapshot = calloc(1, sizeof *snapshot);
 
 	ASSERT(snapshot);
 	snapshot->generation = 1;
 	atomic_init(&snapshot->references, 1);
-	arena_init(&snapshot->arena, NULL, SIZE_MAX / 2);
+	arena_init_over(&snapshot->arena, identities->large_blocks, SIZE_MAX / 2);
 	file_list_init(&snapshot->files, &snapshot->arena);
 	snapshot->regexes = ARENA_NEW(&snapshot->arena, struct regex_table);
 	regex_table_init(snapshot->regexes, &snapshot->arena);
@@ -409,7 +409,7 @@ static struct snapshot *snapshot_new(struct diagnostics **ret_diagnostics)
 result snapshot_load(str path, struct identities *identities, struct diagnostics **ret_diagnostics,
 		     struct snapshot **ret_snapshot)
 {
-	struct snapshot *snapshot = snapshot_new(ret_diagnostics);
+	struct snapshot *snapshot = snapshot_new(identities, ret_diagnostics);
 	struct document *document;
 	result_value loaded;
 
@@ -425,7 +425,7 @@ result snapshot_load(str path, struct identities *identities, struct diagnostics
 result snapshot_parse(str name, str text, struct identities *identities, struct diagnostics **ret_diagnostics,
 		      struct snapshot **ret_snapshot)
 {
-	struct snapshot *snapshot = snapshot_new(ret_diagnostics);
+	struct snapshot *snapshot = snapshot_new(identities, ret_diagnostics);
 	struct document *document;
 	result_value parsed;
 

@@ -10,13 +10,9 @@
  * Equal host and path means the same list of the tree; equal conditions an equal hash. So one look-up a rule
  * finds its rivals.
  */
-#include <stdlib.h>
-
 #include "base/assert.h"
 #include "base/hash.h"
 #include "route/router_private.h"
-
-enum { FIRST_CLAIMS = 256 }; /* a power of two */
 
 struct claim {
 	struct leaf *const *list;
@@ -25,27 +21,18 @@ struct claim {
 };
 
 struct clash_table {
+	struct arena *arena;
 	struct claim *claims;
 	uint32_t *buckets; /* 1 + the newest claim */
-	size_t count, max, mask;
+	size_t count, max; /* max is a power of two */
 };
 
-struct clash_table *clash_table_new(void)
+struct clash_table *clash_table_new(struct arena *arena)
 {
-	struct clash_table *table = calloc(1, sizeof *table);
+	struct clash_table *table = ARENA_NEW(arena, struct clash_table);
 
-	ASSERT(table);
+	table->arena = arena;
 	return table;
-}
-
-void clash_table_free(struct clash_table **table)
-{
-	if (!*table)
-		return;
-	free((*table)->claims);
-	free((*table)->buckets);
-	free(*table);
-	*table = NULL;
 }
 
 static bool clashes(const struct rule *a, const struct rule *b)
@@ -59,19 +46,16 @@ static bool clashes(const struct rule *a, const struct rule *b)
 
 static uint32_t *bucket_of(const struct clash_table *table, struct leaf *const *list, const struct rule *rule)
 {
-	return &table->buckets[hash_mix((uintptr_t)list, rule->hash) & table->mask];
+	return &table->buckets[hash_mix((uintptr_t)list, rule->hash) & (table->max - 1)];
 }
 
 /* Twice the room, and the claims in their new buckets. */
 static void grow(struct clash_table *table)
 {
-	table->max = table->max ? table->max * 2 : FIRST_CLAIMS;
-	table->mask = table->max - 1;
+	table->claims =
+		arena_widen(table->arena, table->claims, table->count, sizeof *table->claims, &table->max);
+	table->buckets = ARENA_ARRAY(table->arena, uint32_t, table->max);
 	ASSERT(table->max < UINT32_MAX);
-	table->claims = realloc(table->claims, table->max * sizeof *table->claims);
-	free(table->buckets);
-	table->buckets = calloc(table->max, sizeof *table->buckets);
-	ASSERT(table->claims && table->buckets);
 	for (size_t i = 0; i < table->count; i++) {
 		struct claim *claim = &table->claims[i];
 		uint32_t *bucket = bucket_of(table, claim->list, claim->rule);

@@ -251,13 +251,12 @@ static void read_paths(struct compiler *compiler)
 	struct pattern *pattern = ARENA_NEW(&compiler->temporary, struct pattern);
 
 	tree_init(&compiler->router->tree, compiler->arena, count_segments(compiler));
-	compiler->clashes = clash_table_new();
+	compiler->clashes = clash_table_new(&compiler->temporary);
 	plant_hosts(compiler);
 	for (size_t i = 0; i < compiler->count; i++)
 		read_path(compiler, i, pattern);
 	for (size_t i = 0; i < compiler->count; i++)
 		compiler->router->rules[i].has_regex_sibling = compiler->apis[i]->has_regex;
-	clash_table_free(&compiler->clashes);
 }
 
 /* What is allowed, but makes each request dearer than it need be. */
@@ -296,7 +295,7 @@ static void compiler_init(struct compiler *compiler, struct arena *arena, struct
 		.count = count,
 		.seed = random_u64(),
 	};
-	arena_init(&compiler->temporary, NULL, SIZE_MAX);
+	arena_init_beside(&compiler->temporary, arena);
 	compiler->apis = ARENA_ARRAY(&compiler->temporary, struct api *, count);
 	compiler->hosts = ARENA_ARRAY(&compiler->temporary, struct host_list *, count);
 	map_init(&compiler->api_names, &compiler->temporary, UINT32_MAX);

@@ -49,8 +49,7 @@ bool decision_is_replaced(const struct decision *decision, const struct rule *ow
 /* How a rule that can never be told apart from an earlier one is found. */
 struct clash_table;
 
-struct clash_table *clash_table_new(void);
-void clash_table_free(struct clash_table **table);
+struct clash_table *clash_table_new(struct arena *arena);
 
 struct rule *clash_add(struct clash_table *table, struct leaf *const *list, struct rule *rule);
 /* The earlier rule that rule clashes with in that list, or NULL, and then it is kept for those that follow.

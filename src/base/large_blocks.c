@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/large_blocks.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LARGE_BLOCKS_ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(LARGE_BLOCKS_ASAN)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#endif
+
+#include "base/assert.h"
+
+struct large_blocks {
+	pthread_mutex_t lock;
+	struct block *kept, *rested; /* since large_blocks_rest(), and longer; the last one first */
+	size_t used, unused, most;   /* bytes, of all that is in use, and of the lists; both at once */
+};
+
+struct large_blocks *large_blocks_new(void)
+{
+	struct large_blocks *blocks = calloc(1, sizeof *blocks);
+
+	ASSERT(blocks);
+	pthread_mutex_init(&blocks->lock, NULL);
+	return blocks;
+}
+
+/* Huge pages where they fit: a large configuration is filled in half the faults, and looking up one of ten
+ * thousand routes does not wait for the page tables too. Memory that is not touched is not there. */
+static struct block *block_new(size_t whole)
+{
+	struct block *block = aligned_alloc(LARGE_BLOCK_LEAST, whole);
+
+	ASSERT(block);
+	(void)madvise(block, whole, MADV_HUGEPAGE); /* a kernel without them does not mind */
+	block->size = whole - sizeof *block;
+	return block;
+}
+
+static void free_all(struct block *first)
+{
+	while (first) {
+		struct block *block = first;
+
+		first = block->next;
+		ASAN_UNPOISON_MEMORY_REGION(block->bytes, block->size);
+		free(block);
+	}
+}
+
+void large_blocks_free(struct large_blocks **address)
+{
+	struct large_blocks *blocks = *address;
+
+	*address = NULL;
+	if (!blocks)
+		return;
+	ASSERT(blocks->used == 0 && blocks->unused == 0);
+	pthread_mutex_destroy(&blocks->lock);
+	free(blocks);
+}
+
+static void count_used(struct large_blocks *blocks, size_t size)
+{
+	blocks->used += size;
+	if (blocks->most < blocks->used)
+		blocks->most = blocks->used;
+}
+
+static struct block *unlink_block(struct large_blocks *blocks, struct block **link)
+{
+	struct block *block = *link;
+
+	*link = block->next;
+	blocks->unused -= large_block_size(block);
+	return block;
+}
+
+/* Those that rest go first. */
+static struct block *cut_excess(struct large_blocks *blocks)
+{
+	struct block *excess = NULL;
+
+	while (blocks->unused > blocks->used || blocks->used + blocks->unused > blocks->most) {
+		struct block *block = unlink_block(blocks, blocks->rested ? &blocks->rested : &blocks->kept);
+
+		block->next = excess;
+		excess = block;
+	}
+	return excess;
+}
+
+static struct block *find(struct large_blocks *blocks, struct block **list, size_t whole)
+{
+	for (struct block **link = list; *link; link = &(*link)->next)
+		if (large_block_size(*link) == whole)
+			return unlink_block(blocks, link);
+	return NULL;
+}
+
+/* Of that size, so that what an arena counts is the same whatever was there. NULL: none is. */
+static struct block *take_kept(struct large_blocks *blocks, size_t whole)
+{
+	struct block *block, *excess;
+
+	pthread_mutex_lock(&blocks->lock);
+	block = find(blocks, &blocks->kept, whole);
+	if (!block)
+		block = find(blocks, &blocks->rested, whole);
+	count_used(blocks, whole);
+	excess = cut_excess(blocks);
+	pthread_mutex_unlock(&blocks->lock);
+	free_all(excess);
+	if (block)
+		ASAN_UNPOISON_MEMORY_REGION(block->bytes, block->size);
+	return block;
+}
+
+struct block *large_block_take(struct large_blocks *blocks, size_t size)
+{
+	size_t whole = (size + LARGE_BLOCK_LEAST - 1) / LARGE_BLOCK_LEAST * LARGE_BLOCK_LEAST;
+	struct block *block = blocks ? take_kept(blocks, whole) : NULL;
+
+	return block ? block : block_new(whole);
+}
+
+void large_block_give(struct large_blocks *blocks, struct block *block)
+{
+	struct block *excess;
+
+	block->next = NULL;
+	if (!blocks) {
+		free_all(block);
+		return;
+	}
+	ASAN_POISON_MEMORY_REGION(block->bytes, block->size);
+	pthread_mutex_lock(&blocks->lock);
+	blocks->used -= large_block_size(block);
+	blocks->unused += large_block_size(block);
+	block->next = blocks->kept;
+	blocks->kept = block;
+	excess = cut_excess(blocks);
+	pthread_mutex_unlock(&blocks->lock);
+	free_all(excess);
+}
+
+void large_blocks_rest(struct large_blocks *blocks)
+{
+	struct block *gone;
+
+	pthread_mutex_lock(&blocks->lock);
+	gone = blocks->rested;
+	for (struct block *block = gone; block; block = block->next)
+		blocks->unused -= large_block_size(block);
+	blocks->rested = blocks->kept;
+	blocks->kept = NULL;
+	blocks->most = blocks->used + blocks->unused;
+	pthread_mutex_unlock(&blocks->lock);
+	free_all(gone);
+}
