@@ -76,9 +76,9 @@ result field_names_check(struct reader *reader, const struct node *list)
 /* What a service could take for the name is the name. */
 static bool is_named(str field, str name)
 {
-	if (str_ends(name, STR("*")))
-		return str_eq_nocase(str_slice(field, 0, name.len - 1), str_slice(name, 0, name.len - 1));
-	return http_name_is_alias(field, name);
+	if (!str_ends(name, STR("*")))
+		return http_name_is_alias(field, name);
+	return http_name_is_alias(str_slice(field, 0, name.len - 1), str_slice(name, 0, name.len - 1));
 }
 
 void field_names_remove(const str_list *names, struct http_fields *fields)

@@ -41,6 +41,7 @@ result field_values_add(const struct field_values *values, const struct view *vi
  * could be written are. */
 
 void field_names_remove(const str_list *names, struct http_fields *fields);
+/* Also what a service could take for one of the names, or for one of a family: http_name_is_alias(). */
 
 void field_vary_add(struct http_fields *fields, str name);
 /* The answer depends on that field of the request (RFC 9110 section 12.5.5); once is enough. Without room for

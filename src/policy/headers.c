@@ -25,8 +25,8 @@ static const struct field side_fields[] = {
 	FIELD_PAIRS(struct headers_side, add, "add", 100,
 		    "Names and values, beside what is there. `${...}` is filled in."),
 	FIELD_STRS(struct headers_side, remove, "remove", 0, 100,
-		   "Names, in letters of any case; `X-Internal-*` stands for all that begin so. `X_Role` is "
-		   "another name than `X-Role`."),
+		   "Names, in letters of any case; `X-Internal-*` stands for all that begin so. `_` and `.` "
+		   "are taken for `-`, as some services take them: `X-Role` removes `X_Role` too."),
 	FIELD_END
 };
 
