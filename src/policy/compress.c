@@ -152,11 +152,15 @@ static bool is_type_listed(const struct compress *p, const struct http_response 
 	return false;
 }
 
+static bool says_no_transform(const struct http_field *field)
+{
+	return field->id == HTTP_CACHE_CONTROL && http_list_has(field->value, STR("no-transform"));
+}
+
 static bool must_not_transform(const struct http_fields *fields)
 {
 	for (size_t i = 0; i < fields->count; i++)
-		if (!fields->at[i].removed && fields->at[i].id == HTTP_CACHE_CONTROL &&
-		    http_list_has(fields->at[i].value, STR("no-transform")))
+		if (!fields->at[i].removed && says_no_transform(&fields->at[i]))
 			return true;
 	return false;
 }
@@ -188,6 +192,11 @@ static bool is_encoded(const struct http_fields *fields)
 	return false;
 }
 
+static bool is_untouchable(const struct http_response *response)
+{
+	return is_encoded(&response->fields) || must_not_transform(&response->fields);
+}
+
 static bool is_candidate(const struct compress *p, const struct view *view)
 {
 	const struct http_response *response = view->response;
@@ -195,8 +204,17 @@ static bool is_candidate(const struct compress *p, const struct view *view)
 	if (response->status == 206 || http_status_has_no_body(response->status) ||
 	    http_fields_get(&response->fields, HTTP_CONTENT_RANGE))
 		return false;
-	return !is_encoded(&response->fields) && is_type_listed(p, response) &&
-	       !must_not_transform(&response->fields) && !is_small(p, view);
+	return !is_untouchable(response) && is_type_listed(p, response) && !is_small(p, view);
+}
+
+/* A 304 seldom says of which type or size it is that has not changed: it could be of any. */
+static bool confirms_candidate(const struct compress *p, const struct view *view)
+{
+	const struct http_response *response = view->response;
+	bool has_type = http_fields_get(&response->fields, HTTP_CONTENT_TYPE);
+
+	return response->status == 304 && !is_untouchable(response) &&
+	       (!has_type || is_type_listed(p, response));
 }
 
 /* ---- whether it is for this one ---- */
@@ -249,6 +267,14 @@ static int weight_of(const struct view *view, str name)
 	return best;
 }
 
+static bool client_wants_no_transform(const struct view *view)
+{
+	for (size_t i = 0; i < view->sent; i++)
+		if (says_no_transform(&view->request->fields.at[i]))
+			return true;
+	return false;
+}
+
 /* What the client likes best; of equals, what stands first. As it is, where it likes that better. */
 static bool choose(const struct compress *p, const struct view *view, enum coding *ret_coding)
 {
@@ -291,16 +317,24 @@ static void vary(struct http_fields *fields)
 	add(fields, HTTP_VARY, STR("Accept-Encoding"));
 }
 
+/* Empty: there is none that is strong. */
+static str weak_etag(const struct view *view)
+{
+	str etag = http_fields_value(&view->response->fields, HTTP_ETAG), parts[] = { STR("W/"), etag };
+
+	return !etag.len || str_starts(etag, STR("W/")) ? (str) { 0 } : arena_join(view->arena, parts, 2);
+}
+
 /* The bytes are others, the meaning is the same (RFC 9110 section 8.8.3.3). */
 static void weaken_etag(struct view *view)
 {
 	struct http_fields *fields = &view->response->fields;
-	str etag = http_fields_value(fields, HTTP_ETAG), parts[] = { STR("W/"), etag };
+	str weak = weak_etag(view);
 
-	if (!etag.len || str_starts(etag, STR("W/")))
+	if (!weak.len)
 		return;
 	http_fields_remove(fields, HTTP_ETAG);
-	add(fields, HTTP_ETAG, arena_join(view->arena, parts, 2));
+	add(fields, HTTP_ETAG, weak);
 }
 
 /* What was said of the bytes as they came does not hold any more. */
@@ -319,13 +353,28 @@ static void tell(struct view *view, enum coding coding)
 	add(fields, HTTP_CONTENT_ENCODING, coding_name(coding));
 }
 
-/* A client that has an answer in a coding has it with a weak tag; one of a 304 that is strong would not be
- * taken for the same (RFC 9111 section 4.3.4). */
+/* A quotation mark ends a tag and stands in none. */
+static bool client_names(const struct view *view, str etag)
+{
+	for (size_t i = 0; i < view->sent; i++) {
+		const struct http_field *field = &view->request->fields.at[i];
+
+		if (field->id == HTTP_IF_NONE_MATCH && str_contains(field->value, etag))
+			return true;
+	}
+	return false;
+}
+
+/* A 304 varies as the answer that it stands for (RFC 9110 section 15.4.5). A client that has this in a coding
+ * has it with a weak tag; a strong one would not be taken for the same (RFC 9111 section 4.3.4). Who has it
+ * as it is names it by the strong one. */
 static void confirm(const struct compress *p, struct view *view)
 {
+	str weak = weak_etag(view);
 	enum coding coding;
 
-	if (choose(p, view, &coding))
+	vary(&view->response->fields);
+	if (weak.len && client_names(view, weak) && choose(p, view, &coding))
 		weaken_etag(view);
 }
 
@@ -335,14 +384,14 @@ static void compress_response(const void *self, struct view *view)
 	struct http_response *response = view->response;
 	enum coding coding;
 
-	if (view->response_body && response->status == 304)
+	if (view->response_body && confirms_candidate(p, view))
 		confirm(p, view);
 	if (!view->response_body || !is_candidate(p, view))
 		return;
 	vary(&response->fields);
 	if (!p->with_credentials && could_show_secrets(view))
 		return;
-	if (must_not_transform(&view->request->fields) || !choose(p, view, &coding))
+	if (client_wants_no_transform(view) || !choose(p, view, &coding))
 		return;
 	/* An answer to HEAD says what GET would get. */
 	if (response->framing == HTTP_NO_BODY || view_encode_body(view, coding))
@@ -359,7 +408,8 @@ const struct policy policy_compress = {
 	.page = "What the client likes best (`Accept-Encoding` with its weights) is taken; of equals the "
 		"one that stands first in `algorithms`. Pieces are passed on as they come: an event "
 		"stream is never held back to be compressed better. `Vary` and a weak `ETag` tell caches "
-		"what happened.\n"
+		"what happened; a 304 has the same `Vary`, and the weak tag where the client has named "
+		"that.\n"
 		"\n"
 		"Never compressed are answers that are encoded already, parts of something (206), marked "
 		"`no-transform`, of another type, below `minimum`, or the gateway's own. Each worker "
