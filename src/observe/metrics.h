@@ -56,7 +56,7 @@ enum metric_copy {
 	COPY_ANSWERED, /* whatever it said */
 	COPY_FAILED,   /* no answer, or not in time */
 	COPY_BUSY,     /* too many under way: not sent */
-	COPY_LARGE,    /* a body larger than is kept: not sent */
+	COPY_LARGE,    /* a body larger than is kept, or than there is memory for: not sent */
 	COPY_SAME,     /* answered, and compared: the same status and body */
 	COPY_OTHER,    /* answered, and compared: another one */
 	METRIC_COPIES,

@@ -213,7 +213,7 @@ static void forward_begin(struct forward *f, struct exchange *x)
 	f->key = choice_key(x);
 	time_left_take(x);
 	call_prepare_request(x);
-	f->body = call_request_body(x, mirror_request(x, clients_body(x)));
+	f->body = mirror_request(x, call_request_body(x, clients_body(x)));
 	upstream_earn(f->upstream);
 	keep_for_replay(f);
 }

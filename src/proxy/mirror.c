@@ -151,10 +151,16 @@ static struct body_source *tap_new(struct exchange *x, struct body_source *from,
 	return &tap->source;
 }
 
+/* For its whole body, which is asked for when some of it is there. */
+static bool has_room(const struct mirror_copy *copy)
+{
+	return copy->body || arena_left(&copy->arena) >= copy->max;
+}
+
 static void show_request(struct mirror_copy *copy, str bytes, bool is_end)
 {
 	copy->is_complete |= is_end;
-	copy->is_too_large |= bytes.len > copy->max - copy->len;
+	copy->is_too_large |= bytes.len > copy->max - copy->len || !has_room(copy);
 	if (!bytes.len || copy->is_too_large)
 		return;
 	if (!copy->body)

@@ -26,7 +26,8 @@ void mirror_order(void *self, struct view *view, const struct destination *to, b
 /* effects.mirror of an exchange. */
 
 struct body_source *mirror_request(struct exchange *x, struct body_source *body);
-/* The client's body, of which the copies take what goes by; body itself where there is none. Once. */
+/* The request's body as the upstream gets it, of which the copies take what goes by; body itself where there
+ * is none. Once. */
 
 struct body_source *mirror_answer(struct exchange *x, struct body_source *body);
 /* The same for the body of the upstream's answer, where copies compare. */

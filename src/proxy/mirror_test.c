@@ -80,10 +80,37 @@ static void each_row(void **state)
 		play_row(i);
 }
 
+/* There was some when it was ordered. */
+static void a_copy_for_which_there_is_no_memory_left_is_not_sent(void **state)
+{
+	const struct play play = { .hears = "0\r\n\r\n", .says = ANSWER, .hangs_up = true };
+	struct house house;
+
+	(void)state;
+	house_open(&house,
+		   "listeners: { a: { address: \"127.0.0.1:0\", limits: { replay: 1MiB } } }\n"
+		   "upstreams: { u: { endpoints: [\"127.0.0.1:%u\"] } }\n"
+		   "apis: { all: { upstream: u, policies: [ mirror: { upstream: u } ] } }\n",
+		   &play);
+	house_connect(&house, "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+			      "Transfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n");
+	house.asks_slowly = true;
+	while (!house.peer_count)
+		house_step(&house);
+	house.worker->blocks.max = house.worker->blocks.in_use + 768 * 1024;
+	assert_true(house_run(&house, NULL));
+	assert_true(str_ends(house_heard(&house), STR("done")));
+	assert_true(house_settle(&house));
+	assert_int_equal(house.peer_count, 1);
+	house_close(&house);
+	house_free(&house);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row),
+		cmocka_unit_test(a_copy_for_which_there_is_no_memory_left_is_not_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
