@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import trustme
 
 from gatehouse import Gateway, config_for
 from h2_peers import H2Client
+from h2_upstream import H2Request, H2Upstream
 from node_peers import NodeClient, NodeServer
 from peers import free_port
 from upstream import Upstream
@@ -345,6 +347,7 @@ def frames(body: bytes) -> list[tuple[int, bytes]]:
 
 
 ASK = message(b"\x0a\x01a")  # text: "a"
+GRPC = [("content-type", "application/grpc")]
 REPLY = b"\x0a\x01a\x10\x01\x1a\0"  # text: "a", number: 1, filling: ""
 
 
@@ -366,6 +369,42 @@ def test_web_bytes(house: Callable[..., House]) -> None:
     assert frames(decoded(text.body))[0] == (0, REPLY)
     mixed = web_call(running, "application/grpc-web", ASK, "Accept: application/grpc-web-text\r\n")
     assert frames(decoded(mixed.body))[0] == (0, REPLY)
+
+
+def test_web_text_is_copied_as_the_upstream_gets_it(gateway: StartGateway, stack: contextlib.ExitStack) -> None:
+    """To a mirror that has gRPC too."""
+    def answer(request: H2Request) -> None:
+        request.respond(body=message(REPLY), fields=GRPC, trailers=[("grpc-status", "0")])
+
+    service, mirror = H2Upstream(answer), H2Upstream(answer)
+    stack.callback(service.stop)
+    stack.callback(mirror.stop)
+    document = grpc_config(service.address, [{"mirror": {"upstream": "next", "compare": True}}])
+    document["upstreams"]["next"] = {"endpoints": [mirror.address], "protocol": "h2"}
+    running = gateway(document)
+    web_call(running, "application/grpc-web-text", base64.b64encode(ASK))
+    wait_until(lambda: mirror.requests and mirror.requests[0].is_ended, "the copy")
+    for name in ("content-type", "te", ":path"):
+        assert mirror.requests[0].get(name) == service.requests[0].get(name)
+    assert mirror.requests[0].body == service.requests[0].body == ASK
+
+
+@pytest.mark.parametrize("said", [
+    {"body": message(REPLY), "fields": GRPC, "trailers": [("grpc-status", "0"), ("grpc-status", "0")]},
+    {"fields": [*GRPC, ("grpc-status", "0"), ("grpc-status", "7")]},
+])
+@pytest.mark.parametrize("kind", ["application/grpc", "application/grpc-web"])
+def test_two_statuses_are_none(gateway: StartGateway, stack: contextlib.ExitStack, kind: str, said: dict[str, Any]) -> None:
+    """Whoever reads the other one must not take the call for something else."""
+    service = H2Upstream(lambda request: request.respond(**said))
+    stack.callback(service.stop)
+    running = gateway(grpc_config(service.address))
+    answer = web_call(running, kind, ASK)
+    told = answer.fields + answer.trailers
+    if kind != "application/grpc":
+        told = [tuple(line.split(": ", 1)) for line in frames(answer.body)[-1][1].decode().splitlines()]
+    told = [(name.lower(), value) for name, value in told if name.lower().startswith("grpc-")]
+    assert told == [("grpc-status", "2"), ("grpc-message", "the service ended the call with more than one status")]
 
 
 def test_web_text_that_is_none(house: Callable[..., House]) -> None:

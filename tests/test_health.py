@@ -396,6 +396,8 @@ NO_GRPC = {
     "a page": ({"body": SERVING, "fields": [("content-type", "text/html")], "trailers": [("grpc-status", "0")]}, "answered what is not gRPC"),
     "a message, and the status before it": ({"body": SERVING, "fields": [*GRPC, ("grpc-status", "0")]}, "answered grpc-status none"),
     "a message without a status": ({"body": SERVING, "fields": GRPC}, "answered grpc-status none"),
+    "two statuses": ({"body": SERVING, "fields": GRPC, "trailers": [("grpc-status", "0"), ("grpc-status", "0")]}, "answered grpc-status twice"),
+    "two statuses that differ": ({"body": SERVING, "fields": GRPC, "trailers": [("grpc-status", "0"), ("grpc-status", "5")]}, "answered grpc-status twice"),
     "a status without a message": ({"fields": [*GRPC, ("grpc-status", "0")]}, "answered what is no health check's answer"),
 }
 

@@ -110,14 +110,17 @@ void grpc_source_init_end(struct grpc_source *grpc, const struct http_fields *tr
 	end(grpc, trailers);
 }
 
-/* PROTOCOL-HTTP2.md: a call whose trailers bear no status is UNKNOWN. */
+/* PROTOCOL-HTTP2.md: a call whose trailers bear no status is UNKNOWN; and so is one with two, of which others
+ * could take another one than we. */
 static void end_of_body(struct grpc_source *grpc)
 {
 	struct http_fields trailers = copy(&grpc->from->trailers, grpc->arena);
+	size_t statuses = http_fields_count(&trailers, HTTP_GRPC_STATUS);
 
-	if (!http_fields_get(&trailers, HTTP_GRPC_STATUS))
+	if (statuses != 1)
 		put_own_status(grpc, &trailers, GRPC_UNKNOWN,
-			       STR("the service ended the call without a status"));
+			       statuses ? STR("the service ended the call with more than one status")
+					: STR("the service ended the call without a status"));
 	end(grpc, &trailers);
 }
 

@@ -37,7 +37,9 @@ static const char words[] =
 	"service "
 	"that is no gRPC becomes a status too. Where the service breaks off between two messages, the call "
 	"ends "
-	"with status 14, or 4 when it was a timeout; within a message, by a reset.\n\n"
+	"with status 14, or 4 when it was a timeout; within a message, by a reset. A call that it ends "
+	"without "
+	"a status, or with two, ends with 2.\n\n"
 	"| HTTP status | `grpc-status` |\n"
 	"| --- | --- |\n";
 

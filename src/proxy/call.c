@@ -245,19 +245,22 @@ static result refuse_answer(struct exchange *x, struct http_response *response, 
 /* What is no call costs no more than to see that. */
 result call_take_answer(struct exchange *x, struct http_response *response, struct body_source **body)
 {
-	bool is_web = x->call.is_translated, has_ended;
+	bool is_web = x->call.is_translated;
+	size_t ends; /* statuses in its head */
 	str format, type;
 
 	if (x->call.kind != GRPC_NATIVE && !is_web)
 		return OK;
-	has_ended = http_fields_get(&response->fields, HTTP_GRPC_STATUS);
+	ends = http_fields_count(&response->fields, HTTP_GRPC_STATUS);
 	type = http_fields_value(&response->fields, HTTP_CONTENT_TYPE);
-	if (grpc_kind_of(type, &format) != GRPC_NATIVE || (response->status != 200 && !has_ended))
+	if (grpc_kind_of(type, &format) != GRPC_NATIVE || (response->status != 200 && !ends))
 		return refuse_answer(x, response, body);
-	if (has_ended && !is_web)
+	if (ends > 1)
+		return refuse(x, response, STR("the service ended the call with more than one status"), body);
+	if (ends && !is_web)
 		return OK;
 	TRY(make_head(x, response, format));
-	if (has_ended)
+	if (ends)
 		return move_end(x, response, body);
 	x->call.answer = ARENA_NEW(&x->arena, struct grpc_source);
 	grpc_source_init(x->call.answer, *body, is_web, &x->arena);

@@ -121,13 +121,15 @@ static result judge_get(struct probe_run *run, const struct http_response *respo
 	return read_body(run, NULL, 0, &len);
 }
 
-/* Where there is no message, the status stands in the head (a call that was refused has only that). */
+/* Where there is no message, the status stands in the head (a call that was refused has only that). One that
+ * is told twice is none. */
 static str grpc_status(const struct probe_run *run, const struct http_response *response, bool has_message)
 {
 	const struct http_fields *trailers = &run->client->body->trailers;
+	const struct http_fields *fields = has_message || trailers->count ? trailers : &response->fields;
+	bool is_in_doubt = http_fields_count(fields, HTTP_GRPC_STATUS) > 1;
 
-	return http_fields_value(has_message || trailers->count ? trailers : &response->fields,
-				 HTTP_GRPC_STATUS);
+	return is_in_doubt ? STR("twice") : http_fields_value(fields, HTTP_GRPC_STATUS);
 }
 
 static result judge_serving(struct probe_run *run, str body)
