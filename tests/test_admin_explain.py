@@ -125,7 +125,8 @@ def in_lines(told: dict[str, Any]) -> list[str]:
         holds = {True: ": holds", False: ": does not hold", None: ""}[policy.get("holds")]
         lines.append(f"  {number}. {policy['name']}{kind}{bounds}{', reports only' if 'report' in policy else ''}{when}{holds}")
     if told["outcome"] == "refused":
-        lines.append(f"refused with {told['status']} before routing: {told.get('detail', told['reason'])}")
+        when = "after" if "path" in told else "before"
+        lines.append(f"refused with {told['status']} {when} routing: {told.get('detail', told['reason'])}")
     elif told["outcome"] == "matched" and told["status"]:
         lines.append(f"answer    {told['status']} by the gateway itself ({told['reason']})")
     if told.get("upstream"):

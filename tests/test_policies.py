@@ -177,6 +177,33 @@ def test_cors_fields_are_on_errors_too(upstream: StartUpstream, gateway: StartGa
         assert "Origin" in answer.all("vary")
 
 
+def test_cors_fields_are_on_what_is_refused_before_any_policy(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """As soon as it is known whose API it is; and there is nothing to say of what is nobody's."""
+    service = upstream()
+    document = with_cors(service.address)
+    document["listeners"]["main"]["limits"] = {"body": 10}
+    document["apis"]["all"]["path"] = "/orders"
+    running = gateway(document)
+    origin = "Origin: https://app.example.com\r\n"
+    with running.connect() as client:
+        for request, method, status, allowed in (
+                (get("/orders", origin, "DELETE"), "DELETE", 405, "https://app.example.com"),
+                (get("/orders", "Origin: https://evil.test\r\n", "DELETE"), "DELETE", 405, None),
+                (get("/orders", origin, "HEAD"), "HEAD", 405, "https://app.example.com"),
+                (get("/orders", origin + "Content-Length: 11\r\n", "POST") + b"x" * 11, "POST", 413, "https://app.example.com"),
+                (get("/orders", "Origin: https://evil.test\r\nContent-Length: 11\r\n", "POST") + b"x" * 11, "POST", 413, None)):
+            client.send(request)
+            answer = client.read_answer(method)
+            assert (answer.status, answer.get("access-control-allow-origin")) == (status, allowed), request
+            assert "Origin" in answer.all("vary") and answer.get("allow") == ("GET, POST" if status == 405 else None)
+        client.send(get("/none", origin + "Content-Length: 11\r\n", "POST") + b"x" * 11)
+        answer = client.read_answer("POST")
+        assert (answer.status, answer.get("access-control-allow-origin"), answer.get("vary")) == (404, None, None)
+    entries = running.wait_for_log(6)
+    assert [entry.get("api") for entry in entries] == [None, None, None, "all", "all", None]
+    assert service.requests == []
+
+
 def test_a_preflight_that_nobody_answers_does_not_let_options_in(upstream: StartUpstream, gateway: StartGateway) -> None:
     service = upstream()
     policies = [{"cors": {"origins": "*"}, "report": True}]

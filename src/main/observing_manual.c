@@ -114,7 +114,7 @@ static const char admin_words[] =
 	"| in the answer | meaning |\n"
 	"| --- | --- |\n"
 	"| `generation`, `method`, `url` | Of the configuration in force, and what was asked. |\n"
-	"| `outcome` | `matched`, `no_route`, or `refused` before routing. |\n"
+	"| `outcome` | `matched`, `no_route`, or `refused` before any policy. |\n"
 	"| `status`, `reason`, `detail` | What the gateway itself would answer; null where an upstream "
 	"does. |\n"
 	"| `host`, `path`, `api`, `route`, `why`, `match` | By what it is routed, what won and by what, and "

@@ -184,8 +184,6 @@ enum reason admission_check(struct exchange *x)
 		return REASON_LOOP;
 	remove_what_ends_here(x);
 	x->view.sent = head->fields.count;
-	if (head->framing == HTTP_LENGTH && head->length > x->server->body->max)
-		return REASON_BODY_TOO_LARGE;
 	return call_admit(x);
 }
 
@@ -247,6 +245,20 @@ static void find_route(struct exchange *x, struct route_match *match)
 	match_route(x, match);
 }
 
+static bool is_body_too_large(const struct exchange *x)
+{
+	const struct http_request *head = &x->request.head;
+
+	return head->framing == HTTP_LENGTH && head->length > x->server->body->max;
+}
+
+/* From here on it is known whose API it is, also of a request that goes no further. */
+static void take_answer_chain(struct exchange *x, const struct target *target)
+{
+	x->answer_chain = &target->chain;
+	x->view.names = &target->names;
+}
+
 static enum reason take_route(struct exchange *x, struct route_match *match)
 {
 	x->allowed = match->allowed;
@@ -255,15 +267,15 @@ static enum reason take_route(struct exchange *x, struct route_match *match)
 		return REASON_PATH_INVALID; /* before anything is told of what there is */
 	if (match->outcome == ROUTE_NONE)
 		return REASON_NO_ROUTE;
+	take_answer_chain(x, match->target);
 	if (match->outcome == ROUTE_METHOD)
 		return REASON_METHOD_NOT_ALLOWED;
 	x->target = match->target;
 	metrics_expect(x->worker->metrics, x->target->series);
-	x->view.names = &x->target->names;
 	keep_parameters(x, match);
 	if (x->has_encoded_slash && !x->target->keeps_encoded_slashes)
 		return REASON_PATH_INVALID;
-	return REASON_NONE;
+	return is_body_too_large(x) ? REASON_BODY_TOO_LARGE : REASON_NONE;
 }
 
 enum reason admission_route(struct exchange *x)
@@ -281,6 +293,7 @@ enum reason admission_route_itself(struct exchange *x)
 	x->is_preflight_only = false;
 	x->route_method = (str) { 0 };
 	x->target = NULL;
+	x->answer_chain = NULL;
 	x->view.names = NULL;
 	x->view.settled = x->view.skipped = 0;
 	match_route(x, match);

@@ -18,7 +18,7 @@ struct route_request admission_question(const struct exchange *x);
 /* What the router is asked, once admission_check() has found nothing wrong. */
 
 enum reason admission_route(struct exchange *x);
-/* Finds the target. REASON_NONE, _NO_ROUTE, _METHOD_NOT_ALLOWED, _PATH_INVALID. */
+/* Finds the target. REASON_NONE, _NO_ROUTE, _METHOD_NOT_ALLOWED, _PATH_INVALID, _BODY_TOO_LARGE. */
 
 enum reason admission_route_itself(struct exchange *x);
 /* The same for a preflight whose answer is nobody's business after all: it is a request like any other. */

@@ -206,8 +206,8 @@ void answer_send(struct exchange *x, enum reason reason)
 	response = make_response(x, reason, &body);
 	x->view.response = &response;
 	x->view.response_body = NULL;
-	if (x->target)
-		policy_chain_response(&x->target->chain, &x->view);
+	if (x->answer_chain)
+		policy_chain_response(x->answer_chain, &x->view);
 	response.keep_alive = x->keep_alive = may_keep(x, reason);
 	response.framing = http_status_has_no_body(response.status) ? HTTP_NO_BODY : HTTP_LENGTH;
 	response.length = body.len;

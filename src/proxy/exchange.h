@@ -41,6 +41,9 @@ struct exchange {
 	struct encoder *encoder;     /* at work on the answer; NULL: none */
 	struct mirror_copy *mirrors; /* that have not left yet */
 	const struct target *target; /* NULL: not routed */
+	/* The target's; where only the method is wrong, that of who takes another one. It sees answers of the
+	 * gateway's own. NULL: it is not known whose API it is. */
+	const struct policy_chain *answer_chain;
 	/* The target's, or the choice of its split; from choice_make() on. */
 	const struct upstream *upstream; /* NULL: none, or not chosen yet */
 	const struct upstream_timeouts *timeouts;

@@ -60,13 +60,18 @@ static void tell_route(struct explaining *e, const struct exchange *x)
 	router_explain(told->snapshot->router, x->worker->route_scratch, &request, e->arena, &told->route);
 }
 
+static bool has_no_route(enum reason reason)
+{
+	return reason == REASON_NO_ROUTE || reason == REASON_METHOD_NOT_ALLOWED;
+}
+
 /* Routing was not reached when something else was wrong before it. */
 static bool is_routed(const struct exchange *x, enum reason reason)
 {
 	if (reason == REASON_PATH_INVALID)
 		return x->has_encoded_slash;
 	return x->path.len &&
-	       (reason == REASON_NONE || reason == REASON_NO_ROUTE || reason == REASON_METHOD_NOT_ALLOWED);
+	       (reason == REASON_NONE || reason == REASON_BODY_TOO_LARGE || has_no_route(reason));
 }
 
 static void tell_redirected(struct explaining *e, const struct answer *answer)
@@ -91,7 +96,7 @@ static void on_admitted(void *self, const struct exchange *x, enum reason reason
 		tell_answer(e->told, reason, reason_status(reason));
 	if (e->told->is_routed && reason == REASON_PATH_INVALID)
 		e->told->why = STR("an encoded slash, which this API does not keep (encoded_slashes)");
-	else if (e->told->is_routed && reason != REASON_NONE)
+	else if (e->told->is_routed && has_no_route(reason))
 		e->told->outcome = EXPLAINED_NO_ROUTE;
 }
 

@@ -21,7 +21,8 @@ static void print_refused(const struct explanation *told, FILE *to)
 		fprintf(to, "sent to %.*s with %d before routing: %.*s\n", STR_ARG(told->location),
 			told->status, STR_ARG(told->why));
 	else
-		fprintf(to, "refused with %d before routing: %.*s\n", told->status, STR_ARG(told->why));
+		fprintf(to, "refused with %d %s routing: %.*s\n", told->status,
+			told->is_routed ? "after" : "before", STR_ARG(told->why));
 }
 
 /* Where clients come in that are served nevertheless. */

@@ -474,13 +474,18 @@ void naive_match(const struct route_rule *rules, size_t count, const struct rout
 		 struct naive_answer *ret_answer)
 {
 	struct naive_answer wrong_method = { .outcome = ROUTE_NONE };
-	struct fit best = { 0 }, fit;
+	struct fit best = { 0 }, best_of_wrong = { 0 }, fit;
 
 	*ret_answer = (struct naive_answer) { .outcome = ROUTE_NONE };
 	for (size_t i = 0; i < count; i++) {
 		if (!fits(&rules[i], request, &fit) || !fit.has_conditions)
 			continue;
 		if (!fit.has_method) {
+			if (wrong_method.outcome == ROUTE_NONE ||
+			    compare(rules, i, &fit, wrong_method.rule, &best_of_wrong) <= 0) {
+				best_of_wrong = fit;
+				wrong_method.rule = i;
+			}
 			allow(&rules[i], &wrong_method);
 			continue;
 		}

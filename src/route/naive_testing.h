@@ -9,7 +9,7 @@
 
 struct naive_answer {
 	enum route_outcome outcome;
-	size_t rule;                                             /* with ROUTE_FOUND: its index */
+	size_t rule; /* its index; with ROUTE_METHOD of the first that takes another */
 	struct route_parameter parameters[ROUTE_PARAMETERS_MAX]; /* of the template; none of expressions */
 	size_t parameter_count;
 	unsigned allowed;

@@ -294,10 +294,13 @@ static bool agrees(const struct config *config, const struct route_match *match,
 {
 	if (match->outcome != want->outcome)
 		return false;
-	if (match->outcome == ROUTE_FOUND)
-		return match->rule == &config->rules[want->rule] && same_parameters(match, want);
-	return match->outcome == ROUTE_NONE ||
-	       (match->allowed == want->allowed && allows_purge(match) == want->allows_purge);
+	if (match->outcome == ROUTE_NONE)
+		return true;
+	if (match->rule != &config->rules[want->rule])
+		return false;
+	return match->outcome == ROUTE_FOUND
+		       ? same_parameters(match, want)
+		       : (match->allowed == want->allowed && allows_purge(match) == want->allows_purge);
 }
 
 static void check_pairs(const struct config *config, const struct router *router,

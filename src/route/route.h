@@ -97,7 +97,7 @@ enum route_outcome {
 
 struct route_match {
 	enum route_outcome outcome;
-	const struct route_rule *rule; /* with ROUTE_FOUND */
+	const struct route_rule *rule; /* with ROUTE_METHOD the first that takes another one; NULL: none */
 	const void *target;            /* the rule's */
 	struct route_parameter parameters[ROUTE_PARAMETERS_MAX];
 	size_t parameter_count;

@@ -133,6 +133,12 @@ static void allow_other(struct route_scratch *scratch, str name)
 		scratch->allowed_other[list->len++] = name;
 }
 
+static void take_rule(const struct rule *rule, struct route_match *ret_match)
+{
+	ret_match->rule = rule->source;
+	ret_match->target = rule->target;
+}
+
 /* Some rule failed by its method: which methods would have been right? */
 static void find_allowed(const struct decision *decision, struct route_match *ret_match)
 {
@@ -151,6 +157,8 @@ static void find_allowed(const struct decision *decision, struct route_match *re
 		walk->is_limited |= outcome == RULE_LIMIT;
 		if (outcome != RULE_MATCHES)
 			continue;
+		if (ret_match->outcome == ROUTE_NONE)
+			take_rule(rule, ret_match);
 		ret_match->outcome = ROUTE_METHOD;
 		ret_match->allowed |= rule->methods.known;
 		for (size_t i = 0; i < rule->methods.other.len; i++)
@@ -183,8 +191,7 @@ void router_match(const struct router *router, struct route_scratch *scratch,
 		if (outcome != RULE_MATCHES || decision_is_replaced(&decision, rule))
 			continue;
 		ret_match->outcome = ROUTE_FOUND;
-		ret_match->rule = rule->source;
-		ret_match->target = rule->target;
+		take_rule(rule, ret_match);
 		fill_parameters(walk, rule, ret_match);
 		break;
 	}
