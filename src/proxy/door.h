@@ -10,10 +10,10 @@
 
 #include "base/line_limit.h"
 #include "io/listener.h"
+#include "proxy/listener_context.h"
 #include "proxy/worker.h"
 
 struct connection;
-struct tls_server_context;
 
 /* A listening socket of a worker, and what its connections have in common. */
 struct door {
@@ -29,8 +29,7 @@ struct door {
 	size_t connection_count;
 	struct metric_series *series; /* of the listener that it was opened for */
 	struct metric_series *handshakes;
-	struct tls_server_context *tls; /* of which handshakes are made; NULL: there was none yet */
-	uint64_t tls_digest;            /* of what it was made of */
+	struct listener_context tls; /* of which handshakes are made */
 	struct line_limit failed_handshakes, failed_introductions;
 	size_t max_connections; /* this worker's share of the listener's bound */
 	bool is_closing;        /* no more accepts; each connection closes after the answer under way */

@@ -45,6 +45,33 @@ static void check_redirect(struct reader *reader, const struct listener_config *
 				     "this listener has tls: requests come by https already");
 }
 
+/* HTTP/2 before HTTP/1: who can do both is better served by it. */
+static str_list compile_protocols(struct reader *reader, const struct listener_config *config)
+{
+	str *names = ARENA_ARRAY(reader->arena, str, 2);
+	size_t count = 0;
+
+	if (listener_speaks(config, LISTENER_H2))
+		names[count++] = STR("h2");
+	if (listener_speaks(config, LISTENER_H1))
+		names[count++] = STR("http/1.1");
+	return (str_list) { names, count };
+}
+
+static void compile_tls(struct reader *reader, struct ticket_keys *tickets,
+			struct listener_snapshot *listener)
+{
+	const struct listener_config *config = listener->config;
+	struct tls_owner owner = { .config = &config->tls, .node = config->entry.node };
+
+	owner.surroundings = (struct tls_surroundings) { .listener = listener->name,
+							 .title = arena_printf(reader->arena, "listener %.*s",
+									       STR_ARG(listener->name)),
+							 .protocols = compile_protocols(reader, config),
+							 .tickets = tickets };
+	listener_tls_compile(reader, &owner, &listener->tls);
+}
+
 static void compile_listener(struct reader *reader, const struct listener_config *config,
 			     struct ticket_keys *tickets, struct listener_snapshot *listener)
 {
@@ -57,7 +84,7 @@ static void compile_listener(struct reader *reader, const struct listener_config
 	compile_address(reader, listener);
 	compile_trusted(reader, listener);
 	check_redirect(reader, config);
-	listener_tls_compile(reader, config, tickets, &listener->tls);
+	compile_tls(reader, tickets, listener);
 	listener->minds_scheme = listener->tls || config->redirect_to_https.is_on;
 }
 

@@ -92,9 +92,8 @@ struct pass {
 
 static void tell(struct pass *pass, bool is_warning, const struct tls_file *file, str words)
 {
-	str line =
-		arena_printf(&pass->arena, "listener %.*s: %.*s: %.*s",
-			     STR_ARG(pass->tls->surroundings.listener), STR_ARG(file->path), STR_ARG(words));
+	str line = arena_printf(&pass->arena, "%.*s: %.*s: %.*s", STR_ARG(pass->tls->surroundings.title),
+				STR_ARG(file->path), STR_ARG(words));
 
 	pass->tell(pass->owner, is_warning, line);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * listener_tls: the TLS of a listener: what the configuration says of it, and that it changes with its files.
+ * listener_tls: the TLS of a listener, or of the admin address, which is one too: what the configuration says
+ * of it, and that it changes with its files.
  *
  * The settings are the snapshot's, and fixed. What stood in the files is a material, made when the
  * configuration is compiled, and anew when the control thread finds that a file has changed: nothing else of
@@ -17,6 +18,13 @@
 #include "config/file_list.h"
 #include "proxy/listener_config.h"
 #include "proxy/tls_material.h"
+
+/* Who has it: a listener, or the admin address. All of it outlives what is compiled. */
+struct tls_owner {
+	struct tls_surroundings surroundings;
+	const struct listener_tls_config *config;
+	const struct node *node; /* the map that `tls` is a key of */
+};
 
 /* A file, of however many certificates. */
 struct tls_file {
@@ -48,10 +56,10 @@ struct listener_tls {
 	_Atomic uint64_t digest;       /* the material's */
 };
 
-void listener_tls_compile(struct reader *reader, const struct listener_config *config,
-			  struct ticket_keys *tickets, struct listener_tls **ret_tls);
+void listener_tls_compile(struct reader *reader, const struct tls_owner *owner,
+			  struct listener_tls **ret_tls);
 /* Reports what is wrong, and warns of certificates that have expired or soon will have. NULL when the
- * listener has no TLS; else to be finished, also after a report. */
+ * owner has no TLS; else to be finished, also after a report. */
 
 void listener_tls_fini(struct listener_tls *tls);
 

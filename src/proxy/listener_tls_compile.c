@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the rows of a listener to its TLS. Everything that would keep a client from being served, or would let
- * one in that should not be, is an error here: a file that cannot be read, a pair that does not belong
- * together, CAs that nobody is checked by. What time alone will do is a warning.
+ * From the rows of `tls` to what is spoken by them. Everything that would keep a client from being served, or
+ * would let one in that should not be, is an error here: a file that cannot be read, a pair that does not
+ * belong together, CAs that nobody is checked by. What time alone will do is a warning.
  */
 #include <stdatomic.h>
 
@@ -14,7 +14,7 @@ static const duration soon = 14 * DAY;
 
 struct compiling {
 	struct reader *reader;
-	const struct listener_config *config;
+	const struct tls_owner *owner;
 	struct listener_tls *tls;
 	struct map files; /* by path */
 	bool is_broken;
@@ -76,13 +76,13 @@ static str_list compile_names(struct compiling *c, const struct certificate_conf
 	return (str_list) { names, count };
 }
 
-/* The entry's own word where it has one, else the listener's. */
+/* The entry's own word where it has one, else the owner's. */
 static const struct node *find_word(const struct compiling *c, const struct certificate_config *config,
 				    const char *key)
 {
 	const struct node *own = node_find(config->entry.node, str_of(key));
 
-	return own ? own : node_find(node_find(c->config->entry.node, STR("tls")), str_of(key));
+	return own ? own : node_find(node_find(c->owner->node, STR("tls")), str_of(key));
 }
 
 static void compile_demand(struct compiling *c, const struct certificate_config *config,
@@ -93,7 +93,7 @@ static void compile_demand(struct compiling *c, const struct certificate_config 
 	const struct node *authorities = find_word(c, config, "client_ca");
 
 	source->settings.demand =
-		(enum tls_demand)(is_own ? config->client_certificate : c->config->tls.client_certificate);
+		(enum tls_demand)(is_own ? config->client_certificate : c->owner->config->client_certificate);
 	if (source->settings.demand != TLS_DEMAND_NONE && !authorities)
 		report(c, node, "needs client_ca: whose certificates clients may show");
 	source->files[TLS_PART_CLIENT_CA] = add_file(c, authorities);
@@ -115,7 +115,7 @@ static void compile_source(struct compiling *c, const struct certificate_config 
 			   struct tls_source *source)
 {
 	bool has_minimum = node_find(config->entry.node, STR("minimum"));
-	int minimum = has_minimum ? config->minimum : c->config->tls.minimum;
+	int minimum = has_minimum ? config->minimum : c->owner->config->minimum;
 
 	source->files[TLS_PART_CERTIFICATE] = add_file(c, node_find(config->entry.node, STR("certificate")));
 	source->files[TLS_PART_KEY] = add_file(c, node_find(config->entry.node, STR("key")));
@@ -160,7 +160,7 @@ static void compile_material(struct compiling *c, wall_time now)
 	struct tls_material *material = tls->material = tls_material_new(tls->count);
 
 	for (size_t i = 0; i < tls->count; i++) {
-		const struct certificate_config *config = &c->config->tls.certificates.at[i];
+		const struct certificate_config *config = &c->owner->config->certificates.at[i];
 		struct tls_source *source = &tls->sources[i];
 		struct tls_blobs blobs = { 0 };
 		enum tls_part part;
@@ -192,31 +192,16 @@ static void check_whole(struct compiling *c)
 
 	tls_server_context_free(&context);
 	if (failed(opened))
-		report(c, c->config->tls.certificates.at[index].entry.node, opened.why);
+		report(c, c->owner->config->certificates.at[index].entry.node, opened.why);
 }
 
-/* HTTP/2 before HTTP/1: who can do both is better served by it. */
-static str_list compile_protocols(struct compiling *c)
-{
-	str *names = ARENA_ARRAY(c->reader->arena, str, 2);
-	size_t count = 0;
-
-	if (listener_speaks(c->config, LISTENER_H2))
-		names[count++] = STR("h2");
-	if (listener_speaks(c->config, LISTENER_H1))
-		names[count++] = STR("http/1.1");
-	return (str_list) { names, count };
-}
-
-static struct listener_tls *tls_new(struct compiling *c, struct ticket_keys *tickets)
+static struct listener_tls *tls_new(struct compiling *c)
 {
 	struct listener_tls *tls = ARENA_NEW(c->reader->arena, struct listener_tls);
-	size_t count = c->config->tls.certificates.len;
+	size_t count = c->owner->config->certificates.len;
 
 	pthread_mutex_init(&tls->lock, NULL);
-	tls->surroundings = (struct tls_surroundings) { .listener = c->config->entry.name,
-							.protocols = compile_protocols(c),
-							.tickets = tickets };
+	tls->surroundings = c->owner->surroundings;
 	tls->count = count;
 	tls->sources = ARENA_ARRAY(c->reader->arena, struct tls_source, count);
 	tls->files = ARENA_ARRAY(c->reader->arena, struct tls_file, count * TLS_PARTS);
@@ -239,11 +224,10 @@ static void forget_files(struct listener_tls *tls)
 		tls_blob_unref(&tls->files[i].fresh);
 }
 
-void listener_tls_compile(struct reader *reader, const struct listener_config *config,
-			  struct ticket_keys *tickets, struct listener_tls **ret_tls)
+void listener_tls_compile(struct reader *reader, const struct tls_owner *owner, struct listener_tls **ret_tls)
 {
-	struct compiling c = { .reader = reader, .config = config };
-	const struct node *node = node_find(config->entry.node, STR("tls"));
+	struct compiling c = { .reader = reader, .owner = owner };
+	const struct node *node = node_find(owner->node, STR("tls"));
 	struct listener_tls *tls;
 
 	*ret_tls = NULL;
@@ -253,11 +237,11 @@ void listener_tls_compile(struct reader *reader, const struct listener_config *c
 		diagnostic_error_key(reader->diagnostics, node, "the key \"certificates\" is missing");
 		return;
 	}
-	if (!config->tls.certificates.len)
+	if (!owner->config->certificates.len)
 		return; /* reported */
-	*ret_tls = tls = c.tls = tls_new(&c, tickets);
+	*ret_tls = tls = c.tls = tls_new(&c);
 	for (size_t i = 0; i < tls->count; i++)
-		compile_source(&c, &config->tls.certificates.at[i], &tls->sources[i]);
+		compile_source(&c, &owner->config->certificates.at[i], &tls->sources[i]);
 	check_authorities(&c, node, any_demands(tls));
 	if (!c.is_broken)
 		compile_material(&c, time_wall());

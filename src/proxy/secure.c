@@ -1,55 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * secure: the contexts of a door follow what its listener's TLS is made of: compared before each handshake,
- * and made anew when it is something else. They are the worker's own, with a library of its own, so that
- * OpenSSL's locks and counts are nobody else's.
- */
 #include "proxy/secure.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "proxy/exchange.h"
 #include "proxy/h2_connection.h"
 #include "proxy/introduction.h"
-#include "proxy/listener_tls.h"
 #include "tls/peer.h"
 
 enum { CLIENT_MAX = 256 * 1024 }; /* bytes of what a certificate says */
-
-/* What the worker had stays when the new one cannot be had. That is told once. */
-static void renew(struct door *door, struct listener_tls *tls, uint64_t digest)
-{
-	struct tls_material *material = listener_tls_take(tls);
-	struct tls_server_context *context = NULL;
-	size_t index;
-	result_value opened =
-		tls_material_open(material, &tls->surroundings, door->worker->tls->library, &context, &index);
-
-	tls_material_unref(&material);
-	door->tls_digest = digest;
-	if (failed(opened)) {
-		journal_error(door->worker->journal, "listener %.*s: a worker cannot use its TLS: %s",
-			      STR_ARG(door->snapshot->name), opened.why);
-		return;
-	}
-	tls_server_context_free(&door->tls);
-	door->tls = context;
-}
 
 /* As things are now; NULL: there is none, or none can be had. */
 static struct tls_server_context *context_of(struct door *door)
 {
 	struct listener_tls *tls = door->snapshot->tls;
-	uint64_t digest;
 
 	if (!tls)
 		return NULL;
-	digest = atomic_load_explicit(&tls->digest, memory_order_acquire);
-	if (digest != door->tls_digest)
-		renew(door, tls, digest);
-	return door->tls;
+	return listener_context_follow(&door->tls, tls, door->worker->tls->library, door->worker->journal);
 }
 
 /* Of a handshake that failed: whoever scans the network makes many. */
@@ -69,12 +38,6 @@ static void tell(struct connection *connection, result_value why)
 			     STR_ARG(door->snapshot->name), (unsigned long long)unsaid);
 	journal_info(journal, "listener %.*s: the TLS handshake with %.*s failed: %s",
 		     STR_ARG(door->snapshot->name), connection->ip_len, connection->ip, why.why);
-}
-
-/* A method's first letter; a record of TLS begins with a number below 32. */
-static bool is_in_the_clear(str bytes)
-{
-	return bytes.ptr[0] >= 'A' && bytes.ptr[0] <= 'Z';
 }
 
 static result move(struct intake *from, struct intake *to)
@@ -142,7 +105,7 @@ static result arrive(struct session *session, struct intake *first, struct intak
 		return error_make(ERROR_SYSTEM, "there is no certificate to show");
 	if (!first->len)
 		TRY(stream_fill(&connection->socket.stream, first, session->until));
-	if (!is_in_the_clear(intake_data(first)))
+	if (!tls_is_in_the_clear(intake_data(first)))
 		return shake_hands(connection, context, first, session->until);
 	return move(first, in);
 }
@@ -213,6 +176,6 @@ void secure_fini(struct connection *connection)
 
 void secure_door_fini(struct door *door)
 {
-	tls_server_context_free(&door->tls);
+	listener_context_fini(&door->tls);
 	metric_series_unref(&door->handshakes);
 }

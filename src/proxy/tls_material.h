@@ -58,7 +58,8 @@ struct tls_material {
 
 /* What contexts of a material have in common. */
 struct tls_surroundings {
-	str listener;
+	str listener; /* its name */
+	str title;    /* as messages name it: "listener main" */
 	str_list protocols;
 	struct ticket_keys *tickets;
 };

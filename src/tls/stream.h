@@ -60,6 +60,13 @@ result tls_stream_handshake(struct tls_stream *tls, deadline until);
  * an operator can do. After a failure only fini and close are of use; the peer was sent an alert where there
  * is one for it. */
 
+static inline bool tls_is_in_the_clear(str first)
+/* Whether who begins so speaks HTTP without TLS: with a method's letter; a record begins with a number below
+ * 32. first: a byte at least. */
+{
+	return first.ptr[0] >= 'A' && first.ptr[0] <= 'Z';
+}
+
 str tls_stream_version(const struct tls_stream *tls);
 /* "TLSv1.3", "TLSv1.2". Lives for ever. */
 
