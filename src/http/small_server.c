@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * small_server: accept, read, serve, again; and how connections end.
+ * small_server: accept, shake hands, read, serve, again; and how connections end.
  *
  * An answer that the client must be able to read although it is still sending (a body that nobody wanted, a
  * head that was refused) is followed by a lingering close. Whatever else goes wrong just closes.
@@ -11,10 +11,16 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "tls/server_context.h"
 
 enum { ARENA_MAX = 4 * 1024 * 1024 };
 
 static const duration linger = SECOND;
+
+/* To who begins without TLS where it is wanted. */
+static const char in_the_clear[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n"
+				   "Content-Type: text/plain\r\nContent-Length: 27\r\n\r\n"
+				   "This address speaks https.\n";
 
 struct small_server {
 	struct small_server_options options;
@@ -29,6 +35,12 @@ struct small_server {
 
 struct small_connection {
 	struct socket socket; /* first */
+	struct stream *stream;
+	struct tls_stream tls; /* above the socket, from the beginning of a handshake on */
+	tls_policy policy;     /* by which it was made */
+	bool has_tls;          /* there is tls */
+	bool is_secure;        /* it is the stream */
+	struct address peer;
 	struct small_server *server;
 	struct fiber *fiber; /* NULL until it runs */
 	struct small_connection *next, **link;
@@ -36,7 +48,7 @@ struct small_connection {
 	struct h1_server wire;
 	struct piece piece; /* that the last small_exchange_read() gave */
 	deadline until;     /* for the request under way */
-	bool is_waiting;    /* for a request, of which nothing has come */
+	bool is_waiting;    /* for a request, of which nothing has come, or for a handshake */
 	bool has_served;    /* one at least */
 	bool must_linger;
 };
@@ -125,12 +137,33 @@ struct stream *small_exchange_take_over(struct small_exchange *exchange, struct 
 	return server_take_over(&exchange->connection->wire.server, ret_in);
 }
 
-/* A head that breaks the rules is told so, and nothing behind it is looked at. */
-static result refuse(struct small_exchange *exchange, const struct server_request *head)
+/* Nothing behind it is looked at. */
+static result refuse(struct small_exchange *exchange, int status)
 {
-	struct http_response response = { .status = h1_error_status(head->error) };
+	struct http_response response = { .status = status };
 
+	exchange->request->keep_alive = false;
 	return small_exchange_answer(exchange, &response, (str) { 0 });
+}
+
+static bool wants_tls(const struct small_server *server, struct tls_server_context **ret_context)
+{
+	const struct small_tls *tls = server->options.tls;
+
+	*ret_context = NULL;
+	return tls && tls->is_wanted(server->options.owner, ret_context);
+}
+
+/* Whether it came as it would have to now. */
+static bool is_of_today(const struct small_connection *connection)
+{
+	struct tls_server_context *context;
+
+	if (!wants_tls(connection->server, &context))
+		return true;
+	return context && connection->is_secure &&
+	       tls_server_context_policy(context, tls_stream_server_name(&connection->tls)) ==
+		       connection->policy;
 }
 
 /* One request. *ret_keep: whether another may follow. */
@@ -155,8 +188,10 @@ static result serve_one(struct small_connection *connection, struct arena *arena
 	connection->is_waiting = false;
 	connection->until = deadline_after(loop_now(server->loop), server->options.whole);
 	if (read.kind == ERROR_MALFORMED)
-		return refuse(&exchange, &head);
+		return refuse(&exchange, h1_error_status(head.error));
 	TRY(read);
+	if (!is_of_today(connection))
+		return refuse(&exchange, 421); /* RFC 9110 section 15.5.20 */
 	exchange.body->max = server->options.body;
 	connection->piece = (struct piece) { 0 };
 	connection->has_served = true;
@@ -164,6 +199,18 @@ static result serve_one(struct small_connection *connection, struct arena *arena
 	ASSERT(exchange.has_begun);
 	*ret_keep = exchange.keep_alive;
 	return OK;
+}
+
+/* Says close_notify as far as it can be said: what was sent is known to be all. */
+static void end_tls(struct small_connection *connection)
+{
+	result_value shut = OK;
+
+	if (connection->is_secure)
+		shut = stream_shut(&connection->tls.stream);
+	(void)shut;
+	if (connection->has_tls)
+		tls_stream_fini(&connection->tls);
 }
 
 static void connection_leave(struct small_connection *connection, bool must_linger)
@@ -174,22 +221,90 @@ static void connection_leave(struct small_connection *connection, bool must_ling
 	if (connection->next)
 		connection->next->link = connection->link;
 	server->count--;
+	end_tls(connection);
 	if (must_linger)
 		socket_linger_close(&connection->socket, deadline_after(loop_now(server->loop), linger));
 	else
 		stream_close(&connection->socket.stream);
 }
 
-static void connection_run(struct fiber *self, void *argument)
+static result tell_in_the_clear(struct small_connection *connection)
 {
-	struct small_connection *connection = argument;
+	struct iovec part = { (void *)(uintptr_t)in_the_clear, sizeof in_the_clear - 1 };
+	size_t sent;
+
+	connection->must_linger = true;
+	TRY(stream_send(connection->stream, &part, 1, STREAM_AT_ONCE, &sent));
+	return error_make(ERROR_MALFORMED, "the client speaks HTTP without TLS");
+}
+
+static result shake_hands(struct small_connection *connection, struct tls_server_context *context,
+			  struct intake *first, deadline until)
+{
+	struct tls_stream *tls = &connection->tls;
+
+	TRY(tls_server_context_accept(context, tls, &connection->socket.stream,
+				      connection->server->options.tls->scratch));
+	connection->has_tls = true;
+	intake_hand_over(first, &tls->in);
+	tls->is_touched = true;
+	TRY(tls_server_context_handshake(context, tls, until, &connection->policy));
+	connection->stream = &tls->stream;
+	connection->is_secure = true;
+	return OK;
+}
+
+static result meet(struct small_connection *connection, struct intake *first)
+{
+	deadline until = patience_of(connection);
+	struct tls_server_context *context;
+
+	TRY(stream_fill(connection->stream, first, until));
+	if (tls_is_in_the_clear(intake_data(first)))
+		return tell_in_the_clear(connection);
+	if (!wants_tls(connection->server, &context) || !context)
+		return error_make(ERROR_SYSTEM, "there is no certificate to show");
+	return shake_hands(connection, context, first, until);
+}
+
+/* The first bytes are read where TLS reads all others. */
+static result begin_tls(struct small_connection *connection)
+{
+	struct small_server *server = connection->server;
+	const struct small_tls *tls = server->options.tls;
+	struct intake first;
+	result_value begun;
+
+	intake_init(&first, &tls->scratch->in);
+	begun = meet(connection, &first);
+	intake_fini(&first);
+	if (failed(begun))
+		tls->tell(server->options.owner, &connection->peer, begun);
+	return begun;
+}
+
+static result arrive(struct small_connection *connection)
+{
+	struct tls_server_context *context;
+	result_value arrived;
+
+	connection->until = DEADLINE_NEVER;
+	connection->stream = &connection->socket.stream;
+	if (!wants_tls(connection->server, &context))
+		return OK;
+	connection->is_waiting = true;
+	arrived = begin_tls(connection);
+	connection->is_waiting = false;
+	return arrived;
+}
+
+static result serve_requests(struct small_connection *connection)
+{
 	struct small_server *server = connection->server;
 	result_value served = OK;
 	bool keep = true;
 
-	connection->fiber = self;
-	intake_init(&connection->in, server->scratch);
-	h1_server_init(&connection->wire, &connection->socket.stream, &connection->in);
+	h1_server_init(&connection->wire, connection->stream, &connection->in);
 	connection->wire.server.limits = server->options.limits;
 	connection->wire.server.shared_fields = server->fields;
 	while (keep) {
@@ -199,8 +314,25 @@ static void connection_run(struct fiber *self, void *argument)
 		served = serve_one(connection, &arena, &keep);
 		arena_fini(&arena);
 	}
+	return served;
+}
+
+static void connection_run(struct fiber *self, void *argument)
+{
+	struct small_connection *connection = argument;
+	bool must_linger;
+	result_value served;
+
+	connection->fiber = self;
+	intake_init(&connection->in, connection->server->scratch);
+	served = arrive(connection);
+	must_linger = connection->must_linger || served.kind == ERROR_REFUSED; /* by an alert */
+	if (!failed(served)) {
+		served = serve_requests(connection);
+		must_linger = !failed(served) && connection->must_linger;
+	}
 	intake_fini(&connection->in);
-	connection_leave(connection, !failed(served) && connection->must_linger);
+	connection_leave(connection, must_linger);
 }
 
 /* The one that has waited longest for a request makes room. False when all are at work. */
@@ -236,8 +368,8 @@ static void on_accept(struct listener *listener, int fd, const struct address *p
 	struct small_server *server = listener->owner;
 	struct small_connection *connection = calloc(1, sizeof *connection);
 
-	(void)peer;
 	ASSERT(connection);
+	connection->peer = *peer;
 	if ((server->count >= server->options.connections && !make_room(server)) ||
 	    failed(socket_open(&connection->socket, server->options.fibers, fd))) {
 		free(connection);

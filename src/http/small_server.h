@@ -7,6 +7,10 @@
  * must not keep the others out: connections, heads, bodies, and time for each request as a whole. When all
  * connections are taken, one that waits for a request makes room.
  *
+ * With TLS nobody is served without it: who begins in the clear is told so, and who has shaken hands under
+ * other rules than those in force has to come again. A handshake has the time and the place of a head: who is
+ * slow at it makes room for others.
+ *
  * One thread: that of its fibers.
  */
 #pragma once
@@ -17,6 +21,8 @@
 
 struct small_server;
 struct small_connection;
+struct tls_scratch;
+struct tls_server_context;
 
 /* One request while it is served. */
 struct small_exchange {
@@ -34,6 +40,17 @@ struct small_exchange {
 typedef result (*small_server_fn)(struct small_exchange *exchange);
 /* Yields. Begins an answer and sends it to its end. A failure closes the connection. */
 
+/* How clients come by TLS. */
+struct small_tls {
+	struct tls_scratch *scratch; /* the thread's; outlives the server */
+	bool (*is_wanted)(void *owner, struct tls_server_context **ret_context);
+	/* Whether they must at this moment, and by which, until the next call; NULL: none can be had, and
+	 * nobody is let in. */
+
+	void (*tell)(void *owner, const struct address *peer, result_value why);
+	/* Of a handshake that failed. ERROR_CLOSED: nothing was said. */
+};
+
 struct small_server_options {
 	struct fibers *fibers;
 	struct block_pool *blocks;
@@ -43,12 +60,13 @@ struct small_server_options {
 	duration patience; /* for a head, from the end of the request before, and for each piece either way */
 	duration whole;    /* for one request, from its head to the end of its answer */
 	small_server_fn serve;
+	const struct small_tls *tls; /* NULL: they come in the clear */
 	void *owner;
 };
 
 result small_server_open(const struct small_server_options *options, int fd,
 			 struct small_server **ret_server);
-/* fd listens, and belongs to it unless this fails. The limits stay the caller's. ERROR_SYSTEM. */
+/* fd listens, and belongs to it unless this fails. The limits and tls stay the caller's. ERROR_SYSTEM. */
 
 void small_server_finish(struct small_server *server);
 /* Lets in nobody more; who waits for a further request is let go, what is under way finishes, and who was let

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "http/small_server_testing.h"
+#include "tls/server_context.h"
+#include "tls/tls_testing.h"
 
 enum { CONNECTIONS = 3, BODY_MAX = 100, FIELDS_MAX = 8 };
 
@@ -18,6 +20,10 @@ struct desk {
 	struct address at;
 	unsigned served, failed;
 	bool waits; /* the function that serves does so until it is cancelled */
+	struct tls_scratch scratch;
+	struct small_tls tls; /* without a scratch: they come in the clear */
+	struct tls_server_context *context;
+	enum error_kind told; /* of the last handshake that failed */
 };
 
 /* Answers with the target and the body, in two pieces; not to /fail, and without reading the body to /refuse.
@@ -68,6 +74,10 @@ static void desk_open(struct desk *desk, duration patience, duration whole)
 	world_open(&desk->world);
 	options.fibers = desk->world.fibers;
 	options.blocks = &desk->world.pool;
+	if (desk->tls.scratch) {
+		assert_false(failed(tls_scratch_init(&desk->scratch, &desk->world.pool)));
+		options.tls = &desk->tls;
+	}
 	assert_false(failed(small_server_open(&options, fd, &desk->server)));
 }
 
@@ -79,6 +89,9 @@ static void desk_close(struct desk *desk)
 	} while (small_server_connections(desk->server));
 	small_server_free(&desk->server);
 	assert_null(desk->server);
+	tls_server_context_free(&desk->context);
+	if (desk->tls.scratch)
+		tls_scratch_fini(&desk->scratch);
 	world_close(&desk->world);
 }
 
@@ -280,6 +293,102 @@ static void test_finish(void **state)
 	desk_close(&desk);
 }
 
+static bool wants_tls(void *owner, struct tls_server_context **ret_context)
+{
+	*ret_context = ((struct desk *)owner)->context;
+	return true;
+}
+
+static void tell(void *owner, const struct address *peer, result_value why)
+{
+	assert_int_equal(peer->any.sa_family, AF_INET);
+	((struct desk *)owner)->told = why.kind;
+}
+
+static void desk_open_with_tls(struct desk *desk, bool has_certificate, duration patience)
+{
+	struct arena arena;
+	struct tls_pair pair;
+	struct tls_entry entry = { .minimum = TLS1_2_VERSION };
+	size_t index;
+
+	*desk = (struct desk) { .tls = { &desk->scratch, wants_tls, tell } };
+	desk_open(desk, patience, MINUTE);
+	if (!has_certificate)
+		return;
+	arena_init(&arena, NULL, 1 << 20);
+	pair = tls_issue(&arena, NULL, (struct tls_issue) { .subject = "a", .names = "DNS:a.test" });
+	entry.certificate = pair.certificate;
+	entry.key = pair.key;
+	assert_false(failed(
+		tls_server_context_new(&(struct tls_server_options) { .listener = STR("desk"),
+								      .entries = &entry,
+								      .count = 1,
+								      .library = desk->scratch.library },
+				       &desk->context, &index)));
+	arena_fini(&arena);
+}
+
+/* Nobody is served who has not shaken hands, and each way of not doing so ends. */
+static void test_no_handshake(void **state)
+{
+	static const char *const clear = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n"
+					 "Content-Type: text/plain\r\nContent-Length: 27\r\n\r\n"
+					 "This address speaks https.\n";
+	const struct {
+		const char *name, *sent, *answer;
+		bool has_certificate;
+		enum error_kind told;
+	} rows[] = {
+		{ "in the clear", GET("/a") GET("/b"), clear, true, ERROR_MALFORMED },
+		{ "in the clear, and no certificate", GET("/a"), clear, false, ERROR_MALFORMED },
+		{ "no certificate to show", "\x16\x03\x01", "", false, ERROR_SYSTEM },
+		{ "nothing comes", "", "", true, ERROR_TIMEOUT },
+		{ "half of a record", "\x16\x03\x01", "", true, ERROR_TIMEOUT },
+		{ "no TLS", "\x01\x02\x03\x04\x05\x06\x07", NULL, true, ERROR_MALFORMED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct desk desk;
+		char *answer;
+
+		desk_open_with_tls(&desk, rows[i].has_certificate, 50 * MILLISECOND);
+		answer = testing_ask(&desk.world, &desk.at, str_of(rows[i].sent));
+		if (rows[i].answer)
+			assert_string_equal(answer, rows[i].answer);
+		assert_row(!strstr(answer, "200"), i, rows[i].name);
+		assert_row(desk.told == rows[i].told, i, rows[i].name);
+		assert_row(!desk.served && !small_server_connections(desk.server), i, rows[i].name);
+		free(answer);
+		desk_close(&desk);
+	}
+}
+
+/* They hold no place that somebody else needs. */
+static void test_handshakes_make_room(void **state)
+{
+	struct desk desk;
+	int idle[CONNECTIONS + 1];
+	char *nothing;
+
+	(void)state;
+	desk_open_with_tls(&desk, true, MINUTE);
+	for (size_t i = 0; i < CONNECTIONS + 1; i++) {
+		idle[i] = testing_connect(&desk.at);
+		testing_send(idle[i], STR("\x16\x03"));
+		testing_turn(&desk.world, 3);
+	}
+	assert_int_equal(small_server_connections(desk.server), CONNECTIONS);
+	assert_int_equal(desk.told, ERROR_CANCELLED);
+	nothing = testing_receive(&desk.world, idle[0]);
+	assert_string_equal(nothing, "");
+	free(nothing);
+	desk_close(&desk);
+	for (size_t i = 1; i < CONNECTIONS + 1; i++)
+		close(idle[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +398,8 @@ int main(void)
 		cmocka_unit_test(test_all_at_work),
 		cmocka_unit_test(test_deadlines),
 		cmocka_unit_test(test_finish),
+		cmocka_unit_test(test_no_handshake),
+		cmocka_unit_test(test_handshakes_make_room),
 	};
 
 	return cmocka_run_group_tests_name("small_server", tests, NULL, NULL);
