@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from gatehouse import Gateway
@@ -27,12 +28,13 @@ class Said:
 
 
 class Admin:
-    """`admin.ask("GET", "/v1/apis")`. `more` are further arguments of curl."""
+    """`admin.ask("GET", "/v1/apis")`. `more` are further arguments of curl; with `ca` it asks by TLS."""
 
-    def __init__(self, gateway: Gateway, unix: str | None = None):
+    def __init__(self, gateway: Gateway, unix: str | None = None, ca: Path | None = None):
         line = gateway.wait_for_message("admin listening on")
-        self.where = line.rpartition(" ")[2]
+        self.where = line.rpartition(" ")[2].replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]")
         self.unix = unix
+        self.ca = ca
 
     @property
     def port(self) -> int:
@@ -46,11 +48,12 @@ class Admin:
     def ask(self, method: str, path: str, *more: str, body: bytes | None = None, host: str = "") -> Said:
         """One request."""
         where = ["--unix-socket", self.unix] if self.unix else []
+        whom = ["--cacert", str(self.ca)] if self.ca else []
         how = ["--head"] if method == "HEAD" else ["--request", method]
         what = ["--data-binary", "@-", "-H", "Content-Type: application/yaml", "-H", "Expect:"] if body is not None else []
-        url = f"http://{host or ('localhost' if self.unix else self.where)}{path}"
+        url = f"{'https' if self.ca else 'http'}://{host or ('localhost' if self.unix else self.where)}{path}"
         done = subprocess.run(["curl", "--silent", "--show-error", "--include", "--max-time", str(int(DEADLINE)),
-                               "--path-as-is", *how, *where, *what, *more, url],
+                               "--path-as-is", *whom, *how, *where, *what, *more, url],
                               input=body if body is not None else b"", capture_output=True, check=True, timeout=2 * DEADLINE)
         head, _, rest = done.stdout.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")

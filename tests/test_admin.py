@@ -328,15 +328,15 @@ def test_what_the_gateway_forwards_is_refused(gateway: StartGateway) -> None:
         assert other.get(path, host="localhost").status == 403
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0:9901", "[::]:9901", "10.0.0.1:9901", ":9901", "example.com:9901"])
-def test_it_does_not_start_where_others_could_reach_it(tmp_path: Path, address: str) -> None:
+@pytest.mark.parametrize("address", ["0.0.0.0:9901", "[::]:9901", "10.0.0.1:9901", ":9901"])
+def test_it_does_not_start_where_others_could_read_it(tmp_path: Path, address: str) -> None:
     path = tmp_path / "g.yaml"
     path.write_text(f"listeners: {{ a: {{ address: '127.0.0.1:0' }} }}\nadmin: {{ address: '{address}', token: '{HASH}' }}\n",
                     encoding="utf-8")
     for command in ("check", "run"):
         done = run_command(command, "-c", path)
         assert done.returncode == 1
-        assert "admin.address: others could reach this" in done.stderr
+        assert 'admin.address: others than this machine can reach this, so it needs "tls"; or' in done.stderr
 
 
 # Hostile ones.

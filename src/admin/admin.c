@@ -4,7 +4,8 @@
  *
  * The order is: who may ask at all, then the token, then what there is: so nobody without a token learns
  * which paths exist. A change of address lets what is under way on the old one finish, above all the very
- * request that asked for the reload.
+ * request that asked for the reload. Each address has its own gate with the snapshot by which it was opened:
+ * where others can reach it, it must not lose its token because the next address could not be had.
  */
 #include "admin/admin.h"
 
@@ -17,6 +18,9 @@
 #include "admin/guard.h"
 #include "admin/request.h"
 #include "base/assert.h"
+#include "base/line_limit.h"
+#include "http/small_server.h"
+#include "proxy/listener_context.h"
 
 enum { CONNECTIONS_MAX = 64, FIELDS_MAX = 64 };
 
@@ -26,18 +30,22 @@ static const struct h1_limits limits = {
 	.request_line = 8192, .field = 8192, .name = 256, .head = 16384, .fields = FIELDS_MAX
 };
 
-/* A server of an address before, as long as something is under way there. */
-struct former {
-	struct former *next;
+/* An address: that at which it listens, or one before as long as something is under way there. */
+struct gate {
+	struct gate *next;
+	struct admin *admin;
 	struct small_server *server;
+	struct snapshot *snapshot; /* the last one that wanted it there; whose token and TLS hold */
+	struct listener_context tls;
+	struct line_limit failed_handshakes;
+	int fd;
 };
 
 struct admin {
 	struct admin_options options;
-	struct small_server *server; /* NULL: it listens nowhere */
-	struct former *former;
-	struct address wanted; /* as configured: with port 0 where any will do */
-	int fd;
+	struct small_tls tls;
+	struct gate *gate; /* NULL: it listens nowhere */
+	struct gate *former;
 	unsigned checks, explanations;
 };
 
@@ -109,9 +117,8 @@ static result refuse(struct admin_request *request, enum guard_verdict verdict)
 	return admin_problem(request, rows[verdict].status, rows[verdict].detail);
 }
 
-static result dispatch(struct admin_request *request)
+static result dispatch(struct admin_request *request, const struct admin_place *place)
 {
-	const struct admin_place *place = &request->edition->snapshot->admin;
 	const struct http_request *head = request->exchange->request;
 	const struct resource *resource = find(request->path);
 	enum guard_verdict verdict = guard_check(place, head);
@@ -129,66 +136,59 @@ static result dispatch(struct admin_request *request)
 
 static result serve(struct small_exchange *exchange)
 {
-	struct admin *admin = exchange->owner;
+	struct gate *gate = exchange->owner;
+	struct admin *admin = gate->admin;
 	struct admin_request request = { .exchange = exchange,
 					 .options = &admin->options,
 					 .checks = &admin->checks,
 					 .explanations = &admin->explanations };
+	struct snapshot *snapshot = snapshot_ref(gate->snapshot);
 	result_value served;
 
 	request.path = exchange->request->target;
 	str_cut(exchange->request->target, '?', &request.path, &request.query);
 	request.edition = admin->options.hooks.edition(admin->options.owner);
 	edition_ref(request.edition);
-	served = dispatch(&request);
+	served = dispatch(&request, &snapshot->admin);
 	edition_unref(&request.edition);
+	snapshot_unref(&snapshot);
 	return served;
 }
 
-struct admin *admin_new(const struct admin_options *options)
+static void gate_free(struct gate *gate)
 {
-	struct admin *admin = calloc(1, sizeof *admin);
-
-	ASSERT(admin);
-	admin->options = *options;
-	admin->fd = -1;
-	return admin;
+	small_server_free(&gate->server);
+	listener_context_fini(&gate->tls);
+	snapshot_unref(&gate->snapshot);
+	free(gate);
 }
 
-/* Lets go of the servers of former addresses on which nothing is under way any more. */
+/* Lets go of former addresses at which nothing is under way any more. */
 static void sweep(struct admin *admin)
 {
-	for (struct former **link = &admin->former; *link;) {
-		struct former *former = *link;
+	for (struct gate **link = &admin->former; *link;) {
+		struct gate *former = *link;
 
 		if (small_server_connections(former->server)) {
 			link = &former->next;
 			continue;
 		}
 		*link = former->next;
-		small_server_free(&former->server);
-		free(former);
+		gate_free(former);
 	}
 }
 
 /* Each is gone when its last answer is, which has a deadline; so there are never many. */
 static void retire(struct admin *admin)
 {
-	struct former *former = calloc(1, sizeof *former);
+	struct gate *gate = admin->gate;
 
-	ASSERT(former);
-	*former = (struct former) { .next = admin->former, .server = admin->server };
-	admin->former = former;
-	admin->server = NULL;
-	admin->fd = -1;
-	small_server_finish(former->server);
-}
-
-static bool is_there(const struct admin *admin, const struct admin_place *place)
-{
-	if (!admin->server || !place->is_open)
-		return !admin->server && !place->is_open;
-	return address_eq(&admin->wanted, &place->address);
+	if (!gate)
+		return;
+	gate->next = admin->former;
+	admin->former = gate;
+	admin->gate = NULL;
+	small_server_finish(gate->server);
 }
 
 /* A Unix socket is for who runs the gateway: who may open it may do everything. It has its mode from the
@@ -212,7 +212,37 @@ static result bind_socket(const struct address *at, int inherited, int *ret_fd, 
 	return address_of_socket(inherited, ret_bound) ? OK : error_system("no address of the socket", errno);
 }
 
-static result open_server(struct admin *admin, int fd, struct small_server **ret_server)
+static bool is_tls_wanted(void *owner, struct tls_server_context **ret_context)
+{
+	struct gate *gate = owner;
+	const struct admin_options *options = &gate->admin->options;
+	struct listener_tls *tls = gate->snapshot->admin.tls;
+
+	if (tls)
+		*ret_context =
+			listener_context_follow(&gate->tls, tls, options->tls->library, options->journal);
+	return tls != NULL;
+}
+
+/* Whoever scans the network makes many, or only wants to know whether the port is open. */
+static void tell_handshake(void *owner, const struct address *peer, result_value why)
+{
+	struct gate *gate = owner;
+	const struct admin_options *options = &gate->admin->options;
+	char text[ADDRESS_TEXT_MAX];
+	struct buf ip = buf_over(text, sizeof text);
+	uint64_t unsaid;
+
+	if (why.kind == ERROR_CLOSED || why.kind == ERROR_CANCELLED ||
+	    !line_limit_pass(&gate->failed_handshakes, loop_now(fibers_loop(options->fibers)), &unsaid))
+		return;
+	address_print_ip(peer, &ip);
+	journal_info(options->journal,
+		     "admin: the TLS handshake with %.*s failed: %s (%llu more were not told)",
+		     STR_ARG(buf_str(&ip)), why.why, (unsigned long long)unsaid);
+}
+
+static result open_server(struct admin *admin, struct gate *gate)
 {
 	struct small_server_options options = {
 		.fibers = admin->options.fibers,
@@ -223,55 +253,72 @@ static result open_server(struct admin *admin, int fd, struct small_server **ret
 		.patience = 10 * SECOND,
 		.whole = 2 * MINUTE,
 		.serve = serve,
-		.owner = admin,
+		.tls = &admin->tls,
+		.owner = gate,
 	};
 
-	return small_server_open(&options, fd, ret_server);
+	return small_server_open(&options, gate->fd, &gate->server);
 }
 
 /* The new one is there before the old one goes. */
-static result move(struct admin *admin, const struct admin_place *place, int inherited)
+static result move(struct admin *admin, struct snapshot *snapshot, int inherited)
 {
-	struct small_server *server;
+	struct gate *gate = calloc(1, sizeof *gate);
 	struct address bound;
 	char text[ADDRESS_TEXT_MAX];
 	struct buf where = buf_over(text, sizeof text);
-	int fd = -1;
-	result_value opened = bind_socket(&place->address, inherited, &fd, &bound);
+	result_value opened;
 
+	ASSERT(gate);
+	*gate = (struct gate) { .admin = admin, .snapshot = snapshot_ref(snapshot), .fd = -1 };
+	opened = bind_socket(&snapshot->admin.address, inherited, &gate->fd, &bound);
 	if (!failed(opened))
-		opened = open_server(admin, fd, &server);
+		opened = open_server(admin, gate);
 	if (failed(opened)) {
-		if (fd >= 0)
-			close(fd);
+		if (gate->fd >= 0)
+			close(gate->fd);
+		gate_free(gate);
 		return opened;
 	}
-	if (admin->server)
-		retire(admin);
-	admin->server = server;
-	admin->fd = fd;
-	admin->wanted = place->address;
+	retire(admin);
+	admin->gate = gate;
 	address_print(&bound, &where);
 	journal_info(admin->options.journal, "admin listening on %.*s", STR_ARG(buf_str(&where)));
 	return OK;
 }
 
-result admin_listen(struct admin *admin, const struct admin_place *place, int inherited)
+static void stop(struct admin *admin)
+{
+	if (admin->gate)
+		journal_info(admin->options.journal, "admin listening no more");
+	retire(admin);
+}
+
+static void renew(struct gate *gate, struct snapshot *snapshot)
+{
+	struct snapshot *before = gate->snapshot;
+
+	gate->snapshot = snapshot_ref(snapshot);
+	snapshot_unref(&before);
+}
+
+result admin_listen(struct admin *admin, struct snapshot *snapshot, int inherited)
 {
 	char text[ADDRESS_TEXT_MAX];
 	struct buf where = buf_over(text, sizeof text);
 	result_value moved;
 
 	sweep(admin);
-	if (is_there(admin, place))
-		return OK;
-	if (!place->is_open) {
-		retire(admin);
-		journal_info(admin->options.journal, "admin listening no more");
+	if (!snapshot || !snapshot->admin.is_open) {
+		stop(admin);
 		return OK;
 	}
-	moved = move(admin, place, inherited);
-	address_print(&place->address, &where);
+	if (admin->gate && address_eq(&admin->gate->snapshot->admin.address, &snapshot->admin.address)) {
+		renew(admin->gate, snapshot);
+		return OK;
+	}
+	moved = move(admin, snapshot, inherited);
+	address_print(&snapshot->admin.address, &where);
 	if (failed(moved))
 		journal_error(admin->options.journal, "admin: cannot listen on %.*s: %s: %s",
 			      STR_ARG(buf_str(&where)), moved.why, strerror(moved.sys));
@@ -280,24 +327,33 @@ result admin_listen(struct admin *admin, const struct admin_place *place, int in
 
 int admin_socket(const struct admin *admin)
 {
-	return admin->fd;
+	return admin->gate ? admin->gate->fd : -1;
 }
 
 void admin_cut(struct admin *admin)
 {
-	if (admin->server)
-		retire(admin);
-	for (struct former *former = admin->former; former; former = former->next)
+	retire(admin);
+	for (struct gate *former = admin->former; former; former = former->next)
 		small_server_cut(former->server);
 }
 
 size_t admin_connections(const struct admin *admin)
 {
-	size_t count = admin->server ? small_server_connections(admin->server) : 0;
+	size_t count = admin->gate ? small_server_connections(admin->gate->server) : 0;
 
-	for (const struct former *former = admin->former; former; former = former->next)
+	for (const struct gate *former = admin->former; former; former = former->next)
 		count += small_server_connections(former->server);
 	return count;
+}
+
+struct admin *admin_new(const struct admin_options *options)
+{
+	struct admin *admin = calloc(1, sizeof *admin);
+
+	ASSERT(admin);
+	admin->options = *options;
+	admin->tls = (struct small_tls) { options->tls, is_tls_wanted, tell_handshake };
+	return admin;
 }
 
 void admin_free(struct admin **address)

@@ -9,7 +9,7 @@
  *     GET  /v1/apis                                      APIs and routes with their policies
  *     GET  /v1/consumers                                 who may knock, without credentials; up to 10,000
  *     GET  /v1/upstreams                                 endpoints with their load and latency
- *     GET  /v1/certificates                              of listeners, and until when they are good
+ *     GET  /v1/certificates                              of all who listen, until when they are good
  *     GET  /v1/explain?method=&url=&header=              what would become of a request
  *     POST /v1/reload                                    reads the configuration again
  *     POST /v1/check                                     says what is wrong with the one in the body
@@ -17,7 +17,8 @@
  *     POST /v1/upstreams/NAME/endpoints/ADDRESS/enable   and again
  *
  * It runs on the control thread, so nothing that is asked here costs a request anything. What it does to the
- * gateway goes through hooks.
+ * gateway goes through hooks. Who may ask is settled by the last configuration that wanted it to listen where
+ * the question came in: another one that could not have its own address changes nothing of that.
  */
 #pragma once
 
@@ -28,6 +29,7 @@
 #include "proxy/edition.h"
 
 struct admin;
+struct tls_scratch;
 
 enum admin_reload {
 	ADMIN_RELOAD_APPLIED,
@@ -55,16 +57,17 @@ struct admin_options {
 	struct block_pool *blocks;
 	struct journal *journal;
 	struct metrics *metrics; /* NULL: nothing is counted */
+	struct tls_scratch *tls; /* the thread's; outlives it */
 	struct admin_hooks hooks;
 	void *owner;
 };
 
 struct admin *admin_new(const struct admin_options *options);
 
-result admin_listen(struct admin *admin, const struct admin_place *place, int inherited);
-/* From now on it listens there, and nowhere else; nothing happens where it listens there already. Says so in
- * the journal. inherited: a socket that is bound there; -1: none. ERROR_SYSTEM: the journal has the words,
- * and it goes on listening where it did. */
+result admin_listen(struct admin *admin, struct snapshot *snapshot, int inherited);
+/* From now on it listens where that one wants it, and nowhere else; where it does already, only the rules are
+ * the new ones. NULL: nowhere. Takes a reference. Says so in the journal. inherited: a socket that is bound
+ * there; -1: none. ERROR_SYSTEM: the journal has the words, and it goes on listening where it did. */
 
 int admin_socket(const struct admin *admin);
 /* Which listens; -1: none does. */

@@ -68,11 +68,37 @@ static result check_hook(void *owner, struct fiber *self, str text, diagnostics_
 	return bench->check;
 }
 
+static struct snapshot *parse(struct bench *bench)
+{
+	struct diagnostics *diagnostics;
+	struct snapshot *snapshot;
+
+	assert_false(
+		failed(snapshot_parse(STR("t.yaml"),
+				      STR("listeners: { a: { address: '127.0.0.1:0' } }\n"
+					  "upstreams: { app: { endpoints: ['10.0.0.1:80', 'unix:/a/b'] } }\n"
+					  "apis: { all: { upstream: app } }\n"
+					  "admin: { address: '127.0.0.1:0' }\nworkers: 1\n"),
+				      &bench->identities, &diagnostics, &snapshot)));
+	return snapshot;
+}
+
+/* As one with that address, and perhaps a token that nobody knows. */
+static result_value try_to_listen(struct bench *bench, const struct address *at, int fd, bool has_token)
+{
+	struct snapshot *snapshot = parse(bench);
+	result_value listened;
+
+	snapshot->admin.address = *at;
+	snapshot->admin.has_token = has_token;
+	listened = admin_listen(bench->admin, snapshot, fd);
+	snapshot_unref(&snapshot);
+	return listened;
+}
+
 static void listen_on(struct bench *bench, int fd)
 {
-	struct admin_place place = { .is_open = true, .address = bench->at };
-
-	assert_false(failed(admin_listen(bench->admin, &place, fd)));
+	assert_false(failed(try_to_listen(bench, &bench->at, fd, false)));
 	assert_int_equal(admin_socket(bench->admin), fd);
 }
 
@@ -80,19 +106,12 @@ static void bench_open(struct bench *bench)
 {
 	static const struct admin_hooks hooks = { edition_hook, draining_hook, read_hook, reload_hook,
 						  check_hook };
-	struct diagnostics *diagnostics;
 	int fd = testing_listen(&bench->at);
 
 	world_open(&bench->world);
 	identities_init(&bench->identities);
 	bench->identities.is_counting = true;
-	assert_false(
-		failed(snapshot_parse(STR("t.yaml"),
-				      STR("listeners: { a: { address: '127.0.0.1:0' } }\n"
-					  "upstreams: { app: { endpoints: ['10.0.0.1:80', 'unix:/a/b'] } }\n"
-					  "apis: { all: { upstream: app } }\n"
-					  "admin: { address: '127.0.0.1:0' }\nworkers: 1\n"),
-				      &bench->identities, &diagnostics, &bench->snapshot)));
+	bench->snapshot = parse(bench);
 	bench->edition = edition_new(bench->snapshot, NULL, NULL);
 	bench->journal = journal_new_on(-1, JOURNAL_ERROR);
 	bench->admin = admin_new(&(struct admin_options) { .fibers = bench->world.fibers,
@@ -290,7 +309,6 @@ static void test_checks_have_a_bound(void **state)
 static void test_moving(void **state)
 {
 	struct bench bench = { 0 };
-	struct admin_place nowhere = { 0 };
 	struct address old;
 	char *answer;
 	int busy, late, fd;
@@ -314,9 +332,9 @@ static void test_moving(void **state)
 	assert_non_null(strstr(answer, "\"outcome\":\"good\""));
 	assert_int_equal(bench.text_len, 2);
 	free(answer);
-	assert_false(failed(admin_listen(bench.admin, &nowhere, -1)));
+	assert_false(failed(admin_listen(bench.admin, NULL, -1)));
 	assert_int_equal(admin_socket(bench.admin), -1);
-	assert_false(failed(admin_listen(bench.admin, &nowhere, -1)));
+	assert_false(failed(admin_listen(bench.admin, NULL, -1)));
 	bench_close(&bench);
 }
 
@@ -324,16 +342,38 @@ static void test_moving(void **state)
 static void test_an_address_that_is_taken(void **state)
 {
 	struct bench bench = { 0 };
-	struct admin_place taken = { .is_open = true };
+	struct address taken;
 	int fd, other;
 
 	(void)state;
 	bench_open(&bench);
 	fd = admin_socket(bench.admin);
-	other = testing_listen(&taken.address);
-	assert_true(failed(admin_listen(bench.admin, &taken, -1)));
+	other = testing_listen(&taken);
+	assert_true(failed(try_to_listen(&bench, &taken, -1, false)));
 	assert_int_equal(admin_socket(bench.admin), fd);
 	assert_answer(&bench, "GET", "/healthz", "", "200", "ok");
+	close(other);
+	bench_close(&bench);
+}
+
+/* What an address asks of clients changes with the configuration that has it, not with one that would rather
+ * have another. */
+static void test_rules_belong_to_the_address(void **state)
+{
+	struct bench bench = { 0 };
+	struct address taken;
+	int fd, other;
+
+	(void)state;
+	bench_open(&bench);
+	fd = admin_socket(bench.admin);
+	other = testing_listen(&taken);
+	assert_answer(&bench, "GET", "/v1/apis", "", "200", "all");
+	assert_false(failed(try_to_listen(&bench, &bench.at, -1, true)));
+	assert_int_equal(admin_socket(bench.admin), fd);
+	assert_answer(&bench, "GET", "/v1/apis", "", "401", "token");
+	assert_true(failed(try_to_listen(&bench, &taken, -1, false)));
+	assert_answer(&bench, "GET", "/v1/apis", "", "401", "token");
 	close(other);
 	bench_close(&bench);
 }
@@ -341,9 +381,13 @@ static void test_an_address_that_is_taken(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_resources), cmocka_unit_test(test_reload),
-		cmocka_unit_test(test_check),     cmocka_unit_test(test_checks_have_a_bound),
-		cmocka_unit_test(test_moving),    cmocka_unit_test(test_an_address_that_is_taken),
+		cmocka_unit_test(test_resources),
+		cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_checks_have_a_bound),
+		cmocka_unit_test(test_moving),
+		cmocka_unit_test(test_an_address_that_is_taken),
+		cmocka_unit_test(test_rules_belong_to_the_address),
 	};
 
 	return cmocka_run_group_tests_name("admin", tests, NULL, NULL);

@@ -46,16 +46,17 @@ static bool is_this_machine(str authority)
 }
 
 /* A browser tells where the page came from that wants this (Fetch, section 3.2; Fetch Metadata). */
-static bool is_from_elsewhere(const struct http_request *request)
+static bool is_from_elsewhere(const struct admin_place *place, const struct http_request *request)
 {
 	const str *site = field_of(request, HTTP_SEC_FETCH_SITE);
 	const str *origin = field_of(request, HTTP_ORIGIN);
 	const str *host = field_of(request, HTTP_HOST);
+	str scheme = place->tls ? STR("https://") : STR("http://");
 
 	if (site && !str_eq(*site, STR("same-origin")) && !str_eq(*site, STR("none")))
 		return true;
-	return origin && !(host && str_starts(*origin, STR("http://")) &&
-			   str_eq_nocase(str_skip(*origin, sizeof "http://" - 1), *host));
+	return origin &&
+	       !(host && str_starts(*origin, scheme) && str_eq_nocase(str_skip(*origin, scheme.len), *host));
 }
 
 enum guard_verdict guard_check(const struct admin_place *place, const struct http_request *request)
@@ -63,12 +64,13 @@ enum guard_verdict guard_check(const struct admin_place *place, const struct htt
 	const str *host = field_of(request, HTTP_HOST);
 	bool is_local =
 		place->address.any.sa_family == AF_UNIX; /* no browser gets there, and it has no name */
+	bool has_any_name = is_local || place->is_public;
 
 	if (was_forwarded(request))
 		return GUARD_FORWARDED;
-	if (!is_local && host && !is_this_machine(*host))
+	if (!has_any_name && host && !is_this_machine(*host))
 		return GUARD_HOST;
-	return is_from_elsewhere(request) ? GUARD_ORIGIN : GUARD_OK;
+	return is_from_elsewhere(place, request) ? GUARD_ORIGIN : GUARD_OK;
 }
 
 enum guard_verdict guard_check_token(const struct admin_place *place, const struct http_request *request)

@@ -2,10 +2,11 @@
 /*
  * guard: who may ask the admin address at all.
  *
- * It listens on the loopback or on a Unix socket, so what could come from elsewhere comes through something
- * on this machine: a browser that was sent there by a page (cross-site requests, or a name of the attacker's
- * that leads to 127.0.0.1), or a proxy, this gateway above all. All of them say so in the request, and are
- * refused.
+ * Where it listens on the loopback or on a Unix socket, what could come from elsewhere comes through
+ * something on this machine: a browser that was sent there by a page (cross-site requests, or a name of the
+ * attacker's that leads to 127.0.0.1), or a proxy, this gateway above all. All of them say so in the request,
+ * and are refused. Where others can reach it, it has TLS and a token: then it may have any name, for no page
+ * knows the token, and the rest is checked as ever.
  */
 #pragma once
 

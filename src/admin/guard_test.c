@@ -22,6 +22,14 @@ static const struct admin_place with_token = {
 		   0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad },
 };
 static const struct admin_place without_token = { .is_open = true, .address = { .any.sa_family = AF_INET } };
+static const struct admin_place with_tls = { .is_open = true,
+					     .address = { .any.sa_family = AF_INET },
+					     .tls = (struct listener_tls *)&with_token };
+static const struct admin_place public = { .is_open = true,
+					   .is_public = true,
+					   .has_token = true,
+					   .address = { .any.sa_family = AF_INET6 },
+					   .tls = (struct listener_tls *)&with_token };
 static const struct admin_place local = { .is_open = true, .address = { .any.sa_family = AF_UNIX } };
 
 static enum guard_verdict ask(enum guard_verdict (*check)(const struct admin_place *,
@@ -95,6 +103,35 @@ static void test_who_may_ask(void **state)
 	}
 }
 
+/* With TLS a page's origin is https; where others can reach it, it has any name. */
+static void test_who_may_ask_by_tls(void **state)
+{
+	static const struct {
+		const char *fields;
+		enum guard_verdict verdict, public;
+	} rows[] = {
+		{ "", GUARD_OK, GUARD_OK },
+		{ "Host: localhost:9901\r\nOrigin: https://localhost:9901\r\n", GUARD_OK, GUARD_OK },
+		{ "Host: localhost\r\nOrigin: http://localhost\r\n", GUARD_ORIGIN, GUARD_ORIGIN },
+		{ "Host: gw.example:9901\r\n", GUARD_HOST, GUARD_OK },
+		{ "Host: 10.0.0.1:9901\r\n", GUARD_HOST, GUARD_OK },
+		{ "Host: gw.example\r\nOrigin: https://GW.example\r\nSec-Fetch-Site: same-origin\r\n",
+		  GUARD_HOST, GUARD_OK },
+		{ "Host: gw.example\r\nOrigin: http://gw.example\r\n", GUARD_HOST, GUARD_ORIGIN },
+		{ "Host: gw.example\r\nOrigin: https://evil.example\r\n", GUARD_HOST, GUARD_ORIGIN },
+		{ "Host: gw.example\r\nOrigin: https://\r\n", GUARD_HOST, GUARD_ORIGIN },
+		{ "Host: gw.example\r\nSec-Fetch-Site: cross-site\r\n", GUARD_HOST, GUARD_ORIGIN },
+		{ "Host: gw.example\r\nVia: 1.1 gatehouse\r\n", GUARD_FORWARDED, GUARD_FORWARDED },
+		{ "Host: gw.example\r\nX-Forwarded-For: 10.0.0.2\r\n", GUARD_FORWARDED, GUARD_FORWARDED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		assert_row(ask(guard_check, &with_tls, rows[i].fields) == rows[i].verdict, i, rows[i].fields);
+		assert_row(ask(guard_check, &public, rows[i].fields) == rows[i].public, i, rows[i].fields);
+	}
+}
+
 static void test_tokens(void **state)
 {
 	static const struct {
@@ -150,6 +187,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_who_may_ask),
+		cmocka_unit_test(test_who_may_ask_by_tls),
 		cmocka_unit_test(test_tokens),
 		cmocka_unit_test(test_every_byte_counts),
 	};

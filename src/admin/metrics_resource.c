@@ -54,8 +54,8 @@ static void set_up(const struct edition *edition, struct metrics *metrics)
 
 static void set_expiry(const struct snapshot *snapshot)
 {
-	for (size_t i = 0; i < snapshot->listener_count; i++) {
-		struct listener_tls *tls = snapshot->listeners[i].tls;
+	for (size_t i = 0; i <= snapshot->listener_count; i++) {
+		struct listener_tls *tls = snapshot_tls(snapshot, i);
 		struct tls_material *material = tls ? listener_tls_take(tls) : NULL;
 
 		for (size_t j = 0; material && j < material->count; j++)

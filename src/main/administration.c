@@ -9,6 +9,7 @@
 #include "store/quota_table.h"
 #include "store/rate_table.h"
 #include "store/slot_table.h"
+#include "tls/scratch.h"
 
 /* A name that no listener has, under which the socket goes to the next process. */
 static const str socket_name = STR_INIT("/admin");
@@ -16,6 +17,7 @@ static const str socket_name = STR_INIT("/admin");
 struct administration {
 	struct administration_options options;
 	struct identities candidates; /* what a candidate is compiled with: nothing is counted in it */
+	struct tls_scratch tls;
 	struct admin *admin;
 };
 
@@ -131,16 +133,16 @@ static const struct admin_hooks hooks = {
 	.check = check_hook,
 };
 
-static const struct admin_place *place_of(const struct administration *administration)
+static struct snapshot *snapshot_of(const struct administration *administration)
 {
-	return &gateway_edition(administration->options.gateway)->snapshot->admin;
+	return gateway_edition(administration->options.gateway)->snapshot;
 }
 
 result administration_open(const struct administration_options *options,
 			   struct administration **ret_administration)
 {
 	struct administration *administration = calloc(1, sizeof *administration);
-	const struct admin_place *place;
+	struct snapshot *snapshot;
 	bool is_foreign;
 	int inherited = -1;
 
@@ -154,12 +156,15 @@ result administration_open(const struct administration_options *options,
 								    .blocks = &options->control->blocks,
 								    .journal = options->control->journal,
 								    .metrics = options->identities->metrics,
+								    .tls = &administration->tls,
 								    .hooks = hooks,
 								    .owner = administration });
-	place = place_of(administration);
-	if (place->is_open)
-		inherited = inheritance_take(options->inherited, socket_name, &place->address, &is_foreign);
-	return admin_listen(administration->admin, place, inherited);
+	TRY(tls_scratch_init(&administration->tls, &options->control->blocks));
+	snapshot = snapshot_of(administration);
+	if (snapshot->admin.is_open)
+		inherited = inheritance_take(options->inherited, socket_name, &snapshot->admin.address,
+					     &is_foreign);
+	return admin_listen(administration->admin, snapshot, inherited);
 }
 
 void administration_follow(struct administration *administration)
@@ -167,7 +172,7 @@ void administration_follow(struct administration *administration)
 	result_value listened = OK;
 
 	if (administration)
-		listened = admin_listen(administration->admin, place_of(administration), -1);
+		listened = admin_listen(administration->admin, snapshot_of(administration), -1);
 	(void)listened; /* told in the journal */
 }
 
@@ -182,7 +187,7 @@ void administration_retire(struct administration *administration)
 	result_value listened = OK;
 
 	if (administration)
-		listened = admin_listen(administration->admin, &(struct admin_place) { 0 }, -1);
+		listened = admin_listen(administration->admin, NULL, -1);
 	(void)listened; /* listening nowhere cannot fail */
 }
 
@@ -203,5 +208,6 @@ void administration_close(struct administration **address)
 			  deadline_after(time_monotonic(), 10 * MILLISECOND));
 	}
 	admin_free(&administration->admin);
+	tls_scratch_fini(&administration->tls);
 	free(administration);
 }

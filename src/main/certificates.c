@@ -60,9 +60,9 @@ static void look(struct certificates *certificates)
 {
 	struct snapshot *snapshot = snapshot_ref(gateway_edition(certificates->options.gateway)->snapshot);
 
-	for (size_t i = 0; i < snapshot->listener_count; i++)
-		if (snapshot->listeners[i].tls)
-			look_at(certificates, snapshot->listeners[i].tls);
+	for (size_t i = 0; i <= snapshot->listener_count; i++)
+		if (snapshot_tls(snapshot, i))
+			look_at(certificates, snapshot_tls(snapshot, i));
 	snapshot_unref(&snapshot);
 }
 

@@ -31,7 +31,7 @@ static void bench_open(struct bench *bench, const char *text)
 				   .diagnostics = bench->diagnostics,
 				   .document = document };
 	fields_read(&reader, document_root(document), gateway_fields, &bench->config);
-	admin_compile(&reader, &bench->config, &bench->place);
+	admin_compile(&reader, &bench->config, NULL, &bench->place);
 	to = open_memstream(&bench->printed, &size);
 	diagnostics_print(bench->diagnostics, to);
 	fclose(to);
@@ -40,6 +40,7 @@ static void bench_open(struct bench *bench, const char *text)
 static void bench_close(struct bench *bench)
 {
 	free(bench->printed);
+	admin_fini(&bench->place);
 	arena_fini(&bench->arena);
 }
 
@@ -117,14 +118,9 @@ static void test_wrong_ones(void **state)
 	} rows[] = {
 		{ "admin: {}", "admin: needs an address" },
 		{ "admin: { token: '" TOKEN "' }", "admin: needs an address" },
-		{ "admin: { address: '0.0.0.0:9901' }", "admin.address: others could reach this" },
-		{ "admin: { address: ':9901' }", "admin.address: others could reach this" },
-		{ "admin: { address: '[::]:9901', token: '" TOKEN "' }",
-		  "admin.address: others could reach this" },
-		{ "admin: { address: '10.0.0.1:9901', token: '" TOKEN "' }",
-		  "admin.address: others could reach this" },
-		{ "admin: { address: '128.0.0.1:9901' }", "admin.address: others could reach this" },
-		{ "admin: { address: 'localhost:9901' }", "admin.address: want 127.0.0.1:PORT" },
+		{ "admin: { address: 'localhost:9901' }", "admin.address: want an IP address with a port" },
+		{ "admin: { address: 'gw.example:9901', token: '" TOKEN "', tls: {} }",
+		  "admin.address: want an IP address with a port" },
 		{ "admin: { address: '127.0.0.1' }", "admin.address: " },
 		{ "admin: { address: '127.0.0.1:99999' }", "admin.address: " },
 		{ "admin: { address: 'unix:' }", "admin.address: " },
@@ -142,6 +138,16 @@ static void test_wrong_ones(void **state)
 		{ "admin: { address: '127.0.0.1:1' }\nlisteners: { a: { address: '0.0.0.0:1' } }",
 		  "listeners.a.address: this is the admin address" },
 		{ "admin: { address: '[::1]:1' }\nlisteners: { a: { address: '[::]:1' } }",
+		  "listeners.a.address: this is the admin address" },
+		{ "admin: { address: '10.0.0.1:1' }\nlisteners: { a: { address: '10.0.0.1:1' } }",
+		  "listeners.a.address: this is the admin address" },
+		{ "admin: { address: '10.0.0.1:1' }\nlisteners: { a: { address: '[::ffff:10.0.0.1]:1' } }",
+		  "listeners.a.address: this is the admin address" },
+		{ "admin: { address: '10.0.0.1:1' }\nlisteners: { a: { address: ':1' } }",
+		  "listeners.a.address: this is the admin address" },
+		{ "admin: { address: '0.0.0.0:1' }\nlisteners: { a: { address: '192.0.2.1:1' } }",
+		  "listeners.a.address: this is the admin address" },
+		{ "admin: { address: ':1' }\nlisteners: { a: { address: '127.0.0.1:1' } }",
 		  "listeners.a.address: this is the admin address" },
 		{ "admin: { address: 'unix:/x' }\nlisteners: { a: { address: 'unix:/x' } }",
 		  "listeners.a.address: this is the admin address" },
@@ -162,6 +168,20 @@ static void test_wrong_ones(void **state)
 		  "upstreams.a.endpoints[0]: this leads to the admin address" },
 		{ "admin: { address: '[::1]:1' }\nupstreams: { a: { endpoints: ['127.0.0.1:1'] } }",
 		  "upstreams.a.endpoints[0]: this leads to the admin address" },
+		{ "admin: { address: '10.0.0.1:1' }\nupstreams: { a: { endpoints: ['10.0.0.1:1'] } }",
+		  "upstreams.a.endpoints[0]: this leads to the admin address" },
+		{ "admin: { address: '[2001:db8::1]:1' }\nupstreams: { a: { endpoints: ['[2001:DB8:0::1]:1'] "
+		  "} }",
+		  "upstreams.a.endpoints[0]: this leads to the admin address" },
+		{ "admin: { address: '0.0.0.0:1' }\nupstreams: { a: { endpoints: ['127.0.0.1:1'] } }",
+		  "upstreams.a.endpoints[0]: this leads to the admin address" },
+		{ "admin: { address: '[::]:1' }\nupstreams: { a: { endpoints: ['localhost:1'] } }",
+		  "upstreams.a.endpoints[0]: this leads to the admin address" },
+		{ "admin: { address: ':1' }\nupstreams: { a: { endpoints: ['[::1]:1'] } }",
+		  "upstreams.a.endpoints[0]: this leads to the admin address" },
+		{ "admin: { address: '0.0.0.0:1' }\nupstreams: { a: { discovery: { dns: localhost, port: 1 } "
+		  "} }",
+		  "upstreams.a.discovery: this leads to the admin address" },
 		{ "admin: { address: 'unix:/x' }\nupstreams: { a: { endpoints: ['unix:/x'] } }",
 		  "upstreams.a.endpoints[0]: this leads to the admin address" },
 		{ "admin: { address: '127.0.0.1:1' }\nupstreams: { a: { discovery: { dns: localhost, port: 1 "
@@ -181,13 +201,88 @@ static void test_wrong_ones(void **state)
 	}
 }
 
+/* Where others reach it: what is missing, and where. Files that are not there are told too. */
+static void test_protection(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} rows[] = {
+		{ "admin: { address: '0.0.0.0:9901' }",
+		  "t.yaml:1:19: error: admin.address: others than this machine can reach this, so it needs "
+		  "\"tls\" and \"token\"; or use" },
+		{ "admin:\n  address: ':9901'",
+		  "t.yaml:2:12: error: admin.address: others than this machine" },
+		{ "admin: { address: '[::]:9901', token: '" TOKEN "' }",
+		  "t.yaml:1:19: error: admin.address: others than this machine can reach this, so it needs "
+		  "\"tls\"; or use" },
+		{ "admin: { address: '128.0.0.1:9901', token: '" TOKEN "' }", "so it needs \"tls\"; or use" },
+		{ "admin: { tls: { certificates: [ { certificate: /none.pem, key: /none.key } ] }, address: "
+		  "'10.0.0.1:9901' }",
+		  "t.yaml:1:90: error: admin.address: others than this machine can reach this, so it needs "
+		  "\"token\"; or use" },
+		{ "admin: { address: '10.0.0.1:9901', token: '" TOKEN "', tls: {} }",
+		  "t.yaml:1:118: error: admin.tls: the key \"certificates\" is missing" },
+		{ "admin: { address: '127.0.0.1:1', tls: { certificates: [ { certificate: /none.pem } ] } }",
+		  "t.yaml:1:57: error: admin.tls.certificates[0]: the key \"key\" is missing" },
+		{ "admin: { address: '127.0.0.1:1', tls: { minimum: '1.4', certificates: [ {} ] } }",
+		  "t.yaml:1:50: error: admin.tls.minimum: want " },
+		{ "admin: { address: 'unix:/x', tls: { certificates: [ { certificate: /none.pem, key: "
+		  "/none.key } ] } }",
+		  "error: admin.tls.certificates[0].certificate: " },
+		{ "admin: { address: '127.0.0.1:1', tls: { certificates: [ { certificate: /none.pem, key: "
+		  "/none.key, client_certificate: required } ] } }",
+		  "t.yaml:1:99: error: admin.tls.certificates[0].client_certificate: goes beside "
+		  "\"certificates\"" },
+		{ "admin: { address: '127.0.0.1:1', tls: { client_ca: /none.ca, certificates: [ { "
+		  "certificate: /none.pem, key: /none.key } ] } }",
+		  "admin.tls.client_ca: needs client_certificate: optional or required" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct bench bench;
+
+		bench_open(&bench, rows[i].text);
+		if (!strstr(bench.printed, rows[i].says))
+			fail_msg("%s:\n%s", rows[i].text, bench.printed);
+		bench_close(&bench);
+	}
+}
+
+/* What shares a port with an address that others reach, and does not lead there. */
+static void test_other_ways(void **state)
+{
+	static const char *const rows[] = {
+		"admin: { address: '10.0.0.1:1' }\nlisteners: { a: { address: '10.0.0.2:1' } }",
+		"admin: { address: '10.0.0.1:1' }\nlisteners: { a: { address: '127.0.0.1:1' } }",
+		"admin: { address: '10.0.0.1:1' }\nupstreams: { a: { endpoints: ['127.0.0.1:1', "
+		"'10.0.0.2:1', "
+		"'10.0.0.1:2', 'gw.example:1', 'unix:/x'] } }",
+		"admin: { address: '0.0.0.0:1' }\nupstreams: { a: { endpoints: ['192.0.2.1:1', "
+		"'127.0.0.1:2'] } }",
+		"admin: { address: '0.0.0.0:1' }\nlisteners: { a: { address: '127.0.0.1:2' } }",
+		"admin: { address: '0.0.0.0:1' }\nupstreams: { a: { discovery: { dns: gw.example, port: 1 } "
+		"} }",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct bench bench;
+
+		bench_open(&bench, rows[i]);
+		if (strstr(bench.printed, "this is the admin") || strstr(bench.printed, "this leads to"))
+			fail_msg("%s:\n%s", rows[i], bench.printed);
+		assert_true(bench.place.is_public);
+		bench_close(&bench);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_none),
-		cmocka_unit_test(test_right_ones),
-		cmocka_unit_test(test_digest),
-		cmocka_unit_test(test_wrong_ones),
+		cmocka_unit_test(test_none),       cmocka_unit_test(test_right_ones),
+		cmocka_unit_test(test_digest),     cmocka_unit_test(test_wrong_ones),
+		cmocka_unit_test(test_protection), cmocka_unit_test(test_other_ways),
 	};
 
 	return cmocka_run_group_tests_name("admin_config", tests, NULL, NULL);

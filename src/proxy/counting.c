@@ -104,16 +104,15 @@ void counting_upstreams(struct snapshot *snapshot)
 
 void counting_listeners(struct snapshot *snapshot)
 {
-	for (size_t i = 0; snapshot->counting.is_on && i < snapshot->listener_count; i++) {
-		struct listener_tls *tls = snapshot->listeners[i].tls;
+	for (size_t i = 0; snapshot->counting.is_on && i <= snapshot->listener_count; i++) {
+		struct listener_tls *tls = snapshot_tls(snapshot, i);
 
 		if (!tls)
 			continue;
 		tls->series = ARENA_ARRAY(&snapshot->arena, struct metric_series *, tls->count);
 		for (size_t j = 0; j < tls->count; j++)
-			tls->series[j] =
-				find_series(snapshot, METRIC_CERTIFICATE, snapshot->listeners[i].name,
-					    tls->sources[j].settings.path);
+			tls->series[j] = find_series(snapshot, METRIC_CERTIFICATE, tls->surroundings.listener,
+						     tls->sources[j].settings.path);
 	}
 }
 

@@ -60,7 +60,7 @@ static const struct field certificate_fields[] = {
 	FIELD_END
 };
 
-static const struct field tls_fields[] = {
+const struct field listener_tls_fields[] = {
 	FIELD_LIST(struct listener_tls_config, certificates, "certificates", struct certificate_config,
 		   certificate_fields, NULL, 1, 10000,
 		   "Chosen by the name that a client asks for (SNI): an exact one before a wildcard. The "
@@ -115,7 +115,7 @@ const struct field listener_fields[] = {
 		    "What is spoken there: with `tls` both unless said otherwise, without it `h1`. `h2` "
 		    "without TLS is HTTP/2 "
 		    "by prior knowledge."),
-	FIELD_OBJECT(struct listener_config, tls, "tls", struct listener_tls_config, tls_fields,
+	FIELD_OBJECT(struct listener_config, tls, "tls", struct listener_tls_config, listener_tls_fields,
 		     "Clients come by TLS, by nothing else."),
 	FIELD_BOOL(struct listener_config, proxy_protocol, "proxy_protocol", "false",
 		   "Whether every connection begins with a PROXY protocol header (v1 or v2), before any TLS; "

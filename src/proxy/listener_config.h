@@ -66,6 +66,7 @@ struct listener_config {
 	struct listener_limits limits;
 };
 
+extern const struct field listener_tls_fields[];
 extern const struct field listener_fields[];
 
 static inline bool listener_is_secure(const struct listener_config *config)

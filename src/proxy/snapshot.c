@@ -352,7 +352,7 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 	snapshot->slots = identities->slots;
 	snapshot->memory = identities->memory;
 	counting_begin(snapshot, identities);
-	admin_compile(&c.reader, &snapshot->config, &snapshot->admin);
+	admin_compile(&c.reader, &snapshot->config, identities->tickets, &snapshot->admin);
 	store_compile(&c.reader, &snapshot->config.store, identities, &snapshot->store);
 	listeners_compile(&c.reader, &snapshot->config, identities->tickets, &snapshot->listeners);
 	snapshot->listener_count = snapshot->config.listeners.len;
@@ -452,6 +452,7 @@ static void snapshot_free(struct snapshot *snapshot)
 	roll_fini(&snapshot->roll);
 	store_release(&snapshot->store);
 	listeners_fini(snapshot->listeners, snapshot->listener_count);
+	admin_fini(&snapshot->admin);
 	for (size_t i = 0; i < snapshot->upstream_count; i++)
 		upstream_fini(snapshot->upstreams[i]);
 	if (snapshot->router)
@@ -459,6 +460,11 @@ static void snapshot_free(struct snapshot *snapshot)
 	regex_table_fini(snapshot->regexes);
 	arena_fini(&snapshot->arena);
 	free(snapshot);
+}
+
+struct listener_tls *snapshot_tls(const struct snapshot *snapshot, size_t i)
+{
+	return i < snapshot->listener_count ? snapshot->listeners[i].tls : snapshot->admin.tls;
 }
 
 void snapshot_unref(struct snapshot **address)

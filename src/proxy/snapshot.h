@@ -86,3 +86,6 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot **snapshot);
 /* From any thread. The last one frees it, and with it what only it referred to. Clears the address, accepts
  * NULL. */
+
+struct listener_tls *snapshot_tls(const struct snapshot *snapshot, size_t i);
+/* Of each listener, and, where i is their number, of the admin address. NULL: it has none. */
