@@ -325,6 +325,39 @@ def test_what_is_missing_is_told_with_its_place(desk: Desk) -> None:
     diagnose(desk.folder, f"{address % 'unix:/run/g.sock'}  tls: {tls}\n", is_good=True)
 
 
+def test_diff_knows_what_opens(desk: Desk) -> None:
+    ca = str(desk.ca)
+    strict = {"client_ca": ca, "client_certificate": "required", "minimum": "1.3"}
+    loopback = {"address": "127.0.0.1:9901"}
+    public = desk.rows("0.0.0.0:9901")
+    rows: list[tuple[dict[str, Any] | None, dict[str, Any] | None, int, list[str]]] = [
+        (public, public, 0, []),
+        (None, loopback, 0, ["other   admin.address: "]),
+        (None, public, 4, ["open    admin: others than this machine can reach it", "other   admin.address: ", "other   admin.tls.certificates: "]),
+        ({**loopback, "token": HASH}, public, 4, ["open    admin: others than", "tight   admin.tls is new", "other   admin.address: ",
+                                                  "other   admin.tls.certificates"]),
+        (public, {**loopback, "token": HASH}, 4, ["open    admin.tls is gone: nothing is encrypted",
+                                                  "tight   admin: others than this machine can reach it no more",
+                                                  "other   admin.address", "other   admin.tls.certificates"]),
+        (public, None, 0, ["tight   admin: others than", "other   admin.address", "other   admin.tls.certificates"]),
+        ({**loopback, "token": HASH}, loopback, 4, ["open    admin.token is gone"]),
+        (loopback, {**loopback, "token": HASH}, 0, ["tight   admin.token is new"]),
+        (public, {**public, "token": "sha256:" + "0" * 64}, 4, ["open    admin.token: changed"]),
+        (desk.rows("0.0.0.0:9901", **strict), public, 4, ["open    admin.tls.client_ca", "open    admin.tls.client_certificate: required -> none",
+                                                          "open    admin.tls.minimum: 1.3 -> 1.2"]),
+    ]
+    for before, after, code, lines in rows:
+        for name, admin in (("old.yaml", before), ("new.yaml", after)):
+            config = desk.config()
+            config["admin"] = admin
+            (desk.folder / name).write_text(json.dumps({key: value for key, value in config.items() if value}), encoding="utf-8")
+        done = run_command("diff", desk.folder / "old.yaml", desk.folder / "new.yaml")
+        said = done.stdout.splitlines()
+        assert done.returncode == code and len(said) == len(lines), (before, after, done.stdout + done.stderr)
+        assert all(line.startswith(want) for line, want in zip(said, lines)), said
+        assert HASH not in done.stdout
+
+
 def own_address() -> str:
     """One of this machine's that is no loopback's."""
     told = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=False).stdout.split()

@@ -58,6 +58,14 @@ static const struct section_risk consumer_risks[] = {
 	{ "certificates", RISK_MORE }, { "labels", RISK_ANY },    { 0 },
 };
 
+/* All of it is for operators. Who shows which certificate is said for all names; see compare_admin(). */
+static const struct section_risk admin_risks[] = {
+	{ "tls.client_certificate", RISK_FEWER },
+	{ "tls.client_ca", RISK_ANY },
+	{ "tls.minimum", RISK_FEWER },
+	{ 0 },
+};
+
 struct section {
 	struct diff_lines *lines;
 	const char *kind; /* "listeners" */
@@ -65,9 +73,11 @@ struct section {
 	const struct section_risk *risks;
 };
 
-/* By what it means: for each name, see diff_tls(), and see compare_redirect(). */
+/* By what it means: for each name, see diff_tls(), and see compare_redirect() and compare_token(). */
 static bool is_told_by_meaning(const struct section *section, str path)
 {
+	if (section->risks == admin_risks)
+		return str_eq(path, STR("token"));
 	return section->risks == listener_risks &&
 	       (str_eq(path, STR("tls.client_certificate")) || str_eq(path, STR("tls.minimum")) ||
 		str_eq(path, STR("tls.client_ca")) || str_eq(path, STR("redirect_to_https")));
@@ -102,8 +112,9 @@ static void compare_encryption(const struct section *section, const struct node 
 	bool was = node_find(before, STR("tls")), is = node_find(after, STR("tls"));
 
 	if (was != is)
-		diff_add(section->lines, is ? RISK_TIGHT : RISK_OPEN, "%s.%.*s.tls is %s", section->kind,
-			 STR_ARG(section->name), is ? "new" : "gone: nothing is encrypted");
+		diff_add(section->lines, is ? RISK_TIGHT : RISK_OPEN, "%s%s%.*s.tls is %s", section->kind,
+			 section->name.len ? "." : "", STR_ARG(section->name),
+			 is ? "new" : "gone: nothing is encrypted");
 }
 
 static bool is_there(const struct node *upstream, const char *key)
@@ -194,7 +205,7 @@ static void compare_both(struct section *section, const struct entries *before, 
 static bool is_told_elsewhere(const char *key)
 {
 	static const char *const keys[] = { "listeners", "upstreams", "consumers", "policies",
-					    "defaults",  "apis",      "limits" };
+					    "defaults",  "apis",      "limits",    "admin" };
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		if (str_eq(str_of(keys[i]), str_of(key)))
@@ -284,6 +295,36 @@ static void compare_limits(struct diff_lines *lines, const struct snapshot *befo
 		       lines->arena, on_option, &limits);
 }
 
+/* Whoever knows another one cannot be told. */
+static void compare_token(struct diff_lines *lines, const struct admin_place *before,
+			  const struct admin_place *after)
+{
+	if (before->has_token != after->has_token)
+		diff_add(lines, after->has_token ? RISK_TIGHT : RISK_OPEN, "admin.token is %s",
+			 after->has_token ? "new" : "gone");
+	else if (memcmp(before->token, after->token, sizeof before->token) != 0)
+		diff_add(lines, RISK_OPEN, "admin.token: changed");
+}
+
+static void compare_admin(struct diff_lines *lines, const struct snapshot *before,
+			  const struct snapshot *after)
+{
+	struct section admin = { .lines = lines, .kind = "admin", .risks = admin_risks };
+	const struct node *one = node_find(before->root, str_of(admin.kind));
+	const struct node *other = node_find(after->root, str_of(admin.kind));
+
+	if (before->admin.is_public != after->admin.is_public)
+		diff_add(lines, after->admin.is_public ? RISK_OPEN : RISK_TIGHT,
+			 "admin: others than this machine can reach it%s",
+			 after->admin.is_public ? "" : " no more");
+	if (before->admin.is_open && after->admin.is_open) {
+		compare_encryption(&admin, one, other);
+		compare_token(lines, &before->admin, &after->admin);
+	}
+	fields_compare(table_of(admin.kind), (struct field_side) { &before->config.admin, one },
+		       (struct field_side) { &after->config.admin, other }, lines->arena, on_option, &admin);
+}
+
 void diff_sections(struct diff_lines *lines, const struct snapshot *before, const struct snapshot *after)
 {
 	const struct gateway_config *one = &before->config, *other = &after->config;
@@ -298,5 +339,6 @@ void diff_sections(struct diff_lines *lines, const struct snapshot *before, cons
 	diff_consumers(lines, before, after);
 	compare_listeners(lines, before, after);
 	compare_limits(lines, before, after);
+	compare_admin(lines, before, after);
 	compare_rest(lines, before, after);
 }
