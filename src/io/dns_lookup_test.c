@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/testing.h"
@@ -22,18 +23,24 @@ struct scene {
 	struct arena arena;
 };
 
-static void scene_open(struct scene *scene, duration patience)
+/* With another server in front where there is one, on that port. */
+static void scene_open_behind(struct scene *scene, uint16_t first, const struct resolver_options *patience)
 {
-	struct resolver_options options = { .patience = patience, .tries = 1 };
-	char servers[32];
-	uint16_t port;
+	struct resolver_options options = *patience;
+	char servers[64];
+	uint16_t port = server_open(&scene->server, &scene->world);
 
 	arena_init(&scene->arena, NULL, SIZE_MAX / 2);
-	world_open(&scene->world);
-	port = server_open(&scene->server, &scene->world);
-	assert_true(snprintf(servers, sizeof servers, "127.0.0.1:%u", port) > 0);
+	assert_true(snprintf(servers, sizeof servers, "127.0.0.1:%u,127.0.0.1:%u", first ? first : port,
+			     port) > 0);
 	options.servers = servers;
 	assert_false(failed(dns_new_with(scene->world.fibers, &options, &scene->dns)));
+}
+
+static void scene_open(struct scene *scene, duration patience)
+{
+	world_open(&scene->world);
+	scene_open_behind(scene, 0, &(struct resolver_options) { .patience = patience, .tries = 1 });
 }
 
 static void scene_close(struct scene *scene)
@@ -206,6 +213,159 @@ static void a_target_that_is_silent_leaves_time_for_the_others(void **state)
 	scene_close(&scene);
 }
 
+/* More than are asked for at once: all of them are found, the first of them first. */
+static void a_long_list_of_targets_is_asked_for_in_parts(void **state)
+{
+	struct scene scene;
+	struct asker asker;
+
+	(void)state;
+	scene_open(&scene, 30 * SECOND);
+	ask_and_wait(&asker, &scene, "_long.test", DNS_SERVICES, NULL);
+	assert_int_equal(asker.got.kind, ERROR_NONE);
+	assert_int_equal(asker.records.count, 40);
+	assert_int_equal(asker.records.missed, 0);
+	assert_int_equal(scene.server.questions, 40);
+	for (size_t i = 0; i < asker.records.count; i++)
+		assert_int_equal(address_port(&asker.records.at[i].address), 8100 + i);
+	scene_close(&scene);
+}
+
+enum { AT_ONCE = 32 };
+
+/* The first so many of the targets of _long.test. */
+struct silent_targets {
+	struct zone zones[AT_ONCE + 1];
+	char names[AT_ONCE][16];
+};
+
+static void silence_targets(struct scene *scene, struct silent_targets *silent)
+{
+	*silent = (struct silent_targets) { 0 };
+	for (size_t i = 0; i < AT_ONCE; i++) {
+		assert_true(snprintf(silent->names[i], sizeof silent->names[i], "t%zu.test", 100 + i) > 0);
+		silent->zones[i] = (struct zone) { .name = silent->names[i], .is_silent = true };
+	}
+	scene->server.zones = silent->zones;
+}
+
+static void no_more_are_asked_for_before_these_are_answered(void **state)
+{
+	struct scene scene;
+	struct silent_targets silent;
+	struct asker asker = {
+		.scene = &scene, .name = STR("_long.test"), .kind = DNS_SERVICES, .until = DEADLINE_NEVER
+	};
+
+	(void)state;
+	scene_open(&scene, HOUR);
+	silence_targets(&scene, &silent);
+	world_start(&scene.world, asks, &asker);
+	while (scene.server.questions < AT_ONCE)
+		loop_turn(scene.world.loop, DEADLINE_NEVER);
+	for (unsigned i = 0; i < 10; i++)
+		world_turn(&scene.world);
+	assert_int_equal(scene.server.questions, AT_ONCE);
+	fiber_cancel(asker.fiber);
+	assert_int_equal(asker.got.kind, ERROR_CANCELLED);
+	scene_close(&scene);
+}
+
+/* Each part has its share of the time. */
+static void a_part_that_is_silent_leaves_time_for_the_next(void **state)
+{
+	struct scene scene;
+	struct silent_targets silent;
+	struct asker asker = { .scene = &scene, .name = STR("_long.test"), .kind = DNS_SERVICES };
+
+	(void)state;
+	scene_open(&scene, HOUR);
+	silence_targets(&scene, &silent);
+	asker.until = world_in(&scene.world, 2 * SECOND);
+	world_start(&scene.world, asks, &asker);
+	while (!asker.is_done)
+		loop_turn(scene.world.loop, DEADLINE_NEVER);
+	assert_int_equal(asker.got.kind, ERROR_NONE);
+	assert_int_equal(asker.records.missed, AT_ONCE);
+	assert_int_equal(asker.records.count, 40 - AT_ONCE);
+	scene_close(&scene);
+}
+
+/* Nobody has it any more. */
+static uint16_t closed_port(void)
+{
+	struct address any, at;
+	int fd;
+
+	assert_true(address_of_ip(STR("127.0.0.1"), 0, &any));
+	assert_false(failed(listener_bind(&any, &fd, &at)));
+	close(fd);
+	return address_port(&at);
+}
+
+/* Where nobody is, the next one is asked at once, whatever the patience is with one that is there. */
+static void a_name_server_that_is_not_there_is_passed_over(void **state)
+{
+	static const struct {
+		const char *name, *records;
+		enum dns_kind kind;
+	} rows[] = {
+		{ "one.test", "10.0.0.1:8080/0/1 ", DNS_ADDRESSES },
+		{ "both.test",
+		  "10.0.0.1:8080/0/1 10.0.0.2:8080/0/1 [fd00::a00:1]:8080/0/1 [fd00::a00:2]:8080/0/1 ",
+		  DNS_ADDRESSES },
+		{ "_fast.test", "10.0.0.1:8001/0/0 ", DNS_SERVICES },
+		{ "_half.test", "10.0.0.1:8002/0/1 ", DNS_SERVICES },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct scene scene;
+		struct asker asker;
+		char text[256];
+		struct buf records = buf_over(text, sizeof text);
+		deadline begin;
+
+		world_open(&scene.world);
+		begin = loop_now(scene.world.loop);
+		scene_open_behind(&scene, closed_port(),
+				  &(struct resolver_options) { .patience = 20 * SECOND, .tries = 1 });
+		ask_and_wait(&asker, &scene, rows[i].name, rows[i].kind, NULL);
+		assert_row(asker.got.kind == ERROR_NONE, i, rows[i].name);
+		assert_row(loop_now(scene.world.loop) - begin < 20 * SECOND, i, rows[i].name);
+		print_records(&asker.records, &records);
+		assert_row(str_eq(buf_str(&records), str_of(rows[i].records)), i, rows[i].name);
+		scene_close(&scene);
+	}
+}
+
+/* One that is there and says nothing has its time, and then the next is asked: each question for itself. */
+static void a_name_server_that_is_silent_is_given_up(void **state)
+{
+	static const enum dns_kind kinds[] = { DNS_ADDRESSES, DNS_SERVICES };
+	static const char *const names[] = { "one.test", "_fast.test" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		struct scene scene;
+		struct server silent;
+		struct asker asker;
+		uint16_t port;
+
+		world_open(&scene.world);
+		port = server_open(&silent, &scene.world);
+		silent.is_silent = true;
+		scene_open_behind(&scene, port,
+				  &(struct resolver_options) { .patience = 100 * MILLISECOND, .tries = 6 });
+		ask_and_wait(&asker, &scene, names[i], kinds[i], NULL);
+		assert_row(asker.got.kind == ERROR_NONE, i, names[i]);
+		assert_row(asker.records.count == 1 && asker.records.missed == 0, i, names[i]);
+		assert_row(silent.questions == 1, i, names[i]);
+		server_close(&silent);
+		scene_close(&scene);
+	}
+}
+
 /* A target has its own last answer: by the ports and weights of this one. */
 static void who_cannot_be_found_is_where_it_was(void **state)
 {
@@ -308,6 +468,11 @@ int main(void)
 		cmocka_unit_test(of_a_crowd_the_lowest_are_taken),
 		cmocka_unit_test(of_crowds_those_that_serve_are_taken),
 		cmocka_unit_test(a_target_that_is_silent_leaves_time_for_the_others),
+		cmocka_unit_test(a_long_list_of_targets_is_asked_for_in_parts),
+		cmocka_unit_test(no_more_are_asked_for_before_these_are_answered),
+		cmocka_unit_test(a_part_that_is_silent_leaves_time_for_the_next),
+		cmocka_unit_test(a_name_server_that_is_not_there_is_passed_over),
+		cmocka_unit_test(a_name_server_that_is_silent_is_given_up),
 		cmocka_unit_test(who_cannot_be_found_is_where_it_was),
 		cmocka_unit_test(every_lookup_is_a_question),
 		cmocka_unit_test(the_asker_may_leave),

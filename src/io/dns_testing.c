@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "io/dns_testing.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -54,6 +55,7 @@ static const struct zone zones[] = {
 			{ 1, 1, 8002, "one.test" },
 			{ 1, 1, 8003, "one.test" } },
 	  .ttl = 20 },
+	{ .name = "_long.test", .targets = 40, .ttl = 20, .is_truncated = true },
 	{ .name = "_down.test", .services = { { 0, 1, 8001, "broken.test" } }, .ttl = 20 },
 	{ .name = "_torn.test",
 	  .services = { { 0, 1, 8002, "broken.test" }, { 0, 1, 8001, "one.test" } },
@@ -71,15 +73,20 @@ static void put_u16(struct buf *out, unsigned value)
 	buf_put_char(out, (char)value);
 }
 
-static unsigned records_of(const struct zone *zone, unsigned type)
+static unsigned services_of(const struct zone *zone)
 {
 	unsigned count = 0;
 
-	if (type != TYPE_SRV)
-		return type == TYPE_A ? zone->a : zone->aaaa;
 	while (count < ZONE_SERVICES_MAX && zone->services[count].target)
 		count++;
 	return count;
+}
+
+static unsigned records_of(const struct zone *zone, unsigned type)
+{
+	if (type != TYPE_SRV)
+		return type == TYPE_A ? zone->a : zone->aaaa;
+	return services_of(zone) + zone->targets;
 }
 
 static void put_head(struct buf *out, const struct zone *zone, unsigned type, size_t len)
@@ -105,21 +112,30 @@ static void put_addresses(struct buf *out, const struct server *server, const st
 }
 
 /* The target's labels, and the root's. */
+static void put_service(struct buf *out, const struct zone *zone, const struct zone_service *service)
+{
+	str rest = str_of(service->target), label;
+
+	put_head(out, zone, TYPE_SRV, 6 + rest.len + (rest.len ? 2 : 1));
+	put_u16(out, service->priority);
+	put_u16(out, service->weight);
+	put_u16(out, service->port);
+	while (str_next(&rest, '.', &label)) {
+		buf_put_char(out, (char)label.len);
+		buf_put(out, label);
+	}
+	buf_put_char(out, 0);
+}
+
 static void put_services(struct buf *out, const struct zone *zone)
 {
-	for (unsigned i = 0; i < records_of(zone, TYPE_SRV); i++) {
-		const struct zone_service *service = &zone->services[i];
-		str rest = str_of(service->target), label;
+	for (unsigned i = 0; i < services_of(zone); i++)
+		put_service(out, zone, &zone->services[i]);
+	for (unsigned i = 100; i < 100 + zone->targets; i++) {
+		char target[16];
 
-		put_head(out, zone, TYPE_SRV, 6 + rest.len + (rest.len ? 2 : 1));
-		put_u16(out, service->priority);
-		put_u16(out, service->weight);
-		put_u16(out, service->port);
-		while (str_next(&rest, '.', &label)) {
-			buf_put_char(out, (char)label.len);
-			buf_put(out, label);
-		}
-		buf_put_char(out, 0);
+		ASSERT(snprintf(target, sizeof target, "t%u.test", i) > 0);
+		put_service(out, zone, &(struct zone_service) { 0, 1, (uint16_t)(8000 + i), target });
 	}
 }
 
@@ -144,7 +160,7 @@ static size_t question_name(str packet, char name[256], unsigned *ret_type)
 
 static const struct zone *zone_find(const struct server *server, const char *name)
 {
-	static const struct zone unknown = { .code = NXDOMAIN };
+	static const struct zone unknown = { .code = NXDOMAIN }, target = { .a = 1, .ttl = 30 };
 
 	for (const struct zone *zone = server->zones; zone && zone->name; zone++)
 		if (strcmp(zone->name, name) == 0)
@@ -152,7 +168,7 @@ static const struct zone *zone_find(const struct server *server, const char *nam
 	for (size_t i = 0; i < sizeof zones / sizeof *zones; i++)
 		if (strcmp(zones[i].name, name) == 0)
 			return &zones[i];
-	return &unknown;
+	return name[0] == 't' ? &target : &unknown;
 }
 
 /* False: no answer. */

@@ -21,6 +21,7 @@ struct zone {
 	const char *name;
 	unsigned a, aaaa; /* how many addresses */
 	struct zone_service services[ZONE_SERVICES_MAX];
+	unsigned targets; /* so many services besides: t100.test on port 8100, and so on */
 	unsigned ttl;
 	unsigned code;
 	bool is_silent, is_truncated; /* over UDP */

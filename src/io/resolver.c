@@ -167,12 +167,15 @@ static ares_ssize_t resolver_socket_receive(ares_socket_t fd, void *at, size_t s
 	return count;
 }
 
+/* That nobody is there is told of an earlier question, which c-ares would not learn here. It will when it
+ * reads, as this one meets nobody either. */
 static ares_ssize_t resolver_socket_send(ares_socket_t fd, const struct iovec *parts, int count, void *user)
 {
 	struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)count };
+	ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
 
 	(void)user;
-	return sendmsg(fd, &message, MSG_NOSIGNAL);
+	return sent < 0 && errno == ECONNREFUSED ? sendmsg(fd, &message, MSG_NOSIGNAL) : sent;
 }
 
 static const struct ares_socket_functions resolver_socket_functions = {
