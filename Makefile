@@ -50,11 +50,12 @@ torture: build ## a quarter of an hour of reloads, replacements, floods and brok
 	@tools/deps test
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py reload
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py replace
-	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py large
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py resets
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py posts
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py idle
 	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py refused
+	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py large
+	@GATEHOUSE=$(BUILD)/gatehouse /usr/bin/python3 tests/torture.py scrape
 
 streams: release ## what 10,000 open WebSockets cost, and how long an event is under way
 	@tools/deps test

@@ -4,7 +4,8 @@
 
     tests/torture.py reload [--seconds 60] [--changes 500] [--rate 2000] [--streams 200] [--workers 2]
     tests/torture.py replace [--seconds 60] [--changes 20] ...
-    tests/torture.py large [--routes 50000] [--changes 10]
+    tests/torture.py large [--routes 50000] [--changes 10] [--runs 5]
+    tests/torture.py scrape [--series 50000] [--runs 5]
     tests/torture.py resets [--pairs 1000000]
     tests/torture.py keys [--rate 1000]
     tests/torture.py posts [--count 1000000]
@@ -19,8 +20,10 @@
 `reload`: half of the reloads add or remove 50 routes, the others change one. `replace`: another process takes over, each
 time. Meanwhile clients ask at a steady rate over connections that they keep, and streams are open from the beginning to
 the end; each request that is not answered with 200 and each stream that ends or misses an event is a failure, and so is
-a resident set that has grown by more than 5 %. `large`: one changed route out of many, until a client sees it, and the
-99th percentile of a steady load without reloads and with one each second.
+a resident set that has grown by more than 5 %. `large`: one changed route out of many may take 200 ms until a client sees
+it, and the 99th percentile of a steady load with one each second may be 1.2 times that without. `scrape`: reading 50,000
+time series may take 50 ms, alone and beside a load, and as the workers have no part in it, the load's 99th percentile may
+be 1.2 times that beside any program that computes as long.
 
 `resets`: a client of HTTP/2 sends so many pairs of HEADERS and RST_STREAM within ten seconds. Its connection must be closed
 for that, of its requests at most 200 may reach the upstream, and the 99th percentile of a steady load beside it may grow
@@ -59,12 +62,10 @@ import asyncio
 import base64
 import concurrent.futures
 import contextlib
-import itertools
 import json
 import secrets
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -74,6 +75,7 @@ from pathlib import Path
 from typing import Any
 
 import fragile
+import large
 import limits
 import overload
 import resilience
@@ -82,11 +84,11 @@ from issuer import Issuer
 from peers import Nginx
 from redis_peers import Redis
 from soak import resident_bytes
+from steady import WINDOW_SECONDS, WINDOWS, p99_of, timed_load
 from wire import Address
 
 EVENT_SECONDS = 0.25
 GROWTH = 1.05
-WINDOWS, WINDOW_SECONDS = 5, 8  # of pairs of measurements
 LATE = 0.01  # requests for which a busy machine's Redis may take longer than its timeout
 WARM_SECONDS = 15  # until the rings of the log have been written all round
 REQUEST = b"GET /plain/x HTTP/1.1\r\nHost: gw.test\r\n\r\n"
@@ -362,98 +364,6 @@ def torture(options: argparse.Namespace) -> list[str]:
         return failures
 
 
-def p99_of(address: Address, rate: float, seconds: float, folder: Path) -> float:
-    """The 99th percentile of a steady load, in seconds; each answer must be 200."""
-    log, connections = folder / "h2load.log", 8
-    log.unlink(missing_ok=True)
-    subprocess.run(["h2load", "--h1", "-t1", f"-c{connections}", f"--rps={rate / connections:g}", f"-D{seconds:g}",
-                    f"--log-file={log}", "http://%s:%d/plain/x" % address], check=True, stdout=subprocess.DEVNULL)
-    lines = [line.split() for line in log.read_text().splitlines()]
-    assert lines and all(status == "200" for _, status, _ in lines), "not every answer was 200"
-    return statistics.quantiles((int(took) / 1e6 for _, _, took in lines), n=100)[98]
-
-
-# What any program costs others that computes as long as a reload takes, each second.
-SPINNING = """
-import sys, time
-while True:
-    until = time.thread_time() + float(sys.argv[1])
-    while time.thread_time() < until:
-        pass
-    time.sleep(1)
-"""
-
-
-def large(options: argparse.Namespace) -> list[str]:
-    """One changed route of many: from SIGHUP until a client sees it, and what other clients notice of one a second;
-    beside what they notice of a program that computes as long, which is what the machine gives."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "x").write_text("x")
-        (folder / "nginx").mkdir()
-        nginx = Nginx(folder / "nginx", folder, server="location = /plain/x { return 200 x; }")
-        routes = "".join(f"      r{i}: {{ match: {{ path: '/service-{i % 1000}/r{i}/{{id}}' }} }}\n"
-                         for i in range(options.routes))
-        base = (f"listeners: {{ main: {{ address: '127.0.0.1:0' }} }}\nworkers: {options.workers}\n"
-                "log: { access: { to: off } }\n"
-                f"upstreams: {{ app: {{ endpoints: ['127.0.0.1:{nginx.port}'] }} }}\n"
-                f"apis:\n  all:\n    path: /\n    upstream: app\n    routes:\n{routes}      changed:\n")
-
-        def text(value: int) -> str:
-            return base + f"        match: {{ path: /changed }}\n        policies: [{{ respond: {{ body: '{value}' }} }}]\n"
-
-        for value in (0, 1):
-            (folder / str(value)).write_text(text(value))
-        values = itertools.cycle((1, 0))
-        took, steady, spinning, changing = [], [], [], []
-        with Gateway(text(0), folder, workers=None) as gateway:
-            address = gateway.address()
-            assert not isinstance(address, str)
-
-            def change() -> int:
-                """To the other of two files that were written before: what writing one takes is not the gateway's."""
-                value = next(values)
-                (folder / "next").hardlink_to(folder / str(value))
-                (folder / "next").replace(gateway.path)
-                gateway.send_signal(1)
-                return value
-
-            for _ in range(options.changes):
-                begin = time.monotonic()
-                wanted = str(change()).encode()
-                while gateway.get("/changed").body != wanted:
-                    assert time.monotonic() < begin + 30, gateway.errors
-                    time.sleep(0.005)
-                took.append(time.monotonic() - begin)
-            for window in range(WINDOWS + 1):
-                over = threading.Event()
-                thread = threading.Thread(target=lambda: [change() for _ in range(1000) if not over.wait(1)])
-                quiet = p99_of(address, options.rate, WINDOW_SECONDS, folder)
-                with subprocess.Popen([sys.executable, "-c", SPINNING, str(statistics.median(took))]) as spinner:
-                    try:
-                        spun = p99_of(address, options.rate, WINDOW_SECONDS, folder)
-                    finally:
-                        spinner.kill()
-                thread.start()
-                busy = p99_of(address, options.rate, WINDOW_SECONDS, folder)
-                over.set()
-                thread.join()
-                time.sleep(1)
-                if window:  # the first warms up
-                    steady.append(quiet)
-                    spinning.append(spun / quiet)
-                    changing.append(busy)
-            print(f"{options.routes} routes, one changed: median {statistics.median(took) * 1e3:.0f} ms, "
-                  f"highest {max(took) * 1e3:.0f} ms; resident {resident_bytes(gateway.pid) / 2**20:.0f} MiB")
-        nginx.stop()
-    ratios = [busy / quiet for busy, quiet in zip(changing, steady)]
-    print(f"p99 at {options.rate:g} requests/s: steady {statistics.median(steady) * 1e3:.2f} ms, with a reload each second "
-          f"{statistics.median(changing) * 1e3:.2f} ms; ratio of {WINDOWS} pairs: median {statistics.median(ratios):.2f}, "
-          f"{min(ratios):.2f} to {max(ratios):.2f}; with a program that computes as long instead: "
-          f"median {statistics.median(spinning):.2f}, {min(spinning):.2f} to {max(spinning):.2f}")
-    return []
-
-
 # The flood of resets.
 
 def reset_pairs(count: int) -> bytes:
@@ -662,13 +572,6 @@ def refused(options: argparse.Namespace) -> list[str]:
 
 # A store that is gone.
 
-def timed_load(address: Address, rate: float, seconds: float, log: Path) -> subprocess.Popen[bytes]:
-    """A steady load; each line of the log: when it began in microseconds, the status, how long it took."""
-    connections = 16
-    return subprocess.Popen(["h2load", "--h1", "-t1", f"-c{connections}", f"--rps={rate / connections:g}", f"-D{round(seconds)}",
-                             f"--log-file={log}", "http://%s:%d/" % address], stdout=subprocess.DEVNULL)
-
-
 def kill_redis(mode: str, options: argparse.Namespace, folder: Path) -> list[str]:
     """A third of the time with it, a third without, and a third with it again."""
     log, third, server = folder / "h2load.log", options.seconds / 9, Redis(folder / "redis")
@@ -716,9 +619,9 @@ def redis(options: argparse.Namespace) -> list[str]:
 
 
 COMMANDS = {
-    "reload": torture, "replace": torture, "large": large, "resets": resets, "keys": keys, "posts": posts, "idle": idle,
-    "refused": refused, "memory": overload.memory, "lag": overload.lag, "exact": limits.exact, "constant": limits.constant,
-    "distinct": limits.distinct, "resilience": resilience.resilience, "redis": redis,
+    "reload": torture, "replace": torture, "large": large.large, "scrape": large.scrape, "resets": resets, "keys": keys,
+    "posts": posts, "idle": idle, "refused": refused, "memory": overload.memory, "lag": overload.lag, "exact": limits.exact,
+    "constant": limits.constant, "distinct": limits.distinct, "resilience": resilience.resilience, "redis": redis,
 }
 
 
@@ -732,6 +635,7 @@ def main() -> int:
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--routes", type=int, default=50000)
+    parser.add_argument("--series", type=int, default=50000)
     parser.add_argument("--pairs", type=int, default=1_000_000)
     parser.add_argument("--count", type=int)
     parser.add_argument("--limit", type=int)
