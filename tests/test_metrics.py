@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+import held
 from admin import Admin
 from gatehouse import Gateway
 from simple import echo, get
@@ -279,13 +283,87 @@ def test_no_label_comes_from_a_client(gateway: StartGateway) -> None:
     assert len(scrape.labels("http_server_request_duration_seconds_count")) == 1
 
 
-def test_many_series_while_requests_are_served(gateway: StartGateway) -> None:
-    """A long scrape is off the workers: they answer meanwhile."""
-    routes = {f"r{i}": {"match": {"path": f"/r{i}"}} for i in range(300)}
-    running = gateway(config(apis={"a": {"policies": [{"respond": {"status": 204}}], "routes": routes}}))
+MANY = 300  # routes, of 19 series each: some dozens of pieces
+
+
+def many_routes(endpoint: str = "127.0.0.1:1") -> dict[str, Any]:
+    """Routes that answer themselves, and one that does not."""
+    routes = {f"r{i}": {"match": {"path": f"/r{i}"}} for i in range(MANY)}
+    return config(endpoint, apis={"a": {"policies": [{"respond": {"status": 204}}], "routes": routes},
+                                  "app": {"path": "/app", "upstream": "app"}})
+
+
+def ask_each_route(running: Gateway) -> None:
+    """Once."""
     with running.connect() as client:
-        for i in range(300):
+        for i in range(MANY):
             client.send(get(f"/r{i}"))
             assert client.read_answer().status == 204
-    scrape = scrape_when(running, 300)
-    assert len(scrape.samples) > 300 * 19
+
+
+def counts_of(scrape: Scrape) -> dict[str, float]:
+    """By route; each histogram must have all its buckets, and no more in one than in the next."""
+    counts, buckets = {}, defaultdict(list)
+    for sample in scrape.samples:
+        route = sample.labels.get("http_route", "")
+        if sample.name == "http_server_request_duration_seconds_bucket":
+            buckets[route].append(sample.value)
+        if sample.name == "http_server_request_duration_seconds_count":
+            counts[route] = sample.value
+    for route, values in buckets.items():
+        assert len(values) == 17 and values == sorted(values) and values[-1] == counts[route], (route, values)
+    return counts
+
+
+def test_a_scrape_is_no_work_of_the_workers(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """While all of them are held, and everything else but the thread that scrapes. `tests/torture.py scrape` measures what
+    they notice of it."""
+    may_end = threading.Event()
+    service = upstream(lambda request: may_end.wait(20) and echo(request))
+    running = gateway(many_routes(service.address), workers=2)
+    with running.connect() as client:
+        ask_each_route(running)
+        client.send(get("/app"))
+        service.wait_for_requests(1)
+        scrape_when(running, MANY)
+        with held.all_but_the_first(running) as threads:
+            assert threads >= 2
+            scrape = Scrape(running)
+            assert len(counts_of(scrape)) == MANY and scrape.value("http_server_active_requests") == 1
+            with running.connect() as other:
+                other.send(get("/r0"))
+                assert not select.select([other.socket], [], [], 0.2)[0], "they are held"
+                scrape = Scrape(running)
+            assert scrape.value("http_server_request_duration_seconds_count") == MANY
+        may_end.set()
+        assert client.read_answer().status == 200
+
+
+@pytest.mark.workers
+def test_scrapes_while_requests_are_served(gateway: StartGateway) -> None:
+    """Each is whole, and counts no less than the one before it."""
+    running = gateway(many_routes(), workers=2)
+    ask_each_route(running)
+    before = counts_of(scrape_when(running, MANY))
+    is_over, answered = threading.Event(), []
+
+    def ask() -> None:
+        with running.connect() as client:
+            while not is_over.is_set():
+                client.send(get(f"/r{len(answered) % MANY}"))
+                answered.append(client.read_answer().status)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        for _ in range(10):
+            begin = len(answered)
+            counts = counts_of(Scrape(running))
+            assert len(counts) == MANY and all(counts[route] >= before[route] for route in before)
+            wait_until(lambda begin=begin: len(answered) > begin, "an answer meanwhile")
+            before = counts
+    finally:
+        is_over.set()
+        thread.join()
+    assert set(answered) == {204}
+    scrape_when(running, MANY + len(answered))
