@@ -219,10 +219,11 @@ VISIT = b"GET / HTTP/1.1\r\nHost: gw.test\r\nAccept-Encoding: br\r\nConnection: 
 
 @dataclass
 class Visits:
-    """What became of those who came: how long each waited who was served, and how late the clients' own side was."""
+    """What became of those who came: how long each waited who was served or refused, and how late the clients' own side
+    was."""
 
     served: list[float] = field(default_factory=list)
-    refused: int = 0
+    refused: list[float] = field(default_factory=list)
     given_up: int = 0
     late: float = 0.0
 
@@ -235,10 +236,10 @@ def write_words(file: Path) -> None:
 
 
 def lag_config(lag: str, service: str) -> dict[str, Any]:
-    """One worker whose work is to compress."""
+    """One worker whose work is to compress. Without a bound it has the one by default."""
     return {
         "listeners": {"main": {"address": "127.0.0.1:0"}},
-        "limits": {"lag": lag},
+        "limits": {"lag": lag} if lag else {},
         "upstreams": {"app": {"endpoints": [service]}},
         "apis": {"all": {"upstream": "app", "policies": [{"compress": {"algorithms": ["br"]}}]}},
         "log": {"access": {"to": "file:access.log"}},
@@ -266,10 +267,7 @@ async def visit(address: Address, due: float, visits: Visits) -> None:
         return
     except (OSError, IndexError):
         status = 0
-    if status == 200:
-        visits.served.append(time.monotonic() - due)
-    else:
-        visits.refused += 1
+    (visits.served if status == 200 else visits.refused).append(time.monotonic() - due)
 
 
 async def crowd(address: Address, rate: float, seconds: float) -> Visits:
@@ -335,7 +333,7 @@ def lag_row(bound: str, rounds: list[Round], seconds: float) -> float:
 
     shares = sorted(one.share() for one in rounds)
     print(f"| {bound} | {median(lambda one: CROWD / one.cost):.0f} | {median(lambda one: len(one.visits.served) / seconds):.0f} | "
-          f"{median(lambda one: one.visits.refused / seconds):.0f} | {median(lambda one: one.visits.given_up / seconds):.0f} | "
+          f"{median(lambda one: len(one.visits.refused) / seconds):.0f} | {median(lambda one: one.visits.given_up / seconds):.0f} | "
           f"{median(lambda one: statistics.median(one.visits.served or [math.nan])) * 1e3:.0f} ms | "
           f"{statistics.median(shares) * 100:.0f} % ({shares[0] * 100:.0f} to {shares[-1] * 100:.0f}) | "
           f"{median(lambda one: one.visits.late) * 1e3:.0f} ms |", flush=True)
