@@ -10,72 +10,11 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "base/container.h"
-#include "fiber/testing.h"
-#include "io/linger.h"
-#include "io/socket.h"
-
-/* A socket whose other end is in the test's hand. */
-struct end {
-	struct world *world;
-	struct socket socket;
-	int peer;
-	bool is_released;
-	unsigned watched;
-	struct fiber *fiber;
-	struct intake in;
-	deadline until;
-	result_value got;
-	size_t count;
-	bool is_done;
-};
-
-static void end_release(struct socket *socket)
-{
-	CONTAINER_OF(socket, struct end, socket)->is_released = true;
-}
+#include "io/socket_testing.h"
 
 static void end_watch(struct socket *socket)
 {
 	CONTAINER_OF(socket, struct end, socket)->watched++;
-}
-
-static void end_open_fd(struct end *end, struct world *world, const int pair[2])
-{
-	result_value opened;
-
-	*end = (struct end) { .world = world, .peer = pair[1], .until = DEADLINE_NEVER };
-	intake_init(&end->in, &world->scratch);
-	opened = socket_open(&end->socket, world->fibers, pair[0]);
-	ASSERT(!failed(opened));
-	end->socket.release = end_release;
-}
-
-static void end_open(struct end *end, struct world *world)
-{
-	int pair[2];
-
-	ASSERT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
-	end_open_fd(end, world, pair);
-}
-
-static void end_close(struct end *end)
-{
-	intake_fini(&end->in);
-	if (end->socket.source.fd >= 0)
-		stream_close(&end->socket.stream);
-	assert_false(end->is_released);
-	world_turn(end->world);
-	assert_true(end->is_released);
-	if (end->peer >= 0)
-		close(end->peer);
-}
-
-static void put(int fd, const char *bytes)
-{
-	str s = str_of(bytes);
-
-	ASSERT(write(fd, s.ptr, s.len) == (ssize_t)s.len);
 }
 
 static void fills_once(struct fiber *self, void *argument)
@@ -599,43 +538,6 @@ static void a_stale_socket_is_known_before_any_event(void **state)
 	}
 }
 
-/* ---- lingering ---- */
-
-/* What is left of the connection in the loop, once its own memory is gone: is its descriptor open? */
-static bool peer_sees_the_end(int fd)
-{
-	return send(fd, "x", 1, MSG_NOSIGNAL) < 0 && errno == EPIPE;
-}
-
-enum lingering { PEER_CLOSES, PEER_IS_SILENT, PEER_TALKS, LOOP_ENDS };
-
-static const struct {
-	const char *name;
-	enum lingering how;
-} linger_cases[] = {
-	{ "until the peer closes", PEER_CLOSES },
-	{ "until the deadline", PEER_IS_SILENT },
-	{ "until the peer has talked too much", PEER_TALKS },
-	{ "until the loop is freed", LOOP_ENDS },
-};
-
-static size_t talk(struct world *world, int fd)
-{
-	static const char bytes[8192];
-	size_t sent = 0;
-
-	while (sent < 4 * (size_t)LINGER_MAX) {
-		ssize_t count = send(fd, bytes, sizeof bytes, MSG_NOSIGNAL);
-
-		if (count < 0 && errno != EAGAIN)
-			return sent;
-		if (count > 0)
-			sent += (size_t)count;
-		world_turn(world);
-	}
-	return sent;
-}
-
 static void tcp_pair(int pair[2])
 {
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -676,67 +578,6 @@ static void the_kernel_knows_how_long_bytes_have_waited(void **state)
 	world_close(&world);
 }
 
-static void lingering_ends(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < sizeof linger_cases / sizeof *linger_cases; i++) {
-		struct world world;
-		struct end end;
-		deadline until;
-		char got[4];
-
-		world_open(&world);
-		end_open(&end, &world);
-		put(end.peer, "early");
-		until = world_in(&world, linger_cases[i].how == PEER_IS_SILENT ? 5 * MILLISECOND : HOUR);
-		socket_linger_close(&end.socket, until);
-		world_turn(&world);
-		assert_true(end.is_released); /* the loop lingers, not the connection */
-		assert_int_equal(read(end.peer, got, sizeof got), 0);
-		if (linger_cases[i].how != PEER_IS_SILENT)
-			assert_false(peer_sees_the_end(end.peer));
-		switch (linger_cases[i].how) {
-		case PEER_CLOSES:
-			shutdown(end.peer, SHUT_WR);
-			world_turn(&world);
-			break;
-		case PEER_IS_SILENT:
-			while (loop_now(world.loop) < until + 3 * MILLISECOND)
-				loop_turn(world.loop, until + 3 * MILLISECOND);
-			break;
-		case PEER_TALKS:
-			assert_in_range(talk(&world, end.peer), LINGER_MAX / 2, 3 * LINGER_MAX);
-			break;
-		case LOOP_ENDS:
-			break;
-		}
-		if (linger_cases[i].how == LOOP_ENDS)
-			assert_false(peer_sees_the_end(end.peer));
-		else if (linger_cases[i].how != PEER_CLOSES && !peer_sees_the_end(end.peer))
-			fail_msg("%s: still open", linger_cases[i].name);
-		world_close(&world);
-		if (linger_cases[i].how != PEER_CLOSES)
-			assert_true(peer_sees_the_end(end.peer));
-		close(end.peer);
-	}
-}
-
-static void lingering_of_a_dead_connection_is_closing(void **state)
-{
-	struct world world;
-	struct end end;
-	int pair[2] = { socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), -1 };
-
-	(void)state;
-	world_open(&world);
-	end_open_fd(&end, &world, pair); /* never connected: it cannot be shut down */
-	socket_linger_close(&end.socket, DEADLINE_NEVER);
-	assert_int_equal(end.socket.source.fd, -1);
-	world_turn(&world);
-	assert_true(end.is_released);
-	world_close(&world);
-}
-
 static void an_idle_socket_is_small(void **state)
 {
 	(void)state;
@@ -762,8 +603,6 @@ int main(void)
 		cmocka_unit_test(the_watch_may_close),
 		cmocka_unit_test(a_stale_socket_is_known_before_any_event),
 		cmocka_unit_test(the_kernel_knows_how_long_bytes_have_waited),
-		cmocka_unit_test(lingering_ends),
-		cmocka_unit_test(lingering_of_a_dead_connection_is_closing),
 		cmocka_unit_test(an_idle_socket_is_small),
 	};
 
