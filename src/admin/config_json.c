@@ -5,57 +5,11 @@
 #include "admin/config_json.h"
 
 #include "config/secret_name.h"
-#include "observe/log_text.h"
+#include "config/secret_value.h"
 
 /* Maps of things that the operator names: a route called `tokens` is no token. */
 static const char *const named_things[] = { "listeners", "upstreams", "policies",
 					    "consumers", "apis",      "routes" };
-
-/* Between "://" and the next '/' there is an '@'. */
-static bool has_userinfo(str text)
-{
-	while (text.len > 3) {
-		size_t at;
-
-		if (!str_find(text, ':', &at))
-			return false;
-		text = str_skip(text, at);
-		if (!str_starts(text, STR("://"))) {
-			text = str_skip(text, 1);
-			continue;
-		}
-		text = str_skip(text, 3);
-		for (size_t i = 0; i < text.len && text.ptr[i] != '/'; i++)
-			if (text.ptr[i] == '@')
-				return true;
-	}
-	return false;
-}
-
-/* "?a=1&token=x": by the name of a parameter. */
-static bool has_secret_parameter(str text)
-{
-	str before, query, parameter, name, value;
-
-	if (!str_cut(text, '?', &before, &query))
-		return false;
-	while (str_next(&query, '&', &parameter))
-		if (str_cut(parameter, '=', &name, &value) && value.len &&
-		    (secret_name_judge(name) != SECRET_NAME_NONE || log_is_redacted(name, (str_list) { 0 })))
-			return true;
-	return false;
-}
-
-bool config_json_is_secret_value(str text)
-{
-	static const str schemes[] = { STR_INIT("bearer "), STR_INIT("basic "), STR_INIT("sha256:"),
-				       STR_INIT("$argon2"), STR_INIT("-----begin ") };
-
-	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-		if (str_eq_nocase(str_slice(text, 0, schemes[i].len), schemes[i]))
-			return true;
-	return has_userinfo(text) || has_secret_parameter(text);
-}
 
 static bool is_named_thing(const struct node *node)
 {
@@ -101,7 +55,7 @@ static bool is_plain(const struct node *node)
 
 static bool is_secret(const struct node *node)
 {
-	return node->is_expanded || config_json_is_secret_value(node->text) ||
+	return node->is_expanded || secret_value_is_evident(node->text) ||
 	       (!is_boolean(node) && is_under_secret_name(node));
 }
 

@@ -14,5 +14,3 @@
 
 void config_json_put(struct json_stream *json, const struct node *node);
 /* Yields. node and what is beneath it, masked also by the names above it. */
-
-bool config_json_is_secret_value(str text);

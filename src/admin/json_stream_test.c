@@ -278,35 +278,6 @@ static void test_configuration(void **state)
 		assert_config(rows[i].yaml, rows[i].json);
 }
 
-static void test_secret_values(void **state)
-{
-	static const char *const secret[] = { "Bearer x",
-					      "BEARER x",
-					      "Basic x",
-					      "https://a:b@c",
-					      "https://a@c/x",
-					      "sha256:1",
-					      "-----BEGIN PRIVATE KEY-----",
-					      "x http://a:b@c",
-					      "a://b c://d:e@f",
-					      "https://a/b?token=c",
-					      "/a?b=c&&api_key=d",
-					      "/a?sig=d",
-					      "/a?t%6Fken=d",
-					      "/a?functions-key=d" };
-	static const char *const plain[] = { "",          ":",         "://",
-					     "http://",   "a@b",       "http://a/b@c",
-					     "Bear",      "http://a",  "a:b@c",
-					     "http:/a@b", "/token",    "/a?b=token",
-					     "/a?token",  "/a?token=", "/a?b=c&d" };
-
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(secret); i++)
-		assert_row(config_json_is_secret_value(str_of(secret[i])), i, secret[i]);
-	for (size_t i = 0; i < COUNT_OF(plain); i++)
-		assert_row(!config_json_is_secret_value(str_of(plain[i])), i, plain[i]);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,7 +285,6 @@ int main(void)
 		cmocka_unit_test(test_much),
 		cmocka_unit_test(test_a_client_that_takes_nothing),
 		cmocka_unit_test(test_configuration),
-		cmocka_unit_test(test_secret_values),
 	};
 
 	return cmocka_run_group_tests_name("json_stream", tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include "config/field_private.h"
 #include "config/secret_name.h"
+#include "config/secret_value.h"
 #include "config/unit.h"
 
 enum { ITEMS_SHOWN = 5 };
@@ -70,15 +71,20 @@ static bool is_secret_by_name(const struct node *node)
 	if (node->kind == NODE_SCALAR && field_parse_bool(node->text, &is_on))
 		return false;
 	return (node->kind == NODE_SCALAR || node->kind == NODE_LIST) &&
-	       secret_name_judge(node->key) == SECRET_NAME_USUAL;
+	       secret_name_judge(node->key) != SECRET_NAME_NONE;
 }
 
-/* What came from outside, and what is one by its name, though it is written out. */
+static bool is_secret_by_value(const struct node *node)
+{
+	return node->kind == NODE_SCALAR && secret_value_is_evident(node->text);
+}
+
+/* What came from outside, and what may be one by its name or its looks, though it is written out. */
 static bool has_secret(const struct node *node)
 {
 	if (!node)
 		return false;
-	if (node->is_expanded || is_secret_by_name(node))
+	if (node->is_expanded || is_secret_by_name(node) || is_secret_by_value(node))
 		return true;
 	for (const struct node *child = node->kind == NODE_SCALAR ? NULL : node->first; child;
 	     child = child->next)

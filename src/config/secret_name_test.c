@@ -28,6 +28,10 @@ static const struct {
 	{ "basic", SECRET_NAME_DOUBTFUL },
 	{ "X-Functions-Key", SECRET_NAME_DOUBTFUL },
 	{ "subscription_key", SECRET_NAME_DOUBTFUL },
+	{ "X-Auth", SECRET_NAME_DOUBTFUL },
+	{ "code", SECRET_NAME_DOUBTFUL },
+	{ "sig", SECRET_NAME_DOUBTFUL },
+	{ "jwt", SECRET_NAME_DOUBTFUL },
 
 	{ "", SECRET_NAME_NONE },
 	{ "path", SECRET_NAME_NONE },
@@ -42,6 +46,9 @@ static const struct {
 	{ "basics", SECRET_NAME_NONE },
 	{ "headers", SECRET_NAME_NONE },
 	{ "turnkey", SECRET_NAME_NONE },
+	{ "barcode", SECRET_NAME_NONE },
+	{ "-", SECRET_NAME_NONE },
+	{ "-key", SECRET_NAME_USUAL },
 };
 
 static void names_are_judged(void **state)
@@ -53,6 +60,9 @@ static void names_are_judged(void **state)
 		assert_row(secret_name_judge(str_of(rows[i].name)) == rows[i].want, i, rows[i].name);
 	memset(long_name, 'a', sizeof long_name);
 	assert_int_equal(secret_name_judge((str) { long_name, sizeof long_name }), SECRET_NAME_USUAL);
+	assert_int_equal(secret_name_judge_encoded((str) { long_name, sizeof long_name }), SECRET_NAME_USUAL);
+	assert_int_equal(secret_name_judge_encoded(STR("t%6Fken")), SECRET_NAME_USUAL);
+	assert_int_equal(secret_name_judge_encoded(STR("p%61ge")), SECRET_NAME_NONE);
 }
 
 int main(void)

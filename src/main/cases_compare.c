@@ -7,8 +7,9 @@
 #include "main/cases_compare.h"
 
 #include "base/printable.h"
+#include "config/secret_name.h"
 
-enum { SHOWN_MAX = 400, CREDENTIAL_PARTS = 6 };
+enum { SHOWN_MAX = 400 };
 
 struct comparison {
 	struct regex_scratch *scratch;
@@ -47,15 +48,7 @@ static void print_expected(const struct expected *expected, FILE *to)
 /* Who reads the output of tests need not be who may know them. */
 static bool is_credential(str name)
 {
-	static const str parts[CREDENTIAL_PARTS] = { STR_INIT("auth"),     STR_INIT("cookie"),
-						     STR_INIT("token"),    STR_INIT("secret"),
-						     STR_INIT("password"), STR_INIT("key") };
-
-	for (size_t i = 0; i < CREDENTIAL_PARTS; i++)
-		for (size_t at = 0; at + parts[i].len <= name.len; at++)
-			if (str_eq_nocase(str_slice(name, at, at + parts[i].len), parts[i]))
-				return true;
-	return false;
+	return secret_name_judge(name) != SECRET_NAME_NONE;
 }
 
 static bool is_like(struct comparison *c, const struct expected *expected, str got)

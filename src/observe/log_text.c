@@ -9,6 +9,7 @@
 #include "base/printable.h"
 #include "codec/scan.h"
 #include "codec/uri.h"
+#include "config/secret_name.h"
 
 enum { NAME_MAX_ENCODED = 256, DIGITS_MAX = 20 };
 
@@ -187,44 +188,15 @@ static bool is_among(str name, const str *names, size_t count)
 	return false;
 }
 
-/* A name that is longer than any in the lists is none of them. */
-bool log_is_redacted(str encoded, str_list redact)
+/* By the one list of such names, and by that of the configuration. */
+static bool is_redacted(str encoded, str_list redact)
 {
-	/* RFC 6750, RFC 7521, RFC 9101 and what others do. */
-	static const str usual[] = {
-		STR_INIT("access_token"),
-		STR_INIT("refresh_token"),
-		STR_INIT("id_token"),
-		STR_INIT("token"),
-		STR_INIT("jwt"),
-		STR_INIT("assertion"),
-		STR_INIT("client_assertion"),
-		STR_INIT("client_secret"),
-		STR_INIT("secret"),
-		STR_INIT("password"),
-		STR_INIT("passwd"),
-		STR_INIT("pwd"),
-		STR_INIT("api_key"),
-		STR_INIT("apikey"),
-		STR_INIT("api-key"),
-		STR_INIT("x-api-key"),
-		STR_INIT("key"),
-		STR_INIT("code"),
-		STR_INIT("sig"),
-		STR_INIT("signature"),
-		STR_INIT("x-amz-signature"),
-		STR_INIT("x-amz-security-token"),
-		STR_INIT("authorization"),
-		STR_INIT("session"),
-	};
 	char bytes[NAME_MAX_ENCODED];
 	struct buf room = buf_over(bytes, sizeof bytes);
-	str name;
 
-	if (encoded.len > sizeof bytes)
-		return false;
-	name = uri_decode(encoded, true, &room);
-	return is_among(name, usual, sizeof usual / sizeof *usual) || is_among(name, redact.at, redact.len);
+	if (secret_name_judge_encoded(encoded) != SECRET_NAME_NONE)
+		return true;
+	return redact.len && is_among(uri_decode(encoded, true, &room), redact.at, redact.len);
 }
 
 void log_put_query(struct buf *out, enum log_escape escape, str query, str_list redact)
@@ -237,7 +209,7 @@ void log_put_query(struct buf *out, enum log_escape escape, str query, str_list 
 		while (len < query.len && query.ptr[len] != '&' && query.ptr[len] != ';')
 			len++;
 		pair = str_slice(query, 0, len);
-		if (str_find(pair, '=', &equals) && log_is_redacted(str_slice(pair, 0, equals), redact)) {
+		if (str_find(pair, '=', &equals) && is_redacted(str_slice(pair, 0, equals), redact)) {
 			log_put_text(out, escape, str_slice(pair, 0, equals + 1));
 			buf_put(out, STR("***"));
 		} else {

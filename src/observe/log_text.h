@@ -32,12 +32,9 @@ static inline str log_cut(str text, size_t cap)
 	return text.len <= cap ? text : log_cut_long(text, cap);
 }
 
-bool log_is_redacted(str encoded, str_list redact);
-/* Whether a parameter of that name, as it stands in a query, is masked below. */
-
 void log_put_query(struct buf *out, enum log_escape escape, str query, str_list redact);
-/* A query with the values masked whose name, decoded and with case folded, is in redact or is usual for a
- * credential: the log of what came must not be a list of keys to come in with. */
+/* A query with the values masked whose name, decoded, may be that of a secret (config/secret_name.h) or, with
+ * case folded, is in redact: the log of what came must not be a list of keys to come in with. */
 
 void log_put_url(struct buf *out, enum log_escape escape, str url, bool with_query, str_list redact);
 /* A Referer without userinfo and fragment, its query left out or masked as above. */
