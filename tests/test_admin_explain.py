@@ -226,6 +226,11 @@ def test_no_secret_is_told(gateway: StartGateway, tmp_path: Path) -> None:
             said = ask(admin, url, None, *given)
             assert said.status == 200
             assert [secret for secret in SECRETS if secret in said.body.decode()] == [], said.body
+        done = run_command("explain", "-c", str(running.path), "GET", url, *[part for field in headers for part in ("-H", field)],
+                           env={"WORD": "from-outside"})
+        assert done.stdout and [secret for secret in SECRETS if secret in done.stdout + done.stderr] == [], done.stdout
+        lines = in_lines(explained(admin, url, None, *headers))
+        assert [line for line in lines if line not in done.stdout.splitlines()] == [], done.stdout
     assert explained(admin, f"/keys?k={KEY}")["upstream"]["url"] == "http://127.0.0.1:1/keys?k=***"
     assert explained(admin, "/bot?a=b")["upstream"]["url"] == "http://127.0.0.1:1/***?***"
     assert explained(admin, f"/label?k={KEY}")["upstream"]["url"] == "http://127.0.0.1:1/label?***"

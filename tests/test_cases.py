@@ -6,6 +6,7 @@ Most of it is about cases that must fail: a test that cannot fail tests nothing.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 import xml.etree.ElementTree as ElementTree
@@ -352,6 +353,68 @@ def test_what_came_from_the_environment_is_not_shown(bench: Bench) -> None:
     assert done.returncode == 1 and "cases     1 passed, 1 failed" in done.stdout
     assert "hunter2" not in done.stdout + done.stderr
     assert "what ${...} stands for" in done.stdout
+
+
+KEY = "the-key-of-acme-0123456789"
+SECRET_CONFIG = """
+listeners: { public: { address: "127.0.0.1:8080" } }
+upstreams: { orders: { endpoints: ["10.0.0.5:80"] } }
+consumers: { acme: { api_keys: ["sha256:HASH"], labels: { backend: "${LABEL}" } } }
+apis:
+  orders:
+    path: /orders
+    upstream: orders
+    policies:
+      - headers: { request: { set: { X-Whole: "${S}", X-Part: "${client.ip} ${S}", X-Plain: plain, X-Functions-Key: fnkey, X-Scheme: Bearer fntoken } } }
+      - rewrite: { path: "/v2/${S}", query: { set: { w: "${S}", key: qkey } } }
+      - introspection: { url: "https://127.0.0.1:1/${S}", audience: any, client_id: gateway, client_secret: "${S}" }
+  hello: { path: /hello, policies: [ { respond: { body: "it is ${S}", headers: { Location: "https://a.test/?code=lkey&b=c" } } } ] }
+  known: { path: /known, upstream: orders, policies: [ api_key: {}, headers: { request: { set: { X-Back: "by ${consumer.label.backend}" } } } ] }
+""".replace("HASH", hashlib.sha256(KEY.encode()).hexdigest())
+
+
+@pytest.mark.parametrize("request_, expect, said", [
+    ("", "forwarded: { headers: { X-Whole: a } }", 'forwarded.headers.X-Whole: expected "a", got "***"'),
+    ("", "forwarded: { headers: { X-Part: a } }", 'forwarded.headers.X-Part: expected "a", got "127.0.0.1 ***"'),
+    ("", "forwarded: { absent: [X-Part] }", 'forwarded.headers.X-Part: expected to be absent, got "127.0.0.1 ***"'),
+    ("", "forwarded: { headers: { X-Plain: a } }", 'forwarded.headers.X-Plain: expected "a", got "plain"'),
+    ("", "forwarded: { headers: { X-Functions-Key: a } }", 'forwarded.headers.X-Functions-Key: expected "a", got ***'),
+    ("", "forwarded: { headers: { X-Scheme: a } }", 'forwarded.headers.X-Scheme: expected "a", got ***'),
+    (', headers: { X-Own: "is ${S}" }', "forwarded: { headers: { X-Own: a } }", 'forwarded.headers.X-Own: expected "a", got "is ***"'),
+    ("", "forwarded: { path: /a }", 'forwarded.path: expected "/a", got "/v2/***"'),
+    ("", "forwarded: { query: a }", 'forwarded.query: expected "a", got "a=***&w=***&key=***"'),
+    (', method: POST, body: "a ${S} b"', "forwarded: { body: a }", 'forwarded.body: expected "a", got "a *** b"'),
+])
+def test_what_was_got_is_masked(bench: Bench, request_: str, expect: str, said: str) -> None:
+    (bench.folder / "gatehouse.yaml").write_text(SECRET_CONFIG, encoding="utf-8")
+    cases = f"""cases: [ {{ name: a, request: {{ url: "http://h.test/orders?a=${{S}}", token: {{ aud: any }}{request_} }}, expect: {{ {expect} }} }} ]"""
+    done = bench.run(cases, S="hunter2+x=y", LABEL="of-acme")
+    assert done.returncode == 1 and f"    {said}" in done.stdout.splitlines(), done.stdout + done.stderr
+    for secret in ("hunter2", "fnkey", "fntoken", "qkey"):
+        assert secret not in done.stdout + done.stderr
+    assert "    explain:" in done.stdout and "url       http://10.0.0.5:80/***?***" in done.stdout
+
+
+def test_what_is_compared_is_not_masked(bench: Bench) -> None:
+    (bench.folder / "gatehouse.yaml").write_text(SECRET_CONFIG, encoding="utf-8")
+    cases = """cases:
+  - name: a
+    request: { url: "http://h.test/orders", token: { aud: any } }
+    expect: { status: 200, forwarded: { query: "w=hunter2&key=qkey", path: /v2/hunter2, headers: { X-Part: 127.0.0.1 hunter2 } } }
+  - { name: b, request: { url: "http://h.test/hello" }, expect: { body: "it is ***", headers: { Location: hunter2 } } }"""
+    done = bench.run(cases, S="hunter2", LABEL="of-acme")
+    assert "cases     1 passed, 1 failed" in done.stdout
+    assert 'body: expected "it is ***", got "***"' in done.stdout
+    assert 'headers.Location: expected "hunter2", got ***' in done.stdout
+
+
+def test_what_a_consumer_has_from_outside_is_masked(bench: Bench) -> None:
+    (bench.folder / "gatehouse.yaml").write_text(SECRET_CONFIG, encoding="utf-8")
+    cases = f"""cases: [ {{ name: a, request: {{ url: "http://h.test/known", headers: {{ X-API-Key: {KEY} }} }},
+  expect: {{ consumer: acme, forwarded: {{ headers: {{ X-Back: a }} }} }} }} ]"""
+    done = bench.run(cases, S="hunter2", LABEL="of-acme")
+    assert done.stdout.splitlines()[1:3] == ['    forwarded.headers.X-Back: expected "a", got "by ***"', "    explain:"], done.stdout
+    assert "of-acme" not in done.stdout
 
 
 @pytest.mark.parametrize("arguments, said", [

@@ -3,15 +3,13 @@
 
 #include "admin/views.h"
 #include "config/unit.h"
-#include "observe/log_text.h"
-
-enum { CUT_LEAST = 4 };
 
 /* One answer while it is printed. */
 struct explain_json {
 	struct json_stream json;
 	const struct explanation *told;
 	const struct edition *edition;
+	struct mask mask;
 	struct arena *arena;
 };
 
@@ -42,18 +40,9 @@ static void put_time(struct explain_json *t, const char *key, duration time)
 	json_pair(&t->json, key, unit_print_duration(t->arena, time));
 }
 
-static str_list redact_of(const struct explain_json *t)
-{
-	return t->told->snapshot->config.log.access.redact;
-}
-
-/* As the log masks it. */
 static void put_url(struct explain_json *t, const char *key, str url)
 {
-	struct buf out = arena_open(t->arena, 6 * url.len + 64);
-
-	log_put_url(&out, LOG_ESCAPE_TEXT, url, true, redact_of(t));
-	json_pair(&t->json, key, arena_close(t->arena, &out));
+	json_pair(&t->json, key, mask_url(&t->mask, url, t->arena));
 }
 
 /* ---- the route ---- */
@@ -115,49 +104,6 @@ static void put_route(struct explain_json *t)
 
 /* ---- policies ---- */
 
-/* How much of the secret the text begins with: all of it, or as much as there was room for. */
-static size_t covered_by(str text, str secret)
-{
-	if (str_starts(text, secret))
-		return secret.len;
-	return text.len >= CUT_LEAST && str_starts(secret, text) ? text.len : 0;
-}
-
-static str mask_secret(struct arena *arena, str text, str secret)
-{
-	struct buf out;
-	size_t at = 0, covered = 0;
-
-	while (at < text.len && !(covered = covered_by(str_skip(text, at), secret)))
-		at++;
-	if (!covered)
-		return text;
-	out = arena_open(arena, 3 * text.len);
-	for (at = 0; at < text.len; at += covered ? covered : 1) {
-		covered = covered_by(str_skip(text, at), secret);
-		buf_put(&out, covered ? STR("***") : str_slice(text, at, at + 1));
-	}
-	return arena_close(arena, &out);
-}
-
-static str mask_node(struct arena *arena, str text, const struct node *node)
-{
-	if (node->kind == NODE_SCALAR)
-		return node->is_expanded && node->text.len ? mask_secret(arena, text, node->text) : text;
-	for (const struct node *child = node->first; child; child = child->next)
-		text = mask_node(arena, text, child);
-	return text;
-}
-
-/* What policies say of themselves, without what was taken from outside for one of them. */
-static str mask_words(const struct explain_json *t, str words)
-{
-	for (size_t i = 0; i < t->told->policy_count; i++)
-		if (t->told->policies[i].instance->options)
-			words = mask_node(t->arena, words, t->told->policies[i].instance->options);
-	return words;
-}
-
 static void put_policy(struct explain_json *t, const struct explained_policy *policy)
 {
 	const struct policy_instance *instance = policy->instance;
@@ -168,7 +114,7 @@ static void put_policy(struct explain_json *t, const struct explained_policy *po
 	json_pair(json, "name", instance->name);
 	json_pair(json, "kind", str_of(instance->policy->name));
 	if (policy->bounds.len)
-		json_pair(json, "bounds", mask_words(t, policy->bounds));
+		json_pair(json, "bounds", mask_words(&t->mask, policy->bounds, t->arena));
 	if (limit)
 		json_pair_number(json, "limit", limit);
 	if (instance->is_report)
@@ -193,56 +139,6 @@ static void put_policies(struct explain_json *t)
 }
 
 /* ---- the upstream ---- */
-
-/* Where credentials are: the request's own, and labels that hold a consumer's key to an upstream. */
-static bool names_secret(str text)
-{
-	static const str parts[] = { STR_INIT("${request.header."), STR_INIT("${request.query"),
-				     STR_INIT("${consumer.label.") };
-
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-		if (str_contains(text, parts[i]))
-			return true;
-	return false;
-}
-
-/* As deep as the file is, which has a bound. */
-static bool may_bear_secret(const struct node *node)
-{
-	if (node->kind == NODE_SCALAR)
-		return node->is_expanded || names_secret(node->text);
-	for (const struct node *child = node->first; child; child = child->next)
-		if (may_bear_secret(child))
-			return true;
-	return false;
-}
-
-static bool policies_may_bear_secrets(const struct explanation *told)
-{
-	for (size_t i = 0; i < told->policy_count; i++)
-		if (told->policies[i].instance->options &&
-		    may_bear_secret(told->policies[i].instance->options))
-			return true;
-	return false;
-}
-
-static void put_target(struct explain_json *t)
-{
-	const struct explained_upstream *told = &t->told->upstream;
-	bool hides = policies_may_bear_secrets(t->told);
-	struct buf out = arena_open(t->arena, told->host.len + told->path.len + 6 * told->query.len + 64);
-
-	buf_put(&out, told->upstream->tls ? STR("https://") : STR("http://"));
-	buf_put(&out, hides && told->has_own_host ? STR("***") : told->host);
-	buf_put(&out, hides && told->has_own_path ? STR("/***") : told->path);
-	if (told->query.len)
-		buf_put_char(&out, '?');
-	if (hides && told->has_own_query)
-		buf_put(&out, STR("***"));
-	else
-		log_put_query(&out, LOG_ESCAPE_TEXT, told->query, redact_of(t));
-	json_pair(&t->json, "url", arena_close(t->arena, &out));
-}
 
 static void put_retries(struct explain_json *t, const struct upstream *upstream)
 {
@@ -295,7 +191,7 @@ static void put_upstream(struct explain_json *t)
 	}
 	json_open_at(&t->json, "upstream", '{');
 	json_pair(&t->json, "name", told->upstream->name);
-	put_target(t);
+	json_pair(&t->json, "url", explanation_url(t->told, t->arena));
 	if (told->split.len)
 		json_pair(&t->json, "weighted", told->split);
 	put_bounds(t);
@@ -309,7 +205,7 @@ static void put_because(struct explain_json *t)
 {
 	json_open_at(&t->json, "because", '[');
 	for (size_t i = 0; i < t->told->because.len; i++)
-		json_text(&t->json, mask_words(t, t->told->because.at[i]));
+		json_text(&t->json, mask_words(&t->mask, t->told->because.at[i], t->arena));
 	json_close(&t->json, ']');
 }
 
@@ -350,6 +246,7 @@ result explain_json_answer(struct admin_request *request, str method, str url, c
 {
 	struct explain_json t = { .told = told,
 				  .edition = request->edition,
+				  .mask = explanation_mask(told),
 				  .arena = request->exchange->arena };
 
 	admin_begin(request, 200, STR("application/json"));

@@ -8,11 +8,14 @@
 
 #include "base/printable.h"
 #include "config/secret_name.h"
+#include "config/secret_value.h"
 
-enum { SHOWN_MAX = 400 };
+enum { SHOWN_MAX = 400, MASKED_MAX = 4 * SHOWN_MAX };
 
 struct comparison {
+	const struct mask *mask;
 	struct regex_scratch *scratch;
+	struct arena *arena;
 	FILE *to;
 	const char *where; /* "", or "forwarded." */
 	size_t differences;
@@ -51,6 +54,22 @@ static bool is_credential(str name)
 	return secret_name_judge(name) != SECRET_NAME_NONE;
 }
 
+/* No more of it than could be shown, however many secrets there are. */
+static void print_got(struct comparison *c, str got)
+{
+	str text = mask_words(c->mask, str_slice(got, 0, MASKED_MAX), c->arena);
+
+	case_print_shown(text, c->to);
+}
+
+static void print_field(struct comparison *c, str name, str value)
+{
+	if (is_credential(name) || secret_value_is_evident(value))
+		fputs("***", c->to);
+	else
+		print_got(c, value);
+}
+
 static bool is_like(struct comparison *c, const struct expected *expected, str got)
 {
 	if (expected->regex)
@@ -64,7 +83,9 @@ static void begin_difference(struct comparison *c, const char *what, str name)
 	fprintf(c->to, "%s%s%.*s: ", c->where, what, STR_ARG(name));
 }
 
-static void compare_value(struct comparison *c, const char *what, const struct expected *expected, str got)
+/* shown: what is told instead of what was got. */
+static void compare_text(struct comparison *c, const char *what, const struct expected *expected, str got,
+			 str shown)
 {
 	if (!expected->node || is_like(c, expected, got))
 		return;
@@ -75,8 +96,13 @@ static void compare_value(struct comparison *c, const char *what, const struct e
 	if (expected->node->is_expanded)
 		fputs("something else", c->to);
 	else
-		case_print_shown(got, c->to);
+		print_got(c, shown);
 	fputc('\n', c->to);
+}
+
+static void compare_value(struct comparison *c, const char *what, const struct expected *expected, str got)
+{
+	compare_text(c, what, expected, got, got);
 }
 
 static bool is_there(const struct http_field *field, str name)
@@ -88,17 +114,16 @@ static bool is_there(const struct http_field *field, str name)
 static void print_instances(struct comparison *c, const struct http_fields *fields,
 			    const struct expected_field *expected)
 {
-	bool is_masked = is_credential(expected->name) || expected->value.node->is_expanded;
 	size_t count = 0;
 
 	for (size_t i = 0; i < fields->count; i++) {
 		if (!is_there(&fields->at[i], expected->name))
 			continue;
 		fputs(count++ ? " and " : "", c->to);
-		if (is_masked)
+		if (expected->value.node->is_expanded)
 			fputs("***", c->to);
 		else
-			case_print_shown(fields->at[i].value, c->to);
+			print_field(c, expected->name, fields->at[i].value);
 	}
 	fputs(count ? "\n" : "nothing\n", c->to);
 }
@@ -125,10 +150,7 @@ static void compare_absent(struct comparison *c, str name, const struct http_fie
 		return;
 	begin_difference(c, "headers.", name);
 	fputs("expected to be absent, got ", c->to);
-	if (is_credential(name))
-		fputs("***", c->to);
-	else
-		case_print_shown(field->value, c->to);
+	print_field(c, name, field->value);
 	fputc('\n', c->to);
 }
 
@@ -152,7 +174,7 @@ static void compare_forwarded(struct comparison *c, const struct expected_forwar
 	c->where = "forwarded.";
 	compare_value(c, "method", &expected->method, got->method);
 	compare_value(c, "path", &expected->path, got->path);
-	compare_value(c, "query", &expected->query, got->query);
+	compare_text(c, "query", &expected->query, got->query, mask_query(c->mask, got->query, c->arena));
 	compare_fields(c, &expected->fields, &expected->absent, &got->fields);
 	compare_value(c, "body", &expected->body, got->body);
 }
@@ -166,10 +188,10 @@ static void compare_status(struct comparison *c, const struct expected *expected
 	compare_value(c, "status", expected, buf_str(&printed));
 }
 
-size_t case_compare(const struct expectation *expected, const struct rehearsed *got,
-		    struct regex_scratch *scratch, FILE *to)
+size_t case_compare(const struct expectation *expected, const struct rehearsed *got, const struct mask *mask,
+		    struct regex_scratch *scratch, struct arena *arena, FILE *to)
 {
-	struct comparison c = { .scratch = scratch, .to = to, .where = "" };
+	struct comparison c = { .mask = mask, .scratch = scratch, .arena = arena, .to = to, .where = "" };
 
 	if (!got->is_answered) {
 		begin_difference(&c, "answer", (str) { 0 });

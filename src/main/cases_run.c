@@ -71,7 +71,26 @@ static void indent(FILE *to, str text)
 	}
 }
 
-static void explain(struct running *running, const struct rehearsal_request *request, wall_time now, FILE *to)
+/* What came from outside is no secret of the policies alone: also of the file of cases, which may put it into
+ * requests and answers, and of the consumer, whose labels policies pass on. */
+static struct mask mask_of(const struct running *running, const struct test_case *of,
+			   const struct rehearsed *rehearsed)
+{
+	const struct gateway_config *config = &running->snapshot->config;
+	struct mask mask = { .policies = rehearsed->target ? &rehearsed->target->chain : NULL,
+			     .nodes = { of->entry.node },
+			     .redact = config->log.access.redact };
+
+	while (mask.nodes[0]->parent)
+		mask.nodes[0] = mask.nodes[0]->parent;
+	for (size_t i = 0; i < config->consumers.len; i++)
+		if (str_eq(config->consumers.at[i].entry.name, rehearsed->consumer))
+			mask.nodes[1] = config->consumers.at[i].entry.node;
+	return mask;
+}
+
+static void explain(struct running *running, const struct rehearsal_request *request, wall_time now,
+		    const struct mask *mask, FILE *to)
 {
 	const struct explain_question question = { .snapshot = running->snapshot,
 						   .request = request,
@@ -91,7 +110,7 @@ static void explain(struct running *running, const struct rehearsal_request *req
 	else
 		explanation_print(&explanation, &arena, note.to);
 	fputs("explain:\n", to);
-	indent(to, note_end(&note, &arena));
+	indent(to, mask_words(mask, note_end(&note, &arena), &arena));
 	arena_fini(&arena);
 }
 
@@ -165,6 +184,7 @@ static size_t run_once(struct running *running, struct rehearsal *rehearsal, con
 					     .client = of->client,
 					     .is_secure = of->is_secure };
 	struct rehearsed rehearsed;
+	struct mask mask;
 	result_value ran;
 	size_t differences;
 
@@ -177,9 +197,10 @@ static size_t run_once(struct running *running, struct rehearsal *rehearsal, con
 		fprintf(to, "it could not be run: %s\n", ran.why);
 		return 1;
 	}
-	differences = case_compare(expected, &rehearsed, &running->regex, to);
+	mask = mask_of(running, of, &rehearsed);
+	differences = case_compare(expected, &rehearsed, &mask, &running->regex, arena, to);
 	if (differences)
-		explain(running, &request, now, to);
+		explain(running, &request, now, &mask, to);
 	return differences;
 }
 

@@ -11,6 +11,7 @@ struct scene {
 	struct regex_table regexes;
 	struct regex_scratch scratch;
 	struct node node, expanded;
+	struct mask mask;
 	struct http_field fields[4];
 	struct stand_in_request forwarded;
 	struct rehearsed got;
@@ -61,7 +62,7 @@ static void compare(struct scene *s, const struct expectation *expected, const c
 	size_t len, count, lines = 0;
 	FILE *to = open_memstream(&text, &len);
 
-	count = case_compare(expected, &s->got, &s->scratch, to);
+	count = case_compare(expected, &s->got, &s->mask, &s->scratch, &s->arena, to);
 	fclose(to);
 	for (size_t i = 0; i < len; i++)
 		lines += text[i] == '\n';
@@ -149,6 +150,35 @@ static void what_came_from_outside_is_hidden(void **state)
 	scene_close(&s);
 }
 
+/* By what the mask has, in what was got, and never in what is expected. */
+static void what_was_got_is_masked(void **state)
+{
+	struct node secret = { .kind = NODE_SCALAR, .is_expanded = true, .text = STR("hunter2") };
+	struct expected_field fields[] = { { .name = STR("X-A") }, { .name = STR("X-B") } };
+	struct expectation expected = { .has_forwarded = true, .fields = { fields, 2 } };
+	struct scene s;
+
+	(void)state;
+	scene_open(&s);
+	s.mask.nodes[0] = &secret;
+	s.fields[0].value = STR("a hunter2");
+	s.fields[2] = (struct http_field) { .name = STR("X-B"), .value = STR("https://h/?sig=a") };
+	s.got.body = STR("of hunter2");
+	s.forwarded = (struct stand_in_request) { .path = STR("/hunter2"), .query = STR("b=hunter2&code=d") };
+	s.got.forwarded = &s.forwarded;
+	fields[0].value = fields[1].value = want(&s, "hunter2");
+	expected.body = want(&s, "of hunter");
+	expected.forwarded.path = want(&s, "/hunter");
+	expected.forwarded.query = want(&s, "b=hunter2&code=e");
+	compare(&s, &expected,
+		"headers.X-A: expected \"hunter2\", got \"a ***\" and \"2\"\n"
+		"headers.X-B: expected \"hunter2\", got ***\n"
+		"body: expected \"of hunter\", got \"of ***\"\n"
+		"forwarded.path: expected \"/hunter\", got \"/***\"\n"
+		"forwarded.query: expected \"b=hunter2&code=e\", got \"b=***&code=***\"\n");
+	scene_close(&s);
+}
+
 static void what_was_forwarded_is_compared(void **state)
 {
 	struct expectation expected = { .has_forwarded = true };
@@ -193,6 +223,7 @@ int main(void)
 		cmocka_unit_test(values_are_compared_as_text),
 		cmocka_unit_test(one_instance_of_a_field_is_enough),
 		cmocka_unit_test(what_came_from_outside_is_hidden),
+		cmocka_unit_test(what_was_got_is_masked),
 		cmocka_unit_test(what_was_forwarded_is_compared),
 		cmocka_unit_test(long_texts_are_cut),
 	};

@@ -139,11 +139,13 @@ static const char admin_words[] =
 	"| `upstream` | Null, or its `url` (by its first endpoint), its `bounds`, who shares by weight "
 	"(`weighted`), and what `/v1/upstreams` says of it now. |\n"
 	"| `because` | What policies say of their decision. |\n\n"
-	"Secrets are `***`: in URLs the parameters that the access log masks, and all that a policy has "
+	"Secrets are `***`, here and in what the command prints: in URLs the parameters that the access log "
+	"masks, and all that a policy has "
 	"written there where one of the route's policies takes something from outside, from a header or "
 	"parameter, or from a consumer's label; in conditions of routes the values of headers, parameters "
 	"and cookies that are named like a "
-	"secret, or were taken from outside; in `bounds` and `because` what was taken from outside. Two "
+	"secret, or were taken from outside; in `bounds` and `because` what was taken from outside, from "
+	"four bytes on. Two "
 	"requests are explained at a time; further ones get 503.\n";
 
 static void print_log_fields(FILE *to)

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 
+#include "proxy/mask.h"
 #include "proxy/rehearsal.h"
 #include "route/explain.h"
 
@@ -84,6 +85,12 @@ result explain_request(const struct explain_question *question, struct arena *ar
  * rehearsal_new() and rehearsal_run() fail, it could not be found out. Takes milliseconds, and memory for a
  * worker: not from a fiber. */
 
+struct mask explanation_mask(const struct explanation *explanation);
+/* For whatever is told of it. */
+
+str explanation_url(const struct explanation *explanation, struct arena *arena);
+/* Of one with an upstream: the URL that this would get, masked. */
+
 void explanation_print(const struct explanation *explanation, struct arena *arena, FILE *to);
-/* Lines for people, most of the upstream's bounds only where they were written. The arena is for what is made
- * on the way. */
+/* Lines for people, masked, most of the upstream's bounds only where they were written. The arena is for what
+ * is made on the way. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * explain_print: an explanation in lines for people.
+ * explain_print: an explanation in lines for people, who need not be those that may know its secrets.
  */
 #include "observe/log_text.h"
 #include "proxy/explain.h"
@@ -15,11 +15,14 @@ static void print_routed(const struct explanation *told, FILE *to)
 	route_explanation_print(&told->route, to);
 }
 
-static void print_refused(const struct explanation *told, FILE *to)
+static void print_refused(const struct explanation *told, struct arena *arena, FILE *to)
 {
-	if (told->location.len)
-		fprintf(to, "sent to %.*s with %d before routing: %.*s\n", STR_ARG(told->location),
-			told->status, STR_ARG(told->why));
+	struct mask mask = explanation_mask(told);
+	str location = mask_url(&mask, told->location, arena);
+
+	if (location.len)
+		fprintf(to, "sent to %.*s with %d before routing: %.*s\n", STR_ARG(location), told->status,
+			STR_ARG(told->why));
 	else
 		fprintf(to, "refused with %d %s routing: %.*s\n", told->status,
 			told->is_routed ? "after" : "before", STR_ARG(told->why));
@@ -59,15 +62,17 @@ static void print_overload(const struct snapshot *snapshot, struct arena *arena,
 	fputc('\n', to);
 }
 
-static void print_policy(const struct explained_policy *policy, FILE *to)
+static void print_policy(const struct explained_policy *policy, const struct mask *mask, struct arena *arena,
+			 FILE *to)
 {
 	const struct policy_instance *instance = policy->instance;
+	str bounds = mask_words(mask, policy->bounds, arena);
 
 	fprintf(to, "%.*s", STR_ARG(instance->name));
 	if (!str_eq(str_of(instance->policy->name), instance->name))
 		fprintf(to, " (%s)", instance->policy->name);
-	if (policy->bounds.len)
-		fprintf(to, ": %.*s", STR_ARG(policy->bounds));
+	if (bounds.len)
+		fprintf(to, ": %.*s", STR_ARG(bounds));
 	if (instance->is_report)
 		fputs(", reports only", to);
 	if (instance->when)
@@ -77,25 +82,29 @@ static void print_policy(const struct explained_policy *policy, FILE *to)
 	fputc('\n', to);
 }
 
-static void print_policies(const struct explanation *told, FILE *to)
+static void print_policies(const struct explanation *told, struct arena *arena, FILE *to)
 {
+	struct mask mask = explanation_mask(told);
+
 	fprintf(to, "policies  %s\n", told->policy_count ? "" : "none");
 	for (size_t i = 0; i < told->policy_count; i++) {
 		fprintf(to, "  %zu. ", i + 1);
-		print_policy(&told->policies[i], to);
+		print_policy(&told->policies[i], &mask, arena, to);
 	}
 	if (told->reported.len)
 		fprintf(to, "reported  %.*s\n", STR_ARG(told->reported));
 }
 
-static void print_because(str_list because, FILE *to)
+static void print_because(const struct explanation *told, struct arena *arena, FILE *to)
 {
+	struct mask mask = explanation_mask(told);
 	char bytes[BECAUSE_LINE_MAX];
 
-	for (size_t i = 0; i < because.len; i++) {
+	for (size_t i = 0; i < told->because.len; i++) {
 		struct buf line = buf_over(bytes, sizeof bytes);
+		str words = mask_words(&mask, told->because.at[i], arena);
 
-		log_put_text(&line, LOG_ESCAPE_TEXT, because.at[i]);
+		log_put_text(&line, LOG_ESCAPE_TEXT, words);
 		fprintf(to, "because   %.*s\n", STR_ARG(buf_str(&line)));
 	}
 }
@@ -165,13 +174,16 @@ static void print_endpoint(const struct explained_endpoint *endpoint, FILE *to)
 }
 
 /* What is asked of an endpoint, and what becomes of it then. */
-static void print_check(const struct health_check_config *check, struct arena *arena, FILE *to)
+static void print_check(const struct upstream *upstream, struct arena *arena, FILE *to)
 {
+	const struct health_check_config *check = upstream->check;
+	struct mask mask = { .nodes = { node_find(upstream->config->entry.node, STR("health_check")) } };
 	str every = unit_print_duration(arena, check->every);
+	str path = mask_words(&mask, mask_url(&mask, check->path, arena), arena);
 
 	fputs("health    ", to);
 	if (check->type == HEALTH_CHECK_HTTP)
-		fprintf(to, "GET %.*s", STR_ARG(check->path));
+		fprintf(to, "GET %.*s", STR_ARG(path));
 	else
 		fputs(check->type == HEALTH_CHECK_TCP ? "a connection" : "a call of grpc.health.v1", to);
 	fprintf(to, " every %.*s: not asked after %lld failures in a row, until %lld good answers\n",
@@ -194,7 +206,7 @@ static void print_health(const struct explanation *told, struct arena *arena, FI
 	int64_t panic = upstream->config->panic;
 
 	if (upstream->check)
-		print_check(upstream->check, arena, to);
+		print_check(upstream, arena, to);
 	if (upstream->outlier)
 		print_outlier(upstream->outlier, arena, to);
 	if (panic)
@@ -229,16 +241,11 @@ static void print_timeouts(const struct explained_upstream *told, struct arena *
 	fputc('\n', to);
 }
 
-static void print_url(const struct explained_upstream *told, FILE *to)
-{
-	fprintf(to, "url       %s://%.*s%.*s%s%.*s\n", told->upstream->tls ? "https" : "http",
-		STR_ARG(told->host), STR_ARG(told->path), told->query.len ? "?" : "", STR_ARG(told->query));
-}
-
 static void print_upstream(const struct explanation *explanation, struct arena *arena, FILE *to)
 {
 	const struct explained_upstream *told = &explanation->upstream;
 	const struct upstream *upstream = told->upstream;
+	str url = explanation_url(explanation, arena);
 
 	if (told->split.len)
 		fprintf(to, "weighted  %.*s\n", STR_ARG(told->split));
@@ -248,7 +255,7 @@ static void print_upstream(const struct explanation *explanation, struct arena *
 	if (told->endpoint_count > 1)
 		print_balance(&upstream->config->balance, to);
 	fputc('\n', to);
-	print_url(told, to);
+	fprintf(to, "url       %.*s\n", STR_ARG(url));
 	print_timeouts(told, arena, to);
 	print_breaker(&upstream->config->circuit_breaker, to);
 	print_retries(upstream, to);
@@ -266,15 +273,15 @@ void explanation_print(const struct explanation *told, struct arena *arena, FILE
 	if (told->is_routed)
 		print_routed(told, to);
 	if (told->outcome == EXPLAINED_REFUSED && told->status)
-		print_refused(told, to);
+		print_refused(told, arena, to);
 	if (told->target) {
 		print_overload(told->snapshot, arena, to);
-		print_policies(told, to);
+		print_policies(told, arena, to);
 		if (told->upstream.upstream)
 			print_upstream(told, arena, to);
 		else
 			fprintf(to, "answer    %d by the gateway itself (%.*s)\n", told->status,
 				STR_ARG(told->why));
-		print_because(told->because, to);
+		print_because(told, arena, to);
 	}
 }

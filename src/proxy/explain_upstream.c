@@ -51,3 +51,25 @@ void explain_upstream(const struct exchange *x, struct arena *arena, struct expl
 	if (x->target->split)
 		ret_told->split = split_print(x->target->split, arena);
 }
+
+struct mask explanation_mask(const struct explanation *told)
+{
+	return (struct mask) { .policies = told->target ? &told->target->chain : NULL,
+			       .redact = told->snapshot->config.log.access.redact };
+}
+
+str explanation_url(const struct explanation *explanation, struct arena *arena)
+{
+	const struct explained_upstream *told = &explanation->upstream;
+	struct mask mask = explanation_mask(explanation);
+	bool hides = mask_is_for_all(&mask);
+	str parts[] = {
+		told->upstream->tls ? STR("https://") : STR("http://"),
+		hides && told->has_own_host ? STR("***") : told->host,
+		hides && told->has_own_path ? STR("/***") : told->path,
+		told->query.len ? STR("?") : STR(""),
+		hides && told->has_own_query ? STR("***") : mask_query(&mask, told->query, arena),
+	};
+
+	return arena_join(arena, parts, sizeof parts / sizeof *parts);
+}
