@@ -153,7 +153,7 @@ CHANGES = {
          ROUTE + "orders: respond is new"], 4),
     "another value": (["A: b", "A: c"], ["other   orders: headers.request.set: added A: c, removed A: b"], 0),
     "a secret value": (["A: b", 'A: "${S}"'], ["other   orders: headers.request.set: changed"], 0),
-    "a value that may be a secret by its name": (["A: b", "X-Functions-Key: b"], ["other   orders: headers.request.set: changed"], 0),
+    "a value that may be a secret by its name": (["A: b", "A: b, X-Functions-Key: b"], ["tight   orders: headers.request.set: changed"], 0),
     "a value that looks like a secret": (["A: b", "A: Bearer b"], ["other   orders: headers.request.set: changed"], 0),
     "a URL with a key": ([AUTH, AUTH.replace("check", "check?code=hunter2")],
                          ["open    orders: forward_auth.url: changed"], 4),
@@ -213,7 +213,9 @@ CHANGES = {
         ["open    listeners.public.limits.replay: 64KiB -> 128KiB", "open    listeners.public.limits.streams: 100 -> 200"], 4),
     "no redirection": (["trusted_proxies", "redirect_to_https: 443, trusted_proxies"],
                        ["tight   listeners.public: redirect_to_https is on: nobody is served without TLS"], 0),
-    "the log": (["apis:", "log: { level: debug }\napis:"], ["other   log: changed"], 0),
+    "the log": (["apis:", "log: { level: debug }\napis:"], ["other   log.level: info -> debug"], 0),
+    "quotas that no process keeps": (["quotas: { file: quotas.db }\n", ""], ['open    quotas.file: "quotas.db" -> ""'], 4),
+    "no metrics": (["apis:", "metrics: { enabled: false }\napis:"], ["other   metrics.enabled: true -> false"], 0),
 }
 
 
@@ -362,6 +364,76 @@ def test_what_several_have_in_common_hides_nothing(tmp_path: Path, name: str) ->
         assert old in after
         after = after.replace(old, new, 1)
     done = diff(tmp_path, SHARED, after)
+    assert (done.returncode, done.stdout.splitlines()) == (code, lines), done.stderr
+
+
+GUARDED = """
+listeners: { public: { address: 127.0.0.1:8080 } }
+upstreams: { app: { endpoints: ["10.0.0.5:80"] } }
+admin: { address: 127.0.0.1:9901, token: "sha256:%s" }
+store: { redis: 127.0.0.1:6379, on_failure: deny, tls: {} }
+log: { access: { redact: [pin, word] } }
+apis:
+  a:
+    upstream: app
+    policies:
+      - request_id: {}
+      - compress: {}
+      - headers: { request: { set: { X-Role: user, X-Team: a }, remove: [X-A, X-B] }, response: { set: { X-C: c }, remove: [Server, X-D] } }
+      - rewrite: { query: { set: { role: user }, remove: [admin, root] } }
+      - api_key: { from: { header: X-Key } }
+  b: { path: /b, upstream: app, policies: [ { headers: { request: { remove: [X-B] } } } ] }
+  c: { path: /c, upstream: app, policies: [ { headers: { request: { add: { X-E: e } } } } ] }
+  d: { path: /d, upstream: app, policies: [ { jwt: { issuer: me, audience: a, secret: "only a secret of a test: 32 bytes", algorithms: [HS512] } } ] }
+""" % ("0" * 64)
+
+# What opens something though no policy that guards is concerned, and what does not.
+GUARDED_CHANGES = {
+    "anybody may administer": ([', token: "sha256:' + "0" * 64 + '"', ""], ["open    admin.token: gone"], 4),
+    "others may administer": (["sha256:0", "sha256:1"], ["open    admin.token: changed"], 4),
+    "another admin address": (["9901", "9902"], ['open    admin.address: "127.0.0.1:9901" -> "127.0.0.1:9902"'], 4),
+    "no admin address": (['admin: { address: 127.0.0.1:9901, token: "sha256:' + "0" * 64 + '" }\n', ""], ["tight   admin is gone"], 0),
+    "limits let in while Redis is down": (["on_failure: deny", "on_failure: allow"], ["open    store.on_failure: deny -> allow"], 4),
+    "limits count by themselves while Redis is down": (["on_failure: deny, ", ""], ["open    store.on_failure: deny -> local"], 4),
+    "nothing to Redis is encrypted": ([", tls: {}", ""], ["open    store.tls is gone: nothing is encrypted"], 4),
+    "any Redis is believed": (["tls: {}", "tls: { verify: false }"], ["open    store.tls.verify: true -> false"], 4),
+    "another Redis": (["6379", "6380"], ["other   store.redis: added 127.0.0.1:6380, removed 127.0.0.1:6379"], 0),
+    "each counts for itself": (["store: { redis: 127.0.0.1:6379, on_failure: deny, tls: {} }\n", ""], ["open    store: redis -> local"], 4),
+    "more is logged": (["[pin, word]", "[pin]"], ["open    log.access.redact: removed word"], 4),
+    "less is logged": (["[pin, word]", "[pin, word, nip]"], ["tight   log.access.redact: added nip"], 0),
+    "clients choose ids": (["request_id: {}", "request_id: { trust: true }"], ["open    a: request_id.trust: false -> true"], 4),
+    "no ids": (["      - request_id: {}\n", ""], ["other   a: request_id is gone"], 0),
+    "secrets by their length": (["compress: {}", "compress: { with_credentials: true }"],
+                                ["open    a: compress.with_credentials: false -> true"], 4),
+    "no compression": (["      - compress: {}\n", ""], ["other   a: compress is gone"], 0),
+    "compression of everything": (["c, upstream: app, policies: [", "c, upstream: app, policies: [ compress: { with_credentials: true }, "],
+                                  ["open    c: compress is new"], 4),
+    "compression": (["c, upstream: app, policies: [", "c, upstream: app, policies: [ compress: {}, "], ["other   c: compress is new"], 0),
+    "fewer fields are kept from the service": (["[X-A, X-B]", "[X-A]"], ["open    a: headers.request.remove: removed X-B"], 4),
+    "more fields are kept from the service": (["[X-A, X-B]", "[X-A, X-B, X-Z]"], ["tight   a: headers.request.remove: added X-Z"], 0),
+    "a field is the client's again": (["X-Role: user, ", ""], ["open    a: headers.request.set: removed X-Role: user"], 4),
+    "a field has another value": (["X-Role: user, ", "x-role: admin, "],
+                                  ["other   a: headers.request.set: added x-role: admin, removed X-Role: user"], 0),
+    "clients see more": (["[Server, X-D]", "[Server]"], ["open    a: headers.response.remove: removed X-D"], 4),
+    "a parameter is the client's again": (["set: { role: user }, ", ""], ["open    a: rewrite.query.set: removed role: user"], 4),
+    "more parameters pass": (["[admin, root]", "[admin]"], ["open    a: rewrite.query.remove: removed root"], 4),
+    "no field is kept from the service": (["{ headers: { request: { remove: [X-B] } } }", ""], ["open    b: headers is gone"], 4),
+    "a field is kept from the service": (["{ headers: { request: { add: { X-E: e } } } }",
+                                          "{ headers: { request: { add: { X-E: e } } } }, { headers: { request: { remove: [X-F] } } }"],
+                                         ["tight   c: headers is new"], 0),
+    "a field is not added": (["{ headers: { request: { add: { X-E: e } } } }", ""], ["other   c: headers is gone"], 0),
+    "fields pass sometimes": (["{ headers: { request: { remove: [X-B] } } }", "{ headers: { request: { remove: [X-B] } }, when: 'request.method == \"GET\"' }"],
+                              ['open    b: headers: when: always -> request.method == "GET"'], 4),
+    "a key elsewhere": (["header: X-Key", "header: X-Other"], ['open    a: api_key.from.header: "X-Key" -> "X-Other"'], 4),
+    "any algorithm": ([", algorithms: [HS512]", ""], ["open    d: jwt.algorithms: removed HS512"], 4),
+}
+
+
+@pytest.mark.parametrize("name", GUARDED_CHANGES)
+def test_what_opens_something_beside_the_guards_is_told(tmp_path: Path, name: str) -> None:
+    (old, new), lines, code = GUARDED_CHANGES[name]
+    assert old in GUARDED
+    done = diff(tmp_path, GUARDED, GUARDED.replace(old, new, 1))
     assert (done.returncode, done.stdout.splitlines()) == (code, lines), done.stderr
 
 

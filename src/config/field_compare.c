@@ -111,7 +111,10 @@ static void tell(struct comparing *c, const struct row *row, struct field_differ
 	const char *dot = c->prefix.len ? "." : "";
 
 	difference.path = arena_printf(c->arena, "%.*s%s%s", STR_ARG(c->prefix), dot, row->field->name);
-	if (row->is_secret || !difference.words.len)
+	if (row->is_secret && row->field->type == FIELD_T_STR &&
+	    difference.count_before != difference.count_after)
+		difference.words = difference.count_before ? STR("gone") : STR("new");
+	else if (row->is_secret || !difference.words.len)
 		difference.words = STR("changed");
 	c->on_difference(c->self, &difference);
 }
@@ -192,7 +195,7 @@ static void compare_rates(struct comparing *c, const struct row *row)
 static void compare_texts(struct comparing *c, const struct row *row)
 {
 	str before = *(const str *)row->before.at, after = *(const str *)row->after.at;
-	struct field_difference difference = { 0 };
+	struct field_difference difference = { .count_before = before.len > 0, .count_after = after.len > 0 };
 
 	if (str_eq(before, after))
 		return;
@@ -226,20 +229,26 @@ static size_t put_missing(struct comparing *c, const char *word, const str_list 
 }
 
 /* Where only the order differs, nothing is added or removed. */
-static void compare_lists(struct comparing *c, const struct row *row, str_list before, str_list after)
+static void tell_lists(struct comparing *c, const struct row *row, str_list before, str_list after,
+		       struct field_difference difference)
 {
-	struct field_difference difference = { .is_list = true,
-					       .count_before = before.len,
-					       .count_after = after.len };
 	bool is_same = before.len == after.len;
 
 	for (size_t i = 0; is_same && i < before.len; i++)
 		is_same = str_eq(before.at[i], after.at[i]);
 	if (is_same)
 		return;
+	difference.is_list = true;
+	difference.count_before = before.len;
+	difference.count_after = after.len;
 	difference.added = put_missing(c, "added ", &after, &before, &difference.words);
 	difference.removed = put_missing(c, "removed ", &before, &after, &difference.words);
 	tell(c, row, difference);
+}
+
+static void compare_lists(struct comparing *c, const struct row *row, str_list before, str_list after)
+{
+	tell_lists(c, row, before, after, (struct field_difference) { 0 });
 }
 
 static str_list words_of(struct comparing *c, const struct field *field, unsigned bits)
@@ -263,6 +272,30 @@ static str_list texts_of(struct comparing *c, const struct pair_list *pairs)
 		texts[i] = arena_join(c->arena, parts, 3);
 	}
 	return (str_list) { texts, pairs->len };
+}
+
+/* How many names of the one the other has not. */
+static size_t count_names(const struct pair_list *of, const struct pair_list *in)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < of->len; i++) {
+		size_t j = 0;
+
+		while (j < in->len && !str_eq_nocase(in->at[j].name, of->at[i].name))
+			j++;
+		count += j == in->len;
+	}
+	return count;
+}
+
+static void compare_pairs(struct comparing *c, const struct row *row)
+{
+	const struct pair_list *before = row->before.at, *after = row->after.at;
+	struct field_difference difference = { .names_added = count_names(after, before),
+					       .names_removed = count_names(before, after) };
+
+	tell_lists(c, row, texts_of(c, before), texts_of(c, after), difference);
 }
 
 /* A text, a list of texts or nothing, as a list. False when it is anything else. */
@@ -347,7 +380,7 @@ static void compare_row(struct comparing *c, const struct row *row)
 			      words_of(c, row->field, *(const unsigned *)after));
 		break;
 	case FIELD_T_PAIRS:
-		compare_lists(c, row, texts_of(c, before), texts_of(c, after));
+		compare_pairs(c, row);
 		break;
 	case FIELD_T_OBJECT:
 		compare_object(c, row);

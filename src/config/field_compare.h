@@ -18,9 +18,11 @@ struct field_difference {
 	int64_t before, after;
 	/* Of lists, sets of words and maps of texts. */
 	bool is_list;
-	size_t added, removed, count_before, count_after;
-	str words; /* "1m -> 2m", "added 10.0.0.0/8"; nothing that came from ${...}; empty from a form: no
-		      difference */
+	size_t added, removed;
+	size_t count_before, count_after;  /* of a text 1, or 0 where it is empty */
+	size_t names_added, names_removed; /* of maps of texts, in letters of any case */
+	str words; /* "1m -> 2m", "added 10.0.0.0/8"; nothing that is or may be a secret; empty from a form:
+		      no difference */
 };
 
 typedef void (*field_differs_fn)(void *self, const struct field_difference *difference);

@@ -2,7 +2,8 @@
 /*
  * Listeners say who gets in and how much they may send, so what is wider there is a risk. Upstreams are the
  * owner's own: what changes in them is told, but it opens nothing, except for whom is believed to be one.
- * A consumer more is somebody more who gets in, and where the gateway refuses later it lets in more.
+ * A consumer more is somebody more who gets in, and where the gateway refuses later it lets in more. The same
+ * holds for what bounds the gateway itself: its admin address, its log, what it counts with.
  */
 #include "main/diff_sections.h"
 
@@ -38,7 +39,7 @@ static const struct section_risk listener_risks[] = {
 	{ 0 },
 };
 
-static const struct section_risk gateway_limits_risks[] = {
+static const struct section_risk limits_risks[] = {
 	{ "memory", RISK_MORE_OR_NONE },
 	{ "lag", RISK_MORE_OR_NONE },
 	{ 0 },
@@ -58,11 +59,26 @@ static const struct section_risk consumer_risks[] = {
 	{ "certificates", RISK_MORE }, { "labels", RISK_ANY },    { 0 },
 };
 
-/* All of it is for operators. Who shows which certificate is said for all names; see compare_admin(). */
+/* With another file, and with none at each start, quotas begin afresh. */
+static const struct section_risk quotas_risks[] = { { "file", RISK_FEWER }, { 0 } };
+
+static const struct section_risk log_risks[] = { { "access.redact", RISK_FEWER }, { 0 } };
+
+/* Who can reach another address, or knows another token, cannot be told. */
 static const struct section_risk admin_risks[] = {
+	{ "address", RISK_ANY }, /* first: see compare_admin() */
+	{ "token", RISK_FEWER },
 	{ "tls.client_certificate", RISK_FEWER },
 	{ "tls.client_ca", RISK_ANY },
 	{ "tls.minimum", RISK_FEWER },
+	{ 0 },
+};
+
+static const struct section_risk store_risks[] = {
+	{ "on_failure", RISK_MORE },
+	{ "tls.verify", RISK_FEWER },
+	{ "tls.ca", RISK_ANY },
+	{ "tls.server_name", RISK_ANY },
 	{ 0 },
 };
 
@@ -73,11 +89,9 @@ struct section {
 	const struct section_risk *risks;
 };
 
-/* By what it means: for each name, see diff_tls(), and see compare_redirect() and compare_token(). */
+/* By what it means: for each name, see diff_tls(), and see compare_redirect(). */
 static bool is_told_by_meaning(const struct section *section, str path)
 {
-	if (section->risks == admin_risks)
-		return str_eq(path, STR("token"));
 	return section->risks == listener_risks &&
 	       (str_eq(path, STR("tls.client_certificate")) || str_eq(path, STR("tls.minimum")) ||
 		str_eq(path, STR("tls.client_ca")) || str_eq(path, STR("redirect_to_https")));
@@ -90,19 +104,27 @@ static bool is_credential(const struct section *section, str path)
 	       (str_eq(path, STR("api_keys")) || str_eq(path, STR("basic.password")));
 }
 
+/* "listeners.public", or "admin". */
+static str section_print(const struct section *section)
+{
+	return arena_printf(section->lines->arena, "%s%s%.*s", section->kind, section->name.len ? "." : "",
+			    STR_ARG(section->name));
+}
+
 static void on_option(void *self, const struct field_difference *difference)
 {
 	const struct section *section = self;
 	enum risk risk = RISK_OTHER;
 	str words = is_credential(section, difference->path) ? STR("changed") : difference->words;
+	str where = section_print(section);
 
 	if (is_told_by_meaning(section, difference->path))
 		return;
 	for (const struct section_risk *row = section->risks; row && row->option; row++)
-		if (str_eq(str_of(row->option), difference->path))
+		if (risk_is_of(row->option, difference->path))
 			risk = risk_of_difference(difference, row->weaker);
-	diff_add(section->lines, risk, "%s%s%.*s.%.*s: %.*s", section->kind, section->name.len ? "." : "",
-		 STR_ARG(section->name), STR_ARG(difference->path), STR_ARG(words));
+	diff_add(section->lines, risk, "%.*s.%.*s: %.*s", STR_ARG(where), STR_ARG(difference->path),
+		 STR_ARG(words));
 }
 
 /* `tls: {}` has the defaults of no `tls` at all, and means the opposite. */
@@ -110,10 +132,10 @@ static void compare_encryption(const struct section *section, const struct node 
 			       const struct node *after)
 {
 	bool was = node_find(before, STR("tls")), is = node_find(after, STR("tls"));
+	str where = section_print(section);
 
 	if (was != is)
-		diff_add(section->lines, is ? RISK_TIGHT : RISK_OPEN, "%s%s%.*s.tls is %s", section->kind,
-			 section->name.len ? "." : "", STR_ARG(section->name),
+		diff_add(section->lines, is ? RISK_TIGHT : RISK_OPEN, "%.*s.tls is %s", STR_ARG(where),
 			 is ? "new" : "gone: nothing is encrypted");
 }
 
@@ -139,7 +161,7 @@ static const struct field *table_of(const char *key)
 {
 	for (const struct field *field = gateway_fields; field->type != FIELD_T_END; field++)
 		if (str_eq(str_of(field->name), str_of(key)))
-			return field->fields;
+			return field->form ? field->form->fields : field->fields;
 	return NULL;
 }
 
@@ -205,7 +227,8 @@ static void compare_both(struct section *section, const struct entries *before, 
 static bool is_told_elsewhere(const char *key)
 {
 	static const char *const keys[] = { "listeners", "upstreams", "consumers", "policies",
-					    "defaults",  "apis",      "limits",    "admin" };
+					    "defaults",  "apis",      "limits",    "quotas",
+					    "log",       "metrics",   "admin",     "store" };
 
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		if (str_eq(str_of(keys[i]), str_of(key)))
@@ -283,46 +306,76 @@ static void compare_listeners(struct diff_lines *lines, const struct snapshot *b
 	}
 }
 
-static void compare_limits(struct diff_lines *lines, const struct snapshot *before,
-			   const struct snapshot *after)
+/* One that stands once: its struct, and the map that it was read from. */
+static void compare_part(struct section *section, const struct snapshot *before, const void *one,
+			 const struct snapshot *after, const void *other)
 {
-	struct section limits = { .lines = lines, .kind = "limits", .risks = gateway_limits_risks };
-	str key = str_of(limits.kind);
+	str key = str_of(section->kind);
 
-	fields_compare(table_of(limits.kind),
-		       (struct field_side) { &before->config.limits, node_find(before->root, key) },
-		       (struct field_side) { &after->config.limits, node_find(after->root, key) },
-		       lines->arena, on_option, &limits);
+	fields_compare(table_of(section->kind), (struct field_side) { one, node_find(before->root, key) },
+		       (struct field_side) { other, node_find(after->root, key) }, section->lines->arena,
+		       on_option, section);
 }
 
-/* Whoever knows another one cannot be told. */
-static void compare_token(struct diff_lines *lines, const struct admin_place *before,
-			  const struct admin_place *after)
+static void compare_parts(struct diff_lines *lines, const struct snapshot *before,
+			  const struct snapshot *after)
 {
-	if (before->has_token != after->has_token)
-		diff_add(lines, after->has_token ? RISK_TIGHT : RISK_OPEN, "admin.token is %s",
-			 after->has_token ? "new" : "gone");
-	else if (memcmp(before->token, after->token, sizeof before->token) != 0)
-		diff_add(lines, RISK_OPEN, "admin.token: changed");
+	struct section limits = { .lines = lines, .kind = "limits", .risks = limits_risks };
+	struct section quotas = { .lines = lines, .kind = "quotas", .risks = quotas_risks };
+	struct section log = { .lines = lines, .kind = "log", .risks = log_risks };
+	struct section metrics = { .lines = lines, .kind = "metrics" };
+	const struct gateway_config *one = &before->config, *other = &after->config;
+
+	compare_part(&limits, before, &one->limits, after, &other->limits);
+	compare_part(&quotas, before, &one->quotas, after, &other->quotas);
+	compare_part(&log, before, &one->log, after, &other->log);
+	compare_part(&metrics, before, &one->metrics, after, &other->metrics);
 }
 
+/* Who can reach it: everybody, or this machine alone. Another address of the same kind is told by its row. */
+static void compare_reach(struct section *section, bool was_public, bool is_public)
+{
+	if (was_public == is_public)
+		return;
+	diff_add(section->lines, is_public ? RISK_OPEN : RISK_TIGHT,
+		 "admin: others than this machine can reach it%s", is_public ? "" : " no more");
+	section->risks = admin_risks + 1;
+}
+
+/* Without an address nobody is asked for a token. */
 static void compare_admin(struct diff_lines *lines, const struct snapshot *before,
 			  const struct snapshot *after)
 {
-	struct section admin = { .lines = lines, .kind = "admin", .risks = admin_risks };
-	const struct node *one = node_find(before->root, str_of(admin.kind));
-	const struct node *other = node_find(after->root, str_of(admin.kind));
+	struct section section = { .lines = lines, .kind = "admin", .risks = admin_risks };
+	const struct admin_config *one = &before->config.admin, *other = &after->config.admin;
+	str key = str_of(section.kind);
 
-	if (before->admin.is_public != after->admin.is_public)
-		diff_add(lines, after->admin.is_public ? RISK_OPEN : RISK_TIGHT,
-			 "admin: others than this machine can reach it%s",
-			 after->admin.is_public ? "" : " no more");
-	if (before->admin.is_open && after->admin.is_open) {
-		compare_encryption(&admin, one, other);
-		compare_token(lines, &before->admin, &after->admin);
+	if (!one->address.len && other->address.len) {
+		diff_add(lines, RISK_OPEN, "admin is new%s", other->token.len ? "" : ", and wants no token");
+	} else if (one->address.len && !other->address.len) {
+		diff_add(lines, RISK_TIGHT, "admin is gone");
+	} else {
+		compare_reach(&section, before->admin.is_public, after->admin.is_public);
+		compare_encryption(&section, node_find(before->root, key), node_find(after->root, key));
+		compare_part(&section, before, one, after, other);
 	}
-	fields_compare(table_of(admin.kind), (struct field_side) { &before->config.admin, one },
-		       (struct field_side) { &after->config.admin, other }, lines->arena, on_option, &admin);
+}
+
+/* What each gateway counts for itself is admitted once by each. */
+static void compare_store(struct diff_lines *lines, const struct snapshot *before,
+			  const struct snapshot *after)
+{
+	struct section section = { .lines = lines, .kind = "store", .risks = store_risks };
+	const struct store_config *one = &before->config.store, *other = &after->config.store;
+
+	if (!one->node && other->node) {
+		diff_add(lines, RISK_TIGHT, "store: local -> redis");
+	} else if (one->node && !other->node) {
+		diff_add(lines, RISK_OPEN, "store: redis -> local");
+	} else if (one->node) {
+		compare_encryption(&section, one->node, other->node);
+		compare_part(&section, before, one, after, other);
+	}
 }
 
 void diff_sections(struct diff_lines *lines, const struct snapshot *before, const struct snapshot *after)
@@ -338,7 +391,8 @@ void diff_sections(struct diff_lines *lines, const struct snapshot *before, cons
 	compare_entries(&consumers, &ENTRIES(one->consumers), &ENTRIES(other->consumers));
 	diff_consumers(lines, before, after);
 	compare_listeners(lines, before, after);
-	compare_limits(lines, before, after);
+	compare_parts(lines, before, after);
 	compare_admin(lines, before, after);
+	compare_store(lines, before, after);
 	compare_rest(lines, before, after);
 }

@@ -90,16 +90,38 @@ static enum risk risk_of_list(const struct field_difference *difference, enum ri
 	return difference->added ? RISK_OPEN : difference->removed ? RISK_TIGHT : RISK_OTHER;
 }
 
+static enum risk risk_of_names(const struct field_difference *difference)
+{
+	return difference->names_removed ? RISK_OPEN : difference->names_added ? RISK_TIGHT : RISK_OTHER;
+}
+
+/* A text, or what only its owner knows: more than whether it is there cannot be told. */
+static enum risk risk_of_presence(const struct field_difference *difference, enum risk_direction weaker)
+{
+	if (difference->count_before == difference->count_after)
+		return RISK_OPEN;
+	return weaker_if(weaker == RISK_MORE ? difference->count_after : difference->count_before);
+}
+
+bool risk_is_of(const char *option, str path)
+{
+	str row = str_of(option);
+
+	return str_starts(path, row) && (path.len == row.len || path.ptr[row.len] == '.');
+}
+
 enum risk risk_of_difference(const struct field_difference *difference, enum risk_direction weaker)
 {
 	int64_t before = difference->before, after = difference->after;
 
 	if (weaker == RISK_ANY)
 		return RISK_OPEN;
+	if (weaker == RISK_FEWER_NAMES)
+		return risk_of_names(difference);
 	if (difference->is_list)
 		return risk_of_list(difference, weaker);
 	if (!difference->is_ordered)
-		return RISK_OPEN;
+		return risk_of_presence(difference, weaker);
 	if (weaker == RISK_FEWER)
 		return weaker_if(after < before);
 	if (weaker == RISK_MORE_OR_NONE && (!before || !after))
@@ -117,7 +139,7 @@ struct pair_of_policies {
 static enum risk risk_of_option(const struct policy *policy, const struct field_difference *difference)
 {
 	for (const struct policy_risk *risk = policy->risks; risk && risk->option; risk++)
-		if (str_eq(str_of(risk->option), difference->path))
+		if (risk_is_of(risk->option, difference->path))
 			return risk_of_difference(difference, risk->weaker);
 	return RISK_OTHER;
 }
@@ -131,10 +153,43 @@ static void on_option(void *self, const struct field_difference *difference)
 		 STR_ARG(difference->path), STR_ARG(difference->words));
 }
 
+/* ---- one without a partner ---- */
+
+/* The worst of what its options say. */
+struct worst {
+	const struct policy *policy;
+	enum risk risk;
+};
+
+static void on_risk(void *self, const struct field_difference *difference)
+{
+	struct worst *worst = self;
+	enum risk risk = risk_of_option(worst->policy, difference);
+
+	worst->risk = risk < worst->risk ? risk : worst->risk;
+}
+
+static enum risk risk_of_options(const struct chains *chains, const struct policy_instance *instance,
+				 bool is_gone)
+{
+	const struct policy *policy = instance->policy;
+	struct arena *arena = chains->diff->lines->arena;
+	struct worst worst = { policy, RISK_OTHER };
+	struct field_side side = { instance->self, instance->options };
+	struct field_side none = { arena_alloc(arena, policy->size), NULL };
+
+	fields_compare(policy->fields, is_gone ? side : none, is_gone ? none : side, arena, on_risk, &worst);
+	return worst.risk;
+}
+
 /* What taking this policy away from some requests means; for one that grants, it is the other way round.
  * Where one that always answers is gone, somebody else does. */
-static enum risk risk_without(const struct chains *chains, const struct policy *policy)
+static enum risk risk_without(const struct chains *chains, const struct policy_instance *instance)
 {
+	const struct policy *policy = instance->policy;
+
+	if (policy->is_its_options)
+		return risk_of_options(chains, instance, true);
 	if (policy->authenticates && !chains->is_authenticated)
 		return RISK_PUBLIC;
 	if (policy->authenticates)
@@ -146,8 +201,12 @@ static enum risk risk_without(const struct chains *chains, const struct policy *
 	return policy->grants ? RISK_TIGHT : RISK_OPEN;
 }
 
-static enum risk risk_with(const struct policy *policy)
+static enum risk risk_with(const struct chains *chains, const struct policy_instance *instance)
 {
+	const struct policy *policy = instance->policy;
+
+	if (policy->is_its_options)
+		return risk_of_options(chains, instance, false);
 	if (policy->authenticates)
 		return RISK_TIGHT;
 	if (policy->always_answers)
@@ -162,7 +221,7 @@ static enum risk risk_overtaken(const struct policy *policy)
 {
 	if (policy->authenticates)
 		return RISK_PUBLIC;
-	return policy->risks && !policy->grants ? RISK_ROUTE : RISK_OTHER;
+	return policy->risks && !policy->grants && !policy->is_its_options ? RISK_ROUTE : RISK_OTHER;
 }
 
 static str when_print(struct arena *arena, const struct policy_instance *instance)
@@ -205,8 +264,7 @@ static void compare_when(const struct pair_of_policies *pair)
 	struct chains *chains = pair->chains;
 	str before = when_print(chains->diff->lines->arena, pair->before);
 	str after = when_print(chains->diff->lines->arena, pair->after);
-	enum risk risk =
-		after.len ? risk_without(chains, pair->after->policy) : risk_with(pair->after->policy);
+	enum risk risk = after.len ? risk_without(chains, pair->after) : risk_with(chains, pair->after);
 
 	if (str_eq(before, after) || is_seen_in_api(chains, pair->before->when, pair->after->when, SEEN_WHEN))
 		return;
@@ -219,13 +277,13 @@ static void compare_when(const struct pair_of_policies *pair)
 static void compare_report(const struct pair_of_policies *pair)
 {
 	const struct chains *chains = pair->chains;
-	const struct policy *policy = pair->after->policy;
 	bool is_report = pair->after->is_report;
 
 	if (pair->before->is_report == is_report ||
 	    is_seen_in_api(chains, pair->before->self, pair->after->self, SEEN_REPORT))
 		return;
-	diff_add(chains->diff->lines, is_report ? risk_without(chains, policy) : risk_with(policy),
+	diff_add(chains->diff->lines,
+		 is_report ? risk_without(chains, pair->after) : risk_with(chains, pair->after),
 		 "%.*s: %.*s: report: %s", STR_ARG(chains->name), STR_ARG(pair->after->name),
 		 is_report ? "it refuses nothing any more" : "it refuses again");
 }
@@ -304,7 +362,7 @@ static void compare_order(const struct chains *chains)
 /* One that was only reported did nothing that could be missed. */
 static void tell_alone(const struct chains *chains, const struct policy_instance *instance, bool is_gone)
 {
-	enum risk risk = is_gone ? risk_without(chains, instance->policy) : risk_with(instance->policy);
+	enum risk risk = is_gone ? risk_without(chains, instance) : risk_with(chains, instance);
 
 	if (instance->is_report)
 		risk = RISK_OTHER;

@@ -29,5 +29,8 @@ str rule_print(struct arena *arena, const struct route_rule *rule);
 bool target_is_authenticated(const struct target *target);
 /* Every request that gets through was authenticated. */
 
+bool risk_is_of(const char *option, str path);
+/* Whether a row of risks is about the option with that path: "from" about "from.header". */
+
 enum risk risk_of_difference(const struct field_difference *difference, enum risk_direction weaker);
 /* Where it cannot be told, it is RISK_OPEN. */

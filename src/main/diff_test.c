@@ -5,6 +5,7 @@
  */
 #include "base/testing.h"
 #include "main/diff_target.h"
+#include "policy/list.h"
 
 static const struct {
 	struct field_difference difference;
@@ -36,6 +37,15 @@ static const struct {
 	{ { .is_list = true, .added = 1, .count_after = 1 }, RISK_MORE_OR_NONE, RISK_TIGHT },
 	{ { .is_ordered = false }, RISK_MORE, RISK_OPEN }, /* nobody can tell */
 	{ { .is_ordered = false }, RISK_FEWER, RISK_OPEN },
+	{ { .count_before = 1 }, RISK_FEWER, RISK_OPEN },
+	{ { .count_after = 1 }, RISK_FEWER, RISK_TIGHT },
+	{ { .count_before = 1, .count_after = 1 }, RISK_FEWER, RISK_OPEN },
+	{ { .count_before = 1 }, RISK_MORE, RISK_TIGHT },
+	{ { .count_after = 1 }, RISK_MORE, RISK_OPEN },
+	{ { .is_list = true, .added = 1, .removed = 1 }, RISK_FEWER_NAMES, RISK_OTHER },
+	{ { .is_list = true, .added = 1, .names_added = 1 }, RISK_FEWER_NAMES, RISK_TIGHT },
+	{ { .is_list = true, .removed = 1, .names_removed = 1 }, RISK_FEWER_NAMES, RISK_OPEN },
+	{ { .is_list = true, .names_added = 1, .names_removed = 1 }, RISK_FEWER_NAMES, RISK_OPEN },
 	{ { .is_ordered = true, .before = 2, .after = 1 }, RISK_ANY, RISK_OPEN },
 	{ { .is_list = true, .removed = 1, .count_before = 1 }, RISK_ANY, RISK_OPEN },
 };
@@ -46,6 +56,30 @@ static void options_have_a_direction(void **state)
 	for (size_t i = 0; i < COUNT_OF(options); i++)
 		if (risk_of_difference(&options[i].difference, options[i].weaker) != options[i].want)
 			fail_msg("row %zu", i);
+}
+
+/* The option itself, or an object whose options it is about. */
+static bool is_option(const struct field *fields, str path)
+{
+	str name = path, rest = { 0 };
+	const struct field *field;
+
+	str_cut(path, '.', &name, &rest);
+	field = field_find(fields, name);
+	return field && (!rest.len || (field->fields && is_option(field->fields, rest)));
+}
+
+static void risks_are_of_options_that_there_are(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < POLICIES; i++)
+		for (const struct policy_risk *row = policies[i]->risks; row && row->option; row++)
+			if (!is_option(policies[i]->fields, str_of(row->option)))
+				fail_msg("%s.%s", policies[i]->name, row->option);
+	assert_true(risk_is_of("from", STR("from")));
+	assert_true(risk_is_of("from", STR("from.header")));
+	assert_false(risk_is_of("from", STR("fromage")));
+	assert_false(risk_is_of("from.header", STR("from")));
 }
 
 /* ---- chains ---- */
@@ -196,6 +230,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_have_a_direction),
+		cmocka_unit_test(risks_are_of_options_that_there_are),
 		cmocka_unit_test(policies_that_come_and_go_are_told),
 		cmocka_unit_test(lines_are_sorted_and_cannot_be_forged),
 	};

@@ -398,6 +398,8 @@ static void compress_response(const void *self, struct view *view)
 		tell(view, coding);
 }
 
+static const struct policy_risk risks[] = { { "with_credentials", RISK_MORE }, { 0 } };
+
 const struct policy policy_compress = {
 	.name = "compress",
 	.doc = "Sends answers in a content coding that the client accepts.",
@@ -405,6 +407,8 @@ const struct policy policy_compress = {
 	.fields = policy_compress_fields,
 	.compile = compress_compile,
 	.on_response = compress_response,
+	.risks = risks,
+	.is_its_options = true,
 	.page = "What the client likes best (`Accept-Encoding` with its weights) is taken; of equals the "
 		"one that stands first in `algorithms`. Pieces are passed on as they come: an event "
 		"stream is never held back to be compressed better. `Vary` and a weak `ETag` tell caches "

@@ -93,6 +93,14 @@ static void headers_response(const void *self, struct view *view)
 	(void)applied;
 }
 
+/* What is not set or removed any more comes from whoever sends it: to services from clients, and the other
+ * way. */
+static const struct policy_risk risks[] = { { "request.set", RISK_FEWER_NAMES },
+					    { "request.remove", RISK_FEWER },
+					    { "response.set", RISK_FEWER_NAMES },
+					    { "response.remove", RISK_FEWER },
+					    { 0 } };
+
 const struct policy policy_headers = {
 	.name = "headers",
 	.doc = "Sets, adds and removes fields of requests and answers.",
@@ -101,6 +109,8 @@ const struct policy policy_headers = {
 	.compile = headers_compile,
 	.on_request = headers_request,
 	.on_response = headers_response,
+	.risks = risks,
+	.is_its_options = true,
 	.page = "What is removed goes first, then `set`, then `add`. A field that is set is the only "
 		"one of its name afterwards; when its value comes out empty there is none, so that what "
 		"a client sent never stands in for what is missing. Fields that belong to the "

@@ -334,11 +334,17 @@ static const struct authenticator authenticator = { .recognises = introspection_
 						    .make = introspection_make };
 
 static const struct policy_risk risks[] = {
-	{ "url", RISK_ANY },       { "audience", RISK_MORE_OR_NONE },
-	{ "issuer", RISK_ANY },    { "from", RISK_ANY },
-	{ "strip", RISK_FEWER },   { "cache", RISK_MORE },
-	{ "require", RISK_FEWER }, { "forward", RISK_FEWER },
-	{ "consumer", RISK_ANY },  { 0 },
+	{ "url", RISK_ANY },
+	{ "client_id", RISK_ANY },
+	{ "issuer", RISK_FEWER },
+	{ "audience", RISK_MORE_OR_NONE },
+	{ "from", RISK_ANY },
+	{ "strip", RISK_FEWER },
+	{ "cache", RISK_MORE },
+	{ "require", RISK_FEWER },
+	{ "forward", RISK_FEWER },
+	{ "consumer", RISK_ANY },
+	{ 0 },
 };
 
 const struct policy policy_introspection = {

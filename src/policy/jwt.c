@@ -240,7 +240,7 @@ static const struct policy_risk risks[] = {
 	{ "jwks", RISK_ANY },
 	{ "keys", RISK_ANY },
 	{ "secret", RISK_ANY },
-	{ "algorithms", RISK_MORE },
+	{ "algorithms", RISK_MORE_OR_NONE },
 	{ "issuers", RISK_ANY },
 	{ "from", RISK_ANY },
 	{ "strip", RISK_FEWER },
@@ -251,7 +251,7 @@ static const struct policy_risk risks[] = {
 	{ "claims", RISK_ANY },
 	{ "forward", RISK_FEWER },
 	{ "consumer", RISK_ANY },
-	{ "revoked", RISK_ANY },
+	{ "revoked", RISK_FEWER },
 	{ "bound", RISK_ANY },
 	{ 0 },
 };

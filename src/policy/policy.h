@@ -129,12 +129,13 @@ extern const char *const limit_failure_words[]; /* of these; ended by NULL */
 enum risk_direction {
 	RISK_MORE,         /* a larger number, a longer list, a word further down in the manual's list */
 	RISK_FEWER,        /* the other way round */
+	RISK_FEWER_NAMES,  /* of a map of texts: a name less; another value under it is no matter */
 	RISK_MORE_OR_NONE, /* a larger number or a longer list; 0 and the empty list set no bound at all */
 	RISK_ANY,          /* no direction can be told */
 };
 
 struct policy_risk {
-	const char *option; /* "allow", or "inner.option" */
+	const char *option; /* "allow", "inner.option", or "inner" for all within */
 	enum risk_direction weaker;
 };
 
@@ -216,6 +217,7 @@ struct policy {
 	/* For `gatehouse diff`. */
 	const struct policy_risk *risks; /* ended by an option NULL; NULL: it neither restricts nor grants */
 	bool grants; /* it lets through what nobody gets without it: having none is the stricter state */
+	bool is_its_options; /* neither by itself: having none is as having one without what its risks name */
 
 	/* For the manual. */
 	const char *page; /* paragraphs of Markdown about what the options alone do not say */

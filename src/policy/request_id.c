@@ -83,6 +83,8 @@ static void request_id_response(const void *self, struct view *view)
 	(void)set;
 }
 
+static const struct policy_risk risks[] = { { "trust", RISK_MORE }, { 0 } };
+
 const struct policy policy_request_id = {
 	.name = "request_id",
 	.doc = "Gives every request an id, or keeps the one that a trusted client sent, and tells it to both "
@@ -92,6 +94,8 @@ const struct policy policy_request_id = {
 	.compile = request_id_compile,
 	.on_request = request_id_request,
 	.on_response = request_id_response,
+	.risks = risks,
+	.is_its_options = true,
 	.page = "Every request has an id, also without this policy: it is in the log, in problem "
 		"documents (`instance`) and in `X-Request-ID` for the service. This policy names the "
 		"field and tells the client as well. With `trust` a client's own id is kept when it "

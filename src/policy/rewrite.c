@@ -219,6 +219,11 @@ static enum verdict rewrite_request(const void *self, struct view *view)
 	return reason == REASON_NONE ? POLICY_CONTINUE : view_refuse(view, reason);
 }
 
+/* What is not set or removed any more clients may say; where a path leads is the service's own affair. */
+static const struct policy_risk risks[] = { { "query.set", RISK_FEWER_NAMES },
+					    { "query.remove", RISK_FEWER },
+					    { 0 } };
+
 const struct policy policy_rewrite = {
 	.name = "rewrite",
 	.doc = "Changes the path, the host or the query that the upstream gets.",
@@ -226,6 +231,8 @@ const struct policy policy_rewrite = {
 	.fields = policy_rewrite_fields,
 	.compile = rewrite_compile,
 	.on_request = rewrite_request,
+	.risks = risks,
+	.is_its_options = true,
 	.page = "The path is either given whole (`path`), or made of the client's: `strip_prefix`, then "
 		"`regex`, then `add_prefix`. What comes out is normalised and checked like a client's. "
 		"A value from outside is encoded so that it stays within its segment; one that holds a "
