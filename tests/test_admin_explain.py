@@ -188,7 +188,7 @@ def test_it_wants_the_token(gateway: StartGateway) -> None:
     assert admin.get("/v1/explain?url=/", "-H", f"Authorization: Bearer {token}").status == 200
 
 
-SECRETS = ["from-outside", "word-of-the-file", "hunter2", KEY, "cookie-value", "in-the-query", "beta-secret", "of-the-gateway"]
+SECRETS = ["from-outside", "word-of-the-file", "hunter2", KEY, "cookie-value", "in-the-query", "beta-secret", "of-the-gateway", "written-out"]
 
 
 def test_no_secret_is_told(gateway: StartGateway, tmp_path: Path) -> None:
@@ -198,6 +198,7 @@ def test_no_secret_is_told(gateway: StartGateway, tmp_path: Path) -> None:
         "keys": {"path": "/keys", "upstream": "app", "policies": [
             {"api_key": {"from": {"query": "k"}, "strip": False}},
             {"respond": {}, "when": 'request.headers["x-w"] == "${file:%s}"' % word},
+            {"respond": {}, "when": 'request.headers["x-functions-key"] == "written-out"'},
             {"headers": {"request": {"set": {"X-Word": "${WORD}"}}}}]},
         "bot": {"path": "/bot", "upstream": "app", "policies": [
             {"rewrite": {"path": "/bot${WORD}/send", "query": {"set": {"w": "${WORD}"}}}}]},

@@ -122,6 +122,9 @@ CHANGES = {
                                     ['public  orders: forward_auth: when: always -> request.method != "GET"'], 4),
     "a condition with a secret": ([AUTH, AUTH[:-1] + ", when: 'request.host == \"${S}\"' }"],
                                   ['public  orders: forward_auth: when: always -> ${...}'], 4),
+    "a condition with a key that is written out": (
+        [AUTH, AUTH[:-1] + ", when: 'request.headers[\"X-Key\"] == \"hunter2\"' }"],
+        ['public  orders: forward_auth: when: always -> request.headers["X-Key"] == "***"'], 4),
     "nobody is kept out any more": ([AUTH, AUTH[:-1] + ", report: true }"],
                                     ["public  orders: forward_auth: report: it refuses nothing any more"], 4),
     "a route asks nobody": (["parts: { match", "parts: { without: [forward_auth], match"],

@@ -144,8 +144,8 @@ static const char admin_words[] =
 	"written there where one of the route's policies takes something from outside, from a header or "
 	"parameter, or from a consumer's label; in conditions of routes the values of headers, parameters "
 	"and cookies that are named like a "
-	"secret, or were taken from outside; in `bounds` and `because` what was taken from outside, from "
-	"four bytes on. Two "
+	"secret, or were taken from outside; in `when` the texts that such values are compared with; in "
+	"`bounds` and `because` what was taken from outside, from four bytes on. Two "
 	"requests are explained at a time; further ones get 503.\n";
 
 static void print_log_fields(FILE *to)

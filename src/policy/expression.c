@@ -114,7 +114,7 @@ void expression_tell(const struct expression *expression, FILE *to)
 	char text[TOLD_MAX];
 	struct buf out = buf_over(text, sizeof text);
 
-	expression_print(expression, &out);
+	expression_print_told(expression, &out);
 	if (expression->is_expanded)
 		fputs("${...}", to);
 	else

@@ -56,6 +56,7 @@ void expression_print(const struct expression *expression, struct buf *out);
 /* In one form, however it was written; compiling that gives the same again. */
 
 void expression_tell(const struct expression *expression, FILE *to);
-/* The same for people: cut where it is long, and nothing of what ${...} stands for. */
+/* The same for people: cut where it is long, nothing of what ${...} stands for, and "***" for a text that
+ * something under a secret's name is compared with. */
 
 extern const struct field_form expression_form; /* member: const struct node *; the text as it stands */

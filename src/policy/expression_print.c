@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Printing the tree in one form, with as few brackets as will do. It exists for tests: what was understood
- * can be read, and compiling it again must give the same.
+ * can be read, and compiling it again must give the same. To people it is told without what is compared with
+ * a secret of the request.
  */
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "config/secret_name.h"
 #include "policy/expression_private.h"
 
 /* How tightly an operator binds; what is looser than its surroundings needs brackets. */
@@ -29,7 +31,13 @@ static enum binding binding_of(const struct expression_node *node)
 	}
 }
 
-static void print_node(const struct expression_node *node, enum binding around, struct buf *out);
+struct printing {
+	struct buf *out;
+	bool is_told; /* to people */
+	bool hides;   /* what is a text here may be a secret */
+};
+
+static void print_node(const struct expression_node *node, enum binding around, struct printing *p);
 
 static void print_string(str text, struct buf *out)
 {
@@ -57,123 +65,165 @@ static void print_double(double real, struct buf *out)
 		buf_put(out, STR(".0"));
 }
 
-static void print_list(const struct operand *list, struct buf *out);
+static void print_list(const struct operand *list, struct printing *p);
 
-static void print_constant(const struct operand *value, struct buf *out)
+static void print_constant(const struct operand *value, struct printing *p)
 {
 	char text[32];
 
 	switch (value->kind) {
 	case OPERAND_BOOL:
-		buf_put(out, value->boolean ? STR("true") : STR("false"));
+		buf_put(p->out, value->boolean ? STR("true") : STR("false"));
 		break;
 	case OPERAND_INT:
-		buf_put(out, (str) { text, (size_t)snprintf(text, sizeof text, "%" PRId64, value->integer) });
+		buf_put(p->out,
+			(str) { text, (size_t)snprintf(text, sizeof text, "%" PRId64, value->integer) });
 		break;
 	case OPERAND_DOUBLE:
-		print_double(value->real, out);
+		print_double(value->real, p->out);
 		break;
 	case OPERAND_STRING:
-		print_string(value->text, out);
+		print_string(p->hides ? STR("***") : value->text, p->out);
 		break;
 	default:
-		print_list(value, out);
+		print_list(value, p);
 	}
 }
 
 /* A list has no lists in it. */
-static void print_list(const struct operand *list, struct buf *out)
+static void print_list(const struct operand *list, struct printing *p)
 {
-	buf_put_char(out, '[');
+	buf_put_char(p->out, '[');
 	for (size_t i = 0; i < list->list.count; i++) {
-		buf_put(out, i ? STR(", ") : (str) { 0 });
-		print_constant(&list->list.at[i], out);
+		buf_put(p->out, i ? STR(", ") : (str) { 0 });
+		print_constant(&list->list.at[i], p);
 	}
-	buf_put_char(out, ']');
+	buf_put_char(p->out, ']');
 }
 
-static void print_call(const struct expression_node *node, struct buf *out)
+static void print_call(const struct expression_node *node, struct printing *p)
 {
 	const struct expression_node *argument = node->first;
 
 	if (argument->next) {
-		print_node(argument, BINDS_MEMBER, out);
-		buf_put_char(out, '.');
+		print_node(argument, BINDS_MEMBER, p);
+		buf_put_char(p->out, '.');
 		argument = argument->next;
 	}
-	buf_put(out, str_of(expression_sign(node->op)));
-	buf_put_char(out, '(');
-	print_node(argument, BINDS_CHOICE, out);
-	buf_put_char(out, ')');
+	buf_put(p->out, str_of(expression_sign(node->op)));
+	buf_put_char(p->out, '(');
+	print_node(argument, BINDS_CHOICE, p);
+	buf_put_char(p->out, ')');
 }
 
-static void print_choice(const struct expression_node *node, struct buf *out)
+static void print_choice(const struct expression_node *node, struct printing *p)
 {
 	const struct expression_node *yes = node->first->next;
 
-	print_node(node->first, BINDS_OR, out);
-	buf_put(out, STR(" ? "));
-	print_node(yes, BINDS_OR, out);
-	buf_put(out, STR(" : "));
-	print_node(yes->next, BINDS_CHOICE, out);
+	print_node(node->first, BINDS_OR, p);
+	buf_put(p->out, STR(" ? "));
+	print_node(yes, BINDS_OR, p);
+	buf_put(p->out, STR(" : "));
+	print_node(yes->next, BINDS_CHOICE, p);
 }
 
 /* Operands of a chain bind tighter than the chain, but for a sum, which is read from the left. */
-static void print_operator(const struct expression_node *node, enum binding binding, struct buf *out)
+static void print_operator(const struct expression_node *node, enum binding binding, struct printing *p)
 {
 	for (const struct expression_node *operand = node->first; operand; operand = operand->next) {
 		bool is_first = operand == node->first;
 
 		if (!is_first) {
-			buf_put_char(out, ' ');
-			buf_put(out, str_of(expression_sign(node->op)));
-			buf_put_char(out, ' ');
+			buf_put_char(p->out, ' ');
+			buf_put(p->out, str_of(expression_sign(node->op)));
+			buf_put_char(p->out, ' ');
 		}
-		print_node(operand, node->op == OP_ADD && is_first ? binding : binding + 1, out);
+		print_node(operand, node->op == OP_ADD && is_first ? binding : binding + 1, p);
 	}
 }
 
-static void print_inside(const struct expression_node *node, enum binding binding, struct buf *out)
+/* The key is a name, whatever it stands beside. */
+static void print_index(const struct expression_node *node, struct printing *p)
+{
+	bool hides = p->hides;
+
+	print_node(node->first, BINDS_MEMBER, p);
+	buf_put_char(p->out, '[');
+	p->hides = false;
+	print_node(node->first->next, BINDS_CHOICE, p);
+	p->hides = hides;
+	buf_put_char(p->out, ']');
+}
+
+/* Something of the request under a name that is, or may be, that of a secret. */
+static bool looks_at_secret(const struct expression_node *node)
+{
+	const struct expression_node *key = node->op == OP_INDEX ? node->first->next : NULL;
+
+	if (key && key->op == OP_CONSTANT && key->constant.kind == OPERAND_STRING &&
+	    secret_name_judge(key->constant.text) != SECRET_NAME_NONE)
+		return true;
+	for (const struct expression_node *operand = node->first; operand; operand = operand->next)
+		if (looks_at_secret(operand))
+			return true;
+	return false;
+}
+
+/* What it is compared with says what it is. */
+static bool compares(const struct expression_node *node)
+{
+	return (node->op >= OP_EQ && node->op <= OP_IN) || (node->op >= OP_STARTS && node->op <= OP_MATCHES);
+}
+
+static void print_inside(const struct expression_node *node, enum binding binding, struct printing *p)
 {
 	switch (node->op) {
 	case OP_CONSTANT:
-		print_constant(&node->constant, out);
+		print_constant(&node->constant, p);
 		break;
 	case OP_SOURCE:
-		buf_put(out, node->source->name);
+		buf_put(p->out, node->source->name);
 		break;
 	case OP_INDEX:
-		print_node(node->first, BINDS_MEMBER, out);
-		buf_put_char(out, '[');
-		print_node(node->first->next, BINDS_CHOICE, out);
-		buf_put_char(out, ']');
+		print_index(node, p);
 		break;
 	case OP_NOT:
-		buf_put_char(out, '!');
-		print_node(node->first, BINDS_UNARY, out);
+		buf_put_char(p->out, '!');
+		print_node(node->first, BINDS_UNARY, p);
 		break;
 	case OP_CHOOSE:
-		print_choice(node, out);
+		print_choice(node, p);
 		break;
 	default:
 		if (binding == BINDS_MEMBER)
-			print_call(node, out);
+			print_call(node, p);
 		else
-			print_operator(node, binding, out);
+			print_operator(node, binding, p);
 	}
 }
 
-static void print_node(const struct expression_node *node, enum binding around, struct buf *out)
+static void print_node(const struct expression_node *node, enum binding around, struct printing *p)
 {
 	enum binding binding = binding_of(node);
-	bool is_looser = binding < around;
+	bool is_looser = binding < around, hides = p->hides;
 
-	buf_put(out, is_looser ? STR("(") : (str) { 0 });
-	print_inside(node, binding, out);
-	buf_put(out, is_looser ? STR(")") : (str) { 0 });
+	p->hides = hides || (p->is_told && compares(node) && looks_at_secret(node));
+	buf_put(p->out, is_looser ? STR("(") : (str) { 0 });
+	print_inside(node, binding, p);
+	buf_put(p->out, is_looser ? STR(")") : (str) { 0 });
+	p->hides = hides;
 }
 
 void expression_print(const struct expression *expression, struct buf *out)
 {
-	print_node(expression->root, BINDS_CHOICE, out);
+	struct printing p = { .out = out };
+
+	print_node(expression->root, BINDS_CHOICE, &p);
+}
+
+void expression_print_told(const struct expression *expression, struct buf *out)
+{
+	struct printing p = { .out = out, .is_told = true };
+
+	print_node(expression->root, BINDS_CHOICE, &p);
 }

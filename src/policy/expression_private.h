@@ -101,6 +101,9 @@ const char *expression_type_word(enum expression_type type);
 const char *expression_sign(enum expression_op op);
 /* Of an operator: "=="; of a call: its name. */
 
+void expression_print_told(const struct expression *expression, struct buf *out);
+/* expression_print(), but a text that something under a secret's name is compared with is "***". */
+
 struct operand expression_run(const struct expression_node *node, const struct view *view,
 			      bool *ret_is_undecided);
 /* A text or a list that comes out is gone with the call. */

@@ -2,6 +2,7 @@
 /* Tables: what an expression says of a request. */
 #include "policy/expression_testing.h"
 
+#include "base/note.h"
 #include "policy/principal.h"
 
 /* Somebody who asks, with claims of every type. */
@@ -418,6 +419,45 @@ static void printing_is_stable(void **state)
 	bench_free(&bench);
 }
 
+/* Names are shown, and what stands beside them where it says nothing of what they stand for. */
+static void what_is_compared_with_secrets_is_not_told(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} told[] = {
+		{ "request.headers['X-Api-Key'] == 'abc'", "request.headers[\"X-Api-Key\"] == \"***\"" },
+		{ "'abc' == request.query.token", "\"***\" == request.query[\"token\"]" },
+		{ "request.cookies.session in ['a', 'b']",
+		  "request.cookies[\"session\"] in [\"***\", \"***\"]" },
+		{ "request.headers.authorization.startsWith('Basic a')",
+		  "request.headers[\"authorization\"].startsWith(\"***\")" },
+		{ "request.headers.cookie.matches('sid=a')", "request.headers[\"cookie\"].matches(\"***\")" },
+		{ "request.query.key == 'a' + 'b'", "request.query[\"key\"] == \"***\" + \"***\"" },
+		{ "request.query.key == request.headers['x']",
+		  "request.query[\"key\"] == request.headers[\"x\"]" },
+		{ "has(request.query.key) && request.method == 'GET'",
+		  "has(request.query[\"key\"]) && request.method == \"GET\"" },
+		{ "request.query.page == 'a' || size(request.query.key) == 5",
+		  "request.query[\"page\"] == \"a\" || size(request.query[\"key\"]) == 5" },
+	};
+
+	struct bench *bench = ask(NULL);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(told); i++) {
+		const struct expression *expression;
+		const char *error = parse_error(bench, told[i].text, EXPRESSION_BOOL, &expression);
+		struct note note;
+
+		if (error)
+			fail_msg("%s: %s", told[i].text, error);
+		note_begin(&note);
+		expression_tell(expression, note.to);
+		assert_row(str_eq(note_end(&note, &bench->snapshot), str_of(told[i].want)), i, told[i].text);
+	}
+	bench_free(&bench);
+}
+
 /* Where an answer would cost too much nothing is decided, and nobody is told otherwise. */
 static void what_costs_too_much_is_undecided(void **state)
 {
@@ -507,6 +547,7 @@ int main(void)
 		cmocka_unit_test(expressions_that_do_not_hold),
 		cmocka_unit_test(nobody_has_nothing),
 		cmocka_unit_test(printing_is_stable),
+		cmocka_unit_test(what_is_compared_with_secrets_is_not_told),
 		cmocka_unit_test(what_costs_too_much_is_undecided),
 		cmocka_unit_test(numbers_can_be_asked_for),
 		cmocka_unit_test(evaluating_takes_no_memory),
