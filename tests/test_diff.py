@@ -387,6 +387,8 @@ apis:
       - api_key: { from: { header: X-Key } }
   b: { path: /b, upstream: app, policies: [ { headers: { request: { remove: [X-B] } } } ] }
   c: { path: /c, upstream: app, policies: [ { headers: { request: { add: { X-E: e } } } } ] }
+  e: { path: /e, upstream: app, policies: [ { authorize: { when: 'request.query.key == "hunter2"' } } ] }
+  f: { path: /f, upstream: app, policies: [ { authorize: { when: 'request.method == "GET"', groups: [a] } } ] }
   d: { path: /d, upstream: app, policies: [ { jwt: { issuer: me, audience: a, secret: "only a secret of a test: 32 bytes", algorithms: [HS512] } } ] }
 """ % ("0" * 64)
 
@@ -428,6 +430,11 @@ GUARDED_CHANGES = {
     "fields pass sometimes": (["{ headers: { request: { remove: [X-B] } } }", "{ headers: { request: { remove: [X-B] } }, when: 'request.method == \"GET\"' }"],
                               ['open    b: headers: when: always -> request.method == "GET"'], 4),
     "a key elsewhere": (["header: X-Key", "header: X-Other"], ['open    a: api_key.from.header: "X-Key" -> "X-Other"'], 4),
+    "another key in a condition": (["hunter2", "hunter3"],
+                                   ['open    e: authorize.when: request.query["key"] == "***" -> request.query["key"] == "***"'], 4),
+    "another condition": (["request.method", "request.path"],
+                          ['open    f: authorize.when: request.method == "GET" -> request.path == "GET"'], 4),
+    "no condition": (["when: 'request.method == \"GET\"', ", ""], ['open    f: authorize.when: request.method == "GET" -> none'], 4),
     "any algorithm": ([", algorithms: [HS512]", ""], ["open    d: jwt.algorithms: removed HS512"], 4),
 }
 
@@ -438,6 +445,7 @@ def test_what_opens_something_beside_the_guards_is_told(tmp_path: Path, name: st
     assert old in GUARDED
     done = diff(tmp_path, GUARDED, GUARDED.replace(old, new, 1))
     assert (done.returncode, done.stdout.splitlines()) == (code, lines), done.stderr
+    assert "hunter" not in done.stdout
 
 
 TOKENS = """

@@ -167,7 +167,7 @@ static const struct policy_risk risks[] = {
 	{ "scopes", RISK_FEWER },
 	{ "any_scope", RISK_MORE_OR_NONE },
 	{ "claims", RISK_ANY },
-	{ "when", RISK_ANY },
+	{ "when", RISK_FEWER },
 	{ 0 },
 };
 

@@ -3,14 +3,52 @@
 #include "policy/expression.h"
 
 #include "base/assert.h"
+#include "base/note.h"
+#include "config/field_compare.h"
 #include "policy/expression_private.h"
+#include "route/regex.h"
 
 enum { TOLD_MAX = 1024 };
+
+/* A text that was compiled before, as it is told; empty for none. */
+static str tell_node(struct arena *arena, const struct node *node)
+{
+	const struct expression *expression;
+	struct expression_error error;
+	struct regex_table regexes;
+	struct note note;
+
+	if (!node)
+		return (str) { 0 };
+	regex_table_init(&regexes, arena);
+	note_begin(&note);
+	if (expression_parse(arena, &regexes, node->text, EXPRESSION_BOOL, &expression, &error))
+		expression_tell(expression, note.to);
+	regex_table_fini(&regexes);
+	return note_end(&note, arena);
+}
+
+/* Two that are told alike may differ in what is not told. */
+static void compare(struct arena *arena, const void *before, const void *after,
+		    struct field_difference *ret_difference)
+{
+	const struct node *one = *(const struct node *const *)before;
+	const struct node *other = *(const struct node *const *)after;
+	str old = tell_node(arena, one), new = tell_node(arena, other);
+
+	if (nodes_are_same(one, other))
+		return;
+	ret_difference->count_before = one != NULL;
+	ret_difference->count_after = other != NULL;
+	ret_difference->words = arena_printf(arena, "%.*s -> %.*s", STR_ARG(old.len ? old : STR("none")),
+					     STR_ARG(new.len ? new : STR("none")));
+}
 
 const struct field_form expression_form = {
 	.manual = "an [expression](#expressions)",
 	.schema = "{\"type\": [\"string\", \"boolean\", \"number\"]}",
 	.read = field_keep_node,
+	.compare = compare,
 };
 
 /* Where the text stands in its line as it is written, the mistake itself is underlined; where YAML has
