@@ -13,7 +13,7 @@ enum {
 	CACHE_LINE = 64,
 	FIRST_OF_HEAP = 64 * 1024,
 	MUCH_OF_HEAP = 384 * 1024,
-	LARGEST_OF_HEAP = 32 * 1024 * 1024,
+	LARGEST_OF_HEAP = 8 * 1024 * 1024,
 };
 
 void arena_init(struct arena *arena, struct block_pool *pool, size_t max)
