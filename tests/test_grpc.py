@@ -389,22 +389,40 @@ def test_web_text_is_copied_as_the_upstream_gets_it(gateway: StartGateway, stack
     assert mirror.requests[0].body == service.requests[0].body == ASK
 
 
-@pytest.mark.parametrize("said", [
-    {"body": message(REPLY), "fields": GRPC, "trailers": [("grpc-status", "0"), ("grpc-status", "0")]},
-    {"fields": [*GRPC, ("grpc-status", "0"), ("grpc-status", "7")]},
-])
+TWO = [("grpc-status", "2"), ("grpc-message", "the service ended the call with more than one status")]
+NONE = [("grpc-status", "2"), ("grpc-message", "the service ended the call without a status")]
+EARLY = [*GRPC, ("grpc-status", "0")]
+DETAILS = ("grpc-status-details-bin", "AA")
+ENDS = {
+    "two behind a message": ({"body": message(REPLY), "fields": GRPC, "trailers": [("grpc-status", "0"), ("grpc-status", "0"), DETAILS]}, TWO),
+    "two in the head": ({"fields": [*EARLY, ("grpc-status", "7"), DETAILS]}, TWO),
+    "two in the head of an error": ({"status": 503, "fields": [*EARLY, ("grpc-status", "7")]}, TWO),
+    "one in the head of a page": ({"status": 404, "fields": [("content-type", "text/html"), ("grpc-status", "0")]},
+                                  [("grpc-status", "12"), ("grpc-message", "the service answered with HTTP status 404")]),
+    "one in the head and one behind": ({"fields": EARLY, "trailers": [("grpc-status", "7")]}, [("grpc-status", "7")]),
+    "one behind a head that has no more to come": ({"fields": [*EARLY, ("content-length", "0")], "trailers": [("grpc-status", "7")]},
+                                                   [("grpc-status", "7")]),
+    "one before a message": ({"body": message(REPLY), "fields": EARLY}, NONE),
+    "one before trailers": ({"fields": EARLY, "trailers": [("x-a", "b")]}, NONE),
+    "one alone": ({"fields": [*GRPC, ("grpc-status", "5")]}, [("grpc-status", "5")]),
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
 @pytest.mark.parametrize("kind", ["application/grpc", "application/grpc-web"])
-def test_two_statuses_are_none(gateway: StartGateway, stack: contextlib.ExitStack, kind: str, said: dict[str, Any]) -> None:
-    """Whoever reads the other one must not take the call for something else."""
+def test_a_call_has_one_status(gateway: StartGateway, stack: contextlib.ExitStack, kind: str, case: str) -> None:
+    """Whoever reads another one must not take the call for something else."""
+    said, ends = ENDS[case]
     service = H2Upstream(lambda request: request.respond(**said))
     stack.callback(service.stop)
     running = gateway(grpc_config(service.address))
     answer = web_call(running, kind, ASK)
     told = answer.fields + answer.trailers
     if kind != "application/grpc":
+        assert not [name for name, _ in told if name.lower().startswith("grpc-")]
         told = [tuple(line.split(": ", 1)) for line in frames(answer.body)[-1][1].decode().splitlines()]
-    told = [(name.lower(), value) for name, value in told if name.lower().startswith("grpc-")]
-    assert told == [("grpc-status", "2"), ("grpc-message", "the service ended the call with more than one status")]
+    assert answer.status == 200
+    assert [(name.lower(), value) for name, value in told if name.lower().startswith("grpc-")] == ends
 
 
 def test_web_text_that_is_none(house: Callable[..., House]) -> None:

@@ -395,6 +395,8 @@ GRPC = [("content-type", "application/grpc")]
 NO_GRPC = {
     "a page": ({"body": SERVING, "fields": [("content-type", "text/html")], "trailers": [("grpc-status", "0")]}, "answered what is not gRPC"),
     "a message, and the status before it": ({"body": SERVING, "fields": [*GRPC, ("grpc-status", "0")]}, "answered grpc-status none"),
+    "one status before the message and another behind": (
+        {"body": SERVING, "fields": [*GRPC, ("grpc-status", "0")], "trailers": [("grpc-status", "7")]}, "answered grpc-status 7"),
     "a message without a status": ({"body": SERVING, "fields": GRPC}, "answered grpc-status none"),
     "two statuses": ({"body": SERVING, "fields": GRPC, "trailers": [("grpc-status", "0"), ("grpc-status", "0")]}, "answered grpc-status twice"),
     "two statuses that differ": ({"body": SERVING, "fields": GRPC, "trailers": [("grpc-status", "0"), ("grpc-status", "5")]}, "answered grpc-status twice"),

@@ -17,9 +17,11 @@ static const struct body_source_ops grpc_source_ops;
 
 static void init(struct grpc_source *grpc, struct body_source *from, bool is_web, struct arena *arena)
 {
-	*grpc = (struct grpc_source) {
-		.source.ops = &grpc_source_ops, .from = from, .arena = arena, .is_web = is_web
-	};
+	*grpc = (struct grpc_source) { .source.ops = &grpc_source_ops,
+				       .from = from,
+				       .arena = arena,
+				       .early.arena = arena,
+				       .is_web = is_web };
 }
 
 void grpc_source_init(struct grpc_source *grpc, struct body_source *from, bool is_web, struct arena *arena)
@@ -32,13 +34,25 @@ static struct grpc_source *grpc_of(const struct body_source *source)
 	return (struct grpc_source *)(uintptr_t)source;
 }
 
+bool grpc_is_status(const struct http_field *field)
+{
+	return field->id == HTTP_GRPC_STATUS || field->id == HTTP_GRPC_MESSAGE ||
+	       str_eq_nocase(field->name, STR("grpc-status-details-bin"));
+}
+
+void grpc_remove_status(struct http_fields *fields)
+{
+	for (size_t i = 0; i < fields->count; i++)
+		fields->at[i].removed |= grpc_is_status(&fields->at[i]);
+}
+
 result grpc_put_status(struct http_fields *fields, enum grpc_status status, str message, struct arena *arena)
 {
 	struct buf out;
 
-	TRY(http_fields_set(fields, HTTP_GRPC_STATUS, http_name_text(HTTP_GRPC_STATUS),
+	grpc_remove_status(fields);
+	TRY(http_fields_add(fields, HTTP_GRPC_STATUS, http_name_text(HTTP_GRPC_STATUS),
 			    arena_printf(arena, "%d", (int)status)));
-	http_fields_remove(fields, HTTP_GRPC_MESSAGE);
 	if (!message.len)
 		return OK;
 	out = arena_open(arena, 3 * message.len);
@@ -114,7 +128,8 @@ void grpc_source_init_end(struct grpc_source *grpc, const struct http_fields *tr
  * could take another one than we. */
 static void end_of_body(struct grpc_source *grpc)
 {
-	struct http_fields trailers = copy(&grpc->from->trailers, grpc->arena);
+	bool is_all = !grpc->has_begun && !grpc->from->trailers.count;
+	struct http_fields trailers = copy(is_all ? &grpc->early : &grpc->from->trailers, grpc->arena);
 	size_t statuses = http_fields_count(&trailers, HTTP_GRPC_STATUS);
 
 	if (statuses != 1)
@@ -188,6 +203,7 @@ static void grpc_consume(struct body_source *source, size_t n)
 	ASSERT(holds);
 	holds = grpc_frame_follow(&grpc->frame, str_slice(piece.bytes, 0, n));
 	ASSERT(holds);
+	grpc->has_begun = true;
 	body_consume(grpc->from, n);
 	if (piece.is_last && piece.bytes.len == n)
 		end_of_body(grpc);

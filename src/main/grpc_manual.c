@@ -39,7 +39,9 @@ static const char words[] =
 	"ends "
 	"with status 14, or 4 when it was a timeout; within a message, by a reset. A call that it ends "
 	"without "
-	"a status, or with two, ends with 2.\n\n"
+	"a status, or with two, ends with 2. One in the head counts only where neither a message nor "
+	"trailers "
+	"follow it.\n\n"
 	"| HTTP status | `grpc-status` |\n"
 	"| --- | --- |\n";
 

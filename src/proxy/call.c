@@ -170,13 +170,16 @@ static struct body_source *in_format(struct exchange *x, struct grpc_source *grp
 						  : &grpc->source;
 }
 
-/* The head of an answer whose body is made here. */
+/* The head of an answer whose body, and the status in it, is made here. */
 static result make_head(struct exchange *x, struct http_response *response, str format)
 {
 	str type = content_type(x, kind_of_answer(x), format);
 
 	http_fields_remove(&response->fields, HTTP_CONTENT_LENGTH);
 	http_fields_remove(&response->fields, HTTP_CONTENT_ENCODING);
+	grpc_remove_status(&response->fields);
+	response->status = 200;
+	response->reason = (str) { 0 };
 	response->framing = HTTP_CHUNKED;
 	return http_fields_set(&response->fields, HTTP_CONTENT_TYPE, STR("Content-Type"), type);
 }
@@ -201,8 +204,6 @@ static result refuse(struct exchange *x, struct http_response *response, str mes
 
 	TRY(make_head(x, response, x->call.format));
 	TRY(grpc_put_status(is_web ? &trailers : &response->fields, status, message, &x->arena));
-	response->status = 200;
-	response->reason = (str) { 0 };
 	if (!is_web) {
 		response->framing = HTTP_LENGTH;
 		response->length = 0;
@@ -211,27 +212,25 @@ static result refuse(struct exchange *x, struct http_response *response, str mes
 	return OK;
 }
 
-static bool is_status_field(const struct http_field *field)
+/* A status in the head, whose place is behind the body, if there is any. */
+static result copy_status(const struct http_fields *from, struct http_fields *to)
 {
-	return field->id == HTTP_GRPC_STATUS || field->id == HTTP_GRPC_MESSAGE ||
-	       str_eq_nocase(field->name, STR("grpc-status-details-bin"));
+	for (size_t i = 0; i < from->count; i++) {
+		const struct http_field *field = &from->at[i];
+
+		if (!field->removed && grpc_is_status(field))
+			TRY(http_fields_add(to, field->id, field->name, field->value));
+	}
+	return OK;
 }
 
-/* The upstream ended the call in its head: for gRPC-Web that moves to the body. */
-static result move_end(struct exchange *x, struct http_response *response, struct body_source **ret_body)
+/* As far as can be seen without a wait. */
+static bool is_empty(struct body_source *body)
 {
-	struct http_fields trailers = { .arena = &x->arena };
+	struct piece piece;
 
-	for (size_t i = 0; i < response->fields.count; i++) {
-		struct http_field *field = &response->fields.at[i];
-
-		if (field->removed || !is_status_field(field))
-			continue;
-		TRY(http_fields_add(&trailers, field->id, field->name, field->value));
-		field->removed = true;
-	}
-	*ret_body = end_with(x, &trailers, true);
-	return OK;
+	return body_is_ready(body) && !failed(body_peek(body, 0, &piece)) && piece.is_last &&
+	       !piece.bytes.len && !body->trailers.count;
 }
 
 /* In the words of the status that clients map by themselves where no gateway does. */
@@ -255,15 +254,12 @@ result call_take_answer(struct exchange *x, struct http_response *response, stru
 	type = http_fields_value(&response->fields, HTTP_CONTENT_TYPE);
 	if (grpc_kind_of(type, &format) != GRPC_NATIVE || (response->status != 200 && !ends))
 		return refuse_answer(x, response, body);
-	if (ends > 1)
-		return refuse(x, response, STR("the service ended the call with more than one status"), body);
-	if (ends && !is_web)
+	if (ends == 1 && !is_web && is_empty(*body))
 		return OK;
-	TRY(make_head(x, response, format));
-	if (ends)
-		return move_end(x, response, body);
 	x->call.answer = ARENA_NEW(&x->arena, struct grpc_source);
 	grpc_source_init(x->call.answer, *body, is_web, &x->arena);
+	TRY(copy_status(&response->fields, &x->call.answer->early));
+	TRY(make_head(x, response, format));
 	*body = in_format(x, x->call.answer);
 	return OK;
 }

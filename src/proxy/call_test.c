@@ -433,10 +433,14 @@ static void the_upstream_learns_what_is_left(void **state)
 		literal, sizeof(literal) - 1 \
 	}
 
+#define DOUBTFUL                                                                                             \
+	BYTES("\x80\0\0\0\x54grpc-status: 2\r\ngrpc-message: the service ended the call with more than one " \
+	      "status\r\n")
+
 static const struct {
 	const char *name, *asks;
 	int status;
-	const char *type, *grpc_status; /* of the answer's head */
+	const char *type, *grpc_status; /* of the answer's head; "0,7": it is there twice */
 	str comes;                      /* its body, in chunks */
 	const char *got_type;
 	str got; /* the body, read if it is text */
@@ -454,12 +458,34 @@ static const struct {
 	  "application/grpc-web+proto",
 	  BYTES("\x80\0\0\0\x4agrpc-status: 12\r\ngrpc-message: the service answered with HTTP status "
 		"404\r\n") },
+	{ "an error of HTTP that says it is none", ASK("-web+proto"), 404, "text/html", "0",
+	  BYTES("0\r\n\r\n"), "application/grpc-web+proto",
+	  BYTES("\x80\0\0\0\x4agrpc-status: 12\r\ngrpc-message: the service answered with HTTP status "
+		"404\r\n") },
+	{ "an error of HTTP that tells a status", ASK("-web"), 500, "application/grpc", "5",
+	  BYTES("0\r\n\r\n"), "application/grpc-web",
+	  BYTES("\x80\0\0\0\x3fgrpc-status: 5\r\ngrpc-message: no\r\ngrpc-status-details-bin: AA\r\n") },
+	{ "two ends in the head", ASK("-web"), 200, "application/grpc", "0,7", BYTES("0\r\n\r\n"),
+	  "application/grpc-web", DOUBTFUL },
+	{ "two ends in the head of an error", ASK("-web"), 503, "application/grpc", "0,7", BYTES("0\r\n\r\n"),
+	  "application/grpc-web", DOUBTFUL },
+	{ "an end in the head and one behind", ASK("-web"), 200, "application/grpc", "0",
+	  BYTES("0\r\ngrpc-status: 7\r\n\r\n"), "application/grpc-web",
+	  BYTES("\x80\0\0\0\x10grpc-status: 7\r\n") },
+	{ "an end in the head and messages", ASK("-web"), 200, "application/grpc", "0",
+	  BYTES("6\r\n\0\0\0\0\1x\r\n0\r\n\r\n"), "application/grpc-web",
+	  BYTES("\0\0\0\0\1x\x80\0\0\0\x4bgrpc-status: 2\r\ngrpc-message: the service ended the call "
+		"without a status\r\n") },
 	{ "broken off", ASK("-web"), 200, "application/grpc", NULL, BYTES("6\r\n\0\0\0\0\1x\r\n"),
 	  "application/grpc-web",
 	  BYTES("\0\0\0\0\1x\x80\0\0\0\x36grpc-status: 14\r\ngrpc-message: the service broke off\r\n") },
 	{ "gRPC stays gRPC", ASK("+proto"), 200, "application/grpc+proto", NULL,
 	  BYTES("6\r\n\0\0\0\0\1x\r\n0\r\ngrpc-status: 0\r\n\r\n"), "application/grpc+proto",
 	  BYTES("\0\0\0\0\1x") },
+	{ "gRPC with an end in the head and one behind", ASK(""), 200, "application/grpc", "0",
+	  BYTES("0\r\ngrpc-status: 7\r\n\r\n"), "application/grpc", BYTES("") },
+	{ "gRPC with two ends in the head of an error", ASK(""), 503, "application/grpc", "0,7",
+	  BYTES("0\r\n\r\n"), "application/grpc", BYTES("") },
 };
 
 static void add(struct http_response *response, const char *name, const char *value)
@@ -468,6 +494,28 @@ static void add(struct http_response *response, const char *name, const char *va
 		http_fields_add(&response->fields, http_name_find(str_of(name)), str_of(name), str_of(value));
 
 	assert_false(failed(added));
+}
+
+static void add_statuses(struct http_response *response, const char *statuses)
+{
+	str rest = str_of(statuses), status;
+
+	while (str_next(&rest, ',', &status)) {
+		result_value added =
+			http_fields_add(&response->fields, HTTP_GRPC_STATUS, STR("grpc-status"), status);
+
+		assert_false(failed(added));
+	}
+	add(response, "grpc-message", "no");
+	add(response, "grpc-status-details-bin", "AA");
+}
+
+static bool tells_status(const struct http_fields *fields)
+{
+	for (size_t i = 0; i < fields->count; i++)
+		if (!fields->at[i].removed && str_starts(fields->at[i].name, STR("grpc-")))
+			return true;
+	return false;
 }
 
 /* Several encodings in a row, as pieces came. */
@@ -500,11 +548,8 @@ static void answers_are_translated(void **state)
 		response.fields.arena = &x->arena;
 		add(&response, "Content-Type", answer_rows[i].type);
 		add(&response, "Content-Length", "99");
-		if (answer_rows[i].grpc_status) {
-			add(&response, "grpc-status", answer_rows[i].grpc_status);
-			add(&response, "grpc-message", "no");
-			add(&response, "grpc-status-details-bin", "AA");
-		}
+		if (answer_rows[i].grpc_status)
+			add_statuses(&response, answer_rows[i].grpc_status);
 		wire_open(&wire, answer_rows[i].comes, PACE(7));
 		h1_source_init(&below, &wire.stream, &wire.in, HTTP_CHUNKED, 0);
 		h1_source_allow(&below, UINT64_MAX, &h1_chunked_limits_usual, &wire.arena);
@@ -513,14 +558,16 @@ static void answers_are_translated(void **state)
 		assert_int_equal(response.status, 200);
 		assert_int_equal(response.framing, HTTP_CHUNKED);
 		assert_null(http_fields_get(&response.fields, HTTP_CONTENT_LENGTH));
-		assert_null(http_fields_get(&response.fields, HTTP_GRPC_STATUS));
+		assert_row(!tells_status(&response.fields), i, answer_rows[i].name);
 		assert_text(http_fields_value(&response.fields, HTTP_CONTENT_TYPE), answer_rows[i].got_type);
 		assert_false(failed(body_read(body, (struct pace) { 0 }, &out)));
 		got = buf_str(&out);
 		if (x->call.kind == GRPC_WEB_TEXT)
 			got = text_read(got, &room);
 		assert_row(str_eq(got, answer_rows[i].got), i, answer_rows[i].name);
-		assert_int_equal(body->trailers.count, x->call.kind == GRPC_NATIVE);
+		assert_row(http_fields_count(&body->trailers, HTTP_GRPC_STATUS) ==
+				   (x->call.kind == GRPC_NATIVE),
+			   i, answer_rows[i].name);
 		wire_close(&wire);
 	}
 	desk_close_with_loop(&desk);

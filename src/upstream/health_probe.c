@@ -121,8 +121,8 @@ static result judge_get(struct probe_run *run, const struct http_response *respo
 	return read_body(run, NULL, 0, &len);
 }
 
-/* Where there is no message, the status stands in the head (a call that was refused has only that). One that
- * is told twice is none. */
+/* As that of any call (http/grpc_source.h): one in the head counts where nothing follows it (a call that was
+ * refused has only that), and one that is told twice is none. */
 static str grpc_status(const struct probe_run *run, const struct http_response *response, bool has_message)
 {
 	const struct http_fields *trailers = &run->client->body->trailers;
