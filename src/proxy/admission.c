@@ -268,11 +268,11 @@ static enum reason take_route(struct exchange *x, struct route_match *match)
 	if (match->outcome == ROUTE_NONE)
 		return REASON_NO_ROUTE;
 	take_answer_chain(x, match->target);
+	keep_parameters(x, match);
 	if (match->outcome == ROUTE_METHOD)
 		return REASON_METHOD_NOT_ALLOWED;
 	x->target = match->target;
 	metrics_expect(x->worker->metrics, x->target->series);
-	keep_parameters(x, match);
 	if (x->has_encoded_slash && !x->target->keeps_encoded_slashes)
 		return REASON_PATH_INVALID;
 	return is_body_too_large(x) ? REASON_BODY_TOO_LARGE : REASON_NONE;

@@ -5,19 +5,22 @@
  */
 #include "proxy/proxy_testing.h"
 
-#define CONFIGURATION                                                                                  \
-	"listeners: { a: { address: \"127.0.0.1:0\", trusted_proxies: [10.0.0.0/8, \"fd00::/8\"], "    \
-	"limits: { body: 100 } } }\n"                                                                  \
-	"upstreams: { u: { endpoints: [\"127.0.0.1:1\"] } }\n"                                         \
-	"apis:\n"                                                                                      \
-	"  orders: { hosts: [api.test], path: /orders, methods: [GET, POST, PURGE], upstream: u,\n"    \
-	"    routes: { one: { match: { path: \"/{id}\", methods: [GET] } } } }\n"                      \
-	"  files: { hosts: [api.test], path: /files, upstream: u, encoded_slashes: keep }\n"           \
-	"  pages: { hosts: [api.test], path: /pages, methods: [GET, PUT], upstream: u,\n"              \
-	"    policies: [cors: { origins: \"*\" }],\n"                                                  \
-	"    routes: { change: { match: { path: /x, methods: [PUT] } } } }\n"                          \
-	"  any: { hosts: [api.test], path: /any, upstream: u, policies: [cors: { origins: \"*\" }],\n" \
-	"    routes: { own: { match: { path: /own, methods: [OPTIONS, PUT] }, without: [cors] } } }\n"
+#define CONFIGURATION                                                                                    \
+	"listeners: { a: { address: \"127.0.0.1:0\", trusted_proxies: [10.0.0.0/8, \"fd00::/8\"], "      \
+	"limits: { body: 100 } } }\n"                                                                    \
+	"upstreams: { u: { endpoints: [\"127.0.0.1:1\"] } }\n"                                           \
+	"apis:\n"                                                                                        \
+	"  orders: { hosts: [api.test], path: /orders, methods: [GET, POST, PURGE], upstream: u,\n"      \
+	"    routes: { one: { match: { path: \"/{id}\", methods: [GET] } } } }\n"                        \
+	"  files: { hosts: [api.test], path: /files, upstream: u, encoded_slashes: keep }\n"             \
+	"  pages: { hosts: [api.test], path: /pages, methods: [GET, PUT], upstream: u,\n"                \
+	"    policies: [cors: { origins: \"*\" }],\n"                                                    \
+	"    routes: { change: { match: { path: /x, methods: [PUT] } } } }\n"                            \
+	"  any: { hosts: [api.test], path: /any, upstream: u, policies: [cors: { origins: \"*\" }],\n"   \
+	"    routes: { own: { match: { path: /own, methods: [OPTIONS, PUT] }, without: [cors] } } }\n"   \
+	"  some: { hosts: [api.test], path: /some, methods: [GET, PUT], upstream: u,\n"                  \
+	"    policies: [cors: { origins: \"*\" }], routes: { one: { match: { path: \"/{id}\", methods: " \
+	"[PUT] } } } }\n"
 
 #define PEER "192.0.2.1"
 #define VIA_5 "1.1 gatehouse, 1.1 gatehouse,1.1 gatehouse , 1.1 gatehouse, 1.1 gatehouse"
@@ -347,6 +350,23 @@ static void parameters_outlive_the_match(void **state)
 	desk_close(&desk);
 }
 
+/* A preflight that nobody has answered is no request of the route that it asked about. */
+static void parameters_of_another_route_do_not_stay(void **state)
+{
+	struct desk desk;
+	struct exchange *x = &desk.exchange;
+
+	(void)state;
+	desk_open(&desk, CONFIGURATION);
+	desk_ask(&desk, ASKS("/some/42", "PUT"), PEER);
+	assert_int_equal(admission_check(x), REASON_NONE);
+	assert_int_equal(admission_route(x), REASON_NONE);
+	assert_int_equal(x->view.parameter_count, 1);
+	assert_int_equal(admission_route_itself(x), REASON_METHOD_NOT_ALLOWED);
+	assert_int_equal(x->view.parameter_count, 0);
+	desk_close(&desk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +377,7 @@ int main(void)
 		cmocka_unit_test(what_goes_no_further_belongs_to_an_api_all_the_same),
 		cmocka_unit_test(what_is_routed_as_a_preflight_only_is_known),
 		cmocka_unit_test(parameters_outlive_the_match),
+		cmocka_unit_test(parameters_of_another_route_do_not_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
