@@ -160,8 +160,10 @@ static bool has_room(const struct mirror_copy *copy)
 static void show_request(struct mirror_copy *copy, str bytes, bool is_end)
 {
 	copy->is_complete |= is_end;
+	if (!bytes.len)
+		return;
 	copy->is_too_large |= bytes.len > copy->max - copy->len || !has_room(copy);
-	if (!bytes.len || copy->is_too_large)
+	if (copy->is_too_large)
 		return;
 	if (!copy->body)
 		copy->body = arena_bytes(&copy->arena, copy->max);
