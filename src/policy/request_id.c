@@ -99,7 +99,10 @@ const struct policy policy_request_id = {
 	.page = "Every request has an id, also without this policy: it is in the log, in problem "
 		"documents (`instance`) and in `X-Request-ID` for the service. This policy names the "
 		"field and tells the client as well. With `trust` a client's own id is kept when it "
-		"sent one that looks like an id; otherwise it is replaced.\n",
+		"sent one that looks like an id; otherwise it is replaced. A request that is refused before "
+		"its policies are asked (405, 413 by `limits.body`) has the gateway's own id all the same, "
+		"in "
+		"the answer as in the log.\n",
 	.example = "listeners: { public: { address: 127.0.0.1:8080 } }\n"
 		   "upstreams: { orders: { endpoints: [127.0.0.1:9000] } }\n"
 		   "apis:\n"
