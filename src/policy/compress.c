@@ -213,8 +213,7 @@ static bool confirms_candidate(const struct compress *p, const struct view *view
 	const struct http_response *response = view->response;
 	bool has_type = http_fields_get(&response->fields, HTTP_CONTENT_TYPE);
 
-	return response->status == 304 && !is_untouchable(response) &&
-	       (!has_type || is_type_listed(p, response));
+	return !is_untouchable(response) && (!has_type || is_type_listed(p, response));
 }
 
 /* ---- whether it is for this one ---- */
@@ -384,9 +383,14 @@ static void compress_response(const void *self, struct view *view)
 	struct http_response *response = view->response;
 	enum coding coding;
 
-	if (view->response_body && confirms_candidate(p, view))
-		confirm(p, view);
-	if (!view->response_body || !is_candidate(p, view))
+	if (!view->response_body)
+		return;
+	if (response->status == 304) {
+		if (confirms_candidate(p, view))
+			confirm(p, view);
+		return;
+	}
+	if (!is_candidate(p, view))
 		return;
 	vary(&response->fields);
 	if (!p->with_credentials && could_show_secrets(view))
