@@ -219,12 +219,13 @@ VISIT = b"GET / HTTP/1.1\r\nHost: gw.test\r\nAccept-Encoding: br\r\nConnection: 
 
 @dataclass
 class Visits:
-    """What became of those who came: how long each waited who was served or refused, and how late the clients' own side
-    was."""
+    """What became of those who came: how long each waited who was served or refused, how many got anything else, and how
+    late the clients' own side was."""
 
     served: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
     given_up: int = 0
+    broken: int = 0
     late: float = 0.0
 
 
@@ -267,7 +268,10 @@ async def visit(address: Address, due: float, visits: Visits) -> None:
         return
     except (OSError, IndexError):
         status = 0
-    (visits.served if status == 200 else visits.refused).append(time.monotonic() - due)
+    if status in (200, 503):
+        (visits.served if status == 200 else visits.refused).append(time.monotonic() - due)
+    else:
+        visits.broken += 1
 
 
 async def crowd(address: Address, rate: float, seconds: float) -> Visits:
@@ -322,6 +326,7 @@ def lag_round(bound: str, service: str, seconds: float) -> Round:
         begin = processor_time(gateway.pid)
         visits = asyncio.run(crowd(gateway.address(), CROWD / cost, seconds))
         spent = processor_time(gateway.pid) - begin
+        assert visits.broken == 0
         wait_until(lambda: status_of(gateway, "/", "main") == 200, "the gateway to serve")
         return Round(cost, visits, spent)
 
@@ -344,13 +349,13 @@ def lag(options: argparse.Namespace) -> list[str]:
     """Twice as many clients as can be served, with each bound and without one, in turns."""
     raise_descriptors()
     rounds: dict[str, list[Round]] = {bound: [] for bound in LAGS}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         write_words(Path(folder) / "words.txt")
         nginx = Nginx(Path(folder), Path(folder), "location / { default_type text/plain; try_files /words.txt =404; }")
+        stack.callback(nginx.stop)
         for _ in range(options.runs):
             for bound in LAGS:
                 rounds[bound].append(lag_round(bound, nginx.address, options.seconds))
-        nginx.stop()
     print("| `limits.lag` | came/s | in time/s | refused/s | gave up/s | median wait | of the processor's time | clients late |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     shares = {bound: lag_row(bound, rounds[bound], options.seconds) for bound in LAGS}

@@ -277,25 +277,26 @@ def test_late_it_closes_who_would_shake_hands(upstream: StartUpstream, gateway: 
     wait_until(lambda: handshake_error(running, context) == "", "handshakes to be made again")
 
 
-def test_late_it_serves_those_who_have_not_waited_for_long(tmp_path: Path) -> None:
+def test_late_it_serves_those_who_have_not_waited_for_long(tmp_path: Path, stack: contextlib.ExitStack) -> None:
     """Twice as many come as can be served, each with a connection of its own: of what is done, enough is done for those who
     are still there. `tests/torture.py lag` measures it."""
     overload.write_words(tmp_path / "words.txt")
     nginx = Nginx(tmp_path, tmp_path, "location / { default_type text/plain; try_files /words.txt =404; }")
+    stack.callback(nginx.stop)
     shares: list[float] = []
     while len(shares) < 3 and max(shares, default=0.0) <= 0.25:  # what else the machine does takes from it
         one = overload.lag_round("50ms", nginx.address, 4)
         assert one.visits.refused
         shares.append(one.share())
-    nginx.stop()
     assert max(shares) > 0.25, shares
 
 
-def test_by_default_who_has_waited_for_a_quarter_of_a_second_may_be_refused(tmp_path: Path) -> None:
+def test_by_default_who_has_waited_for_a_quarter_of_a_second_may_be_refused(tmp_path: Path, stack: contextlib.ExitStack) -> None:
     """`limits.lag` is 500ms, which only this test has: elsewhere it is off, or as a test says. Nobody is refused before half
     of it, and those who wait for a second at most are refused in time."""
     overload.write_words(tmp_path / "words.txt")
     nginx = Nginx(tmp_path, tmp_path, "location / { default_type text/plain; try_files /words.txt =404; }")
+    stack.callback(nginx.stop)
     path = tmp_path / "gatehouse.yaml"
     path.write_text(json.dumps(overload.lag_config("", nginx.address)))
     shown = run_command("explain", "-c", path, "GET", "http://gw.test/").stdout
@@ -303,5 +304,4 @@ def test_by_default_who_has_waited_for_a_quarter_of_a_second_may_be_refused(tmp_
     refused: list[float] = []
     for _ in range(4):  # a machine with other work may keep the clients from coming
         refused = refused or overload.lag_round("", nginx.address, 4).visits.refused
-    nginx.stop()
     assert refused and min(refused) >= 0.245, min(refused, default=None)  # the kernel's clock has ticks
