@@ -64,8 +64,8 @@ void arena_reserve(struct arena *arena, size_t size);
 
 void *arena_widen(struct arena *arena, const void *old, size_t count, size_t size, size_t *max);
 /* An array with room for one more than count, of size bytes each: the old one while it has room, else one of
- * twice as many, *max; the old one stays until the arena goes. old may be NULL, where *max is 0. For set-up:
- * nothing else bounds it. */
+ * twice as many, *max, always a power of two; the old one stays until the arena goes. old may be NULL, where
+ * *max is 0. For set-up: nothing else bounds it. */
 
 str arena_str(struct arena *arena, str s);
 /* A copy. */

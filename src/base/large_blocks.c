@@ -20,7 +20,7 @@
 
 struct large_blocks {
 	pthread_mutex_t lock;
-	struct block *kept, *rested; /* since large_blocks_rest(), and longer; the last one first */
+	struct block *fresh, *stale; /* since large_blocks_age(), and longer; the last one first */
 	size_t used, unused, most;   /* bytes, of all that is in use, and of the lists; both at once */
 };
 
@@ -84,13 +84,13 @@ static struct block *unlink_block(struct large_blocks *blocks, struct block **li
 	return block;
 }
 
-/* Those that rest go first. */
+/* The stale ones go first. */
 static struct block *cut_excess(struct large_blocks *blocks)
 {
 	struct block *excess = NULL;
 
 	while (blocks->unused > blocks->used || blocks->used + blocks->unused > blocks->most) {
-		struct block *block = unlink_block(blocks, blocks->rested ? &blocks->rested : &blocks->kept);
+		struct block *block = unlink_block(blocks, blocks->stale ? &blocks->stale : &blocks->fresh);
 
 		block->next = excess;
 		excess = block;
@@ -107,14 +107,14 @@ static struct block *find(struct large_blocks *blocks, struct block **list, size
 }
 
 /* Of that size, so that what an arena counts is the same whatever was there. NULL: none is. */
-static struct block *take_kept(struct large_blocks *blocks, size_t whole)
+static struct block *take_unused(struct large_blocks *blocks, size_t whole)
 {
 	struct block *block, *excess;
 
 	pthread_mutex_lock(&blocks->lock);
-	block = find(blocks, &blocks->kept, whole);
+	block = find(blocks, &blocks->fresh, whole);
 	if (!block)
-		block = find(blocks, &blocks->rested, whole);
+		block = find(blocks, &blocks->stale, whole);
 	count_used(blocks, whole);
 	excess = cut_excess(blocks);
 	pthread_mutex_unlock(&blocks->lock);
@@ -127,7 +127,7 @@ static struct block *take_kept(struct large_blocks *blocks, size_t whole)
 struct block *large_block_take(struct large_blocks *blocks, size_t size)
 {
 	size_t whole = (size + LARGE_BLOCK_LEAST - 1) / LARGE_BLOCK_LEAST * LARGE_BLOCK_LEAST;
-	struct block *block = blocks ? take_kept(blocks, whole) : NULL;
+	struct block *block = blocks ? take_unused(blocks, whole) : NULL;
 
 	return block ? block : block_new(whole);
 }
@@ -145,23 +145,23 @@ void large_block_give(struct large_blocks *blocks, struct block *block)
 	pthread_mutex_lock(&blocks->lock);
 	blocks->used -= large_block_size(block);
 	blocks->unused += large_block_size(block);
-	block->next = blocks->kept;
-	blocks->kept = block;
+	block->next = blocks->fresh;
+	blocks->fresh = block;
 	excess = cut_excess(blocks);
 	pthread_mutex_unlock(&blocks->lock);
 	free_all(excess);
 }
 
-void large_blocks_rest(struct large_blocks *blocks)
+void large_blocks_age(struct large_blocks *blocks)
 {
 	struct block *gone;
 
 	pthread_mutex_lock(&blocks->lock);
-	gone = blocks->rested;
+	gone = blocks->stale;
 	for (struct block *block = gone; block; block = block->next)
 		blocks->unused -= large_block_size(block);
-	blocks->rested = blocks->kept;
-	blocks->kept = NULL;
+	blocks->stale = blocks->fresh;
+	blocks->fresh = NULL;
 	blocks->most = blocks->used + blocks->unused;
 	pthread_mutex_unlock(&blocks->lock);
 	free_all(gone);

@@ -32,5 +32,5 @@ static inline size_t large_block_size(const struct block *block)
 	return sizeof *block + block->size;
 }
 
-void large_blocks_rest(struct large_blocks *blocks);
+void large_blocks_age(struct large_blocks *blocks);
 /* From time to time: what nobody has taken since the last time goes back to the system. */

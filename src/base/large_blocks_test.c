@@ -21,8 +21,8 @@ static int end(void **state)
 
 	assert_int_equal(blocks->used, 0);
 	assert_int_equal(blocks->unused, 0);
-	assert_null(blocks->kept);
-	assert_null(blocks->rested);
+	assert_null(blocks->fresh);
+	assert_null(blocks->stale);
 	large_blocks_free(&blocks);
 	assert_null(blocks);
 	return 0;
@@ -88,12 +88,12 @@ static void what_nobody_takes_goes(void **state)
 		     *other = large_block_take(blocks, UNIT); /* is in use */
 
 	large_block_give(blocks, block);
-	large_blocks_rest(blocks);
+	large_blocks_age(blocks);
 	assert_int_equal(blocks->unused, UNIT);
-	assert_ptr_equal(large_block_take(blocks, UNIT), block); /* it rests, and is there */
+	assert_ptr_equal(large_block_take(blocks, UNIT), block); /* it is stale, and there */
 	large_block_give(blocks, block);
-	large_blocks_rest(blocks);
-	large_blocks_rest(blocks);
+	large_blocks_age(blocks);
+	large_blocks_age(blocks);
 	assert_int_equal(blocks->unused, 0);
 	assert_int_equal(blocks->most, UNIT);
 	large_block_give(blocks, other);
@@ -109,7 +109,7 @@ static void *takes_and_gives(void *argument)
 		block->bytes[i] = 1;
 		large_block_give(blocks, block);
 		if (i % 10 == 0)
-			large_blocks_rest(blocks);
+			large_blocks_age(blocks);
 	}
 	return NULL;
 }

@@ -8,7 +8,7 @@
 
 enum {
 	MUCH = 16 * 1024 * 1024,
-	REST = 10, /* seconds in which a configuration may want the memory of the one before */
+	AGE_SECONDS = 10, /* seconds in which a configuration may want the memory of the one before */
 };
 
 static void on_due(struct timer *timer)
@@ -22,8 +22,8 @@ static void on_due(struct timer *timer)
 		malloc_trim(0);
 		tidy->most = held;
 	}
-	if (++tidy->seconds % REST == 0)
-		large_blocks_rest(tidy->identities->large_blocks);
+	if (++tidy->seconds % AGE_SECONDS == 0)
+		large_blocks_age(tidy->identities->large_blocks);
 	timer_set(tidy->loop, timer, deadline_after(loop_now(tidy->loop), SECOND));
 }
 

@@ -24,7 +24,7 @@ struct clash_table {
 	struct arena *arena;
 	struct claim *claims;
 	uint32_t *buckets; /* 1 + the newest claim */
-	size_t count, max; /* max is a power of two */
+	size_t count, max; /* max is a power of two, as arena_widen() has it */
 };
 
 struct clash_table *clash_table_new(struct arena *arena)
