@@ -41,9 +41,9 @@ http {{
 """
 
 
-def free_port() -> int:
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     """A port that was free a moment ago, for servers that cannot be asked for any port."""
-    with socket.socket() as sock:
+    with socket.socket(type=kind) as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
 

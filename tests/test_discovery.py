@@ -267,7 +267,7 @@ def test_a_first_name_server_that_is_dead_keeps_the_second_from_nothing(
     stack.callback(dead.stop)
     dns = dnsmasq({"app.test": [FIRST]}, services={"_web._tcp.test": [("app.test", first.port, 1, 1)]})
     document = config(dns, port=first.port) if kind == "A" else config(dns, dns="_web._tcp.test", type="SRV")
-    closed = f"127.0.0.1:{free_port()}"
+    closed = f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
     document["upstreams"]["app"]["discovery"]["servers"].insert(0, dead.address if says_nothing else closed)
     running = gateway(document)
     wait_until(lambda: running.get().status == 200, "the first answer")

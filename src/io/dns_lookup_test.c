@@ -6,7 +6,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -292,15 +294,17 @@ static void a_part_that_is_silent_leaves_time_for_the_next(void **state)
 }
 
 /* Nobody has it any more. */
+/* Of UDP. */
 static uint16_t closed_port(void)
 {
-	struct address any, at;
-	int fd;
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof at;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	assert_true(address_of_ip(STR("127.0.0.1"), 0, &any));
-	assert_false(failed(listener_bind(&any, &fd, &at)));
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
 	close(fd);
-	return address_port(&at);
+	return ntohs(at.sin_port);
 }
 
 /* Where nobody is, the next one is asked at once, whatever the patience is with one that is there. */
@@ -360,7 +364,7 @@ static void a_name_server_that_is_silent_is_given_up(void **state)
 		ask_and_wait(&asker, &scene, names[i], kinds[i], NULL);
 		assert_row(asker.got.kind == ERROR_NONE, i, names[i]);
 		assert_row(asker.records.count == 1 && asker.records.missed == 0, i, names[i]);
-		assert_row(silent.questions == 1, i, names[i]);
+		assert_row(silent.questions >= 1, i, names[i]);
 		server_close(&silent);
 		scene_close(&scene);
 	}

@@ -111,7 +111,6 @@ static void put_addresses(struct buf *out, const struct server *server, const st
 	}
 }
 
-/* The target's labels, and the root's. */
 static void put_service(struct buf *out, const struct zone *zone, const struct zone_service *service)
 {
 	str rest = str_of(service->target), label;
@@ -120,6 +119,7 @@ static void put_service(struct buf *out, const struct zone *zone, const struct z
 	put_u16(out, service->priority);
 	put_u16(out, service->weight);
 	put_u16(out, service->port);
+	/* The target's labels, and the root's. */
 	while (str_next(&rest, '.', &label)) {
 		buf_put_char(out, (char)label.len);
 		buf_put(out, label);
@@ -168,7 +168,7 @@ static const struct zone *zone_find(const struct server *server, const char *nam
 	for (size_t i = 0; i < sizeof zones / sizeof *zones; i++)
 		if (strcmp(zones[i].name, name) == 0)
 			return &zones[i];
-	return name[0] == 't' ? &target : &unknown;
+	return strncmp(name, "t1", 2) == 0 ? &target : &unknown;
 }
 
 /* False: no answer. */

@@ -167,8 +167,9 @@ static ares_ssize_t resolver_socket_receive(ares_socket_t fd, void *at, size_t s
 	return count;
 }
 
-/* That nobody is there is told of an earlier question, which c-ares would not learn here. It will when it
- * reads, as this one meets nobody either. */
+/* That nobody is there is told of an earlier question, which c-ares would not learn here. Where the server is
+ * on this machine it will when it reads, as this one meets nobody either, and that is told at once; from
+ * elsewhere it comes later, or never. */
 static ares_ssize_t resolver_socket_send(ares_socket_t fd, const struct iovec *parts, int count, void *user)
 {
 	struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)count };

@@ -11,7 +11,6 @@
 #include "fiber/testing.h"
 #include "io/socket.h"
 
-/* A socket whose other end is in the test's hand. */
 struct end {
 	struct world *world;
 	struct socket socket;
