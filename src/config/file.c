@@ -14,12 +14,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <linux/magic.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-#include "base/assert.h"
 
 enum { FIRST_READ = 64 * 1024 };
 
