@@ -152,9 +152,10 @@ void large_block_give(struct large_blocks *blocks, struct block *block)
 	free_all(excess);
 }
 
-void large_blocks_age(struct large_blocks *blocks)
+bool large_blocks_age(struct large_blocks *blocks)
 {
 	struct block *gone;
+	bool has_gone;
 
 	pthread_mutex_lock(&blocks->lock);
 	gone = blocks->stale;
@@ -164,5 +165,7 @@ void large_blocks_age(struct large_blocks *blocks)
 	blocks->fresh = NULL;
 	blocks->most = blocks->used + blocks->unused;
 	pthread_mutex_unlock(&blocks->lock);
+	has_gone = gone;
 	free_all(gone);
+	return has_gone;
 }
