@@ -2,6 +2,7 @@
 #include "base/large_blocks.h"
 
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #if defined(__has_feature)
@@ -11,9 +12,12 @@
 #endif
 #if defined(__SANITIZE_ADDRESS__) || defined(LARGE_BLOCKS_ASAN)
 #include <sanitizer/asan_interface.h>
+#include <sanitizer/lsan_interface.h>
 #else
 #define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
 #define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#define __lsan_register_root_region(at, size) ((void)(at), (void)(size))
+#define __lsan_unregister_root_region(at, size) ((void)(at), (void)(size))
 #endif
 
 #include "base/assert.h"
@@ -33,16 +37,40 @@ struct large_blocks *large_blocks_new(void)
 	return blocks;
 }
 
+static char *map_aligned(size_t whole)
+{
+	size_t mapped = whole + LARGE_BLOCK_LEAST, before, behind;
+	char *at = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT(at != MAP_FAILED);
+	before = -(uintptr_t)at % LARGE_BLOCK_LEAST;
+	behind = LARGE_BLOCK_LEAST - before;
+	if (before)
+		munmap(at, before);
+	munmap(at + before + whole, behind);
+	return at + before;
+}
+
 /* Huge pages where they fit: a large configuration is filled in half the faults, and looking up one of ten
- * thousand routes does not wait for the page tables too. Memory that is not touched is not there. */
+ * thousand routes does not wait for the page tables too. Not of the heap, whose own words before each would
+ * take a huge page more. Memory that is not touched is not there. */
 static struct block *block_new(size_t whole)
 {
-	struct block *block = aligned_alloc(LARGE_BLOCK_LEAST, whole);
+	struct block *block = (void *)map_aligned(whole);
 
-	ASSERT(block);
 	(void)madvise(block, whole, MADV_HUGEPAGE); /* a kernel without them does not mind */
+	__lsan_register_root_region(block, whole);
 	block->size = whole - sizeof *block;
 	return block;
+}
+
+static void block_free(struct block *block)
+{
+	size_t whole = large_block_size(block);
+
+	ASAN_UNPOISON_MEMORY_REGION(block->bytes, block->size);
+	__lsan_unregister_root_region(block, whole);
+	munmap(block, whole);
 }
 
 static void free_all(struct block *first)
@@ -51,8 +79,7 @@ static void free_all(struct block *first)
 		struct block *block = first;
 
 		first = block->next;
-		ASAN_UNPOISON_MEMORY_REGION(block->bytes, block->size);
-		free(block);
+		block_free(block);
 	}
 }
 
@@ -152,10 +179,9 @@ void large_block_give(struct large_blocks *blocks, struct block *block)
 	free_all(excess);
 }
 
-bool large_blocks_age(struct large_blocks *blocks)
+void large_blocks_age(struct large_blocks *blocks)
 {
 	struct block *gone;
-	bool has_gone;
 
 	pthread_mutex_lock(&blocks->lock);
 	gone = blocks->stale;
@@ -165,7 +191,5 @@ bool large_blocks_age(struct large_blocks *blocks)
 	blocks->fresh = NULL;
 	blocks->most = blocks->used + blocks->unused;
 	pthread_mutex_unlock(&blocks->lock);
-	has_gone = gone;
 	free_all(gone);
-	return has_gone;
 }

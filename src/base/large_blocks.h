@@ -32,6 +32,5 @@ static inline size_t large_block_size(const struct block *block)
 	return sizeof *block + block->size;
 }
 
-bool large_blocks_age(struct large_blocks *blocks);
-/* From time to time: what nobody has taken since the last time is freed. True: something was, which the heap
- * may keep until it is trimmed. */
+void large_blocks_age(struct large_blocks *blocks);
+/* From time to time: what nobody has taken since the last time goes back to the system. */

@@ -15,15 +15,15 @@ static void on_due(struct timer *timer)
 {
 	struct tidy *tidy = CONTAINER_OF(timer, struct tidy, timer);
 	size_t held = atomic_load_explicit(&tidy->identities->memory->drawn, memory_order_relaxed);
-	bool has_aged =
-		++tidy->seconds % AGE_SECONDS == 0 && large_blocks_age(tidy->identities->large_blocks);
 
 	if (held > tidy->most)
 		tidy->most = held;
-	if (has_aged || tidy->most - held >= MUCH) {
+	if (tidy->most - held >= MUCH) {
 		malloc_trim(0);
 		tidy->most = held;
 	}
+	if (++tidy->seconds % AGE_SECONDS == 0)
+		large_blocks_age(tidy->identities->large_blocks);
 	timer_set(tidy->loop, timer, deadline_after(loop_now(tidy->loop), SECOND));
 }
 
