@@ -176,6 +176,31 @@ def test_handshakes_that_hang_do_not_keep_others_out(gateway: StartGateway, desk
         hanging.close()
 
 
+@pytest.mark.parametrize("reads", [True, False])
+def test_those_without_a_token_do_not_keep_others_out(gateway: StartGateway, desk: Desk, reads: bool) -> None:
+    """They have begun to ask again, or do not read what they are answered."""
+    admin = Admin(gateway(desk.config()), ca=desk.ca)
+    context = desk.authority.client()
+    question = b"GET /healthz HTTP/1.1\r\nHost: gw.test\r\n\r\n"
+    with contextlib.ExitStack() as held:
+        for _ in range(64):
+            raw = socket.socket()
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            raw.connect(("127.0.0.1", admin.port))
+            secure = held.enter_context(context.wrap_socket(raw, server_hostname="gw.test"))
+            if reads:
+                secure.sendall(question + b"G")
+                assert b"ok" in secure.recv(1 << 16)
+                continue
+            secure.settimeout(0.05)
+            with contextlib.suppress(TimeoutError):
+                for _ in range(1000):
+                    secure.sendall(question * 300)
+        for _ in range(3):
+            assert admin.get("/v1/apis", *BEARER).status == 200
+            assert admin.get("/healthz").status == 200
+
+
 @pytest.mark.parametrize(("fields", "status"), [
     (["Origin: https://gw.test"], 200), (["Origin: https://GW.test", "Sec-Fetch-Site: same-origin"], 200), (["Sec-Fetch-Site: none"], 200),
     (["Origin: http://gw.test"], 403), (["Origin: https://evil.example"], 403), (["Origin: https://gw.test:1"], 403), (["Origin: null"], 403),

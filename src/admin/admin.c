@@ -122,11 +122,14 @@ static result dispatch(struct admin_request *request, const struct admin_place *
 	const struct http_request *head = request->exchange->request;
 	const struct resource *resource = find(request->path);
 	enum guard_verdict verdict = guard_check(place, head);
+	bool is_open = resource && resource->is_open;
 
-	if (verdict == GUARD_OK && !(resource && resource->is_open))
+	if (verdict == GUARD_OK && !is_open)
 		verdict = guard_check_token(place, head);
 	if (verdict != GUARD_OK)
 		return refuse(request, verdict);
+	if (!is_open)
+		small_exchange_keep(request->exchange);
 	if (!resource)
 		return admin_problem(request, 404, STR("There is nothing under this path."));
 	if (!fits(head->method, resource))

@@ -48,7 +48,8 @@ struct small_connection {
 	struct h1_server wire;
 	struct piece piece; /* that the last small_exchange_read() gave */
 	deadline until;     /* for the request under way */
-	bool is_waiting;    /* for a request, of which nothing has come, or for a handshake */
+	bool is_waiting;    /* for a request that is not there as a whole, or for a handshake */
+	bool is_kept;       /* it makes no room: what is served has a claim, or it leaves already */
 	bool has_served;    /* one at least */
 	bool must_linger;
 };
@@ -69,6 +70,11 @@ static deadline patience_of(const struct small_connection *connection)
 deadline small_exchange_patience(const struct small_exchange *exchange)
 {
 	return patience_of(exchange->connection);
+}
+
+void small_exchange_keep(struct small_exchange *exchange)
+{
+	exchange->connection->is_kept = true;
 }
 
 result small_exchange_read(struct small_exchange *exchange, struct piece *ret_piece)
@@ -182,7 +188,8 @@ static result serve_one(struct small_connection *connection, struct arena *arena
 	result_value read;
 
 	*ret_keep = false;
-	connection->is_waiting = !connection->in.len;
+	connection->is_waiting = true; /* what is there already does not yield */
+	connection->is_kept = false;
 	connection->until = DEADLINE_NEVER;
 	read = server_read(&connection->wire.server, arena, patience_of(connection), &head);
 	connection->is_waiting = false;
@@ -335,18 +342,19 @@ static void connection_run(struct fiber *self, void *argument)
 	connection_leave(connection, must_linger);
 }
 
-/* The one that has waited longest for a request makes room. False when all are at work. */
+/* The one that came first makes room, of those that may be asked to. Who only waits and who reads slowly what
+ * anybody may ask are alike: the latter could come 64 times. False when all are kept. */
 static bool make_room(struct small_server *server)
 {
 	struct small_connection *oldest = NULL;
 
 	for (struct small_connection *connection = server->connections; connection;
 	     connection = connection->next)
-		if (connection->is_waiting)
+		if (connection->fiber && !connection->is_kept)
 			oldest = connection;
 	if (!oldest)
 		return false;
-	oldest->is_waiting = false;
+	oldest->is_kept = true;
 	fiber_cancel(oldest->fiber);
 	return true;
 }

@@ -5,7 +5,8 @@
  * The simplest way there is: a fiber holds its connection from accept to close, and calls one function for
  * each request. What it has of a server for everybody are the bounds, because a few slow or greedy clients
  * must not keep the others out: connections, heads, bodies, and time for each request as a whole. When all
- * connections are taken, one that waits for a request makes room.
+ * connections are taken, the one that came first makes room, except for those that are being served and have
+ * a claim to that: see small_exchange_keep().
  *
  * With TLS nobody is served without it: who begins in the clear is told so, and who has shaken hands under
  * other rules than those in force has to come again. A handshake has the time and the place of a head: who is
@@ -100,6 +101,10 @@ result small_exchange_answer(struct small_exchange *exchange, struct http_respon
 struct stream *small_exchange_take_over(struct small_exchange *exchange, struct intake **ret_in);
 /* After an answer of 101: see server_take_over(). When the function that serves returns OK the client is left
  * time to read what it was sent last. */
+
+void small_exchange_keep(struct small_exchange *exchange);
+/* Until its answer is sent it does not make room for others. Not for what anybody may ask: those who read
+ * their answers slowly would keep everybody out. */
 
 deadline small_exchange_patience(const struct small_exchange *exchange);
 /* Until when the next piece must have gone. */

@@ -27,7 +27,7 @@ struct desk {
 };
 
 /* Answers with the target and the body, in two pieces; not to /fail, and without reading the body to /refuse.
- */
+ * Only /open has no claim to its place. */
 static result serve(struct small_exchange *exchange)
 {
 	struct desk *desk = exchange->owner;
@@ -38,6 +38,8 @@ static result serve(struct small_exchange *exchange)
 
 	desk->served++;
 	desk->failed++;
+	if (!str_eq(exchange->request->target, STR("/open")))
+		small_exchange_keep(exchange);
 	if (desk->waits)
 		TRY(fiber_sleep(exchange->fiber, DEADLINE_NEVER));
 	if (str_eq(exchange->request->target, STR("/fail")))
@@ -204,6 +206,76 @@ static void test_those_who_wait_make_room(void **state)
 	desk_close(&desk);
 	close(idle[1]);
 	close(idle[2]);
+}
+
+/* Half of a further head behind a request holds no place either, nor does one that anybody may ask. */
+static void test_no_place_without_a_claim(void **state)
+{
+	static const struct {
+		const char *name, *request;
+		bool waits;
+	} rows[] = {
+		{ "the next head has begun", GET("/a") "G", false },
+		{ "at work, for anybody", GET("/open"), true },
+		{ "half of a body, for anybody",
+		  "POST /open HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nb", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct desk desk = { .waits = rows[i].waits };
+		int held[CONNECTIONS];
+		char *answer;
+
+		desk_open(&desk, MINUTE, MINUTE);
+		for (size_t j = 0; j < CONNECTIONS; j++) {
+			held[j] = testing_connect(&desk.at);
+			testing_send(held[j], str_of(rows[i].request));
+			while (desk.served <= j)
+				testing_turn(&desk.world, 1);
+		}
+		desk.waits = false;
+		for (size_t j = 0; j < CONNECTIONS; j++) {
+			answer = testing_ask(&desk.world, &desk.at, STR(LAST("/a")));
+			assert_row(strstr(answer, "200 OK"), i, rows[i].name);
+			free(answer);
+		}
+		assert_int_equal(small_server_connections(desk.server), CONNECTIONS - 1);
+		desk_close(&desk);
+		for (size_t j = 0; j < CONNECTIONS; j++)
+			close(held[j]);
+	}
+}
+
+/* Who has a claim keeps the place while it is served, however long ago it came. */
+static void test_a_claim_keeps_the_place(void **state)
+{
+	struct desk desk = { .waits = true };
+	int fds[CONNECTIONS];
+	char *nothing;
+
+	(void)state;
+	desk_open(&desk, MINUTE, MINUTE);
+	for (size_t i = 0; i < CONNECTIONS; i++) {
+		fds[i] = testing_connect(&desk.at);
+		testing_send(fds[i], i == 1 ? STR(GET("/open")) : STR(GET("/a")));
+		while (desk.served <= i)
+			testing_turn(&desk.world, 1);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		int late = testing_connect(&desk.at);
+
+		testing_send(late, STR(GET("/a")));
+		testing_turn(&desk.world, 5);
+		close(late);
+	}
+	nothing = testing_receive(&desk.world, fds[1]);
+	assert_string_equal(nothing, "");
+	assert_int_equal(desk.served, CONNECTIONS + 1);
+	free(nothing);
+	desk_close(&desk);
+	close(fds[0]);
+	close(fds[2]);
 }
 
 /* Where all are at work a new one is let go at once. */
@@ -395,6 +467,8 @@ int main(void)
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_leave_to_send),
 		cmocka_unit_test(test_those_who_wait_make_room),
+		cmocka_unit_test(test_no_place_without_a_claim),
+		cmocka_unit_test(test_a_claim_keeps_the_place),
 		cmocka_unit_test(test_all_at_work),
 		cmocka_unit_test(test_deadlines),
 		cmocka_unit_test(test_finish),

@@ -76,6 +76,7 @@ static result serve(struct small_exchange *exchange)
 	struct echo_answer answer;
 	struct echo_request request = { .arena = exchange->arena, .head = exchange->request };
 
+	small_exchange_keep(exchange);
 	if (is_for_socket(exchange->request) && echo_socket_is_asked(exchange->request))
 		return echo_socket_serve(exchange);
 	TRY(read_body(exchange, &request));
