@@ -306,6 +306,59 @@ def test_an_address_that_cannot_be_had_opens_nothing(gateway: StartGateway, desk
             assert b"https" in client.read_until_closed()
 
 
+def test_a_move_that_failed_is_told_and_tried_again(gateway: StartGateway, desk: Desk) -> None:
+    running = gateway(desk.config())
+    admin = Admin(running, ca=desk.ca)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        running.write_config(desk.config(f"127.0.0.1:{port}"))
+        want = [f"admin: cannot listen on 127.0.0.1:{port}: cannot listen: Address already in use; "
+                "the address before goes on by its own rules"]
+        for outcome in ("applied", "unchanged"):
+            said = admin.post("/v1/reload", *BEARER).json
+            assert (said["outcome"], said["errors"], said["warnings"]) == (outcome, [], want)
+        assert want[0] in running.errors
+    assert admin.post("/v1/reload", *BEARER).json["warnings"] == []
+    with pytest.raises(ConnectionRefusedError):
+        admin.connect()
+    admin.where = f"127.0.0.1:{port}"
+    assert admin.get("/v1/apis", *BEARER).status == 200
+
+
+@pytest.mark.parametrize(("before", "after"), [("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "0.0.0.0"), ("127.0.0.1", "[::ffff:127.0.0.1]")])
+def test_addresses_that_overlap(gateway: StartGateway, desk: Desk, before: str, after: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    running = gateway(desk.config(f"{before}:{port}"))
+    admin = Admin(running, ca=desk.ca)
+    running.write_config(desk.config(f"{after}:{port}"))
+    said = admin.post("/v1/reload", *BEARER).json
+    assert (said["outcome"], said["warnings"]) == ("applied", [])
+    running.wait_for_message(f"admin listening on {after}:{port}")
+    with connection(admin, desk.authority.client()) as secure:
+        assert ask(secure, host="gw.test").status == (200 if after == "0.0.0.0" else 403)
+    own = own_address()
+    if own and after != "0.0.0.0":
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((own, port), DEADLINE)
+
+
+def test_an_address_before_keeps_no_configuration(gateway: StartGateway, desk: Desk) -> None:
+    config = desk.config()
+    config["apis"] = {"before": config["apis"]["all"]}
+    running = gateway(config)
+    admin = Admin(running, ca=desk.ca)
+    running.get("/")
+    assert b'"before"' in admin.get("/metrics", *BEARER).body
+    assert "in force" in running.reload(desk.config("[::1]:0"))
+    line = running.wait_for_message("admin listening on [::1]")
+    admin.where = line.rpartition(" ")[2]
+    wait_until(lambda: b'"before"' not in admin.ask("GET", "/metrics", "-k", *BEARER).body, "the old names to go")
+
+
 def test_another_process_takes_the_address_over(gateway: StartGateway, desk: Desk) -> None:
     running = gateway(desk.config())
     admin = Admin(running, ca=desk.ca)

@@ -22,7 +22,7 @@
 #include "http/small_server.h"
 #include "proxy/listener_context.h"
 
-enum { CONNECTIONS_MAX = 64, FIELDS_MAX = 64 };
+enum { CONNECTIONS_MAX = 64, FIELDS_MAX = 64, FAILURE_MAX = 512 };
 
 static const uint64_t body_max = 16 * 1024 * 1024;
 
@@ -46,6 +46,7 @@ struct admin {
 	struct small_tls tls;
 	struct gate *gate; /* NULL: it listens nowhere */
 	struct gate *former;
+	bool is_ending; /* connections are; what is empty is swept afterwards */
 	unsigned checks, explanations;
 };
 
@@ -181,6 +182,14 @@ static void sweep(struct admin *admin)
 	}
 }
 
+static void on_empty(void *owner)
+{
+	struct admin *admin = ((struct gate *)owner)->admin;
+
+	if (!admin->is_ending)
+		sweep(admin);
+}
+
 /* Each is gone when its last answer is, which has a deadline; so there are never many. */
 static void retire(struct admin *admin)
 {
@@ -191,7 +200,10 @@ static void retire(struct admin *admin)
 	gate->next = admin->former;
 	admin->former = gate;
 	admin->gate = NULL;
+	admin->is_ending = true;
 	small_server_finish(gate->server);
+	admin->is_ending = false;
+	sweep(admin);
 }
 
 /* A Unix socket is for who runs the gateway: who may open it may do everything. It has its mode from the
@@ -205,10 +217,21 @@ static result bind_private(const struct address *at, int *ret_fd, struct address
 	return bound;
 }
 
-static result bind_socket(const struct address *at, int inherited, int *ret_fd, struct address *ret_bound)
+/* Whether it is ourselves who listen at that port already, at this address of the host or another. */
+static bool is_ours(const struct gate *gate, const struct address *at)
+{
+	struct address bound;
+
+	return gate && address_port(at) && address_of_socket(gate->fd, &bound) &&
+	       address_port(&bound) == address_port(at);
+}
+
+static result bind_socket(const struct gate *before, const struct address *at, int inherited, int *ret_fd,
+			  struct address *ret_bound)
 {
 	if (inherited < 0) {
-		TRY(listener_probe(at));
+		if (!is_ours(before, at))
+			TRY(listener_probe(at));
 		return bind_private(at, ret_fd, ret_bound);
 	}
 	*ret_fd = inherited;
@@ -256,6 +279,7 @@ static result open_server(struct admin *admin, struct gate *gate)
 		.patience = 10 * SECOND,
 		.whole = 2 * MINUTE,
 		.serve = serve,
+		.on_empty = on_empty,
 		.tls = &admin->tls,
 		.owner = gate,
 	};
@@ -274,7 +298,7 @@ static result move(struct admin *admin, struct snapshot *snapshot, int inherited
 
 	ASSERT(gate);
 	*gate = (struct gate) { .admin = admin, .snapshot = snapshot_ref(snapshot), .fd = -1 };
-	opened = bind_socket(&snapshot->admin.address, inherited, &gate->fd, &bound);
+	opened = bind_socket(admin->gate, &snapshot->admin.address, inherited, &gate->fd, &bound);
 	if (!failed(opened))
 		opened = open_server(admin, gate);
 	if (failed(opened)) {
@@ -305,13 +329,26 @@ static void renew(struct gate *gate, struct snapshot *snapshot)
 	snapshot_unref(&before);
 }
 
-result admin_listen(struct admin *admin, struct snapshot *snapshot, int inherited)
+static void print_failure(const struct admin *admin, const struct address *at, result_value why,
+			  struct buf *out)
 {
-	char text[ADDRESS_TEXT_MAX];
-	struct buf where = buf_over(text, sizeof text);
+	buf_put(out, STR("admin: cannot listen on "));
+	address_print(at, out);
+	buf_put(out, STR(": "));
+	buf_put(out, str_of(why.why));
+	buf_put(out, STR(": "));
+	buf_put(out, str_of(strerror(why.sys)));
+	if (admin->gate)
+		buf_put(out, STR("; the address before goes on by its own rules"));
+}
+
+result admin_listen(struct admin *admin, struct snapshot *snapshot, int inherited, diagnostics_fn tell,
+		    void *audience)
+{
+	char text[FAILURE_MAX];
+	struct buf line = buf_over(text, sizeof text);
 	result_value moved;
 
-	sweep(admin);
 	if (!snapshot || !snapshot->admin.is_open) {
 		stop(admin);
 		return OK;
@@ -321,10 +358,12 @@ result admin_listen(struct admin *admin, struct snapshot *snapshot, int inherite
 		return OK;
 	}
 	moved = move(admin, snapshot, inherited);
-	address_print(&snapshot->admin.address, &where);
-	if (failed(moved))
-		journal_error(admin->options.journal, "admin: cannot listen on %.*s: %s: %s",
-			      STR_ARG(buf_str(&where)), moved.why, strerror(moved.sys));
+	if (!failed(moved))
+		return OK;
+	print_failure(admin, &snapshot->admin.address, moved, &line);
+	journal_error(admin->options.journal, "%.*s", STR_ARG(buf_str(&line)));
+	if (tell)
+		tell(audience, true, buf_str(&line));
 	return moved;
 }
 
@@ -336,8 +375,11 @@ int admin_socket(const struct admin *admin)
 void admin_cut(struct admin *admin)
 {
 	retire(admin);
+	admin->is_ending = true;
 	for (struct gate *former = admin->former; former; former = former->next)
 		small_server_cut(former->server);
+	admin->is_ending = false;
+	sweep(admin);
 }
 
 size_t admin_connections(const struct admin *admin)
@@ -367,7 +409,6 @@ void admin_free(struct admin **address)
 		return;
 	*address = NULL;
 	admin_cut(admin);
-	sweep(admin);
 	ASSERT(!admin->former);
 	free(admin);
 }

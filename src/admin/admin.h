@@ -64,10 +64,12 @@ struct admin_options {
 
 struct admin *admin_new(const struct admin_options *options);
 
-result admin_listen(struct admin *admin, struct snapshot *snapshot, int inherited);
+result admin_listen(struct admin *admin, struct snapshot *snapshot, int inherited, diagnostics_fn tell,
+		    void *audience);
 /* From now on it listens where that one wants it, and nowhere else; where it does already, only the rules are
  * the new ones. NULL: nowhere. Takes a reference. Says so in the journal. inherited: a socket that is bound
- * there; -1: none. ERROR_SYSTEM: the journal has the words, and it goes on listening where it did. */
+ * there; -1: none. ERROR_SYSTEM: it goes on listening where it did, and the same call tries again; the
+ * journal has the words, and tell gets them as a warning, unless it is NULL. */
 
 int admin_socket(const struct admin *admin);
 /* Which listens; -1: none does. */

@@ -91,7 +91,7 @@ static result_value try_to_listen(struct bench *bench, const struct address *at,
 
 	snapshot->admin.address = *at;
 	snapshot->admin.has_token = has_token;
-	listened = admin_listen(bench->admin, snapshot, fd);
+	listened = admin_listen(bench->admin, snapshot, fd, NULL, NULL);
 	snapshot_unref(&snapshot);
 	return listened;
 }
@@ -332,9 +332,61 @@ static void test_moving(void **state)
 	assert_non_null(strstr(answer, "\"outcome\":\"good\""));
 	assert_int_equal(bench.text_len, 2);
 	free(answer);
-	assert_false(failed(admin_listen(bench.admin, NULL, -1)));
+	assert_false(failed(admin_listen(bench.admin, NULL, -1, NULL, NULL)));
 	assert_int_equal(admin_socket(bench.admin), -1);
-	assert_false(failed(admin_listen(bench.admin, NULL, -1)));
+	assert_false(failed(admin_listen(bench.admin, NULL, -1, NULL, NULL)));
+	bench_close(&bench);
+}
+
+/* An address before keeps its snapshot for what is under way there, and no longer. */
+static void test_an_address_before_lets_go(void **state)
+{
+	struct bench bench = { 0 };
+	struct snapshot *before;
+	int busy, fd;
+
+	(void)state;
+	bench_open(&bench);
+	before = parse(&bench);
+	before->admin.address = bench.at;
+	assert_false(failed(admin_listen(bench.admin, before, -1, NULL, NULL)));
+	assert_int_equal(before->references, 2);
+	busy = testing_connect(&bench.at);
+	testing_send(busy, STR("POST /v1/check HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\na"));
+	while (admin_connections(bench.admin) < 1)
+		testing_turn(&bench.world, 1);
+	testing_turn(&bench.world, 2);
+	fd = testing_listen(&bench.at);
+	listen_on(&bench, fd);
+	assert_true(before->references > 1);
+	testing_send(busy, STR("b"));
+	free(testing_receive(&bench.world, busy));
+	assert_int_equal(before->references, 1);
+
+	assert_false(failed(admin_listen(bench.admin, before, -1, NULL, NULL)));
+	assert_false(failed(admin_listen(bench.admin, NULL, -1, NULL, NULL)));
+	assert_int_equal(before->references, 1);
+	snapshot_unref(&before);
+	bench_close(&bench);
+}
+
+/* Addresses that overlap at one port: its own socket does not keep it from moving. */
+static void test_moving_at_its_own_port(void **state)
+{
+	static const char *const rows[] = { "0.0.0.0", "127.0.0.1", "::ffff:127.0.0.1", "127.0.0.2" };
+	struct bench bench = { 0 };
+	struct address at;
+	uint16_t port;
+
+	(void)state;
+	bench_open(&bench);
+	port = address_port(&bench.at);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		assert_true(address_of_ip(str_of(rows[i]), port, &at));
+		assert_row(!failed(try_to_listen(&bench, &at, -1, false)), i, rows[i]);
+		bench.at = at;
+		assert_answer(&bench, "GET", "/healthz", "", "200", "ok");
+	}
 	bench_close(&bench);
 }
 
@@ -386,6 +438,8 @@ int main(void)
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_checks_have_a_bound),
 		cmocka_unit_test(test_moving),
+		cmocka_unit_test(test_an_address_before_lets_go),
+		cmocka_unit_test(test_moving_at_its_own_port),
 		cmocka_unit_test(test_an_address_that_is_taken),
 		cmocka_unit_test(test_rules_belong_to_the_address),
 	};

@@ -233,6 +233,8 @@ static void connection_leave(struct small_connection *connection, bool must_ling
 		socket_linger_close(&connection->socket, deadline_after(loop_now(server->loop), linger));
 	else
 		stream_close(&connection->socket.stream);
+	if (server->is_finishing && !server->count && server->options.on_empty)
+		server->options.on_empty(server->options.owner);
 }
 
 static result tell_in_the_clear(struct small_connection *connection)

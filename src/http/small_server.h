@@ -61,6 +61,10 @@ struct small_server_options {
 	duration patience; /* for a head, from the end of the request before, and for each piece either way */
 	duration whole;    /* for one request, from its head to the end of its answer */
 	small_server_fn serve;
+	void (*on_empty)(void *owner);
+	/* It was told to finish, and the last connection has left: it may be freed here, but not where this
+	 * comes from small_server_finish() or small_server_cut(). NULL: nobody wants to know. */
+
 	const struct small_tls *tls; /* NULL: they come in the clear */
 	void *owner;
 };

@@ -164,16 +164,17 @@ result administration_open(const struct administration_options *options,
 	if (snapshot->admin.is_open)
 		inherited = inheritance_take(options->inherited, socket_name, &snapshot->admin.address,
 					     &is_foreign);
-	return admin_listen(administration->admin, snapshot, inherited);
+	return admin_listen(administration->admin, snapshot, inherited, NULL, NULL);
 }
 
-void administration_follow(struct administration *administration)
+void administration_follow(struct administration *administration, diagnostics_fn tell, void *audience)
 {
 	result_value listened = OK;
 
 	if (administration)
-		listened = admin_listen(administration->admin, snapshot_of(administration), -1);
-	(void)listened; /* told in the journal */
+		listened =
+			admin_listen(administration->admin, snapshot_of(administration), -1, tell, audience);
+	(void)listened; /* it was told */
 }
 
 void administration_bequeath(const struct administration *administration, struct bequest *bequest)
@@ -187,7 +188,7 @@ void administration_retire(struct administration *administration)
 	result_value listened = OK;
 
 	if (administration)
-		listened = admin_listen(administration->admin, NULL, -1);
+		listened = admin_listen(administration->admin, NULL, -1, NULL, NULL);
 	(void)listened; /* listening nowhere cannot fail */
 }
 

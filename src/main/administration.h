@@ -25,9 +25,9 @@ result administration_open(const struct administration_options *options,
 
 /* All accept NULL. */
 
-void administration_follow(struct administration *administration);
-/* Another configuration is in force: listens where that one wants it. If it cannot, it stays where it is, and
- * the journal tells. */
+void administration_follow(struct administration *administration, diagnostics_fn tell, void *audience);
+/* Listens where the configuration in force wants it. If it cannot, it stays where it is, the journal tells,
+ * and so does tell, which may be NULL. */
 
 void administration_bequeath(const struct administration *administration, struct bequest *bequest);
 /* Its socket, for the process that takes over. */

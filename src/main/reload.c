@@ -126,6 +126,16 @@ static enum reload_outcome decide(struct reload *reload, struct fiber *self, con
 	return apply(reload, self, cause, job->snapshot);
 }
 
+/* Who drains has given up its addresses, perhaps to another process. */
+static void settle(struct reload *reload, enum reload_outcome outcome, const struct audience *audience)
+{
+	const struct reload_options *options = &reload->options;
+
+	if ((outcome == RELOAD_APPLIED || outcome == RELOAD_IDENTICAL) && options->on_settled &&
+	    !gateway_is_draining(options->gateway))
+		options->on_settled(options->owner, audience->tell, audience->owner);
+}
+
 static enum reload_outcome load_and_decide(struct reload *reload, struct fiber *self, const char *cause,
 					   struct audience *audience)
 {
@@ -144,6 +154,7 @@ static enum reload_outcome load_and_decide(struct reload *reload, struct fiber *
 	}
 	tell_all(audience, &job);
 	outcome = decide(reload, self, cause, &job);
+	settle(reload, outcome, audience);
 	watch_what_was_read(reload, &job.snapshot->files, outcome == RELOAD_REFUSED);
 	snapshot_unref(&job.snapshot);
 	return outcome;

@@ -16,7 +16,7 @@ struct reload;
 
 enum reload_outcome {
 	RELOAD_APPLIED,
-	RELOAD_IDENTICAL, /* byte for byte the one in force: nothing happened */
+	RELOAD_IDENTICAL, /* byte for byte the one in force, which stays */
 	RELOAD_REFUSED,   /* it has errors */
 	RELOAD_FAILED,    /* it cannot be put in force: a listener, the log, or the gateway is draining */
 	RELOAD_OUTCOMES,
@@ -29,6 +29,10 @@ struct reload_options {
 	str file; /* empty: the configuration was built in, and there is nothing to read again */
 	bool watches;
 	void (*on_applied)(void *owner); /* another one is in force; NULL: nobody wants to know */
+	void (*on_settled)(void *owner, diagnostics_fn tell, void *audience);
+	/* Another one is in force, or the same was asked for again: what failed the last time may be tried
+	 * once more. tell is for whoever asked, NULL where nobody did. NULL: nobody wants to know. */
+
 	void *owner;
 };
 

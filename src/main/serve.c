@@ -188,9 +188,15 @@ static void on_applied(void *owner)
 {
 	struct service *service = owner;
 
-	administration_follow(service->administration);
 	keys_follow(service->keys);
 	quota_keeper_use(service->quotas, gateway_edition(service->gateway)->snapshot->quota_file);
+}
+
+static void on_settled(void *owner, diagnostics_fn tell, void *audience)
+{
+	struct service *service = owner;
+
+	administration_follow(service->administration, tell, audience);
 }
 
 static result open_administration(struct service *service, const struct serve_options *options)
@@ -232,6 +238,7 @@ static result service_open(struct service *service, const struct serve_options *
 						   .file = options->file,
 						   .watches = options->watches,
 						   .on_applied = on_applied,
+						   .on_settled = on_settled,
 						   .owner = service },
 			&service->reload));
 	TRY(open_administration(service, options));
