@@ -1,28 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * interface: a datagram socket can be bound to an address that the machine has, and be connected from there
+ * to itself, which sends nothing. The list of all addresses would need netlink, which a service may be
+ * denied; and an address that is routed here as a part of a net, as all of 127.0.0.0/8, does not stand in it.
+ *
+ * One of the two alone is not enough: the system may let anybody bind what it does not have
+ * (ip_nonlocal_bind), and who is not bound may be given another of its own addresses.
+ */
 #include "io/interface.h"
 
-#include <ifaddrs.h>
-#include <netinet/in.h>
+#include <unistd.h>
 
-static bool is_at(const struct sockaddr *address, struct ip ip)
+#include "io/address.h"
+
+/* Any: nothing is sent there. */
+enum { PORT = 9 };
+
+/* Which anybody may bind, too. */
+static bool is_group(const struct address *at)
 {
-	if (!address)
-		return false;
-	if (address->sa_family == AF_INET)
-		return ip_eq(ip, ip_of_v4((const void *)&((const struct sockaddr_in *)address)->sin_addr));
-	return address->sa_family == AF_INET6 &&
-	       ip_eq(ip, ip_of_v6(((const struct sockaddr_in6 *)address)->sin6_addr.s6_addr));
+	return at->any.sa_family == AF_INET ? IN_MULTICAST(ntohl(at->v4.sin_addr.s_addr))
+					    : IN6_IS_ADDR_MULTICAST(&at->v6.sin6_addr);
+}
+
+static bool is_same_ip(const struct address *a, const struct address *b)
+{
+	return a->any.sa_family == AF_INET
+		       ? a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr
+		       : memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof a->v6.sin6_addr) == 0;
 }
 
 bool interface_has(struct ip ip)
 {
-	struct ifaddrs *all = NULL;
-	bool is_ours = false;
+	char text[IP_TEXT_MAX];
+	struct buf out = buf_over(text, sizeof text);
+	struct address from, to, bound;
+	bool is_ours;
+	int fd;
 
-	if (getifaddrs(&all) != 0)
+	ip_print(ip, &out);
+	if (!address_of_ip(buf_str(&out), 0, &from) || !address_of_ip(buf_str(&out), PORT, &to) ||
+	    is_group(&from))
 		return false;
-	for (const struct ifaddrs *one = all; one && !is_ours; one = one->ifa_next)
-		is_ours = is_at(one->ifa_addr, ip);
-	freeifaddrs(all);
+	fd = socket(from.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	is_ours = bind(fd, &from.any, from.len) == 0 && connect(fd, &to.any, to.len) == 0 &&
+		  address_of_socket(fd, &bound) && is_same_ip(&from, &bound);
+	close(fd);
 	return is_ours;
 }
