@@ -30,8 +30,8 @@ const struct field admin_fields[] = {
 	FIELD_OBJECT(struct admin_config, tls, "tls", struct listener_tls_config, listener_tls_fields,
 		     "Clients come by TLS, by nothing else, and speak "
 		     "HTTP/1.1. Needed where others than this machine can "
-		     "reach the address. What clients must show is said for "
-		     "all of it, not for one of `certificates`."),
+		     "reach the address. What clients must show, and `minimum`, "
+		     "are said for all of it, not for one of `certificates`."),
 	FIELD_END
 };
 
@@ -194,11 +194,11 @@ static void compile_address(struct reader *reader, const struct gateway_config *
 	check_upstreams(reader, config, &text);
 }
 
-/* A client chooses the name that it asks for, and with it the certificate: what one of them demanded it would
- * avoid by asking for another. */
+/* A client chooses the name that it asks for, and with it the certificate: what one of them demanded, also
+ * the version, it would avoid by asking for another. */
 static void check_certificates(struct reader *reader, const struct listener_tls_config *config)
 {
-	static const char *const keys[] = { "client_ca", "client_certificate" };
+	static const char *const keys[] = { "client_ca", "client_certificate", "minimum" };
 
 	for (size_t i = 0; i < config->certificates.len; i++) {
 		const struct node *entry = config->certificates.at[i].entry.node;

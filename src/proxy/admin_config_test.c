@@ -233,6 +233,10 @@ static void test_protection(void **state)
 		  "/none.key, client_certificate: required } ] } }",
 		  "t.yaml:1:99: error: admin.tls.certificates[0].client_certificate: goes beside "
 		  "\"certificates\"" },
+		{ "admin: { address: '127.0.0.1:1', tls: { minimum: '1.3', certificates: [ { certificate: "
+		  "/none.pem, key: /none.key, minimum: '1.2' } ] } }",
+		  "t.yaml:1:115: error: admin.tls.certificates[0].minimum: goes beside \"certificates\": "
+		  "at the admin address it holds for all names" },
 		{ "admin: { address: '127.0.0.1:1', tls: { client_ca: /none.ca, certificates: [ { "
 		  "certificate: /none.pem, key: /none.key } ] } }",
 		  "admin.tls.client_ca: needs client_certificate: optional or required" },
