@@ -147,6 +147,28 @@ def test_certificates_of_clients(gateway: StartGateway, desk: Desk) -> None:
 
 # Who is not.
 
+def test_a_session_of_a_listener_is_not_resumed(gateway: StartGateway, desk: Desk) -> None:
+    """Not even where the listener is called `admin`, and has the same certificate and rules."""
+    config = desk.config(LOOPBACK)
+    config["listeners"] = {"admin": {"address": "127.0.0.1:0", "protocols": ["h1"], "tls": {"certificates": [desk.files]}}}
+    running = gateway(config)
+    admin = Admin(running, ca=desk.ca)
+    admin.where = running.wait_for_message("info admin listening on").rpartition(" ")[2]  # not the listener
+    context = desk.authority.client()
+
+    def sessions(port: int, session: ssl.SSLSession | None = None) -> tuple[bool, ssl.SSLSession | None]:
+        with socket.create_connection(("127.0.0.1", port), DEADLINE) as raw, \
+                context.wrap_socket(raw, server_hostname="gw.test", session=session) as secure:
+            secure.sendall(b"GET / HTTP/1.1\r\nHost: gw.test\r\n\r\n")
+            secure.recv(1 << 16)
+            return bool(secure.session_reused), secure.session
+
+    there, here = sessions(running.port())[1], sessions(admin.port)[1]
+    assert sessions(running.port(), there)[0] and sessions(admin.port, here)[0]
+    assert not sessions(admin.port, there)[0] and not sessions(running.port(), here)[0]
+    assert [item["listener"] for item in admin.get("/v1/certificates", *BEARER).json["certificates"]] == ["admin", "admin"]
+
+
 @pytest.mark.parametrize("data", [
     b"GET /v1/config HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + TOKEN.encode() + b"\r\n\r\n",
     b"GET /healthz HTTP/1.0\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"POST /v1/reload HTTP/1.1\r\nHost: a\r\nContent-Length: 999\r\n\r\n",

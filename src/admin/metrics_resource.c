@@ -54,7 +54,7 @@ static void set_up(const struct edition *edition, struct metrics *metrics)
 
 static void set_expiry(const struct snapshot *snapshot)
 {
-	for (size_t i = 0; i <= snapshot->listener_count; i++) {
+	for (size_t i = 0; i < snapshot_tls_count(snapshot); i++) {
 		struct listener_tls *tls = snapshot_tls(snapshot, i);
 		struct tls_material *material = tls ? listener_tls_take(tls) : NULL;
 

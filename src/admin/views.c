@@ -355,12 +355,12 @@ result certificates_resource(struct admin_request *request)
 
 	begin(request, &json);
 	json_open_at(&json, "certificates", '[');
-	for (size_t i = 0; i <= snapshot->listener_count && !failed(json.sent); i++) {
+	for (size_t i = 0; i < snapshot_tls_count(snapshot) && !failed(json.sent); i++) {
 		struct listener_tls *tls = snapshot_tls(snapshot, i);
 		struct tls_material *material = tls ? listener_tls_take(tls) : NULL;
 
 		for (size_t j = 0; material && j < material->count; j++)
-			put_certificate(&json, tls->surroundings.listener, &material->facts[j]);
+			put_certificate(&json, tls->surroundings.label, &material->facts[j]);
 		tls_material_unref(&material);
 	}
 	json_close(&json, ']');

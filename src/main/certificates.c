@@ -60,7 +60,7 @@ static void look(struct certificates *certificates)
 {
 	struct snapshot *snapshot = snapshot_ref(gateway_edition(certificates->options.gateway)->snapshot);
 
-	for (size_t i = 0; i <= snapshot->listener_count; i++)
+	for (size_t i = 0; i < snapshot_tls_count(snapshot); i++)
 		if (snapshot_tls(snapshot, i))
 			look_at(certificates, snapshot_tls(snapshot, i));
 	snapshot_unref(&snapshot);

@@ -218,7 +218,8 @@ static void compile_tls(struct reader *reader, const struct listener_tls_config 
 	str *protocols = ARENA_NEW(reader->arena, str);
 
 	*protocols = STR("http/1.1");
-	owner.surroundings = (struct tls_surroundings) { .listener = STR("admin"),
+	owner.surroundings = (struct tls_surroundings) { .listener = STR("/admin"), /* no listener's */
+							 .label = STR("admin"),
 							 .title = STR("admin"),
 							 .protocols = { protocols, 1 },
 							 .tickets = tickets };

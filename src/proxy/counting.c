@@ -104,14 +104,14 @@ void counting_upstreams(struct snapshot *snapshot)
 
 void counting_listeners(struct snapshot *snapshot)
 {
-	for (size_t i = 0; snapshot->counting.is_on && i <= snapshot->listener_count; i++) {
+	for (size_t i = 0; snapshot->counting.is_on && i < snapshot_tls_count(snapshot); i++) {
 		struct listener_tls *tls = snapshot_tls(snapshot, i);
 
 		if (!tls)
 			continue;
 		tls->series = ARENA_ARRAY(&snapshot->arena, struct metric_series *, tls->count);
 		for (size_t j = 0; j < tls->count; j++)
-			tls->series[j] = find_series(snapshot, METRIC_CERTIFICATE, tls->surroundings.listener,
+			tls->series[j] = find_series(snapshot, METRIC_CERTIFICATE, tls->surroundings.label,
 						     tls->sources[j].settings.path);
 	}
 }

@@ -65,6 +65,7 @@ static void compile_tls(struct reader *reader, struct ticket_keys *tickets,
 	struct tls_owner owner = { .config = &config->tls, .node = config->entry.node };
 
 	owner.surroundings = (struct tls_surroundings) { .listener = listener->name,
+							 .label = listener->name,
 							 .title = arena_printf(reader->arena, "listener %.*s",
 									       STR_ARG(listener->name)),
 							 .protocols = compile_protocols(reader, config),

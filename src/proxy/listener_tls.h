@@ -19,7 +19,7 @@
 #include "proxy/listener_config.h"
 #include "proxy/tls_material.h"
 
-/* Who has it: a listener, or the admin address. All of it outlives what is compiled. */
+/* Who has it: a listener, or the admin address. What it refers to outlives what is compiled. */
 struct tls_owner {
 	struct tls_surroundings surroundings;
 	const struct listener_tls_config *config;

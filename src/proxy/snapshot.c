@@ -462,6 +462,11 @@ static void snapshot_free(struct snapshot *snapshot)
 	free(snapshot);
 }
 
+size_t snapshot_tls_count(const struct snapshot *snapshot)
+{
+	return snapshot->listener_count + 1;
+}
+
 struct listener_tls *snapshot_tls(const struct snapshot *snapshot, size_t i)
 {
 	return i < snapshot->listener_count ? snapshot->listeners[i].tls : snapshot->admin.tls;

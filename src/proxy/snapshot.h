@@ -87,5 +87,6 @@ void snapshot_unref(struct snapshot **snapshot);
 /* From any thread. The last one frees it, and with it what only it referred to. Clears the address, accepts
  * NULL. */
 
+size_t snapshot_tls_count(const struct snapshot *snapshot);
 struct listener_tls *snapshot_tls(const struct snapshot *snapshot, size_t i);
-/* Of each listener, and, where i is their number, of the admin address. NULL: it has none. */
+/* Of each that may have one: all listeners, and then the admin address. NULL: it has none. */

@@ -58,7 +58,8 @@ struct tls_material {
 
 /* What contexts of a material have in common. */
 struct tls_surroundings {
-	str listener; /* its name */
+	str listener; /* its name, to which sessions are bound: no other has it */
+	str label;    /* by which metrics and the admin address show it */
 	str title;    /* as messages name it: "listener main" */
 	str_list protocols;
 	struct ticket_keys *tickets;
