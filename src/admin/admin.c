@@ -238,16 +238,19 @@ static result bind_socket(const struct gate *before, const struct address *at, i
 	return address_of_socket(inherited, ret_bound) ? OK : error_system("no address of the socket", errno);
 }
 
+/* Nobody is let in by rules that are no longer in force. */
 static bool is_tls_wanted(void *owner, struct tls_server_context **ret_context)
 {
 	struct gate *gate = owner;
 	const struct admin_options *options = &gate->admin->options;
 	struct listener_tls *tls = gate->snapshot->admin.tls;
 
-	if (tls)
-		*ret_context =
-			listener_context_follow(&gate->tls, tls, options->tls->library, options->journal);
-	return tls != NULL;
+	if (!tls)
+		return false;
+	*ret_context = listener_context_follow(&gate->tls, tls, options->tls->library, options->journal);
+	if (gate->tls.refused)
+		*ret_context = NULL;
+	return true;
 }
 
 /* Whoever scans the network makes many, or only wants to know whether the port is open. */

@@ -14,11 +14,13 @@
 struct listener_context {
 	struct tls_server_context *context; /* NULL: there was none yet */
 	uint64_t digest;                    /* of what it was made of */
+	uint64_t refused;                   /* of what it should be made of and cannot; 0: nothing */
+	deadline again_at;                  /* until then that is not tried again */
 };
 
 struct tls_server_context *listener_context_follow(struct listener_context *context, struct listener_tls *tls,
 						   OSSL_LIB_CTX *library, struct journal *journal);
-/* As things are now, for the thread that the library belongs to. What it had stays when another one cannot be
- * had, which is told once; NULL: none can. The context's own. */
+/* As things are now, for the thread that the library belongs to. What it had stays while another one cannot
+ * be had, which is told once and tried again, once in a second; NULL: none can. The context's own. */
 
 void listener_context_fini(struct listener_context *context);

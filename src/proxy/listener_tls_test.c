@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/testing.h"
+#include "proxy/listener_context.h"
 #include "proxy/snapshot.h"
 #include "tls/ticket_keys.h"
 #include "tls/tls_testing.h"
@@ -481,6 +482,54 @@ static void a_context_can_be_had_of_it(void **state)
 	yard_close(&yard);
 }
 
+/* What it had stays meanwhile; that is told once, and another try waits a second. */
+static void a_context_that_cannot_be_had_is_tried_again(void **state)
+{
+	struct listener_context context = { 0 };
+	struct tls_server_context *first;
+	struct journal *journal;
+	struct yard yard;
+	char lines[TEXT_MAX];
+	uint64_t digest;
+	int ends[2];
+	ssize_t len;
+	str key;
+
+	(void)state;
+	yard_open(&yard);
+	assert_int_equal(pipe(ends), 0);
+	journal = journal_new_on(ends[1], JOURNAL_ERROR);
+	assert_false(failed(yard_load(&yard, "tls: { certificates: [ { " A " } ] }")));
+	first = listener_context_follow(&context, yard.tls, NULL, journal);
+	assert_non_null(first);
+	digest = atomic_load(&yard.tls->digest) + 1;
+	key = yard.tls->material->entries[0].key;
+	yard.tls->material->entries[0].key = STR("");
+	atomic_store(&yard.tls->digest, digest);
+	for (size_t i = 0; i < 3; i++) {
+		context.again_at = 0;
+		assert_ptr_equal(listener_context_follow(&context, yard.tls, NULL, journal), first);
+		assert_int_equal(context.refused, digest);
+	}
+	yard.tls->material->entries[0].key = key;
+	(void)listener_context_follow(&context, yard.tls, NULL, journal);
+	assert_int_equal(context.refused, digest);
+	context.again_at = 0;
+	assert_non_null(listener_context_follow(&context, yard.tls, NULL, journal));
+	assert_int_equal(context.refused, 0);
+	assert_int_equal(context.digest, digest);
+	journal_free(&journal);
+	len = read(ends[0], lines, sizeof lines - 1);
+	assert_true(len > 0);
+	lines[len] = '\0';
+	assert_non_null(strstr(lines, "its TLS cannot be used"));
+	assert_ptr_equal(strchr(lines, '\n'), lines + len - 1);
+	close(ends[0]);
+	close(ends[1]);
+	listener_context_fini(&context);
+	yard_close(&yard);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -494,6 +543,7 @@ int main(void)
 		cmocka_unit_test(what_clashes_is_not_taken),
 		cmocka_unit_test(the_digest_is_of_what_clients_notice),
 		cmocka_unit_test(a_context_can_be_had_of_it),
+		cmocka_unit_test(a_context_that_cannot_be_had_is_tried_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
