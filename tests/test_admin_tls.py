@@ -328,6 +328,20 @@ def test_an_address_that_cannot_be_had_opens_nothing(gateway: StartGateway, desk
             assert b"https" in client.read_until_closed()
 
 
+def test_certificates_of_the_address_before_are_read_again(gateway: StartGateway, desk: Desk) -> None:
+    """It goes on where the next one could not be had, and so do its certificates."""
+    running = gateway(desk.config())
+    admin = Admin(running, ca=desk.ca)
+    other = desk.authority.issue("gw.test").write(desk.folder, "other")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        running.reload(desk.config(f"127.0.0.1:{taken.getsockname()[1]}", certificates=[other]))
+        running.wait_for_message("admin: cannot listen on")
+        fresh = desk.issue()
+        wait_until(lambda: serial(admin, desk) == fresh.serial, "the new certificate")
+
+
 def test_a_move_that_failed_is_told_and_tried_again(gateway: StartGateway, desk: Desk) -> None:
     running = gateway(desk.config())
     admin = Admin(running, ca=desk.ca)

@@ -370,6 +370,11 @@ result admin_listen(struct admin *admin, struct snapshot *snapshot, int inherite
 	return moved;
 }
 
+struct snapshot *admin_snapshot(const struct admin *admin)
+{
+	return admin->gate ? admin->gate->snapshot : NULL;
+}
+
 int admin_socket(const struct admin *admin)
 {
 	return admin->gate ? admin->gate->fd : -1;

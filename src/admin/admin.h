@@ -71,6 +71,9 @@ result admin_listen(struct admin *admin, struct snapshot *snapshot, int inherite
  * there; -1: none. ERROR_SYSTEM: it goes on listening where it did, and the same call tries again; the
  * journal has the words, and tell gets them as a warning, unless it is NULL. */
 
+struct snapshot *admin_snapshot(const struct admin *admin);
+/* By whose rules it listens; NULL: nowhere. The admin's. */
+
 int admin_socket(const struct admin *admin);
 /* Which listens; -1: none does. */
 

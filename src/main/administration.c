@@ -177,6 +177,11 @@ void administration_follow(struct administration *administration, diagnostics_fn
 	(void)listened; /* it was told */
 }
 
+struct snapshot *administration_snapshot(const struct administration *administration)
+{
+	return administration ? admin_snapshot(administration->admin) : NULL;
+}
+
 void administration_bequeath(const struct administration *administration, struct bequest *bequest)
 {
 	if (administration && admin_socket(administration->admin) >= 0)

@@ -29,6 +29,9 @@ void administration_follow(struct administration *administration, diagnostics_fn
 /* Listens where the configuration in force wants it. If it cannot, it stays where it is, the journal tells,
  * and so does tell, which may be NULL. */
 
+struct snapshot *administration_snapshot(const struct administration *administration);
+/* By whose rules it is open; NULL: it is not. */
+
 void administration_bequeath(const struct administration *administration, struct bequest *bequest);
 /* Its socket, for the process that takes over. */
 

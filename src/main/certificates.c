@@ -66,6 +66,19 @@ static void look(struct certificates *certificates)
 	snapshot_unref(&snapshot);
 }
 
+/* The admin address stays where it was, with the rules of then, if the one in force cannot have its own. */
+static void look_at_admin(struct certificates *certificates)
+{
+	const struct certificates_options *options = &certificates->options;
+	struct snapshot *snapshot = options->admin_snapshot(options->owner);
+
+	if (!snapshot || !snapshot->admin.tls || snapshot == gateway_edition(options->gateway)->snapshot)
+		return;
+	snapshot_ref(snapshot);
+	look_at(certificates, snapshot->admin.tls);
+	snapshot_unref(&snapshot);
+}
+
 static void run(struct fiber *self, void *argument)
 {
 	struct certificates *certificates = argument;
@@ -78,6 +91,7 @@ static void run(struct fiber *self, void *argument)
 			certificates->rotate_at = deadline_after(loop_now(loop), rotation);
 		}
 		look(certificates);
+		look_at_admin(certificates);
 	}
 	certificates->fiber = NULL;
 }

@@ -19,6 +19,10 @@ struct certificates_options {
 	struct gateway *gateway;
 	struct ticket_keys *tickets;
 	struct inheritance *inherited; /* of the process before: its tickets are honoured */
+	struct snapshot *(*admin_snapshot)(void *owner);
+	/* By whose rules the admin address is open, which may be an older one's; NULL: it is not open. */
+
+	void *owner;
 };
 
 struct certificates *certificates_open(const struct certificates_options *options);

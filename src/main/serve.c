@@ -199,6 +199,11 @@ static void on_settled(void *owner, diagnostics_fn tell, void *audience)
 	administration_follow(service->administration, tell, audience);
 }
 
+static struct snapshot *admin_snapshot_of(void *owner)
+{
+	return administration_snapshot(((struct service *)owner)->administration);
+}
+
 static result open_administration(struct service *service, const struct serve_options *options)
 {
 	return administration_open(
@@ -246,7 +251,9 @@ static result service_open(struct service *service, const struct serve_options *
 		&(struct certificates_options) { .control = control,
 						 .gateway = service->gateway,
 						 .tickets = options->loaded->identities.tickets,
-						 .inherited = &service->inherited });
+						 .inherited = &service->inherited,
+						 .admin_snapshot = admin_snapshot_of,
+						 .owner = service });
 	service->live_files = live_files_open(control, service->gateway);
 	TRY(keys_open(control, service->gateway, &options->loaded->identities, &service->keys));
 	TRY(health_open(control, service->gateway, &options->loaded->identities, &service->health));
