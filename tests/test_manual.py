@@ -115,7 +115,7 @@ def test_what_a_running_gateway_tells(manual: str, upstream: Callable[..., Upstr
     assert set(first) | set(second) <= fields
     assert [second["reason"], str(second["status"])] in [row[:2] for row in rows(section(manual, "reasons"))]
     resources = [row[0] for row in rows(section(manual, "admin-resources"))]
-    assert len(resources) == 12
+    assert len(resources) == 13
     for resource in resources:
         method, path = resource.replace("NAME", "app").replace("ADDRESS", service.address).split(" ")
         body = running.path.read_bytes() if path == "/v1/check" else None
