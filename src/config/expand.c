@@ -19,23 +19,30 @@
 
 enum { NAME_MAX_LENGTH = 255 };
 
+/* Whence a part is. */
+enum origin {
+	ORIGIN_TEXT,
+	ORIGIN_REPLACED, /* a default, or an escaped $${: no policy's reference */
+	ORIGIN_OUTSIDE,  /* the same, and it may be a secret */
+};
+
 /* A scalar on its way: what is written goes to parts, which are joined at the end. */
 struct expansion {
 	struct expander *expander;
 	struct node *node;
 	str raw; /* as in the file */
 	str *parts;
-	bool *is_literal;   /* of each part: not written there, so no policy's reference */
-	size_t count, size; /* of parts */
-	size_t reference;   /* how many "${" were met: to find the same one in raw */
+	enum origin *origins; /* of each part */
+	size_t count, size;   /* of parts */
+	size_t reference;     /* how many "${" were met: to find the same one in raw */
 };
 
 /* The parts are counted before they are made; see expand_node(). */
-static void put(struct expansion *expansion, str part, bool is_literal)
+static void put(struct expansion *expansion, str part, enum origin origin)
 {
 	ASSERT(expansion->count < expansion->size);
 	expansion->parts[expansion->count] = part;
-	expansion->is_literal[expansion->count++] = is_literal;
+	expansion->origins[expansion->count++] = origin;
 }
 
 /* Counts the "${" of a text, and finds the nth, from 0. */
@@ -133,7 +140,7 @@ static void expand_environment(struct expansion *expansion, str reference, str n
 	str value = str_of(expander->environment(terminated.ptr, expander->argument));
 
 	if (str_is_empty(value) && standard)
-		put(expansion, *standard, true);
+		put(expansion, *standard, ORIGIN_REPLACED);
 	else if (!value.ptr)
 		FAIL(expansion, reference, "the environment variable %.*s is not set%s", STR_ARG(name),
 		     is_small(name)
@@ -144,7 +151,7 @@ static void expand_environment(struct expansion *expansion, str reference, str n
 	else if (!characters_are_valid(value))
 		FAIL(expansion, reference, "the environment variable %.*s is not UTF-8", STR_ARG(name));
 	else
-		put(expansion, arena_str(expander->arena, value), true);
+		put(expansion, arena_str(expander->arena, value), ORIGIN_OUTSIDE);
 }
 
 static str trim_lines(str text)
@@ -174,7 +181,7 @@ static void expand_file(struct expansion *expansion, str reference, str path)
 	else if (!characters_are_valid(text) || (text.len && memchr(text.ptr, 0, text.len)))
 		FAIL(expansion, reference, "%.*s is not a text in UTF-8", STR_ARG(full));
 	else
-		put(expansion, trim_lines(text), true);
+		put(expansion, trim_lines(text), ORIGIN_OUTSIDE);
 }
 
 /* One ${inner}; reference is the whole of it. */
@@ -195,7 +202,7 @@ static void expand_reference(struct expansion *expansion, str reference, str inn
 		has_default = true;
 	}
 	if (is_of_policies(name) || is_of_log(expansion->node, name)) {
-		put(expansion, reference, false);
+		put(expansion, reference, ORIGIN_TEXT);
 		return;
 	}
 	expansion->node->is_expanded = true;
@@ -216,16 +223,16 @@ static void expand_parts(struct expansion *expansion, str rest)
 
 		if (!str_find(rest, '$', &dollar))
 			dollar = rest.len;
-		put(expansion, str_slice(rest, 0, dollar), false);
+		put(expansion, str_slice(rest, 0, dollar), ORIGIN_TEXT);
 		rest = str_skip(rest, dollar);
 		if (rest.len == 0)
 			break;
 		if (str_starts(rest, STR("$${"))) {
-			put(expansion, STR("${"), true);
+			put(expansion, STR("${"), ORIGIN_REPLACED);
 			rest = str_skip(rest, 3);
 			expansion->reference++;
 		} else if (!str_starts(rest, STR("${"))) {
-			put(expansion, str_slice(rest, 0, 1), false);
+			put(expansion, str_slice(rest, 0, 1), ORIGIN_TEXT);
 			rest = str_skip(rest, 1);
 		} else if (!str_find(rest, '}', &end)) {
 			FAIL(expansion, STR("${"), "${ without its }; write $${ for ${ itself");
@@ -248,8 +255,9 @@ static const struct node_literals *literals_of(const struct expansion *expansion
 	for (size_t i = 0; i < expansion->count; i++) {
 		size_t end = at + expansion->parts[i].len;
 
-		if (expansion->is_literal[i])
-			literals->at[literals->count++] = (struct node_span) { at, end };
+		if (expansion->origins[i] != ORIGIN_TEXT)
+			literals->at[literals->count++] =
+				(struct node_span) { at, end, expansion->origins[i] == ORIGIN_OUTSIDE };
 		at = end;
 	}
 	return literals;
@@ -274,14 +282,14 @@ void expand_node(struct expander *expander, struct node *node, str raw)
 		dollars += node->text.ptr[i] == '$';
 	/* Before each dollar and what it stands for, and the rest. */
 	parts = 2 * dollars + 1;
-	/* Parts, flags and spans: 40 bytes each. */
+	/* Parts, origins and spans: 44 bytes each. */
 	if (parts > arena_left(expander->arena) / 64) {
 		FAIL(&expansion, raw, "the configuration is too large");
 		return;
 	}
 	expansion.size = parts;
 	expansion.parts = ARENA_ARRAY(expander->arena, str, parts);
-	expansion.is_literal = ARENA_ARRAY(expander->arena, bool, parts);
+	expansion.origins = ARENA_ARRAY(expander->arena, enum origin, parts);
 	expand_parts(&expansion, node->text);
 	if (node->is_broken)
 		return;

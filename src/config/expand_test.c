@@ -87,6 +87,21 @@ static void test_only_what_was_written_can_be_a_reference_of_a_policy(void **sta
 	}
 }
 
+static void test_what_is_written_in_the_file_is_not_from_outside(void **state)
+{
+	struct reading reading;
+	const struct node_literals *parts;
+
+	(void)state;
+	reading_open(&reading);
+	reading_parse(&reading, "a: ${NONE:-x} $${b} ${HOST} ${request.id} ${HOST:-y}\n");
+	parts = node_find(document_root(reading.document), STR("a"))->literals;
+	assert_int_equal(parts->count, 4);
+	for (size_t i = 0; i < parts->count; i++)
+		assert_int_equal(parts->at[i].is_outside, i >= 2);
+	reading_close(&reading);
+}
+
 static void test_expanded_nodes_say_so(void **state)
 {
 	struct reading reading;
@@ -233,6 +248,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_only_what_was_written_can_be_a_reference_of_a_policy),
+		cmocka_unit_test(test_what_is_written_in_the_file_is_not_from_outside),
 		cmocka_unit_test(test_expanded_nodes_say_so),
 		cmocka_unit_test(test_the_template_of_the_access_log_has_names_of_its_own),
 		cmocka_unit_test(test_files_are_taken_trimmed_and_as_they_are),

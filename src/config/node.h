@@ -34,11 +34,12 @@ struct node {
 	uint32_t width; /* columns that the value takes in its line, for the underline; 0: unknown */
 };
 
-/* Parts of a scalar's text that were not written there: taken from outside, or an escaped $${. */
+/* Parts of a scalar's text that were not written there: taken from outside, a default, or an escaped $${. */
 struct node_literals {
 	size_t count;
 	struct node_span {
 		size_t from, to;
+		bool is_outside; /* not written in the file at all, not even as a default */
 	} at[];
 };
 
