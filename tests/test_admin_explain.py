@@ -236,7 +236,7 @@ def test_no_secret_is_told(gateway: StartGateway, tmp_path: Path) -> None:
     assert explained(admin, "/bot?a=b")["upstream"]["url"] == "http://127.0.0.1:1/***?***"
     assert explained(admin, f"/label?k={KEY}")["upstream"]["url"] == "http://127.0.0.1:1/label?***"
     assert explained(admin, "/asked", None, *headers)["because"] == [
-        "introspection: the answers of *** are fetched by a gateway that runs, not here"]
+        "introspection: the answers of https://127.0.0.1:1/*** are fetched by a gateway that runs, not here"]
     assert explained(admin, f"/keys?k={KEY}")["url"] == "/keys?k=***"
     said = ask(admin, "/x", None, "hunter2")
     assert said.status == 400 and "hunter2" not in said.body.decode()

@@ -404,7 +404,7 @@ def test_what_is_compared_is_not_masked(bench: Bench) -> None:
   - { name: b, request: { url: "http://h.test/hello" }, expect: { body: "it is ***", headers: { Location: hunter2 } } }"""
     done = bench.run(cases, S="hunter2", LABEL="of-acme")
     assert "cases     1 passed, 1 failed" in done.stdout
-    assert 'body: expected "it is ***", got "***"' in done.stdout
+    assert 'body: expected "it is ***", got "it is ***"' in done.stdout
     assert 'headers.Location: expected "hunter2", got ***' in done.stdout
 
 
@@ -415,6 +415,64 @@ def test_what_a_consumer_has_from_outside_is_masked(bench: Bench) -> None:
     done = bench.run(cases, S="hunter2", LABEL="of-acme")
     assert done.stdout.splitlines()[1:3] == ['    forwarded.headers.X-Back: expected "a", got "by ***"', "    explain:"], done.stdout
     assert "of-acme" not in done.stdout
+
+
+PLAIN_CONFIG = """
+listeners: { public: { address: "127.0.0.1:8080" } }
+upstreams: { orders: { endpoints: ["10.0.0.5:80"] } }
+apis:
+  orders: { path: /orders, upstream: orders }
+  hello: { path: /hello, policies: [ { respond: { json: { pem: "${file:pem.txt}", q: "${QUOTED}" } } } ] }
+  whose: { path: /whose, policies: [ headers: { request: { set: { X-T: "${TENANT}" } } }, respond: { body: "${TENANT_K} of ${TENANT}" } ] }
+  where: { path: /where, policies: [ { respond: { body: "${MODE:-production}" } } ] }
+"""
+
+
+@pytest.mark.parametrize("url, got", [
+    ("/hello", r'{"pem":"***","q":"***"}'),
+    ("/whose", "*** of ***"),
+])
+def test_what_was_got_is_masked_however_it_is_written(bench: Bench, url: str, got: str) -> None:
+    (bench.folder / "gatehouse.yaml").write_text(PLAIN_CONFIG, encoding="utf-8")
+    (bench.folder / "pem.txt").write_text("-----BEGIN KEY-----\nMIIBVQ\n-----END KEY-----\n", encoding="utf-8")
+    done = bench.run(f'cases: [ {{ name: a, request: {{ url: "http://h.test{url}" }}, expect: {{ body: a }} }} ]',
+                     QUOTED='a"b\\c-quoted', TENANT="acme", TENANT_K="acme-9f8e7d6c")
+    assert f'    body: expected "a", got "{got}"' in done.stdout.splitlines(), done.stdout + done.stderr
+    for secret in ("MIIBVQ", "quoted", "9f8e7d6c"):
+        assert secret not in done.stdout + done.stderr
+
+
+def test_a_default_is_shown(bench: Bench) -> None:
+    (bench.folder / "gatehouse.yaml").write_text(PLAIN_CONFIG, encoding="utf-8")
+    (bench.folder / "pem.txt").write_text("unused", encoding="utf-8")
+    cases = 'cases: [ { name: a, request: { url: "http://h.test/where" }, expect: { body: a } } ]'
+    unused = {"QUOTED": "unused", "TENANT": "unused", "TENANT_K": "unused"}
+    assert 'body: expected "a", got "production"' in bench.run(cases, **unused).stdout
+    assert 'body: expected "a", got "***"' in bench.run(cases, MODE="production", **unused).stdout
+
+
+@pytest.mark.parametrize("secret", ['a"b-of-the-file', "c\\d-of-the-file", "a&b-of-the-file"])
+def test_an_explanation_has_no_secrets_of_the_file_of_cases(bench: Bench, secret: str) -> None:
+    (bench.folder / "gatehouse.yaml").write_text(PLAIN_CONFIG, encoding="utf-8")
+    (bench.folder / "pem.txt").write_text("unused", encoding="utf-8")
+    cases = """cases: [ { name: a, request: { url: "http://h.test/orders?token=${OWN}&b=${OWN}" }, expect: { status: 201 } } ]"""
+    done = bench.run(cases, QUOTED="unused", TENANT="unused", TENANT_K="unused", OWN=secret)
+    assert "url       http://10.0.0.5:80/orders?token=***&b=***" in done.stdout, done.stdout + done.stderr
+    assert "of-the-file" not in done.stdout + done.stderr
+
+
+def test_large_secrets_of_many_cases_are_masked(bench: Bench) -> None:
+    (bench.folder / "fix.json").write_text("[" + ", ".join(f'"{n} of the file"' for n in range(5500)) + "]", encoding="utf-8")
+    first = """  - name: first
+    request: { url: "https://api.example.com/orders", method: POST, body: "${file:fix.json}" }
+    expect: { status: 201, api: hello, headers: { A: a }, forwarded: { method: a, path: a, query: a, headers: { Host: a }, body: a } }
+"""
+    others = "".join(f'  - {{ name: "{n}", request: {{ url: /hello, body: "${{file:fix.json}}" }}, expect: {{ status: 418 }} }}\n'
+                     for n in range(39))
+    (bench.folder / "gatehouse.yaml").write_text(CONFIG.replace("body: 1KiB", "body: 1MiB"), encoding="utf-8")
+    done = bench.run("cases:\n" + first + others)
+    assert "cases     39 passed, 1 failed" in done.stdout, done.stdout[-500:] + done.stderr[-2000:]
+    assert 'forwarded.body: expected "a", got "***"' in done.stdout and "of the file" not in done.stdout
 
 
 @pytest.mark.parametrize("arguments, said", [

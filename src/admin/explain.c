@@ -172,8 +172,8 @@ static result answer(struct admin_request *request, const struct asked *asked)
 	if (failed(explained))
 		explained = admin_problem(request, 503, str_of(explained.why));
 	else
-		explained =
-			explain_json_answer(request, asked->question.method, asked->url, &explaining.told);
+		explained = explain_json_answer(request, asked->question.method, asked->url, &explaining.told,
+						&explaining.arena);
 	arena_fini(&explaining.arena);
 	return explained;
 }

@@ -191,7 +191,7 @@ static void put_upstream(struct explain_json *t)
 	}
 	json_open_at(&t->json, "upstream", '{');
 	json_pair(&t->json, "name", told->upstream->name);
-	json_pair(&t->json, "url", explanation_url(t->told, t->arena));
+	json_pair(&t->json, "url", explanation_url(t->told, &t->mask, t->arena));
 	if (told->split.len)
 		json_pair(&t->json, "weighted", told->split);
 	put_bounds(t);
@@ -242,13 +242,12 @@ static void put_explanation(struct explain_json *t)
 	put_because(t);
 }
 
-result explain_json_answer(struct admin_request *request, str method, str url, const struct explanation *told)
+result explain_json_answer(struct admin_request *request, str method, str url, const struct explanation *told,
+			   struct arena *arena)
 {
-	struct explain_json t = { .told = told,
-				  .edition = request->edition,
-				  .mask = explanation_mask(told),
-				  .arena = request->exchange->arena };
+	struct explain_json t = { .told = told, .edition = request->edition, .arena = arena };
 
+	explanation_mask(told, NULL, arena, &t.mask);
 	admin_begin(request, 200, STR("application/json"));
 	json_begin(&t.json, request->exchange);
 	json_open(&t.json, '{');

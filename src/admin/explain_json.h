@@ -7,6 +7,6 @@
 #include "admin/request.h"
 #include "proxy/explain.h"
 
-result explain_json_answer(struct admin_request *request, str method, str url,
-			   const struct explanation *told);
-/* Yields. url: as it was asked. */
+result explain_json_answer(struct admin_request *request, str method, str url, const struct explanation *told,
+			   struct arena *arena);
+/* Yields. url: as it was asked. The arena, without a bound, is for what is made on the way. */

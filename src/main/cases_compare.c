@@ -16,7 +16,7 @@ struct comparison {
 	const struct mask *mask;
 	struct regex_scratch *scratch;
 	struct arena *arena;
-	FILE *to;
+	FILE *to;          /* NULL: nothing is told, and nothing made to be told */
 	const char *where; /* "", or "forwarded." */
 	size_t differences;
 };
@@ -62,6 +62,11 @@ static void print_got(struct comparison *c, str got)
 	case_print_shown(text, c->to);
 }
 
+static void print_query(struct comparison *c, str query)
+{
+	case_print_shown(mask_query(c->mask, mask_words(c->mask, query, c->arena), c->arena), c->to);
+}
+
 static void print_field(struct comparison *c, str name, str value)
 {
 	if (is_credential(name) || secret_value_is_evident(value))
@@ -77,32 +82,33 @@ static bool is_like(struct comparison *c, const struct expected *expected, str g
 	return str_eq(expected->text, got);
 }
 
-static void begin_difference(struct comparison *c, const char *what, str name)
+/* Whether there is somebody to be told. */
+static bool begin_difference(struct comparison *c, const char *what, str name)
 {
 	c->differences++;
-	fprintf(c->to, "%s%s%.*s: ", c->where, what, STR_ARG(name));
+	if (c->to)
+		fprintf(c->to, "%s%s%.*s: ", c->where, what, STR_ARG(name));
+	return c->to;
 }
 
-/* shown: what is told instead of what was got. */
 static void compare_text(struct comparison *c, const char *what, const struct expected *expected, str got,
-			 str shown)
+			 void (*print)(struct comparison *, str))
 {
-	if (!expected->node || is_like(c, expected, got))
+	if (!expected->node || is_like(c, expected, got) || !begin_difference(c, what, (str) { 0 }))
 		return;
-	begin_difference(c, what, (str) { 0 });
 	fputs("expected ", c->to);
 	print_expected(expected, c->to);
 	fputs(", got ", c->to);
 	if (expected->node->is_expanded)
 		fputs("something else", c->to);
 	else
-		print_got(c, shown);
+		print(c, got);
 	fputc('\n', c->to);
 }
 
 static void compare_value(struct comparison *c, const char *what, const struct expected *expected, str got)
 {
-	compare_text(c, what, expected, got, got);
+	compare_text(c, what, expected, got, print_got);
 }
 
 static bool is_there(const struct http_field *field, str name)
@@ -135,7 +141,8 @@ static void compare_field(struct comparison *c, const struct expected_field *exp
 		if (is_there(&fields->at[i], expected->name) &&
 		    is_like(c, &expected->value, fields->at[i].value))
 			return;
-	begin_difference(c, "headers.", expected->name);
+	if (!begin_difference(c, "headers.", expected->name))
+		return;
 	fputs("expected ", c->to);
 	print_expected(&expected->value, c->to);
 	fputs(", got ", c->to);
@@ -146,9 +153,8 @@ static void compare_absent(struct comparison *c, str name, const struct http_fie
 {
 	const struct http_field *field = http_fields_find(fields, name);
 
-	if (!field)
+	if (!field || !begin_difference(c, "headers.", name))
 		return;
-	begin_difference(c, "headers.", name);
 	fputs("expected to be absent, got ", c->to);
 	print_field(c, name, field->value);
 	fputc('\n', c->to);
@@ -167,14 +173,14 @@ static void compare_forwarded(struct comparison *c, const struct expected_forwar
 			      const struct stand_in_request *got)
 {
 	if (!got) {
-		begin_difference(c, "forwarded", (str) { 0 });
-		fputs("nothing was\n", c->to);
+		if (begin_difference(c, "forwarded", (str) { 0 }))
+			fputs("nothing was\n", c->to);
 		return;
 	}
 	c->where = "forwarded.";
 	compare_value(c, "method", &expected->method, got->method);
 	compare_value(c, "path", &expected->path, got->path);
-	compare_text(c, "query", &expected->query, got->query, mask_query(c->mask, got->query, c->arena));
+	compare_text(c, "query", &expected->query, got->query, print_query);
 	compare_fields(c, &expected->fields, &expected->absent, &got->fields);
 	compare_value(c, "body", &expected->body, got->body);
 }
@@ -188,24 +194,36 @@ static void compare_status(struct comparison *c, const struct expected *expected
 	compare_value(c, "status", expected, buf_str(&printed));
 }
 
+static void compare(struct comparison *c, const struct expectation *expected, const struct rehearsed *got)
+{
+	if (!got->is_answered && begin_difference(c, "answer", (str) { 0 }))
+		fputs("there was none\n", c->to);
+	compare_status(c, &expected->status, got->answer.status);
+	compare_value(c, "reason", &expected->reason, reason_word(got->reason));
+	compare_value(c, "api", &expected->api, got->api);
+	compare_value(c, "route", &expected->route, got->route);
+	compare_value(c, "consumer", &expected->consumer, got->consumer);
+	compare_value(c, "upstream", &expected->upstream, got->upstream);
+	compare_fields(c, &expected->fields, &expected->absent, &got->answer.fields);
+	compare_value(c, "body", &expected->body, got->body);
+	if (expected->has_forwarded)
+		compare_forwarded(c, &expected->forwarded, got->forwarded);
+}
+
+bool case_differs(const struct expectation *expected, const struct rehearsed *got,
+		  struct regex_scratch *scratch)
+{
+	struct comparison c = { .scratch = scratch, .where = "" };
+
+	compare(&c, expected, got);
+	return c.differences > 0;
+}
+
 size_t case_compare(const struct expectation *expected, const struct rehearsed *got, const struct mask *mask,
 		    struct regex_scratch *scratch, struct arena *arena, FILE *to)
 {
 	struct comparison c = { .mask = mask, .scratch = scratch, .arena = arena, .to = to, .where = "" };
 
-	if (!got->is_answered) {
-		begin_difference(&c, "answer", (str) { 0 });
-		fputs("there was none\n", to);
-	}
-	compare_status(&c, &expected->status, got->answer.status);
-	compare_value(&c, "reason", &expected->reason, reason_word(got->reason));
-	compare_value(&c, "api", &expected->api, got->api);
-	compare_value(&c, "route", &expected->route, got->route);
-	compare_value(&c, "consumer", &expected->consumer, got->consumer);
-	compare_value(&c, "upstream", &expected->upstream, got->upstream);
-	compare_fields(&c, &expected->fields, &expected->absent, &got->answer.fields);
-	compare_value(&c, "body", &expected->body, got->body);
-	if (expected->has_forwarded)
-		compare_forwarded(&c, &expected->forwarded, got->forwarded);
+	compare(&c, expected, got);
 	return c.differences;
 }

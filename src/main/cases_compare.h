@@ -7,6 +7,10 @@
 #include "main/cases_config.h"
 #include "proxy/mask.h"
 
+bool case_differs(const struct expectation *expected, const struct rehearsed *got,
+		  struct regex_scratch *scratch);
+/* Without a word. */
+
 size_t case_compare(const struct expectation *expected, const struct rehearsed *got, const struct mask *mask,
 		    struct regex_scratch *scratch, struct arena *arena, FILE *to);
 /* One line to `to` for each difference: what, expected, got. How many there are. What is expected is shown as

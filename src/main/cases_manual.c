@@ -61,7 +61,9 @@ static const char words[] =
 	"Values are compared as they are, and told without secrets, because the output of tests is read by "
 	"many. What is expected is shown as the case says it, but for what came from `${...}`. Of what was "
 	"got `***` stands for what the route's policies, the consumer or the file of cases had from "
-	"`${...}`, from four bytes on; for headers and parameters of a query that are named like a secret "
+	"`${...}`, from four bytes on, as it is, percent-encoded or escaped as in JSON, but not for a "
+	"default "
+	"(`${NAME:-default}`); for headers and parameters of a query that are named like a secret "
 	"(`Authorization`, `Set-Cookie`, `api_key` and the like); and for a header that looks like one "
 	"(`Bearer ...`, a URL with a key in it). What a value is can be found out with `~REGEX`, or with "
 	"variables that hold nothing secret.\n\n";

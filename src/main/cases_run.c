@@ -22,6 +22,9 @@ struct running {
 	struct token_mint *mint;
 	struct credential_voucher voucher; /* of the token of the request at hand */
 	struct stand_in vouching;
+	const struct node *file; /* of cases: what its mask is of; NULL: none was needed yet */
+	struct mask of_file;
+	struct arena secrets; /* of it */
 };
 
 /* Who is asked about a token that was made for the case answers as the case says. */
@@ -71,26 +74,46 @@ static void indent(FILE *to, str text)
 	}
 }
 
-/* What came from outside is no secret of the policies alone: also of the file of cases, which may put it into
- * requests and answers, and of the consumer, whose labels policies pass on. */
-static struct mask mask_of(const struct running *running, const struct test_case *of,
-			   const struct rehearsed *rehearsed)
+/* Kept from one case to the next, as a file may be large. */
+static const struct mask *mask_of_file(struct running *running, const struct node *file)
 {
-	const struct gateway_config *config = &running->snapshot->config;
-	struct mask mask = { .policies = rehearsed->target ? &rehearsed->target->chain : NULL,
-			     .nodes = { of->entry.node },
-			     .redact = config->log.access.redact };
-
-	while (mask.nodes[0]->parent)
-		mask.nodes[0] = mask.nodes[0]->parent;
-	for (size_t i = 0; i < config->consumers.len; i++)
-		if (str_eq(config->consumers.at[i].entry.name, rehearsed->consumer))
-			mask.nodes[1] = config->consumers.at[i].entry.node;
-	return mask;
+	while (file->parent)
+		file = file->parent;
+	if (running->file == file)
+		return &running->of_file;
+	arena_fini(&running->secrets);
+	mask_init(&running->of_file, NULL, (str_list) { 0 }, &running->secrets);
+	mask_add_node(&running->of_file, file);
+	running->file = file;
+	return &running->of_file;
 }
 
+/* What came from outside is no secret of the policies alone: also of the file of cases, which may put it into
+ * requests and answers, and of the consumer, whose labels policies pass on. */
+static void mask_of(struct running *running, const struct test_case *of, const struct rehearsed *rehearsed,
+		    struct arena *arena, struct mask *ret_mask)
+{
+	const struct gateway_config *config = &running->snapshot->config;
+
+	mask_init(ret_mask, mask_of_file(running, of->entry.node), config->log.access.redact, arena);
+	mask_add_policies(ret_mask, rehearsed->target ? &rehearsed->target->chain : NULL);
+	for (size_t i = 0; i < config->consumers.len; i++)
+		if (str_eq(config->consumers.at[i].entry.name, rehearsed->consumer))
+			mask_add_node(ret_mask, config->consumers.at[i].entry.node);
+}
+
+static void print_explanation(const struct explanation *told, const struct mask *mask, struct arena *arena,
+			      FILE *to)
+{
+	struct mask all;
+
+	explanation_mask(told, mask, arena, &all);
+	explanation_print(told, &all, arena, to);
+}
+
+/* The route is told as the request has it, so all is masked once more. */
 static void explain(struct running *running, const struct rehearsal_request *request, wall_time now,
-		    const struct mask *mask, FILE *to)
+		    const struct mask *mask, struct arena *arena, FILE *to)
 {
 	const struct explain_question question = { .snapshot = running->snapshot,
 						   .request = request,
@@ -98,20 +121,16 @@ static void explain(struct running *running, const struct rehearsal_request *req
 						   .stand_in = find_stand_in,
 						   .self = running };
 	struct explanation explanation;
-	struct arena arena;
 	struct note note;
-	result_value explained;
+	result_value explained = explain_request(&question, arena, &explanation);
 
-	arena_init(&arena, NULL, SIZE_MAX / 2);
-	explained = explain_request(&question, &arena, &explanation);
 	note_begin(&note);
 	if (failed(explained))
 		fprintf(note.to, "cannot be rehearsed: %s\n", explained.why);
 	else
-		explanation_print(&explanation, &arena, note.to);
+		print_explanation(&explanation, mask, arena, note.to);
 	fputs("explain:\n", to);
-	indent(to, mask_words(mask, note_end(&note, &arena), &arena));
-	arena_fini(&arena);
+	indent(to, mask_words(mask, note_end(&note, arena), arena));
 }
 
 /* ---- tokens ---- */
@@ -175,8 +194,24 @@ static bool add_token(struct running *running, const struct test_case *of, wall_
 
 /* ---- running ---- */
 
-static size_t run_once(struct running *running, struct rehearsal *rehearsal, const struct test_case *of,
-		       const struct expectation *expected, wall_time now, struct arena *arena, FILE *to)
+/* In an arena without a bound: how much there is to tell goes by the file and by the configuration. */
+static void tell(struct running *running, const struct test_case *of, const struct expectation *expected,
+		 const struct rehearsal_request *request, const struct rehearsed *rehearsed, wall_time now,
+		 FILE *to)
+{
+	struct arena arena;
+	struct mask mask;
+
+	arena_init(&arena, NULL, SIZE_MAX / 2);
+	mask_of(running, of, rehearsed, &arena, &mask);
+	case_compare(expected, rehearsed, &mask, &running->regex, &arena, to);
+	explain(running, request, now, &mask, &arena, to);
+	arena_fini(&arena);
+}
+
+/* True when it came as expected. */
+static bool run_once(struct running *running, struct rehearsal *rehearsal, const struct test_case *of,
+		     const struct expectation *expected, wall_time now, struct arena *arena, FILE *to)
 {
 	struct rehearsal_request request = { .head = of->head,
 					     .body = of->request.body,
@@ -184,24 +219,21 @@ static size_t run_once(struct running *running, struct rehearsal *rehearsal, con
 					     .client = of->client,
 					     .is_secure = of->is_secure };
 	struct rehearsed rehearsed;
-	struct mask mask;
 	result_value ran;
-	size_t differences;
 
 	running->voucher = (struct credential_voucher) { 0 };
 	if (of->request.token && !add_token(running, of, now, arena, &request, to))
-		return 1;
+		return false;
 	rehearsal_advance(rehearsal, of->advance);
 	ran = rehearsal_run(rehearsal, &request, &rehearsed);
 	if (failed(ran)) {
 		fprintf(to, "it could not be run: %s\n", ran.why);
-		return 1;
+		return false;
 	}
-	mask = mask_of(running, of, &rehearsed);
-	differences = case_compare(expected, &rehearsed, &mask, &running->regex, arena, to);
-	if (differences)
-		explain(running, &request, now, &mask, to);
-	return differences;
+	if (!case_differs(expected, &rehearsed, &running->regex))
+		return true;
+	tell(running, of, expected, &request, &rehearsed, now, to);
+	return false;
 }
 
 /* The first request that is answered otherwise than expected ends the case. */
@@ -211,13 +243,13 @@ static void run_all(struct running *running, struct rehearsal *rehearsal, const 
 	for (int64_t i = 1; i <= of->repeat; i++) {
 		const struct expectation *expected = i == of->repeat ? &of->expect : &of->meanwhile;
 		struct arena arena;
-		size_t differences;
+		bool is_as_expected;
 
 		arena_init(&arena, NULL, REQUEST_MAX);
-		differences = run_once(running, rehearsal, of, expected,
-				       running->cases->clock + i * of->advance, &arena, to);
+		is_as_expected = run_once(running, rehearsal, of, expected,
+					  running->cases->clock + i * of->advance, &arena, to);
 		arena_fini(&arena);
-		if (differences == 0)
+		if (is_as_expected)
 			continue;
 		if (of->repeat > 1)
 			fprintf(to, "this was request %" PRId64 " of %" PRId64 "\n", i, of->repeat);
@@ -253,6 +285,7 @@ void cases_run(const struct cases *cases, struct snapshot *snapshot, struct cove
 	for (size_t i = 0; i < cases->key_count; i++)
 		key_set_publish(cases->keys[i].of, jwk_set_ref(cases->keys[i].keys));
 	regex_scratch_init(&running.regex);
+	arena_init(&running.secrets, NULL, SIZE_MAX / 2);
 	for (size_t i = 0; i < cases->config.cases.len; i++) {
 		const struct test_case *of = &cases->config.cases.at[i];
 		deadline began = time_monotonic();
@@ -267,6 +300,7 @@ void cases_run(const struct cases *cases, struct snapshot *snapshot, struct cove
 							  time_monotonic() - began };
 		free(why);
 	}
+	arena_fini(&running.secrets);
 	regex_scratch_fini(&running.regex);
 	token_mint_free(&running.mint);
 }

@@ -41,13 +41,15 @@ static int explain_loaded(const struct loaded *loaded, const struct rehearsal_re
 						   .request = request,
 						   .now = time_wall() };
 	struct explanation explanation;
+	struct mask mask;
 	result_value explained = explain_request(&question, arena, &explanation);
 
 	if (failed(explained)) {
 		fprintf(stderr, "gatehouse explain: cannot be rehearsed: %s\n", explained.why);
 		return 1;
 	}
-	explanation_print(&explanation, arena, stdout);
+	explanation_mask(&explanation, NULL, arena, &mask);
+	explanation_print(&explanation, &mask, arena, stdout);
 	return codes[explanation.outcome];
 }
 

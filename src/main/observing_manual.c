@@ -146,7 +146,8 @@ static const char admin_words[] =
 	"parameter, or from a consumer's label; in conditions of routes the values of headers, parameters "
 	"and cookies that are named like a "
 	"secret, or were taken from outside; in `when` the texts that such values are compared with; in "
-	"`bounds` and `because` what was taken from outside, from four bytes on. Two "
+	"`bounds` and `because` what was taken from outside, from four bytes on. A default "
+	"(`${NAME:-default}`) is not from outside. Two "
 	"requests are explained at a time; further ones get 503.\n";
 
 static void print_log_fields(FILE *to)

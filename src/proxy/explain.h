@@ -85,12 +85,14 @@ result explain_request(const struct explain_question *question, struct arena *ar
  * rehearsal_new() and rehearsal_run() fail, it could not be found out. Takes milliseconds, and memory for a
  * worker: not from a fiber. */
 
-struct mask explanation_mask(const struct explanation *explanation);
-/* For whatever is told of it. */
+void explanation_mask(const struct explanation *explanation, const struct mask *base, struct arena *arena,
+		      struct mask *ret_mask);
+/* For whatever is told of it; see mask_init(). */
 
-str explanation_url(const struct explanation *explanation, struct arena *arena);
+str explanation_url(const struct explanation *explanation, const struct mask *mask, struct arena *arena);
 /* Of one with an upstream: the URL that this would get, masked. */
 
-void explanation_print(const struct explanation *explanation, struct arena *arena, FILE *to);
+void explanation_print(const struct explanation *explanation, const struct mask *mask, struct arena *arena,
+		       FILE *to);
 /* Lines for people, masked, most of the upstream's bounds only where they were written. The arena is for what
  * is made on the way. */

@@ -15,10 +15,10 @@ static void print_routed(const struct explanation *told, FILE *to)
 	route_explanation_print(&told->route, to);
 }
 
-static void print_refused(const struct explanation *told, struct arena *arena, FILE *to)
+static void print_refused(const struct explanation *told, const struct mask *mask, struct arena *arena,
+			  FILE *to)
 {
-	struct mask mask = explanation_mask(told);
-	str location = mask_url(&mask, told->location, arena);
+	str location = mask_url(mask, told->location, arena);
 
 	if (location.len)
 		fprintf(to, "sent to %.*s with %d before routing: %.*s\n", STR_ARG(location), told->status,
@@ -82,27 +82,26 @@ static void print_policy(const struct explained_policy *policy, const struct mas
 	fputc('\n', to);
 }
 
-static void print_policies(const struct explanation *told, struct arena *arena, FILE *to)
+static void print_policies(const struct explanation *told, const struct mask *mask, struct arena *arena,
+			   FILE *to)
 {
-	struct mask mask = explanation_mask(told);
-
 	fprintf(to, "policies  %s\n", told->policy_count ? "" : "none");
 	for (size_t i = 0; i < told->policy_count; i++) {
 		fprintf(to, "  %zu. ", i + 1);
-		print_policy(&told->policies[i], &mask, arena, to);
+		print_policy(&told->policies[i], mask, arena, to);
 	}
 	if (told->reported.len)
 		fprintf(to, "reported  %.*s\n", STR_ARG(told->reported));
 }
 
-static void print_because(const struct explanation *told, struct arena *arena, FILE *to)
+static void print_because(const struct explanation *told, const struct mask *mask, struct arena *arena,
+			  FILE *to)
 {
-	struct mask mask = explanation_mask(told);
 	char bytes[BECAUSE_LINE_MAX];
 
 	for (size_t i = 0; i < told->because.len; i++) {
 		struct buf line = buf_over(bytes, sizeof bytes);
-		str words = mask_words(&mask, told->because.at[i], arena);
+		str words = mask_words(mask, told->because.at[i], arena);
 
 		log_put_text(&line, LOG_ESCAPE_TEXT, words);
 		fprintf(to, "because   %.*s\n", STR_ARG(buf_str(&line)));
@@ -174,13 +173,16 @@ static void print_endpoint(const struct explained_endpoint *endpoint, FILE *to)
 }
 
 /* What is asked of an endpoint, and what becomes of it then. */
-static void print_check(const struct upstream *upstream, struct arena *arena, FILE *to)
+static void print_check(const struct upstream *upstream, const struct mask *base, struct arena *arena,
+			FILE *to)
 {
 	const struct health_check_config *check = upstream->check;
-	struct mask mask = { .nodes = { node_find(upstream->config->entry.node, STR("health_check")) } };
-	str every = unit_print_duration(arena, check->every);
-	str path = mask_words(&mask, mask_url(&mask, check->path, arena), arena);
+	str every = unit_print_duration(arena, check->every), path;
+	struct mask mask;
 
+	mask_init(&mask, base, base->redact, arena);
+	mask_add_node(&mask, node_find(upstream->config->entry.node, STR("health_check")));
+	path = mask_url(&mask, mask_words(&mask, check->path, arena), arena);
 	fputs("health    ", to);
 	if (check->type == HEALTH_CHECK_HTTP)
 		fprintf(to, "GET %.*s", STR_ARG(path));
@@ -200,13 +202,14 @@ static void print_outlier(const struct outlier_config *outlier, struct arena *ar
 }
 
 /* This process has asked nobody: who is well, the one that serves knows. */
-static void print_health(const struct explanation *told, struct arena *arena, FILE *to)
+static void print_health(const struct explanation *told, const struct mask *mask, struct arena *arena,
+			 FILE *to)
 {
 	const struct upstream *upstream = told->upstream.upstream;
 	int64_t panic = upstream->config->panic;
 
 	if (upstream->check)
-		print_check(upstream, arena, to);
+		print_check(upstream, mask, arena, to);
 	if (upstream->outlier)
 		print_outlier(upstream->outlier, arena, to);
 	if (panic)
@@ -241,11 +244,12 @@ static void print_timeouts(const struct explained_upstream *told, struct arena *
 	fputc('\n', to);
 }
 
-static void print_upstream(const struct explanation *explanation, struct arena *arena, FILE *to)
+static void print_upstream(const struct explanation *explanation, const struct mask *mask,
+			   struct arena *arena, FILE *to)
 {
 	const struct explained_upstream *told = &explanation->upstream;
 	const struct upstream *upstream = told->upstream;
-	str url = explanation_url(explanation, arena);
+	str url = explanation_url(explanation, mask, arena);
 
 	if (told->split.len)
 		fprintf(to, "weighted  %.*s\n", STR_ARG(told->split));
@@ -263,25 +267,25 @@ static void print_upstream(const struct explanation *explanation, struct arena *
 	if (upstream->config->slow_start)
 		print_slow_start(upstream->config->slow_start, arena, to);
 	if (upstream->check || upstream->outlier)
-		print_health(explanation, arena, to);
+		print_health(explanation, mask, arena, to);
 }
 
 /* ---- all of it ---- */
 
-void explanation_print(const struct explanation *told, struct arena *arena, FILE *to)
+void explanation_print(const struct explanation *told, const struct mask *mask, struct arena *arena, FILE *to)
 {
 	if (told->is_routed)
 		print_routed(told, to);
 	if (told->outcome == EXPLAINED_REFUSED && told->status)
-		print_refused(told, arena, to);
+		print_refused(told, mask, arena, to);
 	if (told->target) {
 		print_overload(told->snapshot, arena, to);
-		print_policies(told, arena, to);
+		print_policies(told, mask, arena, to);
 		if (told->upstream.upstream)
-			print_upstream(told, arena, to);
+			print_upstream(told, mask, arena, to);
 		else
 			fprintf(to, "answer    %d by the gateway itself (%.*s)\n", told->status,
 				STR_ARG(told->why));
-		print_because(told, arena, to);
+		print_because(told, mask, arena, to);
 	}
 }

@@ -179,6 +179,7 @@ static void check_row(struct snapshot *snapshot, const struct row *row)
 {
 	struct explanation explanation;
 	struct arena arena;
+	struct mask mask;
 	struct note note;
 	const struct rehearsal_request request = { .head = str_of(row->head) };
 	const struct explain_question question = { .snapshot = snapshot,
@@ -189,7 +190,8 @@ static void check_row(struct snapshot *snapshot, const struct row *row)
 	arena_init(&arena, NULL, SIZE_MAX / 2);
 	assert_false(failed(explain_request(&question, &arena, &explanation)));
 	note_begin(&note);
-	explanation_print(&explanation, &arena, note.to);
+	explanation_mask(&explanation, NULL, &arena, &mask);
+	explanation_print(&explanation, &mask, &arena, note.to);
 	fputc(0, note.to);
 	at = text = note_end(&note, &arena).ptr;
 	if (explanation.outcome != row->want)

@@ -52,23 +52,24 @@ void explain_upstream(const struct exchange *x, struct arena *arena, struct expl
 		ret_told->split = split_print(x->target->split, arena);
 }
 
-struct mask explanation_mask(const struct explanation *told)
+void explanation_mask(const struct explanation *told, const struct mask *base, struct arena *arena,
+		      struct mask *ret_mask)
 {
-	return (struct mask) { .policies = told->target ? &told->target->chain : NULL,
-			       .redact = told->snapshot->config.log.access.redact };
+	mask_init(ret_mask, base, told->snapshot->config.log.access.redact, arena);
+	mask_add_policies(ret_mask, told->target ? &told->target->chain : NULL);
 }
 
-str explanation_url(const struct explanation *explanation, struct arena *arena)
+str explanation_url(const struct explanation *explanation, const struct mask *mask, struct arena *arena)
 {
 	const struct explained_upstream *told = &explanation->upstream;
-	struct mask mask = explanation_mask(explanation);
-	bool hides = mask_is_for_all(&mask);
+	bool hides = mask_is_for_all(mask);
+	str query = mask_query(mask, mask_words(mask, told->query, arena), arena);
 	str parts[] = {
 		told->upstream->tls ? STR("https://") : STR("http://"),
 		hides && told->has_own_host ? STR("***") : told->host,
 		hides && told->has_own_path ? STR("/***") : told->path,
 		told->query.len ? STR("?") : STR(""),
-		hides && told->has_own_query ? STR("***") : mask_query(&mask, told->query, arena),
+		hides && told->has_own_query ? STR("***") : query,
 	};
 
 	return arena_join(arena, parts, sizeof parts / sizeof *parts);
