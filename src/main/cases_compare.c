@@ -67,10 +67,44 @@ static void print_query(struct comparison *c, str query)
 	case_print_shown(mask_query(c->mask, mask_words(c->mask, query, c->arena), c->arena), c->to);
 }
 
+static bool is_url(str text)
+{
+	return str_starts(text, STR("http://")) || str_starts(text, STR("https://")) ||
+	       str_starts(text, STR("/"));
+}
+
+/* A URL within a URL, or what is not a parameter's. */
+static bool holds_another(str url)
+{
+	size_t scheme = 0;
+	str path, query;
+
+	if (str_find(url, ':', &scheme) && str_starts(str_skip(url, scheme), STR("://")))
+		url = str_skip(url, scheme + 3);
+	if (!str_cut(url, '?', &path, &query))
+		return secret_value_is_evident(url);
+	return secret_value_is_evident(path) || secret_value_is_evident(query);
+}
+
+/* Of a URL the rest is told. */
+static void print_evident(struct comparison *c, str value)
+{
+	str known;
+
+	if (!is_url(value) || holds_another(value)) {
+		fputs("***", c->to);
+		return;
+	}
+	known = mask_words(c->mask, value, c->arena);
+	case_print_shown(mask_url(c->mask, known, c->arena), c->to);
+}
+
 static void print_field(struct comparison *c, str name, str value)
 {
-	if (is_credential(name) || secret_value_is_evident(value))
+	if (is_credential(name))
 		fputs("***", c->to);
+	else if (secret_value_is_evident(value))
+		print_evident(c, value);
 	else
 		print_got(c, value);
 }

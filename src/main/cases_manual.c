@@ -64,8 +64,8 @@ static const char words[] =
 	"`${...}`, from four bytes on, as it is, percent-encoded or escaped as in JSON, but not for a "
 	"default "
 	"(`${NAME:-default}`); for headers and parameters of a query that are named like a secret "
-	"(`Authorization`, `Set-Cookie`, `api_key` and the like); and for a header that looks like one "
-	"(`Bearer ...`, a URL with a key in it). What a value is can be found out with `~REGEX`, or with "
+	"(`Authorization`, `Set-Cookie`, `api_key` and the like), also in a header that is a URL; and for a "
+	"header that looks like one (`Bearer ...`). What a value is can be found out with `~REGEX`, or with "
 	"variables that hold nothing secret.\n\n";
 
 void cases_print_manual(FILE *to)

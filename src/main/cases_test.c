@@ -175,11 +175,42 @@ static void what_was_got_is_masked(void **state)
 	expected.forwarded.query = want(&s, "b=hunter2&code=e");
 	compare(&s, &expected,
 		"headers.X-A: expected \"hunter2\", got \"a ***\" and \"2\"\n"
-		"headers.X-B: expected \"hunter2\", got ***\n"
+		"headers.X-B: expected \"hunter2\", got \"https://h/?a=***&sig=***&b=c\"\n"
 		"body: expected \"of hunter\", got \"of ***\"\n"
 		"forwarded.path: expected \"/hunter\", got \"/***\"\n"
 		"forwarded.query: expected \"b=hunter2&code=e\", got \"b=***&code=***\"\n");
 	scene_close(&s);
+}
+
+/* Of a URL with a credential the rest; of all else nothing. */
+static void urls_are_told_without_their_credentials(void **state)
+{
+	static const struct {
+		const char *value, *shown;
+	} rows[] = {
+		{ "/in?code=a&b=c", "\"/in?code=***&b=c\"" },
+		{ "http://u:p@h/a?b=c", "\"http://***@h/a?b=c\"" },
+		{ "https://h/?token=a&to=https://u:p@i/", "***" },
+		{ "https://h/a?b=/c?token=d&code=e", "***" },
+		{ "<https://h/?token=a>", "***" },
+		{ "Bearer https://h/?token=a", "***" },
+	};
+	struct expected_field field = { .name = STR("X-A") };
+	struct expectation expected = { .fields = { &field, 1 } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char want_text[256];
+		struct scene s;
+
+		scene_open(&s);
+		field.value = want(&s, "z");
+		s.fields[0].value = str_of(rows[i].value);
+		snprintf(want_text, sizeof want_text, "headers.X-A: expected \"z\", got %s and \"2\"\n",
+			 rows[i].shown);
+		compare(&s, &expected, want_text);
+		scene_close(&s);
+	}
 }
 
 static void what_was_forwarded_is_compared(void **state)
@@ -227,6 +258,7 @@ int main(void)
 		cmocka_unit_test(one_instance_of_a_field_is_enough),
 		cmocka_unit_test(what_came_from_outside_is_hidden),
 		cmocka_unit_test(what_was_got_is_masked),
+		cmocka_unit_test(urls_are_told_without_their_credentials),
 		cmocka_unit_test(what_was_forwarded_is_compared),
 		cmocka_unit_test(long_texts_are_cut),
 	};
