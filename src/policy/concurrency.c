@@ -40,10 +40,18 @@ struct held_slot {
 	bool is_learnt; /* what it can tell the table, or there is nothing */
 };
 
+static void compare_priorities(struct arena *arena, const void *before, const void *after,
+			       struct field_difference *ret_difference)
+{
+	expression_compare(arena, *(const struct node *const *)before, *(const struct node *const *)after,
+			   EXPRESSION_INT, ret_difference);
+}
+
 static const struct field_form priority_form = {
 	.manual = "an [expression](#expressions), or a number",
 	.schema = "{\"type\": [\"string\", \"number\"]}",
 	.read = field_keep_node,
+	.compare = compare_priorities,
 };
 
 const struct field policy_concurrency_fields[] = {

@@ -4,10 +4,18 @@
 #include "policy/expression.h"
 #include "store/rate_table.h"
 
+static void compare(struct arena *arena, const void *before, const void *after,
+		    struct field_difference *ret_difference)
+{
+	expression_compare(arena, *(const struct node *const *)before, *(const struct node *const *)after,
+			   EXPRESSION_INT, ret_difference);
+}
+
 const struct field_form cost_form = {
 	.manual = "a number, or an [expression](#expressions)",
 	.schema = "{\"type\": [\"string\", \"number\"]}",
 	.read = field_keep_node,
+	.compare = compare,
 };
 
 result cost_compile(const struct policy_compile *compile, const struct node *node, int64_t most,

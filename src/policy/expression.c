@@ -8,40 +8,66 @@
 #include "policy/expression_private.h"
 #include "route/regex.h"
 
-enum { TOLD_MAX = 1024 };
+enum { TOLD_MAX = 1024, PRINTED_MAX = 64 * 1024 };
 
-/* A text that was compiled before, as it is told; empty for none. */
-static str tell_node(struct arena *arena, const struct node *node)
+/* A text that was compiled before: in one form, and as it is told. */
+struct printed {
+	str whole, told;
+};
+
+static str print_whole(struct arena *arena, const struct expression *expression)
 {
-	const struct expression *expression;
-	struct expression_error error;
-	struct regex_table regexes;
+	struct buf out = arena_open(arena, PRINTED_MAX);
+
+	expression_print(expression, &out);
+	return arena_close(arena, &out);
+}
+
+static str print_told(struct arena *arena, const struct expression *expression)
+{
 	struct note note;
 
-	if (!node)
-		return (str) { 0 };
-	regex_table_init(&regexes, arena);
 	note_begin(&note);
-	if (expression_parse(arena, &regexes, node->text, EXPRESSION_BOOL, &expression, &error))
-		expression_tell(expression, note.to);
-	regex_table_fini(&regexes);
+	expression_tell(expression, note.to);
 	return note_end(&note, arena);
 }
 
-/* Two that are told alike may differ in what is not told. */
+/* What is no expression is a plain number. */
+static struct printed print_node(struct arena *arena, const struct node *node, enum expression_want want)
+{
+	struct printed printed = { 0 };
+	const struct expression *expression;
+	struct expression_error error;
+	struct regex_table regexes;
+
+	if (!node)
+		return (struct printed) { .told = STR("none") };
+	regex_table_init(&regexes, arena);
+	if (expression_parse(arena, &regexes, node->text, want, &expression, &error))
+		printed = (struct printed) { print_whole(arena, expression), print_told(arena, expression) };
+	else
+		printed = (struct printed) { node->text, node->text };
+	regex_table_fini(&regexes);
+	return printed;
+}
+
+void expression_compare(struct arena *arena, const struct node *before, const struct node *after,
+			enum expression_want want, struct field_difference *ret_difference)
+{
+	struct printed old = print_node(arena, before, want), new = print_node(arena, after, want);
+
+	if (str_eq(old.whole, new.whole))
+		return;
+	ret_difference->count_before = before != NULL;
+	ret_difference->count_after = after != NULL;
+	ret_difference->words = arena_printf(arena, "%.*s -> %.*s", STR_ARG(old.told), STR_ARG(new.told));
+}
+
 static void compare(struct arena *arena, const void *before, const void *after,
 		    struct field_difference *ret_difference)
 {
-	const struct node *one = *(const struct node *const *)before;
-	const struct node *other = *(const struct node *const *)after;
-	str old = tell_node(arena, one), new = tell_node(arena, other);
-
-	if (nodes_are_same(one, other))
-		return;
-	ret_difference->count_before = one != NULL;
-	ret_difference->count_after = other != NULL;
-	ret_difference->words = arena_printf(arena, "%.*s -> %.*s", STR_ARG(old.len ? old : STR("none")),
-					     STR_ARG(new.len ? new : STR("none")));
+	expression_compare(arena, *(const struct node *const *)before, *(const struct node *const *)after,
+			   EXPRESSION_BOOL, ret_difference);
 }
 
 const struct field_form expression_form = {

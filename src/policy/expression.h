@@ -56,7 +56,14 @@ void expression_print(const struct expression *expression, struct buf *out);
 /* In one form, however it was written; compiling that gives the same again. */
 
 void expression_tell(const struct expression *expression, FILE *to);
-/* The same for people: cut where it is long, nothing of what ${...} stands for, and "***" for a text that
- * something under a secret's name is compared with. */
+/* The same for people: cut where it is long, nothing of what ${...} stands for, and "***" for a text or a
+ * number that something under a secret's name is compared with, and for a text that is a secret by its looks.
+ */
+
+void expression_compare(struct arena *arena, const struct node *before, const struct node *after,
+			enum expression_want want, struct field_difference *ret_difference);
+/* Two scalars that were compiled before, or NULL, for the form of an option. What is only written otherwise
+ * is no difference; the words are expression_tell()'s, and may be the same of two that differ in a secret. A
+ * number that is no expression stays as it is written. */
 
 extern const struct field_form expression_form; /* member: const struct node *; the text as it stands */
