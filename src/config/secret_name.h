@@ -14,8 +14,8 @@ enum secret_name {
 };
 
 enum secret_name secret_name_judge(str name);
-/* Case, '-', '_' and '.' make no difference, but before a last word "key" or "auth". What is too long to be a
- * name is a usual one. */
+/* Case, '-', '_' and '.' make no difference, but where a last word "key" or "auth" begins ("X-Key",
+ * "someKey"). What is too long to be a name is a usual one. */
 
 enum secret_name secret_name_judge_encoded(str encoded);
-/* The same of a parameter's name as it stands in a query. */
+/* The same of a parameter's name as it stands in a query, where `keys` and `basic` say nothing. */

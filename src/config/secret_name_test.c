@@ -21,6 +21,10 @@ static const struct {
 	{ "private_key", SECRET_NAME_USUAL },
 	{ "credentials", SECRET_NAME_USUAL },
 	{ "pwd", SECRET_NAME_USUAL },
+	{ "passphrase", SECRET_NAME_USUAL },
+	{ "accessKey", SECRET_NAME_USUAL },
+	{ "AWSAccessKeyId", SECRET_NAME_USUAL },
+	{ "X-Origin-Verify", SECRET_NAME_USUAL },
 
 	{ "Set-Cookie", SECRET_NAME_DOUBTFUL },
 	{ "session_id", SECRET_NAME_DOUBTFUL },
@@ -28,7 +32,9 @@ static const struct {
 	{ "basic", SECRET_NAME_DOUBTFUL },
 	{ "X-Functions-Key", SECRET_NAME_DOUBTFUL },
 	{ "subscription_key", SECRET_NAME_DOUBTFUL },
+	{ "subscriptionKey", SECRET_NAME_DOUBTFUL },
 	{ "X-Auth", SECRET_NAME_DOUBTFUL },
+	{ "userAuth", SECRET_NAME_DOUBTFUL },
 	{ "code", SECRET_NAME_DOUBTFUL },
 	{ "sig", SECRET_NAME_DOUBTFUL },
 	{ "jwt", SECRET_NAME_DOUBTFUL },
@@ -46,6 +52,13 @@ static const struct {
 	{ "basics", SECRET_NAME_NONE },
 	{ "headers", SECRET_NAME_NONE },
 	{ "turnkey", SECRET_NAME_NONE },
+	{ "MONKEY", SECRET_NAME_NONE },
+	{ "Idempotency-Key", SECRET_NAME_NONE },
+	{ "cache_key", SECRET_NAME_NONE },
+	{ "sortKey", SECRET_NAME_NONE },
+	{ "max_tokens", SECRET_NAME_NONE },
+	{ "max_tokens_secret", SECRET_NAME_USUAL },
+	{ "Sec-WebSocket-Key", SECRET_NAME_NONE },
 	{ "barcode", SECRET_NAME_NONE },
 	{ "-", SECRET_NAME_NONE },
 	{ "-key", SECRET_NAME_USUAL },
@@ -63,6 +76,8 @@ static void names_are_judged(void **state)
 	assert_int_equal(secret_name_judge_encoded((str) { long_name, sizeof long_name }), SECRET_NAME_USUAL);
 	assert_int_equal(secret_name_judge_encoded(STR("t%6Fken")), SECRET_NAME_USUAL);
 	assert_int_equal(secret_name_judge_encoded(STR("p%61ge")), SECRET_NAME_NONE);
+	assert_int_equal(secret_name_judge_encoded(STR("keys")), SECRET_NAME_NONE);
+	assert_int_equal(secret_name_judge_encoded(STR("basic")), SECRET_NAME_NONE);
 }
 
 int main(void)

@@ -35,7 +35,7 @@ static str print_told(struct arena *arena, const struct expression *expression)
 /* What is no expression is a plain number. */
 static struct printed print_node(struct arena *arena, const struct node *node, enum expression_want want)
 {
-	struct printed printed = { 0 };
+	struct printed printed;
 	const struct expression *expression;
 	struct expression_error error;
 	struct regex_table regexes;

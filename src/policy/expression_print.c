@@ -2,12 +2,13 @@
 /*
  * Printing the tree in one form, with as few brackets as will do. It exists for tests: what was understood
  * can be read, and compiling it again must give the same. To people it is told without what is compared with
- * a secret of the request.
+ * a secret of the request, or is one by its looks.
  */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "config/secret_name.h"
+#include "config/secret_value.h"
 #include "policy/expression_private.h"
 
 /* How tightly an operator binds; what is looser than its surroundings needs brackets. */
@@ -33,8 +34,9 @@ static enum binding binding_of(const struct expression_node *node)
 
 struct printing {
 	struct buf *out;
-	bool is_told; /* to people */
-	bool hides;   /* what is a text here may be a secret */
+	bool is_told;   /* to people */
+	bool hides;     /* what is a text or a number here may be a secret */
+	bool is_length; /* a number here says how long something is */
 };
 
 static void print_node(const struct expression_node *node, enum binding around, struct printing *p);
@@ -65,25 +67,46 @@ static void print_double(double real, struct buf *out)
 		buf_put(out, STR(".0"));
 }
 
+static void print_int(int64_t integer, struct buf *out)
+{
+	char text[32];
+
+	buf_put(out, (str) { text, (size_t)snprintf(text, sizeof text, "%" PRId64, integer) });
+}
+
+static bool is_secret(const struct operand *value, const struct printing *p)
+{
+	switch (value->kind) {
+	case OPERAND_INT:
+	case OPERAND_DOUBLE:
+		return p->hides && !p->is_length;
+	case OPERAND_STRING:
+		return p->hides || (p->is_told && secret_value_is_evident(value->text));
+	default:
+		return false;
+	}
+}
+
 static void print_list(const struct operand *list, struct printing *p);
 
 static void print_constant(const struct operand *value, struct printing *p)
 {
-	char text[32];
-
+	if (is_secret(value, p)) {
+		print_string(STR("***"), p->out);
+		return;
+	}
 	switch (value->kind) {
 	case OPERAND_BOOL:
 		buf_put(p->out, value->boolean ? STR("true") : STR("false"));
 		break;
 	case OPERAND_INT:
-		buf_put(p->out,
-			(str) { text, (size_t)snprintf(text, sizeof text, "%" PRId64, value->integer) });
+		print_int(value->integer, p->out);
 		break;
 	case OPERAND_DOUBLE:
 		print_double(value->real, p->out);
 		break;
 	case OPERAND_STRING:
-		print_string(p->hides ? STR("***") : value->text, p->out);
+		print_string(value->text, p->out);
 		break;
 	default:
 		print_list(value, p);
@@ -175,6 +198,11 @@ static bool compares(const struct expression_node *node)
 	return (node->op >= OP_EQ && node->op <= OP_IN) || (node->op >= OP_STARTS && node->op <= OP_MATCHES);
 }
 
+static bool compares_length(const struct expression_node *node)
+{
+	return compares(node) && (node->first->op == OP_SIZE || node->first->next->op == OP_SIZE);
+}
+
 static void print_inside(const struct expression_node *node, enum binding binding, struct printing *p)
 {
 	switch (node->op) {
@@ -205,13 +233,15 @@ static void print_inside(const struct expression_node *node, enum binding bindin
 static void print_node(const struct expression_node *node, enum binding around, struct printing *p)
 {
 	enum binding binding = binding_of(node);
-	bool is_looser = binding < around, hides = p->hides;
+	bool is_looser = binding < around, hides = p->hides, is_length = p->is_length;
 
 	p->hides = hides || (p->is_told && compares(node) && looks_at_secret(node));
+	p->is_length = is_length || compares_length(node);
 	buf_put(p->out, is_looser ? STR("(") : (str) { 0 });
 	print_inside(node, binding, p);
 	buf_put(p->out, is_looser ? STR(")") : (str) { 0 });
 	p->hides = hides;
+	p->is_length = is_length;
 }
 
 void expression_print(const struct expression *expression, struct buf *out)

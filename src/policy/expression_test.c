@@ -439,6 +439,13 @@ static void what_is_compared_with_secrets_is_not_told(void **state)
 		  "has(request.query[\"key\"]) && request.method == \"GET\"" },
 		{ "request.query.page == 'a' || size(request.query.key) == 5",
 		  "request.query[\"page\"] == \"a\" || size(request.query[\"key\"]) == 5" },
+		{ "request.headers['x'] == 'Bearer abc'", "request.headers[\"x\"] == \"***\"" },
+		{ "request.headers['x'] in ['a', 'Basic YTpi']",
+		  "request.headers[\"x\"] in [\"a\", \"***\"]" },
+		{ "int(request.query.code) == 1234", "int(request.query[\"code\"]) == \"***\"" },
+		{ "int(request.query.code) in [1, 2]", "int(request.query[\"code\"]) in [\"***\", \"***\"]" },
+		{ "int(request.query.page) == 12", "int(request.query[\"page\"]) == 12" },
+		{ "8 < size(request.query.code)", "8 < size(request.query[\"code\"])" },
 	};
 
 	struct bench *bench = ask(NULL);
