@@ -160,9 +160,14 @@ CHANGES = {
         ["public  orders: respond answers before forward_auth", ROUTE + "orders: respond answers before door",
          ROUTE + "orders: respond is new"], 4),
     "another value": (["A: b", "A: c"], ["other   orders: headers.request.set: added A: c, removed A: b"], 0),
-    "a secret value": (["A: b", 'A: "${S}"'], ["other   orders: headers.request.set: changed"], 0),
-    "a value that may be a secret by its name": (["A: b", "A: b, X-Functions-Key: b"], ["tight   orders: headers.request.set: changed"], 0),
-    "a value that looks like a secret": (["A: b", "A: Bearer b"], ["other   orders: headers.request.set: changed"], 0),
+    "a secret value": (["A: b", 'A: "${S}"'], ["other   orders: headers.request.set: added A: ***, removed A: ***"], 0),
+    "a value that may be a secret by its name": (["A: b", "A: b, X-Functions-Key: b"], ["tight   orders: headers.request.set: added X-Functions-Key: ***"], 0),
+    "a value beside a secret": (["{ A: b } } } }", '{ A: b, X-Key: "${S}" } } } }'],
+                                ["tight   orders: headers.request.set: added X-Key: ***"], 0),
+    "a value that looks like a secret": (["A: b", "A: Bearer b"], ["other   orders: headers.request.set: added A: ***, removed A: ***"], 0),
+    "another policy of the kind before one": (
+        ["{ use: door }, {", "{ use: door }, { headers: { request: { set: { B: c } } } }, {"],
+        ["tight   orders: headers is new"], 0),
     "a URL with a key": ([AUTH, AUTH.replace("check", "check?code=hunter2")],
                          ["open    orders: forward_auth.url: changed"], 4),
     "another order": (["{ use: door }, { headers: { request: { set: { A: b } } } } ]",
@@ -424,6 +429,21 @@ GUARDED_CHANGES = {
     "a field is the client's again": (["X-Role: user, ", ""], ["open    a: headers.request.set: removed X-Role: user"], 4),
     "a field has another value": (["X-Role: user, ", "x-role: admin, "],
                                   ["other   a: headers.request.set: added x-role: admin, removed X-Role: user"], 0),
+    "a field is whatever clients say": (["X-Role: user, ", 'X-Role: "${request.header.X-As}", '],
+                                        ["open    a: headers.request.set: added X-Role: ${request.header.X-As}, removed X-Role: user"], 4),
+    "names in other letters": (["[X-A, X-B]", "[x-a, X-B]"], ["other   a: headers.request.remove: added x-a, removed X-A"], 0),
+    "names by how they begin": (["[X-A, X-B]", '["X-*"]'], ["tight   a: headers.request.remove: added X-*, removed X-A, X-B"], 0),
+    "names in yet other letters": (["[X-A, X-B]", "[X_A, x-b]"], ["tight   a: headers.request.remove: added X_A, x-b, removed X-A, X-B"], 0),
+    "a field is removed in place of set": (["X-Role: user, X-Team: a }, remove: [X-A, X-B]", "X-Team: a }, remove: [X-A, X-B, X-R*]"],
+                                           ["tight   a: headers.request.remove: added X-R*", "other   a: headers.request.set: removed X-Role: user"], 0),
+    "a field is set in place of removed": (["X-Team: a }, remove: [X-A, X-B]", "X-Team: a, X-B: b }, remove: [X-A]"],
+                                           ["tight   a: headers.request.set: added X-B: b", "other   a: headers.request.remove: removed X-B"], 0),
+    "a field is what clients say in place of removed": (
+        ["X-Team: a }, remove: [X-A, X-B]", 'X-Team: a, X-B: "${request.header.X-C}" }, remove: [X-A]'],
+        ["open    a: headers.request.remove: removed X-B", "tight   a: headers.request.set: added X-B: ${request.header.X-C}"], 4),
+    "fewer names by how they begin": (["[X-A, X-B]", '["X-A*"]'], ["open    a: headers.request.remove: added X-A*, removed X-A, X-B"], 4),
+    "a field of the answer is not set": (["response: { set: { X-C: c }, ", "response: { "],
+                                         ["other   a: headers.response.set: removed X-C: c"], 0),
     "clients see more": (["[Server, X-D]", "[Server]"], ["open    a: headers.response.remove: removed X-D"], 4),
     "a parameter is the client's again": (["set: { role: user }, ", ""], ["open    a: rewrite.query.set: removed role: user"], 4),
     "more parameters pass": (["[admin, root]", "[admin]"], ["open    a: rewrite.query.remove: removed root"], 4),
@@ -528,6 +548,13 @@ def test_the_riskiest_stands_first(tmp_path: Path) -> None:
                                           "{ use: door }, ", ""))
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["open", "route", "tight", "other"]
     assert done.returncode == 4
+
+
+def test_two_policies_of_a_kind_in_another_order_are_the_same(tmp_path: Path) -> None:
+    one, other = ("{ headers: { request: { remove: [%s] } } }" % name for name in ("X-A", "X-B"))
+    before, after = (changed("{ use: door }, ", f"{{ use: door }}, {first}, {second}, ") for first, second in ((one, other), (other, one)))
+    done = diff(tmp_path, before, after)
+    assert (done.stdout.splitlines(), done.returncode) == (["other   orders: policies run in another order"], 0)
 
 
 def test_mistakes_in_either_are_told(tmp_path: Path) -> None:

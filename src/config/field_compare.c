@@ -211,17 +211,37 @@ static bool list_has(const str_list *list, str item)
 	return false;
 }
 
-/* What is in the one and not in the other, with a word before it. How many these are. */
-static size_t put_missing(struct comparing *c, const char *word, const str_list *of, const str_list *in,
-			  str *words)
+/* How many names of the one the other has not. */
+static size_t count_names(const str_list *of, const str_list *in)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < of->len; i++) {
-		if (list_has(in, of->at[i]) || ++count > ITEMS_SHOWN)
+		size_t j = 0;
+
+		while (j < in->len && !str_eq_nocase(of->at[i], in->at[j]))
+			j++;
+		count += j == in->len;
+	}
+	return count;
+}
+
+/* Texts, and what is shown of each. */
+struct texts {
+	str_list are, shown;
+};
+
+/* What is in the one and not in the other, with a word before it. How many these are. */
+static size_t put_missing(struct comparing *c, const char *word, const struct texts *of,
+			  const struct texts *in, str *words)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < of->are.len; i++) {
+		if (list_has(&in->are, of->are.at[i]) || ++count > ITEMS_SHOWN)
 			continue;
 		*words = arena_printf(c->arena, "%.*s%s%s%.*s", STR_ARG(*words), words->len ? ", " : "",
-				      count == 1 ? word : "", STR_ARG(of->at[i]));
+				      count == 1 ? word : "", STR_ARG(of->shown.at[i]));
 	}
 	if (count > ITEMS_SHOWN)
 		*words = arena_printf(c->arena, "%.*s and %zu more", STR_ARG(*words), count - ITEMS_SHOWN);
@@ -229,26 +249,30 @@ static size_t put_missing(struct comparing *c, const char *word, const str_list 
 }
 
 /* Where only the order differs, nothing is added or removed. */
-static void tell_lists(struct comparing *c, const struct row *row, str_list before, str_list after,
-		       struct field_difference difference)
+static void tell_lists(struct comparing *c, const struct row *row, const struct texts *before,
+		       const struct texts *after, struct field_difference difference)
 {
-	bool is_same = before.len == after.len;
+	bool is_same = before->are.len == after->are.len;
 
-	for (size_t i = 0; is_same && i < before.len; i++)
-		is_same = str_eq(before.at[i], after.at[i]);
+	for (size_t i = 0; is_same && i < before->are.len; i++)
+		is_same = str_eq(before->are.at[i], after->are.at[i]);
 	if (is_same)
 		return;
 	difference.is_list = true;
-	difference.count_before = before.len;
-	difference.count_after = after.len;
-	difference.added = put_missing(c, "added ", &after, &before, &difference.words);
-	difference.removed = put_missing(c, "removed ", &before, &after, &difference.words);
+	difference.count_before = before->are.len;
+	difference.count_after = after->are.len;
+	difference.added = put_missing(c, "added ", after, before, &difference.words);
+	difference.removed = put_missing(c, "removed ", before, after, &difference.words);
 	tell(c, row, difference);
 }
 
 static void compare_lists(struct comparing *c, const struct row *row, str_list before, str_list after)
 {
-	tell_lists(c, row, before, after, (struct field_difference) { 0 });
+	struct texts old = { before, before }, new = { after, after };
+	struct field_difference difference = { .names_added = count_names(&after, &before),
+					       .names_removed = count_names(&before, &after) };
+
+	tell_lists(c, row, &old, &new, difference);
 }
 
 static str_list words_of(struct comparing *c, const struct field *field, unsigned bits)
@@ -262,40 +286,69 @@ static str_list words_of(struct comparing *c, const struct field *field, unsigne
 	return (str_list) { words, count };
 }
 
-static str_list texts_of(struct comparing *c, const struct pair_list *pairs)
+static bool has_secret_pair(const struct pair_list *pairs, str name)
 {
-	str *texts = ARENA_ARRAY(c->arena, str, pairs->len);
-
-	for (size_t i = 0; i < pairs->len; i++) {
-		str parts[] = { pairs->at[i].name, STR(": "), pairs->at[i].value };
-
-		texts[i] = arena_join(c->arena, parts, 3);
-	}
-	return (str_list) { texts, pairs->len };
+	for (size_t i = 0; i < pairs->len; i++)
+		if (str_eq_nocase(pairs->at[i].name, name) && has_secret(pairs->at[i].node))
+			return true;
+	return false;
 }
 
-/* How many names of the one the other has not. */
-static size_t count_names(const struct pair_list *of, const struct pair_list *in)
+/* Where a name has a secret on either side, both are one: it may have been written out before. */
+static struct texts texts_of(struct comparing *c, const struct pair_list *pairs,
+			     const struct pair_list *others)
+{
+	str *are = ARENA_ARRAY(c->arena, str, pairs->len), *shown = ARENA_ARRAY(c->arena, str, pairs->len);
+
+	for (size_t i = 0; i < pairs->len; i++) {
+		str name = pairs->at[i].name, parts[] = { name, STR(": "), pairs->at[i].value };
+
+		are[i] = shown[i] = arena_join(c->arena, parts, 3);
+		if (has_secret_pair(pairs, name) || has_secret_pair(others, name))
+			shown[i] = arena_printf(c->arena, "%.*s: ***", STR_ARG(name));
+	}
+	return (struct texts) { { are, pairs->len }, { shown, pairs->len } };
+}
+
+static str_list names_of(struct comparing *c, const struct pair_list *pairs)
+{
+	str *names = ARENA_ARRAY(c->arena, str, pairs->len);
+
+	for (size_t i = 0; i < pairs->len; i++)
+		names[i] = pairs->at[i].name;
+	return (str_list) { names, pairs->len };
+}
+
+static bool is_of_request(const struct pair *pair)
+{
+	return str_contains(pair->value, STR("${request."));
+}
+
+/* What somebody else said under a name is now said by whoever asks. */
+static size_t count_lent(const struct pair_list *before, const struct pair_list *after)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < of->len; i++) {
-		size_t j = 0;
-
-		while (j < in->len && !str_eq_nocase(in->at[j].name, of->at[i].name))
-			j++;
-		count += j == in->len;
-	}
+	for (size_t i = 0; i < after->len; i++)
+		for (size_t j = 0; j < before->len && is_of_request(&after->at[i]); j++)
+			count += str_eq_nocase(before->at[j].name, after->at[i].name) &&
+				 !is_of_request(&before->at[j]);
 	return count;
 }
 
+/* What is secret is masked pair by pair. */
 static void compare_pairs(struct comparing *c, const struct row *row)
 {
-	const struct pair_list *before = row->before.at, *after = row->after.at;
-	struct field_difference difference = { .names_added = count_names(after, before),
-					       .names_removed = count_names(before, after) };
+	const struct pair_list *one = row->before.at, *other = row->after.at;
+	struct texts before = texts_of(c, one, other), after = texts_of(c, other, one);
+	str_list old = names_of(c, one), new = names_of(c, other);
+	struct row shown = *row;
+	struct field_difference difference = { .names_added = count_names(&new, &old),
+					       .names_removed = count_names(&old, &new),
+					       .names_lent = count_lent(one, other) };
 
-	tell_lists(c, row, texts_of(c, before), texts_of(c, after), difference);
+	shown.is_secret = false;
+	tell_lists(c, &shown, &before, &after, difference);
 }
 
 /* A text, a list of texts or nothing, as a list. False when it is anything else. */

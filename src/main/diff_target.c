@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Policies are paired by kind and name, then by kind alone, in the order in which they run; what is left on
- * one side was added or taken away. What a change means is said by the policy's own table of risks, so that a
- * new policy need not be known here.
+ * Policies are paired by kind and name, then by kind alone, those with the same options first, and others in
+ * the order in which they run; what is left on one side was added or taken away. What a change means is said
+ * by the policy's own table of risks, so that a new policy need not be known here.
  */
 #include "main/diff_target.h"
 
 #include "base/note.h"
 #include "policy/expression.h"
+#include "policy/field_edit.h"
 
 enum { PAIRS_MAX = 1 << 22, WHEN_MAX = 64 * 1024 };
 enum { SEEN_CHAINS, SEEN_WHEN, SEEN_REPORT, SEEN_ALONE };
@@ -92,7 +93,9 @@ static enum risk risk_of_list(const struct field_difference *difference, enum ri
 
 static enum risk risk_of_names(const struct field_difference *difference)
 {
-	return difference->names_removed ? RISK_OPEN : difference->names_added ? RISK_TIGHT : RISK_OTHER;
+	if (difference->names_removed || difference->names_lent)
+		return RISK_OPEN;
+	return difference->names_added ? RISK_TIGHT : RISK_OTHER;
 }
 
 /* A text, or what only its owner knows: more than whether it is there cannot be told. */
@@ -144,13 +147,61 @@ static enum risk risk_of_option(const struct policy *policy, const struct field_
 	return RISK_OTHER;
 }
 
+static const struct node *node_at(const struct node *options, str path)
+{
+	str name;
+
+	while (options && str_next(&path, '.', &name))
+		options = node_find(options, name);
+	return options && (options->kind == NODE_MAP || options->kind == NODE_LIST) ? options : NULL;
+}
+
+static str name_of(const struct node *names, const struct node *item)
+{
+	return names->kind == NODE_MAP ? item->key : item->text;
+}
+
+static bool has_name(const struct node *names, str name, bool whatever_it_says)
+{
+	for (const struct node *item = names ? names->first : NULL; item; item = item->next)
+		if (field_is_named(name, name_of(names, item)) &&
+		    (whatever_it_says || !str_contains(item->text, STR("${request."))))
+			return true;
+	return false;
+}
+
+/* What is removed and not set any more, or the other way round, no client can say still. */
+static size_t count_lost(const struct pair_of_policies *pair, const struct policy_risk *risk)
+{
+	const struct node *old = node_at(pair->before->options, str_of(risk->option));
+	const struct node *new = node_at(pair->after->options, str_of(risk->option));
+	const struct node *other = node_at(pair->after->options, str_of(risk->or_in));
+	size_t count = 0;
+
+	for (const struct node *item = old ? old->first : NULL; item; item = item->next)
+		count += !has_name(new, name_of(old, item), true) &&
+			 !has_name(other, name_of(old, item), false);
+	return count;
+}
+
+static enum risk risk_of_change(const struct pair_of_policies *pair,
+				const struct field_difference *difference)
+{
+	struct field_difference counted = *difference;
+
+	for (const struct policy_risk *risk = pair->after->policy->risks; risk && risk->option; risk++)
+		if (risk->or_in && risk_is_of(risk->option, difference->path))
+			counted.names_removed = count_lost(pair, risk);
+	return risk_of_option(pair->after->policy, &counted);
+}
+
 static void on_option(void *self, const struct field_difference *difference)
 {
 	const struct pair_of_policies *pair = self;
 
-	diff_add(pair->chains->diff->lines, risk_of_option(pair->after->policy, difference),
-		 "%.*s: %.*s.%.*s: %.*s", STR_ARG(pair->chains->name), STR_ARG(pair->after->name),
-		 STR_ARG(difference->path), STR_ARG(difference->words));
+	diff_add(pair->chains->diff->lines, risk_of_change(pair, difference), "%.*s: %.*s.%.*s: %.*s",
+		 STR_ARG(pair->chains->name), STR_ARG(pair->after->name), STR_ARG(difference->path),
+		 STR_ARG(difference->words));
 }
 
 /* ---- one without a partner ---- */
@@ -304,14 +355,21 @@ static void compare_pair(struct chains *chains, const struct policy_instance *be
 
 /* ---- chains ---- */
 
-static void pair_up(struct chains *chains, bool by_name)
+enum { BY_NAME = 1, BY_OPTIONS = 2 };
+
+static bool is_pair(const struct policy_instance *before, const struct policy_instance *after, unsigned by)
+{
+	return before->policy == after->policy && (!(by & BY_NAME) || str_eq(before->name, after->name)) &&
+	       (!(by & BY_OPTIONS) || nodes_are_same(before->options, after->options));
+}
+
+static void pair_up(struct chains *chains, unsigned by)
 {
 	const struct policy_chain *before = chains->before.chain, *after = chains->after.chain;
 
 	for (size_t i = 0; i < before->count; i++) {
 		for (size_t j = 0; j < after->count && !chains->before.partner[i]; j++) {
-			if (chains->after.partner[j] || before->at[i].policy != after->at[j].policy ||
-			    (by_name && !str_eq(before->at[i].name, after->at[j].name)))
+			if (chains->after.partner[j] || !is_pair(&before->at[i], &after->at[j], by))
 				continue;
 			chains->before.partner[i] = j + 1;
 			chains->after.partner[j] = i + 1;
@@ -376,8 +434,10 @@ static void compare_chains(struct chains *chains)
 {
 	const struct policy_chain *before = chains->before.chain, *after = chains->after.chain;
 
-	pair_up(chains, true);
-	pair_up(chains, false);
+	pair_up(chains, BY_NAME | BY_OPTIONS);
+	pair_up(chains, BY_NAME);
+	pair_up(chains, BY_OPTIONS);
+	pair_up(chains, 0);
 	for (size_t i = 0; i < before->count; i++) {
 		size_t partner = chains->before.partner[i];
 

@@ -73,8 +73,7 @@ result field_names_check(struct reader *reader, const struct node *list)
 	return outcome;
 }
 
-/* What a service could take for the name is the name. */
-static bool is_named(str field, str name)
+bool field_is_named(str field, str name)
 {
 	if (!str_ends(name, STR("*")))
 		return http_name_is_alias(field, name);
@@ -85,7 +84,8 @@ void field_names_remove(const str_list *names, struct http_fields *fields)
 {
 	for (size_t i = 0; i < names->len; i++)
 		for (size_t j = 0; j < fields->count; j++)
-			if (is_named(fields->at[j].name, names->at[i]) && !is_out_of_reach(fields->at[j].id))
+			if (field_is_named(fields->at[j].name, names->at[i]) &&
+			    !is_out_of_reach(fields->at[j].id))
 				fields->at[j].removed = true;
 }
 

@@ -40,8 +40,12 @@ result field_values_add(const struct field_values *values, const struct view *vi
  * value_expand(), ERROR_LIMIT also when there are too many fields; the first one, after all the others that
  * could be written are. */
 
+bool field_is_named(str field, str name);
+/* By a name as it stands in a list of those that are removed: also what a service could take for it, and
+ * those of a family ("X-Internal-*"): http_name_is_alias(). */
+
 void field_names_remove(const str_list *names, struct http_fields *fields);
-/* Also what a service could take for one of the names, or for one of a family: http_name_is_alias(). */
+/* All that field_is_named() by one of the names. */
 
 void field_vary_add(struct http_fields *fields, str name);
 /* The answer depends on that field of the request (RFC 9110 section 12.5.5); once is enough. Without room for

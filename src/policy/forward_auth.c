@@ -244,7 +244,7 @@ static enum verdict forward_auth_request(const void *self, struct view *view)
  * any more is no longer kept from clients either. */
 static const struct policy_risk risks[] = { { "url", RISK_ANY },
 					    { "headers", RISK_ANY },
-					    { "forward", RISK_FEWER },
+					    { "forward", RISK_FEWER_NAMES },
 					    { "consumer", RISK_ANY },
 					    { "cache", RISK_MORE },
 					    { "on_failure", RISK_MORE },

@@ -94,11 +94,10 @@ static void headers_response(const void *self, struct view *view)
 }
 
 /* What is not set or removed any more comes from whoever sends it: to services from clients, and the other
- * way. */
-static const struct policy_risk risks[] = { { "request.set", RISK_FEWER_NAMES },
-					    { "request.remove", RISK_FEWER },
-					    { "response.set", RISK_FEWER_NAMES },
-					    { "response.remove", RISK_FEWER },
+ * way. What is set in answers is the service's own where nobody sets it, and no rule. */
+static const struct policy_risk risks[] = { { "request.set", RISK_FEWER_NAMES, "request.remove" },
+					    { "request.remove", RISK_FEWER_NAMES, "request.set" },
+					    { "response.remove", RISK_FEWER_NAMES, "response.set" },
 					    { 0 } };
 
 const struct policy policy_headers = {

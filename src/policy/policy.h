@@ -129,7 +129,7 @@ extern const char *const limit_failure_words[]; /* of these; ended by NULL */
 enum risk_direction {
 	RISK_MORE,         /* a larger number, a longer list, a word further down in the manual's list */
 	RISK_FEWER,        /* the other way round */
-	RISK_FEWER_NAMES,  /* of a map of texts: a name less; another value under it is no matter */
+	RISK_FEWER_NAMES,  /* of names, or a map by names: one less; its case and the value are no matter */
 	RISK_MORE_OR_NONE, /* a larger number or a longer list; 0 and the empty list set no bound at all */
 	RISK_ANY,          /* no direction can be told */
 };
@@ -137,6 +137,7 @@ enum risk_direction {
 struct policy_risk {
 	const char *option; /* "allow", "inner.option", or "inner" for all within */
 	enum risk_direction weaker;
+	const char *or_in; /* of names of fields: another option where each is as good; NULL: there is none */
 };
 
 /* Who would be asked about a credential that says nothing by itself, and what he must answer for it to be
