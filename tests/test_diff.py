@@ -406,13 +406,16 @@ apis:
 GUARDED_CHANGES = {
     "anybody may administer": ([', token: "sha256:' + "0" * 64 + '"', ""], ["open    admin.token: gone"], 4),
     "others may administer": (["sha256:0", "sha256:1"], ["open    admin.token: changed"], 4),
-    "another admin address": (["9901", "9902"], ['open    admin.address: "127.0.0.1:9901" -> "127.0.0.1:9902"'], 4),
+    "another admin address": (["9901", "9902"], ['other   admin.address: "127.0.0.1:9901" -> "127.0.0.1:9902"'], 0),
+    "the admin address is a file's": (["127.0.0.1:9901", "unix:/tmp/a.sock"], ['other   admin.address: "127.0.0.1:9901" -> "unix:/tmp/a.sock"'], 0),
     "no admin address": (['admin: { address: 127.0.0.1:9901, token: "sha256:' + "0" * 64 + '" }\n', ""], ["tight   admin is gone"], 0),
     "limits let in while Redis is down": (["on_failure: deny", "on_failure: allow"], ["open    store.on_failure: deny -> allow"], 4),
     "limits count by themselves while Redis is down": (["on_failure: deny, ", ""], ["open    store.on_failure: deny -> local"], 4),
     "nothing to Redis is encrypted": ([", tls: {}", ""], ["open    store.tls is gone: nothing is encrypted"], 4),
     "any Redis is believed": (["tls: {}", "tls: { verify: false }"], ["open    store.tls.verify: true -> false"], 4),
-    "another Redis": (["6379", "6380"], ["other   store.redis: added 127.0.0.1:6380, removed 127.0.0.1:6379"], 0),
+    "another Redis": (["6379", "6380"], ["open    store.redis: added 127.0.0.1:6380, removed 127.0.0.1:6379"], 4),
+    "other keys in Redis": (["on_failure: deny", "on_failure: deny, prefix: 'b:'"], ['open    store.prefix: "gatehouse" -> "b:"'], 4),
+    "another database of Redis": (["on_failure: deny", "on_failure: deny, database: 2"], ["open    store.database: 0 -> 2"], 4),
     "each counts for itself": (["store: { redis: 127.0.0.1:6379, on_failure: deny, tls: {} }\n", ""], ["open    store: redis -> local"], 4),
     "more is logged": (["[pin, word]", "[pin]"], ["open    log.access.redact: removed word"], 4),
     "less is logged": (["[pin, word]", "[pin, word, nip]"], ["tight   log.access.redact: added nip"], 0),
@@ -442,6 +445,7 @@ GUARDED_CHANGES = {
         ["X-Team: a }, remove: [X-A, X-B]", 'X-Team: a, X-B: "${request.header.X-C}" }, remove: [X-A]'],
         ["open    a: headers.request.remove: removed X-B", "tight   a: headers.request.set: added X-B: ${request.header.X-C}"], 4),
     "fewer names by how they begin": (["[X-A, X-B]", '["X-A*"]'], ["open    a: headers.request.remove: added X-A*, removed X-A, X-B"], 4),
+    "parameters in other letters": (["[pin, word]", "[PIN, word]"], ["other   log.access.redact: added PIN, removed pin"], 0),
     "a field of the answer is not set": (["response: { set: { X-C: c }, ", "response: { "],
                                          ["other   a: headers.response.set: removed X-C: c"], 0),
     "clients see more": (["[Server, X-D]", "[Server]"], ["open    a: headers.response.remove: removed X-D"], 4),
@@ -472,6 +476,28 @@ def test_what_opens_something_beside_the_guards_is_told(tmp_path: Path, name: st
     done = diff(tmp_path, GUARDED, GUARDED.replace(old, new, 1))
     assert (done.returncode, done.stdout.splitlines()) == (code, lines), done.stderr
     assert "hunter" not in done.stdout
+
+
+# The admin address before and after, the lines, the exit code.
+ADMIN = """
+listeners: { public: { address: 127.0.0.1:8080 } }
+apis: { a: { policies: [ { respond: { status: 403 } } ] } }
+"""
+TOKEN = ', token: "sha256:' + "0" * 64 + '"'
+
+
+@pytest.mark.parametrize(("before", "after", "lines", "code"), [
+    ("", "admin: { address: 127.0.0.1:9901 }", ["open    admin is new, and wants no token"], 4),
+    ("", f"admin: {{ address: 127.0.0.1:9901{TOKEN} }}", ["other   admin is new"], 0),
+    ("", "admin: { address: 'unix:/tmp/a.sock' }", ["other   admin is new, and wants no token"], 0),
+    ("admin: { address: 'unix:/tmp/a.sock' }", "admin: { address: 127.0.0.1:9901 }",
+     ['open    admin.address: "unix:/tmp/a.sock" -> "127.0.0.1:9901"'], 4),
+    ("admin: { address: 'unix:/tmp/a.sock' }", "admin: { address: 'unix:/tmp/b.sock' }",
+     ['other   admin.address: "unix:/tmp/a.sock" -> "unix:/tmp/b.sock"'], 0),
+])
+def test_who_can_reach_the_admin_address_is_told(tmp_path: Path, before: str, after: str, lines: list[str], code: int) -> None:
+    done = diff(tmp_path, f"{before}{ADMIN}", f"{after}{ADMIN}")
+    assert (done.stdout.splitlines(), done.returncode) == (lines, code), done.stderr
 
 
 TOKENS = """

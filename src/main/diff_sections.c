@@ -62,11 +62,11 @@ static const struct section_risk consumer_risks[] = {
 /* With another file, and with none at each start, quotas begin afresh. */
 static const struct section_risk quotas_risks[] = { { "file", RISK_FEWER }, { 0 } };
 
-static const struct section_risk log_risks[] = { { "access.redact", RISK_FEWER }, { 0 } };
+static const struct section_risk log_risks[] = { { "access.redact", RISK_FEWER_NAMES }, { 0 } };
 
 /* Who can reach another address, or knows another token, cannot be told. */
 static const struct section_risk admin_risks[] = {
-	{ "address", RISK_ANY }, /* first: see compare_admin() */
+	{ "address", RISK_ANY }, /* first: see compare_reach() */
 	{ "token", RISK_FEWER },
 	{ "tls.client_certificate", RISK_FEWER },
 	{ "tls.client_ca", RISK_ANY },
@@ -74,12 +74,12 @@ static const struct section_risk admin_risks[] = {
 	{ 0 },
 };
 
+/* With another Redis, or other keys there, all limits begin afresh. */
 static const struct section_risk store_risks[] = {
-	{ "on_failure", RISK_MORE },
-	{ "tls.verify", RISK_FEWER },
-	{ "tls.ca", RISK_ANY },
-	{ "tls.server_name", RISK_ANY },
-	{ 0 },
+	{ "redis", RISK_ANY },           { "prefix", RISK_ANY },
+	{ "database", RISK_ANY },        { "on_failure", RISK_MORE },
+	{ "tls.verify", RISK_FEWER },    { "tls.ca", RISK_ANY },
+	{ "tls.server_name", RISK_ANY }, { 0 },
 };
 
 struct section {
@@ -332,14 +332,34 @@ static void compare_parts(struct diff_lines *lines, const struct snapshot *befor
 	compare_part(&metrics, before, &one->metrics, after, &other->metrics);
 }
 
-/* Who can reach it: everybody, or this machine alone. Another address of the same kind is told by its row. */
-static void compare_reach(struct section *section, bool was_public, bool is_public)
+static bool is_socket_file(const struct admin_place *place)
 {
-	if (was_public == is_public)
-		return;
-	diff_add(section->lines, is_public ? RISK_OPEN : RISK_TIGHT,
-		 "admin: others than this machine can reach it%s", is_public ? "" : " no more");
+	return place->address.any.sa_family == AF_UNIX;
+}
+
+/* Who can reach it: others, or this machine alone. Another address is told by its row where it may be others
+ * than before: elsewhere in a network, or whoever has no right to the file of a socket. */
+static void compare_reach(struct section *section, const struct admin_place *before,
+			  const struct admin_place *after)
+{
+	bool is_file_no_more = is_socket_file(before) && !is_socket_file(after);
+
 	section->risks = admin_risks + 1;
+	if (before->is_public != after->is_public)
+		diff_add(section->lines, after->is_public ? RISK_OPEN : RISK_TIGHT,
+			 "admin: others than this machine can reach it%s",
+			 after->is_public ? "" : " no more");
+	else if (after->is_public || is_file_no_more)
+		section->risks = admin_risks;
+}
+
+/* What only this machine reaches, with a token or by the rights of a file, opens nothing. */
+static void tell_new_admin(struct diff_lines *lines, const struct admin_place *place)
+{
+	bool is_guarded = !place->is_public && (place->has_token || is_socket_file(place));
+
+	diff_add(lines, is_guarded ? RISK_OTHER : RISK_OPEN, "admin is new%s",
+		 place->has_token ? "" : ", and wants no token");
 }
 
 /* Without an address nobody is asked for a token. */
@@ -351,11 +371,11 @@ static void compare_admin(struct diff_lines *lines, const struct snapshot *befor
 	str key = str_of(section.kind);
 
 	if (!one->address.len && other->address.len) {
-		diff_add(lines, RISK_OPEN, "admin is new%s", other->token.len ? "" : ", and wants no token");
+		tell_new_admin(lines, &after->admin);
 	} else if (one->address.len && !other->address.len) {
 		diff_add(lines, RISK_TIGHT, "admin is gone");
 	} else {
-		compare_reach(&section, before->admin.is_public, after->admin.is_public);
+		compare_reach(&section, &before->admin, &after->admin);
 		compare_encryption(&section, node_find(before->root, key), node_find(after->root, key));
 		compare_part(&section, before, one, after, other);
 	}
