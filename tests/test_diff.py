@@ -153,6 +153,8 @@ CHANGES = {
                                '"https://auth.internal:9000/always"'], 4),
     "whoever decides knows less": ([AUTH, AUTH.replace("check", "check, headers: [Cookie]")],
                                    ["open    orders: forward_auth.headers: removed Authorization"], 4),
+    "whoever decides knows the same": ([AUTH, AUTH.replace("check", "check, headers: [cookie, authorization]")],
+                                       ["other   orders: forward_auth.headers: added cookie, authorization, removed Authorization, Cookie"], 0),
     "a decision holds for longer": ([AUTH, AUTH.replace("check", "check, cache: 1h")],
                                     ["open    orders: forward_auth.cache: 0s -> 1h"], 4),
     "some are answered before anybody is asked": (
@@ -459,6 +461,7 @@ GUARDED_CHANGES = {
     "fields pass sometimes": (["{ headers: { request: { remove: [X-B] } } }", "{ headers: { request: { remove: [X-B] } }, when: 'request.method == \"GET\"' }"],
                               ['open    b: headers: when: always -> request.method == "GET"'], 4),
     "a key elsewhere": (["header: X-Key", "header: X-Other"], ['open    a: api_key.from.header: "X-Key" -> "X-Other"'], 4),
+    "a key under a name in other letters": (["header: X-Key", "header: x-key"], ['other   a: api_key.from.header: "X-Key" -> "x-key"'], 0),
     "another key in a condition": (["hunter2", "hunter3"],
                                    ['open    e: authorize.when: request.query["key"] == "***" -> request.query["key"] == "***"'], 4),
     "another condition": (["request.method", "request.path"],

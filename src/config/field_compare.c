@@ -195,7 +195,11 @@ static void compare_rates(struct comparing *c, const struct row *row)
 static void compare_texts(struct comparing *c, const struct row *row)
 {
 	str before = *(const str *)row->before.at, after = *(const str *)row->after.at;
-	struct field_difference difference = { .count_before = before.len > 0, .count_after = after.len > 0 };
+	bool is_other = !str_eq_nocase(before, after);
+	struct field_difference difference = { .count_before = before.len > 0,
+					       .count_after = after.len > 0,
+					       .names_added = is_other && after.len,
+					       .names_removed = is_other && before.len };
 
 	if (str_eq(before, after))
 		return;

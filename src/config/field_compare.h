@@ -20,7 +20,7 @@ struct field_difference {
 	bool is_list;
 	size_t added, removed;
 	size_t count_before, count_after;  /* of a text 1, or 0 where it is empty */
-	size_t names_added, names_removed; /* of lists and maps of texts, in letters of any case */
+	size_t names_added, names_removed; /* of texts, lists and maps of them, in letters of any case */
 	size_t names_lent;                 /* of maps: those whose value is the request's now, and was not */
 	str words; /* "1m -> 2m", "added 10.0.0.0/8"; nothing that is or may be a secret; empty from a form:
 		      no difference */

@@ -119,6 +119,8 @@ enum risk risk_of_difference(const struct field_difference *difference, enum ris
 
 	if (weaker == RISK_ANY)
 		return RISK_OPEN;
+	if (weaker == RISK_ANY_NAME)
+		return difference->names_added || difference->names_removed ? RISK_OPEN : RISK_OTHER;
 	if (weaker == RISK_FEWER_NAMES)
 		return risk_of_names(difference);
 	if (difference->is_list)

@@ -48,6 +48,9 @@ static const struct {
 	{ { .is_list = true, .names_added = 1, .names_removed = 1 }, RISK_FEWER_NAMES, RISK_OPEN },
 	{ { .is_list = true, .removed = 1, .added = 1, .names_lent = 1 }, RISK_FEWER_NAMES, RISK_OPEN },
 	{ { .is_ordered = true, .before = 2, .after = 1 }, RISK_ANY, RISK_OPEN },
+	{ { .count_before = 1, .count_after = 1, .names_added = 1 }, RISK_ANY_NAME, RISK_OPEN },
+	{ { .is_list = true, .removed = 1, .names_removed = 1 }, RISK_ANY_NAME, RISK_OPEN },
+	{ { .count_before = 1, .count_after = 1 }, RISK_ANY_NAME, RISK_OTHER },
 	{ { .is_list = true, .removed = 1, .count_before = 1 }, RISK_ANY, RISK_OPEN },
 };
 

@@ -96,9 +96,11 @@ static const struct authenticator authenticator = { .recognises = api_key_recogn
 						    .place = api_key_place,
 						    .strip = api_key_strip };
 
-static const struct policy_risk risks[] = {
-	{ "from", RISK_ANY }, { "strip", RISK_FEWER }, { "forward", RISK_FEWER }, { 0 }
-};
+static const struct policy_risk risks[] = { { "from.header", RISK_ANY_NAME },
+					    { "from", RISK_ANY },
+					    { "strip", RISK_FEWER },
+					    { "forward", RISK_FEWER },
+					    { 0 } };
 
 const struct policy policy_api_key = {
 	.name = "api_key",

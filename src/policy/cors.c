@@ -211,7 +211,7 @@ static void cors_response(const void *self, struct view *view)
 }
 
 static const struct policy_risk risks[] = { { "origins", RISK_MORE },     { "methods", RISK_MORE_OR_NONE },
-					    { "headers", RISK_ANY },      { "expose", RISK_MORE },
+					    { "headers", RISK_ANY_NAME }, { "expose", RISK_MORE },
 					    { "credentials", RISK_MORE }, { 0 } };
 
 const struct policy policy_cors = {

@@ -243,9 +243,9 @@ static enum verdict forward_auth_request(const void *self, struct view *view)
 /* Another service may decide in another way, also when it is sent other fields; a name that is not forwarded
  * any more is no longer kept from clients either. */
 static const struct policy_risk risks[] = { { "url", RISK_ANY },
-					    { "headers", RISK_ANY },
+					    { "headers", RISK_ANY_NAME },
 					    { "forward", RISK_FEWER_NAMES },
-					    { "consumer", RISK_ANY },
+					    { "consumer", RISK_ANY_NAME },
 					    { "cache", RISK_MORE },
 					    { "on_failure", RISK_MORE },
 					    { 0 } };

@@ -338,6 +338,7 @@ static const struct policy_risk risks[] = {
 	{ "client_id", RISK_ANY },
 	{ "issuer", RISK_FEWER },
 	{ "audience", RISK_MORE_OR_NONE },
+	{ "from.header", RISK_ANY_NAME },
 	{ "from", RISK_ANY },
 	{ "strip", RISK_FEWER },
 	{ "cache", RISK_MORE },

@@ -235,25 +235,16 @@ static const struct authenticator authenticator = { .recognises = jwt_recognises
 						    .make = jwt_make };
 
 static const struct policy_risk risks[] = {
-	{ "issuer", RISK_ANY },
-	{ "audience", RISK_MORE },
-	{ "jwks", RISK_ANY },
-	{ "keys", RISK_ANY },
-	{ "secret", RISK_ANY },
-	{ "algorithms", RISK_MORE_OR_NONE },
-	{ "issuers", RISK_ANY },
-	{ "from", RISK_ANY },
-	{ "strip", RISK_FEWER },
-	{ "skew", RISK_MORE },
-	{ "require_expiry", RISK_FEWER },
-	{ "types", RISK_MORE },
-	{ "require", RISK_FEWER },
-	{ "claims", RISK_ANY },
-	{ "forward", RISK_FEWER },
-	{ "consumer", RISK_ANY },
-	{ "revoked", RISK_FEWER },
-	{ "bound", RISK_ANY },
-	{ 0 },
+	{ "issuer", RISK_ANY },   { "audience", RISK_MORE },
+	{ "jwks", RISK_ANY },     { "keys", RISK_ANY },
+	{ "secret", RISK_ANY },   { "algorithms", RISK_MORE_OR_NONE },
+	{ "issuers", RISK_ANY },  { "from.header", RISK_ANY_NAME },
+	{ "from", RISK_ANY },     { "strip", RISK_FEWER },
+	{ "skew", RISK_MORE },    { "require_expiry", RISK_FEWER },
+	{ "types", RISK_MORE },   { "require", RISK_FEWER },
+	{ "claims", RISK_ANY },   { "forward", RISK_FEWER },
+	{ "consumer", RISK_ANY }, { "revoked", RISK_FEWER },
+	{ "bound", RISK_ANY },    { 0 },
 };
 
 const struct policy policy_jwt = {

@@ -132,6 +132,7 @@ enum risk_direction {
 	RISK_FEWER_NAMES,  /* of names, or a map by names: one less; its case and the value are no matter */
 	RISK_MORE_OR_NONE, /* a larger number or a longer list; 0 and the empty list set no bound at all */
 	RISK_ANY,          /* no direction can be told */
+	RISK_ANY_NAME,     /* the same of a name, or a list of them; its case is no matter */
 };
 
 struct policy_risk {
