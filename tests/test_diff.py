@@ -401,6 +401,8 @@ apis:
   c: { path: /c, upstream: app, policies: [ { headers: { request: { add: { X-E: e } } } } ] }
   e: { path: /e, upstream: app, policies: [ { authorize: { when: 'request.query.key == "hunter2"' } } ] }
   f: { path: /f, upstream: app, policies: [ { authorize: { when: 'request.method == "GET"', groups: [a] } } ] }
+  g: { path: "/g/{role}", upstream: app, policies: [ { headers: { request: { set: { X-Role: guest } } } } ] }
+  h: { path: /h, upstream: app, policies: [ { cors: { origins: ["*"] }, when: 'request.path == "/h/a"' } ] }
   d: { path: /d, upstream: app, policies: [ { jwt: { issuer: me, audience: a, secret: "only a secret of a test: 32 bytes", algorithms: [HS512] } } ] }
 """ % ("0" * 64)
 
@@ -434,6 +436,10 @@ GUARDED_CHANGES = {
     "a field is the client's again": (["X-Role: user, ", ""], ["open    a: headers.request.set: removed X-Role: user"], 4),
     "a field has another value": (["X-Role: user, ", "x-role: admin, "],
                                   ["other   a: headers.request.set: added x-role: admin, removed X-Role: user"], 0),
+    "a field is a part of the path": (["X-Role: guest", 'X-Role: "${path.role}"'],
+                                      ["open    g: headers.request.set: added X-Role: ${path.role}, removed X-Role: guest"], 4),
+    "pages may read elsewhere": (["== \"/h/a\"", "!= \"/h/a\""],
+                                 ['open    h: cors: when: request.path == "/h/a" -> request.path != "/h/a"'], 4),
     "a field is whatever clients say": (["X-Role: user, ", 'X-Role: "${request.header.X-As}", '],
                                         ["open    a: headers.request.set: added X-Role: ${request.header.X-As}, removed X-Role: user"], 4),
     "names in other letters": (["[X-A, X-B]", "[x-a, X-B]"], ["other   a: headers.request.remove: added x-a, removed X-A"], 0),

@@ -252,16 +252,19 @@ static size_t put_missing(struct comparing *c, const char *word, const struct te
 	return count;
 }
 
+static bool are_same(const str_list *before, const str_list *after)
+{
+	bool is_same = before->len == after->len;
+
+	for (size_t i = 0; is_same && i < before->len; i++)
+		is_same = str_eq(before->at[i], after->at[i]);
+	return is_same;
+}
+
 /* Where only the order differs, nothing is added or removed. */
 static void tell_lists(struct comparing *c, const struct row *row, const struct texts *before,
 		       const struct texts *after, struct field_difference difference)
 {
-	bool is_same = before->are.len == after->are.len;
-
-	for (size_t i = 0; is_same && i < before->are.len; i++)
-		is_same = str_eq(before->are.at[i], after->are.at[i]);
-	if (is_same)
-		return;
 	difference.is_list = true;
 	difference.count_before = before->are.len;
 	difference.count_after = after->are.len;
@@ -273,9 +276,12 @@ static void tell_lists(struct comparing *c, const struct row *row, const struct 
 static void compare_lists(struct comparing *c, const struct row *row, str_list before, str_list after)
 {
 	struct texts old = { before, before }, new = { after, after };
-	struct field_difference difference = { .names_added = count_names(&after, &before),
-					       .names_removed = count_names(&before, &after) };
+	struct field_difference difference = { 0 };
 
+	if (are_same(&before, &after))
+		return;
+	difference.names_added = count_names(&after, &before);
+	difference.names_removed = count_names(&before, &after);
 	tell_lists(c, row, &old, &new, difference);
 }
 
@@ -323,9 +329,9 @@ static str_list names_of(struct comparing *c, const struct pair_list *pairs)
 	return (str_list) { names, pairs->len };
 }
 
-static bool is_of_request(const struct pair *pair)
+bool field_is_of_request(str value)
 {
-	return str_contains(pair->value, STR("${request."));
+	return str_contains(value, STR("${request.")) || str_contains(value, STR("${path."));
 }
 
 /* What somebody else said under a name is now said by whoever asks. */
@@ -334,9 +340,9 @@ static size_t count_lent(const struct pair_list *before, const struct pair_list 
 	size_t count = 0;
 
 	for (size_t i = 0; i < after->len; i++)
-		for (size_t j = 0; j < before->len && is_of_request(&after->at[i]); j++)
+		for (size_t j = 0; j < before->len && field_is_of_request(after->at[i].value); j++)
 			count += str_eq_nocase(before->at[j].name, after->at[i].name) &&
-				 !is_of_request(&before->at[j]);
+				 !field_is_of_request(before->at[j].value);
 	return count;
 }
 
@@ -352,6 +358,8 @@ static void compare_pairs(struct comparing *c, const struct row *row)
 					       .names_lent = count_lent(one, other) };
 
 	shown.is_secret = false;
+	if (are_same(&before.are, &after.are))
+		return;
 	tell_lists(c, &shown, &before, &after, difference);
 }
 

@@ -42,5 +42,8 @@ struct field_difference field_compare_rates(struct rate before, struct rate afte
 /* More in the same time is more, and so is more at once at the same pace. `before` and `after` stand for
  * that; they are the same when the rates are. No words. */
 
+bool field_is_of_request(str value);
+/* What it says under a name is, in part at least, what whoever asks says: "${request.header.X}". */
+
 bool nodes_are_same(const struct node *a, const struct node *b);
 /* What was written, whatever the order of keys; NULL is nothing. */

@@ -24,16 +24,26 @@ static bool has_userinfo(str text)
 	return false;
 }
 
-/* "?a=1&token=x": by the name of a parameter. */
+/* Some readers take ';' for '&'. */
+static bool has_secret_name(str query)
+{
+	str part, parameter, name, value;
+
+	while (str_next(&query, '&', &part))
+		while (str_next(&part, ';', &parameter))
+			if (str_cut(parameter, '=', &name, &value) && value.len &&
+			    secret_name_judge_encoded(name) != SECRET_NAME_NONE)
+				return true;
+	return false;
+}
+
+/* "?a=1&token=x": by the name of a parameter, also of a URL that is one. */
 static bool has_secret_parameter(str text)
 {
-	str before, query, parameter, name, value;
+	str before;
 
-	if (!str_cut(text, '?', &before, &query))
-		return false;
-	while (str_next(&query, '&', &parameter))
-		if (str_cut(parameter, '=', &name, &value) && value.len &&
-		    secret_name_judge_encoded(name) != SECRET_NAME_NONE)
+	while (str_cut(text, '?', &before, &text))
+		if (has_secret_name(text))
 			return true;
 	return false;
 }

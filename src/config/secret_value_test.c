@@ -19,7 +19,9 @@ static void values_are_judged(void **state)
 					      "/a?sig=d",
 					      "/a?t%6Fken=d",
 					      "/a?functions-key=d",
-					      "/a?code=d" };
+					      "/a?code=d",
+					      "/a?b=c;token=d",
+					      "/a?to=https://b/c?token=d" };
 	static const char *const plain[] = { "",          ":",         "://",
 					     "http://",   "a@b",       "http://a/b@c",
 					     "Bear",      "http://a",  "a:b@c",

@@ -48,7 +48,7 @@ struct small_connection {
 	struct h1_server wire;
 	struct piece piece; /* that the last small_exchange_read() gave */
 	deadline until;     /* for the request under way */
-	bool is_waiting;    /* for a request that is not there as a whole, or for a handshake */
+	bool is_waiting;    /* for a request, of which nothing has come, or for a handshake */
 	bool is_kept;       /* it makes no room: what is served has a claim, or it leaves already */
 	bool has_served;    /* one at least */
 	bool must_linger;
@@ -188,7 +188,7 @@ static result serve_one(struct small_connection *connection, struct arena *arena
 	result_value read;
 
 	*ret_keep = false;
-	connection->is_waiting = true; /* what is there already does not yield */
+	connection->is_waiting = !connection->in.len;
 	connection->is_kept = false;
 	connection->until = DEADLINE_NEVER;
 	read = server_read(&connection->wire.server, arena, patience_of(connection), &head);

@@ -76,13 +76,12 @@ static bool is_url(str text)
 /* A URL within a URL, or what is not a parameter's. */
 static bool holds_another(str url)
 {
+	str path = url, query = { 0 };
 	size_t scheme = 0;
-	str path, query;
 
-	if (str_find(url, ':', &scheme) && str_starts(str_skip(url, scheme), STR("://")))
-		url = str_skip(url, scheme + 3);
-	if (!str_cut(url, '?', &path, &query))
-		return secret_value_is_evident(url);
+	str_cut(url, '?', &path, &query);
+	if (str_find(path, ':', &scheme) && str_starts(str_skip(path, scheme), STR("://")))
+		path = str_skip(path, scheme + 3);
 	return secret_value_is_evident(path) || secret_value_is_evident(query);
 }
 

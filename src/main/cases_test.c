@@ -192,6 +192,8 @@ static void urls_are_told_without_their_credentials(void **state)
 		{ "http://u:p@h/a?b=c", "\"http://***@h/a?b=c\"" },
 		{ "https://h/?token=a&to=https://u:p@i/", "***" },
 		{ "https://h/a?b=/c?token=d&code=e", "***" },
+		{ "/in?code=1&to=https://u:p@i/", "***" },
+		{ "/in?code=1&to=https://h/?token=d", "***" },
 		{ "<https://h/?token=a>", "***" },
 		{ "Bearer https://h/?token=a", "***" },
 	};

@@ -167,7 +167,7 @@ static bool has_name(const struct node *names, str name, bool whatever_it_says)
 {
 	for (const struct node *item = names ? names->first : NULL; item; item = item->next)
 		if (field_is_named(name, name_of(names, item)) &&
-		    (whatever_it_says || !str_contains(item->text, STR("${request."))))
+		    (whatever_it_says || !field_is_of_request(item->text)))
 			return true;
 	return false;
 }
@@ -317,8 +317,11 @@ static void compare_when(const struct pair_of_policies *pair)
 	struct chains *chains = pair->chains;
 	str before = when_print(chains->diff->lines->arena, pair->before);
 	str after = when_print(chains->diff->lines->arena, pair->after);
-	enum risk risk = after.len ? risk_without(chains, pair->after) : risk_with(chains, pair->after);
+	enum risk without = risk_without(chains, pair->after), with = risk_with(chains, pair->after);
+	enum risk risk = after.len ? without : with;
 
+	if (before.len && after.len)
+		risk = without < with ? without : with; /* the worse: no direction can be told */
 	if (str_eq(before, after) || is_seen_in_api(chains, pair->before->when, pair->after->when, SEEN_WHEN))
 		return;
 	before = when_tell(chains->diff->lines->arena, pair->before);

@@ -188,13 +188,13 @@ static bool is_among(str name, const str *names, size_t count)
 	return false;
 }
 
-/* By the one list of such names, and by that of the configuration. */
+/* By the one list of such names, and by that of the configuration; and where the name itself was masked. */
 static bool is_redacted(str encoded, str_list redact)
 {
 	char bytes[NAME_MAX_ENCODED];
 	struct buf room = buf_over(bytes, sizeof bytes);
 
-	if (secret_name_judge_encoded(encoded) != SECRET_NAME_NONE)
+	if (secret_name_judge_encoded(encoded) != SECRET_NAME_NONE || str_contains(encoded, STR("***")))
 		return true;
 	return redact.len && is_among(uri_decode(encoded, true, &room), redact.at, redact.len);
 }
@@ -226,8 +226,11 @@ static str skip_userinfo(struct buf *out, enum log_escape escape, str url)
 {
 	size_t start = 0, at = 0;
 
-	while (start + 1 < url.len && !(url.ptr[start] == '/' && url.ptr[start + 1] == '/'))
+	while (start + 1 < url.len && url.ptr[start] != '?' &&
+	       !(url.ptr[start] == '/' && url.ptr[start + 1] == '/'))
 		start++;
+	if (start + 1 >= url.len || url.ptr[start] == '?')
+		return url;
 	start += 2;
 	for (size_t i = start; i < url.len && !memchr("/\\?", url.ptr[i], 3); i++)
 		at = url.ptr[i] == '@' ? i : at;

@@ -279,6 +279,7 @@ static const struct {
 	{ "mailto:u@a.example", "mailto:u@a.example", "mailto:u@a.example" },
 	{ "/", "/", "/" },
 	{ "//", "//", "//" },
+	{ "/a?b=c//d&e=f@g", "/a", "/a?b=c//d&e=f@g" },
 	{ "?", "", "?" },
 	{ "", "", "" },
 	{ "not a url\n", "not a url\\u000a", "not a url\\u000a" },
