@@ -321,7 +321,9 @@ static str weak_etag(const struct view *view)
 {
 	str etag = http_fields_value(&view->response->fields, HTTP_ETAG), parts[] = { STR("W/"), etag };
 
-	return !etag.len || str_starts(etag, STR("W/")) ? (str) { 0 } : arena_join(view->arena, parts, 2);
+	if (!etag.len || str_starts(etag, STR("W/")))
+		return (str) { 0 };
+	return arena_join(view->arena, parts, 2);
 }
 
 /* The bytes are others, the meaning is the same (RFC 9110 section 8.8.3.3). */
