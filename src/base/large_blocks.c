@@ -52,8 +52,8 @@ static char *map_aligned(size_t whole)
 }
 
 /* Huge pages where they fit: a large configuration is filled in half the faults, and looking up one of ten
- * thousand routes does not wait for the page tables too. Not of the heap, whose own words before each would
- * take a huge page more. Memory that is not touched is not there. */
+ * thousand routes does not wait for the page tables too. Not of the heap, which may keep what is freed.
+ * Memory that is not touched is not there. */
 static struct block *block_new(size_t whole)
 {
 	struct block *block = (void *)map_aligned(whole);
