@@ -225,6 +225,7 @@ static const struct {
 	{ "x=1&token=abc&y=2", "x=1&token=***&y=2" },
 	{ "access_token=abc", "access_token=***" },
 	{ "api_key=", "api_key=***" },
+	{ "***=abc&x***=d", "***=***&x***=***" }, /* a name that was masked */
 	{ "api_key", "api_key" },
 	{ "%74oken=abc", "%74oken=***" },
 	{ "%74%6F%6b%65%6E=abc", "%74%6F%6b%65%6E=***" },
