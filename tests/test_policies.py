@@ -204,6 +204,21 @@ def test_cors_fields_are_on_what_is_refused_before_any_policy(upstream: StartUps
     assert service.requests == []
 
 
+def test_what_is_only_to_report_leaves_the_answer_as_it_was(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service = upstream(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nAccess-Control-Allow-Origin: https://b.test\r\n"
+                       b"Strict-Transport-Security: max-age=1\r\nContent-Length: 4000\r\n\r\n" + b"text" * 1000)
+    policies: list[dict[str, Any]] = [
+        {"security_headers": {}}, {"cors": {"origins": ["https://app.example.com"]}}, {"compress": {}},
+        {"request_id": {"trust": True, "header": "X-Id"}}]
+    running = gateway(having(service.address, *({**policy, "report": True} for policy in policies)))
+    answer = ask(running, get("/", "Origin: https://app.example.com\r\nAccept-Encoding: gzip\r\nX-Id: of-the-client\r\n"))
+    assert answer.body == b"text" * 1000
+    assert answer.get("access-control-allow-origin") == "https://b.test"
+    assert answer.get("strict-transport-security") == "max-age=1"
+    assert not any(answer.get(name) for name in ("x-frame-options", "vary", "content-encoding", "x-id"))
+    assert "of-the-client" not in running.wait_for_log(1)[0].values()
+
+
 def test_a_preflight_that_nobody_answers_does_not_let_options_in(upstream: StartUpstream, gateway: StartGateway) -> None:
     service = upstream()
     policies = [{"cors": {"origins": "*"}, "report": True}]

@@ -385,7 +385,7 @@ static void compress_response(const void *self, struct view *view)
 	struct http_response *response = view->response;
 	enum coding coding;
 
-	if (!view->response_body)
+	if (view->is_report || !view->response_body)
 		return;
 	if (response->status == 304) {
 		if (confirms_candidate(p, view))

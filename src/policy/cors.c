@@ -197,6 +197,8 @@ static void cors_response(const void *self, struct view *view)
 	struct http_fields *fields = &view->response->fields;
 	str origin = field_of(view, HTTP_ORIGIN);
 
+	if (view->is_report)
+		return;
 	http_fields_remove(fields, HTTP_ACCESS_CONTROL_ALLOW_ORIGIN);
 	http_fields_remove(fields, HTTP_ACCESS_CONTROL_ALLOW_CREDENTIALS);
 	http_fields_remove(fields, HTTP_ACCESS_CONTROL_EXPOSE_HEADERS);

@@ -68,6 +68,8 @@ static enum verdict request_id_request(const void *self, struct view *view)
 	const struct request_id *p = self;
 	str own = p->trust ? id_of_client(p, view) : (str) { 0 };
 
+	if (view->is_report)
+		return POLICY_CONTINUE;
 	if (own.len)
 		view->request_id = own;
 	view->request_id_header = p->header;
@@ -78,8 +80,11 @@ static enum verdict request_id_request(const void *self, struct view *view)
 static void request_id_response(const void *self, struct view *view)
 {
 	const struct request_id *p = self;
-	result_value set = http_fields_set(&view->response->fields, p->id, p->header, view->request_id);
+	result_value set;
 
+	if (view->is_report)
+		return;
+	set = http_fields_set(&view->response->fields, p->id, p->header, view->request_id);
 	(void)set;
 }
 

@@ -92,6 +92,8 @@ static void security_headers_response(const void *self, struct view *view)
 {
 	const struct security_headers *p = self;
 
+	if (view->is_report)
+		return;
 	set_hsts(p, view);
 	if (p->frame != FRAME_OFF)
 		set(view, HTTP_X_FRAME_OPTIONS, p->frame == FRAME_DENY ? STR("DENY") : STR("SAMEORIGIN"));
