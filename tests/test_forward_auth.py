@@ -51,6 +51,21 @@ def test_what_it_lets_pass_bears_its_word(upstream: StartUpstream, gateway: Star
     assert forwarded.get("authorization") == "Bearer t"
 
 
+def test_it_gets_no_session_of_the_gateways(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """Whoever had it could be that person in the API next door."""
+    service, auth = upstream(), upstream(PASS)
+    document = guarded(service.address, auth.address, cache="1m")
+    document["apis"]["shop"] = {"path": "/shop", "upstream": "app", "policies": [{"oidc": {
+        "issuer": f"http://{auth.address}", "client_id": "shop", "client_secret": "of the shop",
+        "cookie": {"secret": "k" * 32}}}]}
+    with gateway(document).connect() as client:
+        for session in ("gatehouse_session=sealed; ", "gatehouse_session=anew; "):
+            client.send(get("/", f"Cookie: a=1; {session}b=2\r\n"))
+            assert client.read_answer().status == 200
+    assert [request.get("cookie") for request in auth.requests if request.target == "/check"] == ["a=1; b=2"]
+    assert service.requests[0].get("cookie") == "a=1; b=2"
+
+
 def test_no_client_can_say_it_on_any_route(upstream: StartUpstream, gateway: StartGateway) -> None:
     service, auth = upstream(), upstream(PASS)
     document = guarded(service.address, auth.address)

@@ -15,6 +15,7 @@
 #include "proxy/distrust.h"
 #include "proxy/exchange.h"
 #include "proxy/fetch_memory.h"
+#include "proxy/forwarding.h"
 
 enum {
 	TRIES_MAX = 3,
@@ -230,7 +231,7 @@ static void print_length(struct buf *out, size_t length)
 }
 
 /* All but the request's id and its way here, which are no part of what is asked. */
-static str print_question(const struct view *view, const struct fetch_request *request)
+static str print_question(struct view *view, const struct fetch_request *request)
 {
 	const struct destination *to = request->to;
 	struct http_request question = { .method = request->method,
@@ -239,6 +240,7 @@ static str print_question(const struct view *view, const struct fetch_request *r
 					 .fields = *request->fields };
 	str target = target_of(view, to);
 
+	forwarding_remove_sessions(exchange_of(view), &question.fields);
 	for (size_t size = HEAD_USUAL;; size *= 2) {
 		struct buf out = arena_open(view->arena, size);
 

@@ -100,7 +100,7 @@ static void put_host(struct exchange *x, struct buf *out)
 
 /* Also behind a policy that has no use for the session, or none at all: whoever had it could be that person.
  * Where there is no room to take them out, no cookie goes on. */
-static void remove_sessions(struct exchange *x, struct http_fields *fields)
+void forwarding_remove_sessions(struct exchange *x, struct http_fields *fields)
 {
 	const str_list *names = &x->generation->snapshot->cookies;
 
@@ -117,7 +117,7 @@ void forwarding_prepare(struct exchange *x)
 	if (x->view.upstream_host.len)
 		http_fields_remove(fields, HTTP_HOST);
 	http_fields_remove_named(fields, x->view.request_id_header);
-	remove_sessions(x, fields);
+	forwarding_remove_sessions(x, fields);
 }
 
 void forwarding_put(struct exchange *x, struct buf *out)

@@ -13,6 +13,9 @@ void forwarding_prepare(struct exchange *x);
 /* Once, before the head is printed: removes the client's Host where a policy chose another, and its request
  * id. */
 
+void forwarding_remove_sessions(struct exchange *x, struct http_fields *fields);
+/* The cookies of the gateway's own sessions, from what goes to any service. */
+
 void forwarding_put(struct exchange *x, struct buf *out);
 /* Forwarded (RFC 7239), X-Forwarded-For, -Proto, -Host, -Port, the request's id, Host where the fields have
  * none, and Via; each with its line end. What a policy has set itself is left to it. */
