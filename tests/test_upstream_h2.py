@@ -539,6 +539,29 @@ def test_tls_without_http2(stack: contextlib.ExitStack, gateway: StartGateway, t
     assert running.wait_for_log(1)[0]["reason"] == "upstream_malformed"
 
 
+def test_tls_learns_http2(h2: StartUpstream, gateway: StartGateway, tmp_path: Path) -> None:
+    """`auto` follows what ALPN says at each connection: first HTTP/1, then HTTP/2, then HTTP/1 again."""
+    (tmp_path / "new").mkdir()
+    old, ca = contexts(tmp_path, "http/1.1")
+    new, new_ca = contexts(tmp_path / "new", "h2", "http/1.1")
+    (tmp_path / "both.pem").write_bytes(Path(ca).read_bytes() + Path(new_ca).read_bytes())
+    service = h2(tls=new)
+    begin = service._begin
+
+    def serve_old(sock: socket.socket) -> None:
+        with contextlib.suppress(OSError), old.wrap_socket(sock, server_side=True) as secure:
+            secure.recv(1 << 16)
+            secure.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nh1")
+
+    running = gateway(config(service.address, protocol="auto", tls={"ca": str(tmp_path / "both.pem")}))
+    for serve, body in ((serve_old, b"h1"), (begin, b"/"), (serve_old, b"h1"), (begin, b"/")):
+        setattr(service, "_begin", serve)
+        for _ in range(3):
+            assert ask(running).body == body
+        for connection in service.connections:
+            connection.close()
+
+
 def test_tls_websocket(stack: contextlib.ExitStack, gateway: StartGateway, tmp_path: Path) -> None:
     """Where ALPN decides, a WebSocket gets HTTP/1, which the service must be asked for."""
     context, ca = contexts(tmp_path, "h2", "http/1.1")

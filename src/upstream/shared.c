@@ -302,13 +302,15 @@ static result connect_for_all(struct shared *shared, const struct pool_wish *wis
 	return connected;
 }
 
-/* With a place for a connection, where there is a bound; it is used up. */
+/* With a place for a connection, where there is a bound; it is used up. For HTTP/1 each connects for itself;
+ * that it is HTTP/1 holds until ALPN says otherwise. */
 static result connect_placed(struct shared *shared, const struct pool_wish *wish,
 			     struct pool_connection **ret_connection)
 {
 	if (shared->is_h1)
-		return connect_one(shared, wish, ret_connection);
-	TRY(connect_for_all(shared, wish, ret_connection));
+		TRY(connect_one(shared, wish, ret_connection));
+	else
+		TRY(connect_for_all(shared, wish, ret_connection));
 	/* Whoever has connected is the first to take. */
 	if (*ret_connection || lease(shared, wish->is_repeatable, ret_connection))
 		return OK;
