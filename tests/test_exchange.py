@@ -301,9 +301,22 @@ def test_interim_answers(upstream: StartUpstream, gateway: StartGateway) -> None
     assert reasons(running, 2) == [(200, None)] * 2
 
 
+def test_an_interim_answer_is_its_links(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """No policy looks at it, so nothing that one might take out of an answer goes by it."""
+    early = b"HTTP/1.1 103 Early Hints\r\n"
+    service = upstream(early + b"Content-Length: 5\r\nConnection: close, X-A\r\nX-A: 1\r\nKeep-Alive: timeout=1\r\nUpgrade: x\r\n"
+                       b"X-Gatehouse-Node: n7\r\nX-Node: n7\r\nLink: </a>\r\nLink: </b>\r\n\r\n"
+                       + early + b"X-Node: n7\r\n\r\n" + early + b"Connection: Link\r\nLink: </c>\r\n\r\n" + OK_ANSWER)
+    with gateway(config(service.address)).connect() as client:
+        client.send(get())
+        answer = client.read_answer()
+    assert [interim.names() for interim in answer.interim] == [{"link"}]
+    assert answer.interim[0].all("link") == ["</a>", "</b>"]
+
+
 def test_no_end_of_large_interim_answers(upstream: StartUpstream, gateway: StartGateway) -> None:
     """They are kept until the exchange ends, also from one try to the next: at a bound it gives up."""
-    early = b"HTTP/1.1 103 Early Hints\r\n" + b"".join(b"L%d: %s\r\n" % (i, b"x" * 30_000) for i in range(2)) + b"\r\n"
+    early = b"HTTP/1.1 103 Early Hints\r\n" + b"".join(b"Link: %s\r\n" % (b"x" * 30_000) for _ in range(2)) + b"\r\n"
     service = upstream(lambda request: early * 16 + b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"
                        if request.target == "/large" else OK_ANSWER, record=False)
     retries = {"attempts": 10, "on": ["503"], "budget": 100, "backoff": "1ms"}

@@ -166,15 +166,25 @@ static enum reason send_request(struct attempt *a)
 	}
 }
 
-/* 103 and other interim answers are the client's, but of tries that race, of which it should not see two; 100
- * was ours to give, and 101 nobody asked for (RFC 9110 section 15.2). */
+/* Links alone: no policy looks at hints, and the service's other fields would pass them all by. */
+static bool keep_links(struct http_fields *fields)
+{
+	http_fields_remove_hop(fields);
+	for (size_t i = 0; i < fields->count; i++)
+		fields->at[i].removed |= fields->at[i].id != HTTP_LINK;
+	return http_fields_get(fields, HTTP_LINK);
+}
+
+/* 103 is the client's, but of tries that race, of which it should not see two (RFC 8297); 100 was ours to
+ * give, and 101 nobody asked for (RFC 9110 section 15.2). */
 static result pass_interim(struct attempt *a, struct http_response *interim)
 {
 	struct exchange *x = a->forward->exchange;
 
 	if (interim->status == 101)
 		return error_make(ERROR_MALFORMED, "the upstream switched protocols unasked");
-	if (interim->status != 103 || a->is_raced || x->request.head.version == HTTP_1_0)
+	if (interim->status != 103 || a->is_raced || x->request.head.version == HTTP_1_0 ||
+	    !keep_links(&interim->fields))
 		return OK;
 	return send_interim(x, interim);
 }
