@@ -144,6 +144,21 @@ def test_what_a_policy_answers_is_not_copied(upstream: StartUpstream, gateway: S
     assert [request.target for request in copies(mirror, 1)] == ["/open"]
 
 
+def test_what_never_reaches_its_upstream_is_not_copied(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """The client is told that it failed: the mirror must not carry it out all the same."""
+    mirror = upstream()
+    running = gateway(mirrored(f"127.0.0.1:{free_port()}", mirror.address))
+    with running.connect() as client:
+        for method in ("GET", "DELETE"):
+            client.send(get("/", method=method))
+            assert client.read_answer(method).status == 502
+    document = mirrored(mirror.address, mirror.address)
+    document["apis"]["all"]["policies"].pop()
+    running.reload(document)
+    assert running.get("/last").status == 200
+    assert [request.target for request in mirror.requests] == ["/last"]
+
+
 def test_a_client_that_goes_and_an_upstream_that_breaks(upstream: StartUpstream, gateway: StartGateway) -> None:
     def break_off(_: Request) -> Iterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"

@@ -253,7 +253,8 @@ static enum reason forward_counted(struct exchange *x)
 		reason = handover_answer(&f);
 	if (reason == REASON_NONE && f.attempt.response.status == 101 && !x->worker->observer)
 		x->passage = passage_new(&f);
-	mirror_leave(x, true, f.is_answer_whole);
+	if (f.attempt.upload.sink) /* a request that reached nobody has failed, and so it stays */
+		mirror_leave(x, true, f.is_answer_whole);
 	forward_end(&f);
 	return x->is_client_gone ? REASON_CLIENT_ABORTED : reason;
 }
