@@ -286,6 +286,26 @@ def test_a_timeout_counts_what_policies_wait_for(upstream: StartUpstream, gatewa
     assert reason_of_last(running, 1) == "total_timeout"
 
 
+def test_a_timeout_is_no_failure_of_whoever_is_asked(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """What was waited for is silent, and would have had more time."""
+    released = threading.Event()
+    service, silent = upstream(), upstream(lambda _: OK_ANSWER if released.wait(DEADLINE) else b"")
+    asking: list[dict[str, Any]] = [{"forward_auth": {"url": f"http://{silent.address}/", **more}}
+                                    for more in ({}, {"cache": "1m"}, {"on_failure": "allow"})]
+    asking.append({"introspection": {"url": f"http://{silent.address}/", "client_id": "gateway", "client_secret": "s"}})
+    document = config(service.address)
+    document["apis"] = {f"api{at}": {"path": f"/{at}", "upstream": "app", "policies": [{"timeout": {"total": "200ms"}}, policy]}
+                        for at, policy in enumerate(asking)}
+    running = gateway(document)
+    began = time.monotonic()
+    for at in range(len(asking)):
+        assert ask(running, get(f"/{at}", "Authorization: Bearer t\r\n")).status == 504
+    assert time.monotonic() - began < 5 * len(asking)
+    released.set()
+    assert [entry["reason"] for entry in running.wait_for_log(len(asking))] == ["total_timeout"] * len(asking)
+    assert service.requests == [] and "no answer" not in running.errors
+
+
 def test_a_fault_delays_and_refuses(upstream: StartUpstream, gateway: StartGateway) -> None:
     service = upstream()
     running = gateway(having(service.address, {"fault": {"delay": "50ms"}}, {"fault": {"abort": 429, "percent": 100}}))

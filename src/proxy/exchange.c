@@ -205,6 +205,13 @@ result exchange_before_wait(struct exchange *x)
 	return OK;
 }
 
+result exchange_after_wait(const struct exchange *x, result_value waited)
+{
+	if (waited.kind == ERROR_TIMEOUT && exchange_now(x) >= x->until)
+		return error_make(ERROR_CANCELLED, "the exchange's time is up");
+	return waited;
+}
+
 result exchange_sleep(void *self, struct view *view, duration time)
 {
 	struct exchange *x = exchange_of(view);

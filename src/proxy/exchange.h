@@ -80,6 +80,10 @@ result exchange_before_wait(struct exchange *x);
 /* For what policies wait for: their bounds on the exchange's time hold from here on. ERROR_CANCELLED when the
  * client is gone already. */
 
+result exchange_after_wait(const struct exchange *x, result_value waited);
+/* What they have waited for, or ERROR_CANCELLED where all of the exchange's time is up: that is no failure of
+ * whoever was waited for. */
+
 result exchange_sleep(void *self, struct view *view, duration time);
 /* effects.sleep. Yields. OK when the time has passed; ERROR_TIMEOUT when all that the exchange has;
  * ERROR_CANCELLED. */

@@ -422,20 +422,13 @@ static bool recall(struct exchange *x, const struct fetch_request *request, str 
 /* Who has waited for another's question shares its failure, or many would knock at a service that is down,
  * one timeout after the other. Where one was cancelled, the next one asks for all; and where the answer was
  * none to be remembered, each asks for itself: waiting in turn would take longer. */
-result fetch_for_policy(void *self, struct view *view, const struct fetch_request *request,
-			struct fetch_answer *ret_answer)
+static result ask_somebody(struct exchange *x, const struct fetch_request *request, str question, str key,
+			   struct fetch_answer *ret_answer)
 {
-	struct exchange *x = exchange_of(view);
-	str question = print_question(view, request), key = memory_key(view, request, question);
 	deadline until = deadline_min(x->until, deadline_after(exchange_now(x), request->timeout));
 	struct fetch_flight *flight;
 	result_value flown;
 
-	(void)self;
-	*ret_answer = (struct fetch_answer) { 0 };
-	if (recall(x, request, key, ret_answer))
-		return OK;
-	TRY(exchange_before_wait(x));
 	while (key.len && (flight = find_flight(x->worker, key))) {
 		TRY(wait_for_flight(x, flight, until, &flown));
 		if (recall(x, request, key, ret_answer))
@@ -448,4 +441,18 @@ result fetch_for_policy(void *self, struct view *view, const struct fetch_reques
 	if (key.len)
 		return ask_for_all(x, request, question, key, until, ret_answer);
 	return ask_and_remember(x, request, question, key, until, ret_answer);
+}
+
+result fetch_for_policy(void *self, struct view *view, const struct fetch_request *request,
+			struct fetch_answer *ret_answer)
+{
+	struct exchange *x = exchange_of(view);
+	str question = print_question(view, request), key = memory_key(view, request, question);
+
+	(void)self;
+	*ret_answer = (struct fetch_answer) { 0 };
+	if (recall(x, request, key, ret_answer))
+		return OK;
+	TRY(exchange_before_wait(x));
+	return exchange_after_wait(x, ask_somebody(x, request, question, key, ret_answer));
 }

@@ -23,7 +23,8 @@ result issuer_refresh_keys(void *self, struct view *view, struct key_set *keys, 
 
 	(void)self;
 	TRY(exchange_before_wait(x));
-	return key_set_wait(keys, x->worker->loop, x->session->fiber, until_of(x, time));
+	return exchange_after_wait(x,
+				   key_set_wait(keys, x->worker->loop, x->session->fiber, until_of(x, time)));
 }
 
 static result ask(struct exchange *x, const struct url_request *request, struct courier_answer *ret_answer)
@@ -56,7 +57,7 @@ result issuer_fetch_url(void *self, struct view *view, const struct url_request 
 	(void)self;
 	*ret_answer = (struct fetch_answer) { 0 };
 	TRY(exchange_before_wait(x));
-	TRY(ask(x, request, &answer));
+	TRY(exchange_after_wait(x, ask(x, request, &answer)));
 	http_fields_remove_hop(&answer.fields);
 	*ret_answer =
 		(struct fetch_answer) { answer.status, answer.fields, answer.body, answer.is_body_whole };
