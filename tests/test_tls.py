@@ -704,6 +704,7 @@ def test_stopping_with_tls_under_way(gateway: StartGateway, authority: Authority
 def test_diff_knows_what_opens(authority: Authority, tmp_path: Path) -> None:
     """Name by name, whichever certificate bears the name."""
     first, second = authority.issue("api.test").write(tmp_path, "a"), authority.issue("b.test").write(tmp_path, "b")
+    wild = {**authority.issue("*.test").write(tmp_path, "wild"), "client_certificate": "none"}
     ca = str(authority.write(tmp_path))
 
     def written(name: str, tls: dict[str, Any] | None, **listener: Any) -> str:
@@ -726,6 +727,10 @@ def test_diff_knows_what_opens(authority: Authority, tmp_path: Path) -> None:
          "b.test: client_certificate: required -> none"),
         (strict, {**strict, "certificates": [{**first, "client_certificate": "optional"}]}, 4,
          "api.test: client_certificate: required -> optional"),
+        # A name that goes is the wildcard's from then on, if there is one, and not that of everybody.
+        (with_wild := {**strict, "certificates": [second, wild, first]}, {**strict, "certificates": [second, wild]}, 4,
+         "api.test: client_certificate: required -> none"),
+        ({**strict, "certificates": [second, wild]}, with_wild, 0, "api.test: client_certificate: none -> required"),
     ]
     for before, after, code, words in rows:
         done = run_command("diff", written("old.yaml", before), written("new.yaml", after))

@@ -10,24 +10,33 @@ static const char *version(int minimum)
 	return minimum == TLS1_3_VERSION ? "1.3" : "1.2";
 }
 
-/* Which certificate a client gets that asks for exactly this name, wildcard or not. */
-static size_t find(const struct tls_material *material, str name)
+/* The first certificate with a name that is written so: a star, if any, and the rest. The count: none has. */
+static size_t find_written(const struct tls_material *material, str star, str rest)
 {
-	for (size_t i = 0; i < material->count; i++)
-		for (size_t j = 0; j < material->facts[i].names.len; j++)
-			if (str_eq(material->facts[i].names.at[j], name))
+	for (size_t i = 0; i < material->count; i++) {
+		for (size_t j = 0; j < material->facts[i].names.len; j++) {
+			str name = material->facts[i].names.at[j];
+
+			if (str_starts(name, star) && str_eq(str_skip(name, star.len), rest))
 				return i;
-	return 0; /* as for everybody who is not known */
+		}
+	}
+	return material->count;
 }
 
-static bool is_known(const struct tls_material *material, str name)
+static bool is_written(const struct tls_material *material, str name)
 {
-	const struct certificate_facts *facts = &material->facts[find(material, name)];
+	return find_written(material, (str) { 0 }, name) < material->count;
+}
 
-	for (size_t i = 0; i < facts->names.len; i++)
-		if (str_eq(facts->names.at[i], name))
-			return true;
-	return false;
+/* Which one a client gets that asks for this name: as tls_server_context_find() has it. */
+static size_t find(const struct tls_material *material, str name)
+{
+	size_t found = find_written(material, (str) { 0 }, name);
+
+	for (str rest = name, label; found == material->count && str_cut(rest, '.', &label, &rest);)
+		found = find_written(material, STR("*."), rest);
+	return found < material->count ? found : 0; /* as for everybody who is not known */
 }
 
 static str authorities(const struct tls_source *source)
@@ -66,7 +75,7 @@ static void compare_names(struct diff_lines *lines, str listener, const struct l
 	for (size_t i = 0; i < names->count; i++) {
 		for (size_t j = 0; j < names->facts[i].names.len; j++) {
 			str name = names->facts[i].names.at[j];
-			bool is_told = of == after && is_known(before->material, name);
+			bool is_told = of == after && is_written(before->material, name);
 
 			if (!is_told && find(names, name) == i)
 				compare(lines, listener, name, &before->sources[find(before->material, name)],
