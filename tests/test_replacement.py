@@ -3,18 +3,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gatehouse import Gateway, binary, config_for
+from held import all_but_the_first
 from test_reload import said, says
 from torture import Torture
 from upstream import OK_ANSWER, Upstream
@@ -194,6 +197,21 @@ def test_the_number_of_workers_may_differ(gateway: StartGateway, workers: tuple[
     running.write_config(says("two", workers=workers[1]))
     wait_for_end(running.replace())
     assert {said(running) for _ in range(20)} == {"two"}
+
+
+def test_who_waits_at_a_socket_that_goes_is_let_in(gateway: StartGateway) -> None:
+    """Of four workers' sockets one is taken over; at all of them clients wait."""
+    running = gateway(says("one", workers=4))
+    running.write_config(says("two", workers=1))
+    with ThreadPoolExecutor() as pool, contextlib.ExitStack() as waiting:
+        with all_but_the_first(running):
+            clients = [waiting.enter_context(running.connect()) for _ in range(64)]
+            for client in clients:
+                client.send(GET)
+            replaced = pool.submit(running.replace)
+            wait_until(lambda: running.errors.count("listener main listening") == 2, "the other process")
+        assert {client.read_answer().status for client in clients} == {200}
+    wait_for_end(replaced.result())
 
 
 @WORKERS

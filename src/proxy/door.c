@@ -111,18 +111,15 @@ void door_leave(struct door *door)
 		door_free(door);
 }
 
-/* The door may be gone afterwards; the generation that it keeps is the one that it has at this moment. With
- * patience the queue is left to whoever else has the socket, and a client that was told that its connection
- * is kept finds somebody there when it uses it. */
+/* The door may be gone afterwards; the generation that it keeps is the one that it has at this moment. Also
+ * with patience the queue is let in: whoever took over may have fewer sockets. A client that was told that its
+ * connection is kept finds somebody there then when it uses it. */
 static void door_shut(struct door *door, bool is_patient)
 {
 	generation_enter(door->generation);
 	door->next = door->worker->closing;
 	door->worker->closing = door;
-	if (is_patient)
-		listener_close(&door->listener);
-	else
-		listener_finish(&door->listener);
+	listener_finish(&door->listener);
 	door->is_closing = true;
 	door->is_patient = is_patient;
 	if (door->connection_count == 0)
