@@ -114,7 +114,8 @@ static const char introduction[] =
 	"| written | is |\n| --- | --- |\n";
 
 static const char rules[] =
-	"\nWhat is missing is empty. `consumer` and `claim` are missing until a policy "
+	"\nWhat is missing is empty; a value of the request takes no default. `consumer` and `claim` are "
+	"missing until a policy "
 	"before has authenticated "
 	"the request. What `when` calls `claims.sub` is `${claim.sub}` here: "
 	"[expressions](#expressions) have "
@@ -215,6 +216,10 @@ static result add_reference(struct value_builder *builder, const struct node *no
 	struct value_segment segment = { 0 };
 	const struct value_row *row = row_of(name, &segment.text);
 
+	/* Else it would be the end of the NAME, and the value empty without a word. */
+	if (str_contains(name, STR(":-")))
+		return refuse(builder, node,
+			      "a value of the request takes no default; what is missing is empty");
 	if (!row)
 		return report_unknown(builder, node, name);
 	segment.what = (uint8_t)row->what;

@@ -5,9 +5,10 @@
 #include "base/testing.h"
 #include "policy/policy_testing.h"
 
-#define TARGET \
-	"GET " \
-	"/orders/7%20x?q=a%2Bb+c&empty=&q=second&na%6De=N&slash=a/b&dots=..&quote=%22%5C&utf=%C3%A4&bad=%zz"
+#define TARGET                                                      \
+	"GET "                                                      \
+	"/orders/7%20x?q=a%2Bb+c&empty=&q=second&na%6De=N&slash=a/" \
+	"b&dots=..&quote=%22%5C&utf=%C3%A4&bad=%zz&a:b=colon"
 #define FIELDS "X-A: one\nX-A: two\nUser-Agent: curl\nX-Slash: a/b\nX-Quote: \"x\\\nX-Ref: ${request.id}\n"
 
 static result compile(struct bench *bench, const char *text, enum value_use use, unsigned options,
@@ -55,6 +56,7 @@ static const struct {
 	{ "${request.query.none}", VALUE_FIELD, "" },
 	{ "${request.query.utf}", VALUE_FIELD, "\xc3\xa4" },
 	{ "${request.query.bad}", VALUE_FIELD, "%zz" },
+	{ "${request.query.a:b}", VALUE_FIELD, "colon" },
 
 	{ "line\nline ${request.id}", VALUE_TEXT, "line\nline id-1" },
 
@@ -178,6 +180,13 @@ static const struct {
 	{ "${API}", VALUE_FIELD, 0, "there is no value" },
 	{ "${ api}", VALUE_FIELD, 0, "there is no value" },
 	{ "${request.header.X A}", VALUE_FIELD, 0, "want the name of a field" },
+	{ "${consumer.label.plan:-free}", VALUE_FIELD, 0,
+	  "a value of the request takes no default; what is missing is empty" },
+	{ "${claim.sub:-}", VALUE_FIELD, 0, "takes no default" },
+	{ "${path.id:-1}", VALUE_PATH, 0, "takes no default" },
+	{ "${request.query.q:-x}", VALUE_QUERY, 0, "takes no default" },
+	{ "${request.header.X-A:-x}", VALUE_TEXT, 0, "takes no default" },
+	{ "${request.id:-x}", VALUE_JSON, 0, "takes no default" },
 	{ "${request.id", VALUE_FIELD, 0, "without its }" },
 	{ "a${", VALUE_FIELD, 0, "without its }" },
 	{ "${upstream.endpoint}", VALUE_FIELD, 0, "known in answers only" },
