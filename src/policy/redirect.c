@@ -69,8 +69,8 @@ const struct policy policy_redirect = {
 	.on_request = redirect_request,
 	.always_answers = true,
 	.page = "Values from outside are percent-encoded where they stand; `${request.path}`, "
-		"`${request.query}` and `${path.NAME}` are there as the client wrote them. A `?` with "
-		"nothing behind it is left out.\n"
+		"`${request.query}` and `${path.NAME}` are there as the client wrote them, and "
+		"`${request.host}` where it is the URL's host. A `?` with nothing behind it is left out.\n"
 		"\n"
 		"Nobody but the configuration chooses the host: `to` is a path, or a URL whose host is "
 		"written out, is `${request.host}`, or ends in a domain, as in "

@@ -69,6 +69,52 @@ static void each_row(void **state)
 	}
 }
 
+/* Who asks by an address of IPv6, which stands in a URL as it is only where the host does. */
+static const struct {
+	const char *what, *policies, *host;
+	const char *want; /* NULL: refused */
+} host_cases[] = {
+	{ "IPv6", TO("https://${request.host}${request.path}"), "[2001:db8::1]", "https://[2001:db8::1]/a" },
+	{ "IPv6 and a port", TO("https://${request.host}:8443/"), "[2001:db8::1]",
+	  "https://[2001:db8::1]:8443/" },
+	{ "IPv6 with its own scheme", TO("${request.scheme}://${request.host}/b"), "[::1]",
+	  "https://[::1]/b" },
+	{ "in a path", TO("/x/${request.host}"), "[::1]", "/x/%5B%3A%3A1%5D" },
+	{ "in a query", TO("https://${request.host}/?next=https://${request.host}"), "[::1]",
+	  "https://[::1]/?next=https://%5B%3A%3A1%5D" },
+	{ "in a path that looks like a URL", TO("/https://${request.host}"), "[::1]",
+	  "/https://%5B%3A%3A1%5D" },
+	{ "a name before it", TO("https://www.${request.host}/"), "[::1]", NULL },
+	{ "a domain behind it", TO("https://${request.host}.example.com/"), "[::1]", NULL },
+	{ "IPv4", TO("https://${request.host}/"), "192.0.2.1", "https://192.0.2.1/" },
+	{ "no address", TO("https://${request.host}/"), "[evil.test]", NULL },
+	{ "not closed", TO("https://${request.host}/"), "[::1", NULL },
+	{ "a zone", TO("https://${request.host}/"), "[fe80::1%25lo]", NULL },
+	{ "something behind it", TO("https://${request.host}/"), "[::1]evil.test", NULL },
+	{ "a user before it", TO("https://${request.host}/"), "a@[::1]", NULL },
+	{ "a slash", TO("https://${request.host}/"), "evil.test/[::1]", NULL },
+};
+
+static void the_own_host(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(host_cases); i++) {
+		struct bench *bench = bench_new(host_cases[i].policies);
+		const struct answer *answer = &bench->view.answer;
+		str got = { 0 };
+
+		assert_string_equal(bench_errors(bench), "");
+		bench_ask(bench, "GET /a", "");
+		bench->view.host = str_of(host_cases[i].host);
+		assert_int_equal(bench_request(bench), POLICY_ANSWERED);
+		if (answer->reason == REASON_REDIRECT)
+			got = answer->fields.at[0].value;
+		if (!str_eq(got, host_cases[i].want ? str_of(host_cases[i].want) : (str) { 0 }))
+			fail_msg("%s: got %.*s", host_cases[i].what, STR_ARG(got));
+		bench_free(&bench);
+	}
+}
+
 static const struct {
 	const char *what, *policies, *target;
 	const char *host; /* of the request; NULL: api.test */
@@ -201,6 +247,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row),
+		cmocka_unit_test(the_own_host),
 		cmocka_unit_test(what_comes_out_wrong_is_refused),
 		cmocka_unit_test(a_parameter_cannot_end_the_host),
 		cmocka_unit_test(mistakes_are_reported),

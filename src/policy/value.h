@@ -17,7 +17,7 @@ enum value_use {
 	VALUE_PATH,  /* a value stays within its segment; those of the path are there as they are */
 	VALUE_QUERY, /* a value of a query; literals are encoded too */
 	VALUE_JSON,
-	VALUE_URL, /* a value stays within its part; paths and the query are there as they are */
+	VALUE_URL, /* a value stays within its part; host, paths and query are there as they are */
 };
 
 enum value_options {

@@ -46,4 +46,5 @@ result value_builder_text(struct value_builder *builder, const struct node *node
 struct value value_builder_end(struct value_builder *builder);
 
 void value_url_put(struct buf *out, const struct value_segment *segment, str text);
-/* A value as a part of a URL: encoded, unless it is a part of one already. */
+/* A value as a part of the URL that out holds so far: encoded, unless it is a part of one already, or its
+ * host. */

@@ -11,12 +11,36 @@ static bool is_url_byte(char c)
 	return scan_is(c, SCAN_PATH) || c == '?' || c == '%';
 }
 
+/* Of "https://" or "http://"; 0 when it begins with neither. */
+static size_t scheme_len(str text)
+{
+	static const str schemes[] = { STR_INIT("https://"), STR_INIT("http://") };
+
+	for (size_t i = 0; i < 2; i++)
+		if (str_starts(text, schemes[i]))
+			return schemes[i].len;
+	return 0;
+}
+
+/* The request's host where the URL has its own: an address of IPv6 has brackets there, and nowhere else. */
+static bool is_host(str before, const struct value_segment *segment, str text)
+{
+	struct host host;
+
+	return segment->what == WHAT_HOST && before.len && scheme_len(before) == before.len &&
+	       host_parse(text, &host);
+}
+
 /* The query is checked for what can stand in a request's target, which is more than can stand in a URL. */
 void value_url_put(struct buf *out, const struct value_segment *segment, str text)
 {
 	bool is_url = segment->what == WHAT_PATH || segment->what == WHAT_PATH_PARAMETER ||
 		      segment->what == WHAT_QUERY;
 
+	if (is_host(buf_str(out), segment, text)) {
+		buf_put(out, text);
+		return;
+	}
 	if (!is_url) {
 		value_put_encoded(out, text);
 		return;
@@ -74,8 +98,6 @@ static result check_literals(const struct url_text *url)
 /* "https://" or "${request.scheme}://"; false when it begins with neither. */
 static bool skip_scheme(struct url_text *url)
 {
-	static const str schemes[] = { STR_INIT("https://"), STR_INIT("http://") };
-
 	if (what_at(url) == WHAT_SCHEME) {
 		struct url_text next = { .value = url->value, .at = 1 };
 
@@ -83,13 +105,8 @@ static bool skip_scheme(struct url_text *url)
 		url->skip = 3;
 		return str_starts(literal_at(&next), STR("://"));
 	}
-	for (size_t i = 0; i < 2; i++) {
-		if (!str_starts(literal_at(url), schemes[i]))
-			continue;
-		url->skip = schemes[i].len;
-		return true;
-	}
-	return false;
+	url->skip = scheme_len(literal_at(url));
+	return url->skip > 0;
 }
 
 /* The length of what stands before the first of "/?#". */
@@ -213,12 +230,10 @@ result value_url_check(struct reader *reader, const struct node *node, const str
 bool value_url_is_safe(str url, str tail)
 {
 	struct host host;
-	str rest = str_skip(url, str_starts(url, STR("https://")) ? 8 : 7);
-	str authority = str_slice(rest, 0, authority_len(rest));
+	size_t scheme = scheme_len(url);
+	str rest = str_skip(url, scheme), authority = str_slice(rest, 0, authority_len(rest));
 
 	if (str_starts(url, STR("/")))
 		return url.len == 1 || !is_slash(url.ptr[1]);
-	if (!str_starts(url, STR("https://")) && !str_starts(url, STR("http://")))
-		return false;
-	return str_ends(authority, tail) && host_parse(authority, &host);
+	return scheme && str_ends(authority, tail) && host_parse(authority, &host);
 }

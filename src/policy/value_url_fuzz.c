@@ -13,8 +13,8 @@ enum { STRANGERS = 2, PARTS = 4 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What one of them sends. */
-static bool expand(struct arena *arena, const struct value *value, str tail, str query, str field,
+/* What one of them sends, to a name or to an address. */
+static bool expand(struct arena *arena, const struct value *value, str tail, str host, str query, str field,
 		   str parameter, str *ret_url)
 {
 	static const str path = STR_INIT("/evil.test/x");
@@ -24,7 +24,7 @@ static bool expand(struct arena *arena, const struct value *value, str tail, str
 	struct view view = { .arena = arena,
 			     .request = &request,
 			     .scheme = STR("https"),
-			     .host = STR("own.test"),
+			     .host = host,
 			     .path = path,
 			     .query = query,
 			     .parameters = &parameters,
@@ -56,7 +56,7 @@ static str domain_of(str url)
 	return str_skip(host.name, from);
 }
 
-static void run(struct arena *arena, const str parts[PARTS])
+static void run(struct arena *arena, str host, const str parts[PARTS])
 {
 	struct reader reader = { arena, diagnostics_new(arena), NULL };
 	const struct node node = { .kind = NODE_SCALAR, .text = parts[0] };
@@ -66,8 +66,8 @@ static void run(struct arena *arena, const str parts[PARTS])
 
 	if (!failed(checked))
 		checked = value_url_check(&reader, &node, &value, &tail);
-	if (failed(checked) || !expand(arena, &value, tail, parts[1], parts[2], parts[3], &urls[0]) ||
-	    !expand(arena, &value, tail, STR("q=b"), STR("c"), STR("d"), &urls[1]))
+	if (failed(checked) || !expand(arena, &value, tail, host, parts[1], parts[2], parts[3], &urls[0]) ||
+	    !expand(arena, &value, tail, host, STR("q=b"), STR("c"), STR("d"), &urls[1]))
 		return;
 	ASSERT(str_eq(domain_of(urls[0]), domain_of(urls[1])));
 }
@@ -82,7 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			return 0;
 	parts[PARTS - 1] = rest;
 	arena_init(&arena, NULL, 8 * 1024 * 1024);
-	run(&arena, parts);
+	run(&arena, STR("own.test"), parts);
+	run(&arena, STR("[2001:db8::1]"), parts);
 	arena_fini(&arena);
 	return 0;
 }
