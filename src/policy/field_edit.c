@@ -89,10 +89,19 @@ void field_names_remove(const str_list *names, struct http_fields *fields)
 				fields->at[j].removed = true;
 }
 
+/* Blanks around a value are no part of it (RFC 9110 section 5.5), so blanks alone are an empty one. */
+static result make_value(const struct field_value *field, const struct view *view, str *ret_value)
+{
+	result_value made = value_expand(&field->value, view, NULL, ret_value);
+
+	*ret_value = str_trim(*ret_value);
+	return made;
+}
+
 static result set_one(const struct field_value *field, const struct view *view, struct http_fields *fields)
 {
 	str value, name = field->name;
-	result_value made = value_expand(&field->value, view, NULL, &value);
+	result_value made = make_value(field, view, &value);
 
 	field_names_remove(&(str_list) { &name, 1 }, fields);
 	return failed(made) || !value.len ? made : http_fields_add(fields, field->id, field->name, value);
@@ -102,7 +111,7 @@ static result add_one(const struct field_value *field, const struct view *view, 
 {
 	str value;
 
-	TRY(value_expand(&field->value, view, NULL, &value));
+	TRY(make_value(field, view, &value));
 	return value.len ? http_fields_add(fields, field->id, field->name, value) : OK;
 }
 

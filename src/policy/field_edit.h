@@ -31,8 +31,8 @@ result field_names_check(struct reader *reader, const struct node *list);
 
 result field_values_set(const struct field_values *values, const struct view *view,
 			struct http_fields *fields);
-/* Whatever had the name is gone, also when the value is empty or cannot be written: then nothing takes its
- * place. */
+/* Whatever had the name is gone, also when the value is empty, or blanks, or cannot be written: then nothing
+ * takes its place. */
 
 result field_values_add(const struct field_values *values, const struct view *view,
 			struct http_fields *fields);

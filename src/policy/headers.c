@@ -111,8 +111,8 @@ const struct policy policy_headers = {
 	.risks = risks,
 	.is_its_options = true,
 	.page = "What is removed goes first, then `set`, then `add`. A field that is set is the only "
-		"one of its name afterwards; when its value comes out empty there is none, so that what "
-		"a client sent never stands in for what is missing. Fields that belong to the "
+		"one of its name afterwards; when its value comes out empty, or as blanks, there is none, so "
+		"that what a client sent never stands in for what is missing. Fields that belong to the "
 		"connection or frame the message (`Connection`, `Content-Length`, ...) are out of "
 		"reach, and `Host` is changed by `rewrite`.\n"
 		"\n"

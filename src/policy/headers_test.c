@@ -35,6 +35,14 @@ static const struct {
 	  "X-User: mallory\n", "" },
 	{ "an empty one is not added", REQUEST("add: { X-A: '${request.query.none}' }"), "X-A: 1\n",
 	  "X-A: 1\n" },
+	{ "blanks alone are empty", REQUEST("set: { X-A: '${request.query.blank}' }"), "X-A: 1\nB: 1\n",
+	  "B: 1\n" },
+	{ "also where one is added", REQUEST("add: { X-A: '${request.query.blank}' }"), "X-A: 1\n",
+	  "X-A: 1\n" },
+	{ "also of the configuration", REQUEST("set: { X-A: '  ' }"), "X-A: 1\n", "" },
+	{ "blanks around a value are no part of it", REQUEST("set: { X-A: ' ${request.query.wide} ' }"), "",
+	  "X-A: a b\n" },
+	{ "nor of one that is added", REQUEST("add: { X-A: '${request.query.wide}' }"), "", "X-A: a b\n" },
 	{ "a value from outside is not looked at again", REQUEST("set: { X-A: '${request.header.B}' }"),
 	  "B: ${request.id}\n", "B: ${request.id}\nX-A: ${request.id}\n" },
 	{ "nor one from the environment", REQUEST("set: { X-A: '${FROM_OUTSIDE}' }"), "",
@@ -52,7 +60,7 @@ static void requests(void **state)
 		const char *got;
 
 		assert_string_equal(bench_errors(bench), "");
-		bench_ask(bench, "GET /orders/7?q=1", request_cases[i].fields);
+		bench_ask(bench, "GET /orders/7?q=1&blank=%20+%09&wide=+a+b%20", request_cases[i].fields);
 		assert_int_equal(bench_request(bench), POLICY_CONTINUE);
 		got = bench_fields(bench, &bench->request.fields);
 		if (strcmp(got, request_cases[i].want) != 0)
