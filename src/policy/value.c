@@ -14,7 +14,10 @@
 #include "policy/principal.h"
 #include "policy/value_private.h"
 
-enum { CLAIM_ROOM = 64 * 1024 }; /* of a claim that is put together: more than a token can hold */
+enum {
+	CLAIM_ROOM = 64 * 1024, /* of a claim that is put together: more than a token can hold */
+	QUOTES = 2,             /* the quotation marks that JSON has for a moment */
+};
 
 /* Those that end in a dot take a NAME. */
 static const struct value_row {
@@ -122,7 +125,9 @@ static const char rules[] =
 	"names of their own, and no `${}`. A field that `headers` sets to one of them is "
 	"replaced on that route alone, and on another route to the same service a client can "
 	"send it: let a service be told who asks by `forward` of the policy that knows it, "
-	"whose fields no client can send on any route.\n";
+	"whose fields no client can send on any route.\n\n"
+	"A text with values of the request in it is at most 64 KiB long, also when it is filled in: else the "
+	"request gets 503 (`overloaded`), or an answer goes without that field.\n";
 
 void value_page_print(FILE *to)
 {
@@ -294,10 +299,15 @@ result value_builder_text(struct value_builder *builder, const struct node *node
 	return OK;
 }
 
-struct value value_builder_end(struct value_builder *builder)
+/* What is too long before anything is filled in would be so for everybody. */
+result value_builder_end(struct value_builder *builder, const struct node *node, struct value *ret_value)
 {
 	end_literal(builder);
-	return (struct value) { .at = builder->at, .count = builder->count, .use = builder->use };
+	*ret_value = (struct value) { .at = builder->at, .count = builder->count, .use = builder->use };
+	if (!value_is_constant(ret_value) && builder->room.len + QUOTES > VALUE_LENGTH_MAX)
+		return refuse(builder, node,
+			      "a text with values in it is at most 64 KiB long; one without can be longer");
+	return OK;
 }
 
 /* The longest that a byte can become. */
@@ -314,10 +324,9 @@ result value_compile(struct reader *reader, const struct node *node, enum value_
 	*ret_value = (struct value) { .use = use };
 	if (!node)
 		return OK;
-	/* And two for the quotation marks that JSON has for a moment. */
-	value_builder_init(&builder, reader, use, options, node->text.len * growth(use) + 2);
+	value_builder_init(&builder, reader, use, options, node->text.len * growth(use) + QUOTES);
 	TRY(value_builder_text(&builder, node));
-	*ret_value = value_builder_end(&builder);
+	TRY(value_builder_end(&builder, node, ret_value));
 	for (size_t i = 0; i < ret_value->count && use != VALUE_TEXT; i++)
 		if (ret_value->at[i].what == WHAT_LITERAL && !http_is_field_value(ret_value->at[i].text))
 			return refuse(&builder, node, "a control character cannot stand here");
@@ -498,7 +507,7 @@ static void put_part(struct buf *out, enum value_use use, const struct value_seg
 static result collect(const struct value *value, const struct view *view, const str *groups, str *parts,
 		      size_t *ret_room)
 {
-	size_t room = 2; /* for the quotation marks that JSON has for a moment */
+	size_t room = QUOTES;
 
 	for (size_t i = 0; i < value->count; i++) {
 		const struct value_segment *segment = &value->at[i];

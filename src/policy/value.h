@@ -42,7 +42,8 @@ struct value {
 
 result value_compile(struct reader *reader, const struct node *node, enum value_use use, unsigned options,
 		     struct value *ret_value);
-/* The scalar's text. ERROR_INVALID after a report. NULL is the empty value. */
+/* The scalar's text. ERROR_INVALID after a report, also of one that is no constant and longer than what comes
+ * out may be. NULL is the empty value. */
 
 result value_compile_json(struct reader *reader, const struct node *node, unsigned options,
 			  struct value *ret_value);

@@ -124,6 +124,5 @@ result value_compile_json(struct reader *reader, const struct node *node, unsign
 	*ret_value = (struct value) { .use = VALUE_JSON };
 	value_builder_init(&builder, reader, VALUE_JSON, options, room_of(node));
 	TRY(put_node(&builder, node));
-	*ret_value = value_builder_end(&builder);
-	return OK;
+	return value_builder_end(&builder, node, ret_value);
 }

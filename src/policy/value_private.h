@@ -43,7 +43,8 @@ void value_builder_init(struct value_builder *builder, struct reader *reader, en
 result value_builder_text(struct value_builder *builder, const struct node *node);
 /* Adds the scalar's text with what is to be filled in. ERROR_INVALID after a report. */
 
-struct value value_builder_end(struct value_builder *builder);
+result value_builder_end(struct value_builder *builder, const struct node *node, struct value *ret_value);
+/* Of all that was added, which came from that node. ERROR_INVALID after a report when it is too long. */
 
 void value_url_put(struct buf *out, const struct value_segment *segment, str text);
 /* A value as a part of the URL that out holds so far: encoded, unless it is a part of one already, or its

@@ -326,6 +326,40 @@ static void what_becomes_too_long_is_refused(void **state)
 	bench_free(&bench);
 }
 
+/* Told when the configuration is loaded, as nobody could ever have it. */
+static void what_is_too_long_already_is_reported(void **state)
+{
+	enum { QUOTES = 2, MOST = VALUE_LENGTH_MAX - QUOTES };
+	static char text[VALUE_LENGTH_MAX + 64];
+	struct bench *bench = bench_new("[]");
+	struct reader reader = { &bench->snapshot, bench->diagnostics, NULL };
+	struct node node = { .kind = NODE_SCALAR };
+	struct value value;
+	str filled;
+
+	(void)state;
+	bench_ask(bench, "GET /", "");
+	memset(text, 'x', sizeof text - 1);
+	assert_false(failed(compile(bench, text, VALUE_TEXT, 0, &value))); /* a constant */
+	memcpy(text + MOST, "${path.no}", 11);
+	assert_false(failed(compile(bench, text, VALUE_TEXT, 0, &value)));
+	assert_false(failed(value_expand(&value, &bench->view, NULL, &filled)));
+	assert_int_equal(filled.len, MOST);
+	/* JSON has quotation marks around it. */
+	node.text = str_skip(str_of(text), QUOTES);
+	assert_false(failed(value_compile_json(&reader, &node, 0, &value)));
+	assert_false(failed(value_expand(&value, &bench->view, NULL, &filled)));
+	assert_int_equal(filled.len, MOST);
+	assert_string_equal(bench_errors(bench), "");
+	node.text = str_skip(str_of(text), QUOTES - 1);
+	assert_int_equal(value_compile_json(&reader, &node, 0, &value).kind, ERROR_INVALID);
+	memcpy(text + MOST, "x${path.no}", 12);
+	assert_int_equal(compile(bench, text, VALUE_TEXT, 0, &value).kind, ERROR_INVALID);
+	assert_int_equal(diagnostics_errors(bench->diagnostics), 2);
+	assert_non_null(strstr(bench_errors(bench), "is at most 64 KiB"));
+	bench_free(&bench);
+}
+
 static void an_exhausted_arena_is_an_error(void **state)
 {
 	struct bench *bench = bench_new("[]");
@@ -374,6 +408,7 @@ int main(void)
 		cmocka_unit_test(literal_parts_are_not_filled_in),
 		cmocka_unit_test(control_characters_never_pass),
 		cmocka_unit_test(what_becomes_too_long_is_refused),
+		cmocka_unit_test(what_is_too_long_already_is_reported),
 		cmocka_unit_test(an_exhausted_arena_is_an_error),
 		cmocka_unit_test(constants),
 	};
