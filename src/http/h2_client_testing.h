@@ -6,12 +6,22 @@
  * What it says is a script, a line of steps between semicolons: a letter, the stream, a dot where the stream
  * ends with it, and after a space what it bears:
  *
- *     H1 :status=200 a=b    HEADERS     h1 ...    without END_HEADERS    C1, c1 ...    CONTINUATION, likewise
- *     D1. text              DATA        D1 *500   so many bytes          R1 8          RST_STREAM
- *     S 3=1 4=0             SETTINGS    s         its acknowledgement    G1 0          GOAWAY
- *     W1 100                WINDOW_UPDATE         P 12345678             PING          p 12345678   its
- * answer U1 2                  PUSH_PROMISE of 2     F7 1 text              a frame of type 7 on stream 1 X
- * 00ff                bytes                 !                      it closes
+ *     H1 :status=200 a=b    HEADERS
+ *     h1 ...                HEADERS without END_HEADERS
+ *     C1 ..., c1 ...        CONTINUATION, likewise
+ *     D1. text              DATA
+ *     D1 *500               DATA of so many bytes
+ *     R1 8                  RST_STREAM
+ *     S 3=1 4=0             SETTINGS
+ *     s                     its acknowledgement
+ *     G1 0                  GOAWAY
+ *     W1 100                WINDOW_UPDATE
+ *     P 12345678            PING
+ *     p 12345678            its acknowledgement
+ *     U1 2                  PUSH_PROMISE of 2
+ *     F7 1 text             a frame of type 7 on stream 1
+ *     X 00ff                bytes
+ *     !                     it closes
  */
 #pragma once
 

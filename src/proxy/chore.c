@@ -3,8 +3,7 @@
  * chore: work that takes long, such as a password's hash, beside the worker, one at a time.
  *
  * One thread for each worker bounds the memory that hashes take, and leaves the other cores to requests.
- * Whoever waits for a turn counts against
- * CHORES_WAITING_MAX; the deadline of the exchange bounds the wait.
+ * Whoever waits for a turn counts against CHORES_WAITING_MAX; the deadline of the exchange bounds the wait.
  */
 #include "proxy/chore.h"
 

@@ -57,7 +57,7 @@ struct https_redirect {
 struct listener_config {
 	struct entry entry;
 	str address;
-	unsigned protocols; /* 0: not said, see listener_protocols() */
+	unsigned protocols; /* 0: not said, see listener_speaks() */
 	struct listener_tls_config tls;
 	bool proxy_protocol;
 	str_list trusted_proxies;

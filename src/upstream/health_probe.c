@@ -90,7 +90,7 @@ static str print_message(const struct probe_run *run)
 
 /* ---- the answer ---- */
 
-/* As much as there is room for; false: it breaks off. *ret_len: also of one that is larger. */
+/* As much as there is room for; fails where it breaks off. *ret_len: also of one that is larger. */
 static result read_body(struct probe_run *run, char *room, size_t max, size_t *ret_len)
 {
 	struct body_source *body = run->client->body;

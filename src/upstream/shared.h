@@ -16,8 +16,8 @@ bool shared_may_be(const struct pool *pool, const struct upstream *upstream);
 
 result shared_take(struct pool *pool, const struct pool_wish *wish, struct pool_connection **ret_connection);
 /* Yields while one connects. A stream of a session; where ALPN has agreed on HTTP/1, a connection for that.
- * is_repeatable: otherwise the kernel is asked for the peer's last word first. Errors of pool_take(), and
- * ERROR_INVALID: the peer does not speak HTTP/2. */
+ * Unless wish->is_repeatable, the kernel is asked for the peer's last word first. Errors of pool_take(),
+ * and ERROR_INVALID: the peer does not speak HTTP/2. */
 
 void shared_give(struct pool_connection *taken);
 /* The stream is over, or given up; if it was the last of its session, that one is kept for a while. */
