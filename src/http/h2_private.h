@@ -135,7 +135,7 @@ result h2_interim(struct server *server, struct arena *arena, struct http_respon
 result h2_put_out(struct h2_stream *stream, str content, bool is_last, size_t *ret_used);
 /* What goes of the content, and the head before it if that has not gone. There must be room. */
 
-ssize_t h2_content_give(struct h2_stream *stream, size_t max, uint32_t *flags);
+ssize_t h2_sink_give(struct h2_stream *stream, size_t max, uint32_t *flags);
 /* For nghttp2_data_source_read_callback: how much the next frame takes, noted in stream->lent. */
 
 /* h2_bytes.c */

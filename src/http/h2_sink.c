@@ -192,7 +192,7 @@ static void put_trailers(struct h2_stream *stream)
 	nghttp2_submit_trailer(stream->h2->session, stream->id, pairs, count);
 }
 
-ssize_t h2_content_give(struct h2_stream *stream, size_t max, uint32_t *flags)
+ssize_t h2_sink_give(struct h2_stream *stream, size_t max, uint32_t *flags)
 {
 	bool is_last;
 
@@ -225,7 +225,7 @@ static ssize_t give(nghttp2_session *session, int32_t id, uint8_t *bytes, size_t
 	(void)session;
 	(void)bytes;
 	(void)source;
-	return stream ? h2_content_give(stream, max, flags) : NGHTTP2_ERR_DEFERRED;
+	return stream ? h2_sink_give(stream, max, flags) : NGHTTP2_ERR_DEFERRED;
 }
 
 /* The head, or what comes behind it. Without content, and with nothing behind it, the head ends the stream.
