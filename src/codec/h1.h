@@ -105,6 +105,3 @@ enum h1_chunked_state h1_chunked_next(struct h1_chunked *chunked, str input,
  * may not be one (HTTP_NAME_NO_TRAILER, hop-by-hop, managed) are dropped. */
 
 void h1_chunked_used(struct h1_chunked *chunked, uint64_t n);
-
-size_t h1_chunk_head_print(uint64_t size, char out[H1_CHUNK_HEAD_MAX]);
-/* What goes before size bytes of content (not 0); CR LF goes after them. */

@@ -215,14 +215,3 @@ void h1_chunked_used(struct h1_chunked *chunked, uint64_t n)
 	if (chunked->left == 0)
 		chunked->state = CONTENT_CR;
 }
-
-size_t h1_chunk_head_print(uint64_t size, char out[H1_CHUNK_HEAD_MAX])
-{
-	unsigned digits = size ? (unsigned)(64 - __builtin_clzll(size) + 3) / 4 : 1;
-
-	for (unsigned i = digits; i-- > 0; size >>= 4)
-		out[i] = "0123456789ABCDEF"[size & 15];
-	out[digits] = '\r';
-	out[digits + 1] = '\n';
-	return digits + 2;
-}

@@ -185,23 +185,24 @@ static void tells_a_size_before_its_content(void **state)
 	assert_int_equal(taken, 18);
 }
 
-static void prints_what_it_reads(void **state)
+/* As the sink prints them. */
+static void reads_sizes_as_they_are_printed(void **state)
 {
 	static const uint64_t sizes[] = { 1, 15, 16, 255, 4096, 0x123456789abcdef, INT64_MAX };
-	char head[H1_CHUNK_HEAD_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(sizes); i++) {
 		struct h1_chunked chunked = { 0 };
-		size_t len = h1_chunk_head_print(sizes[i], head), taken;
+		char text[H1_CHUNK_HEAD_MAX];
+		struct buf head = buf_over(text, sizeof text);
+		size_t taken;
 		str content;
 
-		h1_chunked_next(&chunked, (str) { head, len }, &chunked_test_limits, NULL, &taken, &content);
-		assert_true(chunked.left == sizes[i] && taken == len);
+		buf_put_hex(&head, sizes[i]);
+		buf_put(&head, STR("\r\n"));
+		h1_chunked_next(&chunked, buf_str(&head), &chunked_test_limits, NULL, &taken, &content);
+		assert_true(chunked.left == sizes[i] && taken == head.len);
 	}
-	assert_int_equal(h1_chunk_head_print(0, head), 3);
-	assert_int_equal(h1_chunk_head_print(UINT64_MAX, head), H1_CHUNK_HEAD_MAX);
-	assert_text(((str) { head, H1_CHUNK_HEAD_MAX }), "FFFFFFFFFFFFFFFF\r\n");
 }
 
 int main(void)
@@ -212,7 +213,7 @@ int main(void)
 		cmocka_unit_test(drops_trailers_that_may_not_be),
 		cmocka_unit_test(waits_for_what_is_missing),
 		cmocka_unit_test(tells_a_size_before_its_content),
-		cmocka_unit_test(prints_what_it_reads),
+		cmocka_unit_test(reads_sizes_as_they_are_printed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,14 +25,6 @@ struct ip ip_of_v4(const uint8_t bytes[4])
 	return ip;
 }
 
-struct ip ip_of_v6(const uint8_t bytes[16])
-{
-	struct ip ip;
-
-	memcpy(ip.bytes, bytes, sizeof ip.bytes);
-	return ip;
-}
-
 bool ip_eq(struct ip a, struct ip b)
 {
 	return memcmp(a.bytes, b.bytes, sizeof a.bytes) == 0;

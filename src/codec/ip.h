@@ -21,7 +21,6 @@ bool ip_is_v4(struct ip ip);
 /* Also what came as an IPv4-mapped IPv6 address. */
 
 struct ip ip_of_v4(const uint8_t bytes[4]);
-struct ip ip_of_v6(const uint8_t bytes[16]);
 /* Bytes in network order, as they stand in socket addresses. */
 
 bool ip_eq(struct ip a, struct ip b);

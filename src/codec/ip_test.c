@@ -91,7 +91,6 @@ static void one_address_however_it_is_spelt(void **state)
 	assert_true(ip_parse(STR("192.0.2.1"), &plain));
 	assert_true(ip_eq(mapped, plain) && ip_is_v4(mapped));
 	assert_true(ip_eq(plain, ip_of_v4(four)));
-	assert_true(ip_eq(plain, ip_of_v6(mapped.bytes)));
 	assert_true(ip_parse(STR("::192.0.2.1"), &six));
 	assert_false(ip_eq(six, plain));
 	assert_false(ip_is_v4(six));

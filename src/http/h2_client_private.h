@@ -81,7 +81,7 @@ struct h2_client {
 	struct intake in;
 	struct h2_client_stream *streams;
 	size_t count;
-	struct h2_client_waiter *due, **due_end;
+	struct h2_client_waiter *due;
 	struct h2_client_waiter starter;
 
 	struct h2_out out;   /* unsent */

@@ -15,7 +15,6 @@ struct passage {
 	struct exchange_facts *facts;
 	struct view_lasting *lasting; /* what policies hold for it */
 	deadline began;
-	uint64_t head_bytes;
 	passage_end_fn on_end;
 	void *owner;
 };

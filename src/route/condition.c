@@ -179,7 +179,6 @@ static str decode(struct instances *in, str encoded)
 
 	if (text.len == 0 && encoded.len > sizeof in->scratch->room)
 		in->is_too_long = true;
-	in->scratch->too_long += in->is_too_long;
 	return text;
 }
 

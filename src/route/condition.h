@@ -51,7 +51,6 @@ enum { CONDITION_ROOM = 64 * 1024 };
 struct condition_scratch {
 	struct regex_scratch regex;
 	char room[CONDITION_ROOM]; /* for a value of the query, decoded */
-	uint64_t too_long;         /* values that did not fit */
 };
 
 enum condition_outcome { CONDITION_HOLDS, CONDITION_FAILS, CONDITION_LIMIT };

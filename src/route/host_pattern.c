@@ -75,12 +75,3 @@ bool host_pattern_eq(const struct host_pattern *a, const struct host_pattern *b)
 {
 	return a->kind == b->kind && str_eq(a->name, b->name);
 }
-
-str host_pattern_text(const struct host_pattern *pattern, struct arena *arena)
-{
-	str parts[] = { STR("*."), pattern->name };
-
-	if (pattern->kind == HOST_ANY)
-		return STR("*");
-	return pattern->kind == HOST_EXACT ? pattern->name : arena_join(arena, parts, 2);
-}

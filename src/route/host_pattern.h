@@ -22,6 +22,3 @@ bool host_pattern_meet(const struct host_pattern *a, const struct host_pattern *
 /* The pattern of the hosts that both take, which is one of the two; false when there are none. */
 
 bool host_pattern_eq(const struct host_pattern *a, const struct host_pattern *b);
-
-str host_pattern_text(const struct host_pattern *pattern, struct arena *arena);
-/* As it would be written. */

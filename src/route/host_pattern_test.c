@@ -92,6 +92,16 @@ static void says_what_is_wrong(void **state)
 	}
 }
 
+static bool meet_in(const struct host_pattern *a, const struct host_pattern *b, const char *wanted)
+{
+	struct host_pattern both, narrower;
+
+	if (!wanted)
+		return !host_pattern_meet(a, b, &both);
+	narrower = parsed(wanted);
+	return host_pattern_meet(a, b, &both) && host_pattern_eq(&both, &narrower);
+}
+
 static void patterns_meet_in_the_narrower_one(void **state)
 {
 	static const struct {
@@ -107,14 +117,10 @@ static void patterns_meet_in_the_narrower_one(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct host_pattern a = parsed(rows[i].a), b = parsed(rows[i].b), both;
+		struct host_pattern a = parsed(rows[i].a), b = parsed(rows[i].b);
 
-		assert_row(host_pattern_meet(&a, &b, &both) == (rows[i].both != NULL), i, rows[i].a);
-		if (rows[i].both)
-			assert_text(host_pattern_text(&both, &arena), rows[i].both);
-		assert_row(host_pattern_meet(&b, &a, &both) == (rows[i].both != NULL), i, rows[i].b);
-		if (rows[i].both)
-			assert_text(host_pattern_text(&both, &arena), rows[i].both);
+		assert_row(meet_in(&a, &b, rows[i].both), i, rows[i].a);
+		assert_row(meet_in(&b, &a, rows[i].both), i, rows[i].b);
 	}
 }
 

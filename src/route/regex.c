@@ -181,7 +181,6 @@ enum regex_outcome regex_match(const struct regex *regex, struct regex_scratch *
 	if (outcome == PCRE2_ERROR_NOMATCH)
 		return REGEX_NO;
 	/* Match, depth and heap limit, the stack of compiled code; anything else is no less undecided. */
-	scratch->limited++;
 	return REGEX_LIMIT;
 }
 

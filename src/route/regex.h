@@ -56,7 +56,6 @@ struct regex_scratch {
 	pcre2_match_data *data;
 	pcre2_match_context *context;
 	pcre2_jit_stack *stack;
-	uint64_t limited; /* matches given up at a limit */
 };
 
 void regex_scratch_init(struct regex_scratch *scratch);

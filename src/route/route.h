@@ -70,10 +70,6 @@ void route_scratch_free(struct route_scratch **scratch);
 struct regex_scratch *route_scratch_regex(struct route_scratch *scratch);
 /* What its worker's other regular expressions may match with, between two calls of router_match(). */
 
-uint64_t route_scratch_limited(const struct route_scratch *scratch);
-/* How many times a limit was reached (steps of a regular expression, length of a value of the query): the
- * request was given no route then, so that none can slip past a rule by being expensive. */
-
 struct route_request {
 	str method;
 	str host;  /* lower case, without port and last dot; empty where the request has none */

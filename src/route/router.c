@@ -36,11 +36,6 @@ struct regex_scratch *route_scratch_regex(struct route_scratch *scratch)
 	return &scratch->condition.regex;
 }
 
-uint64_t route_scratch_limited(const struct route_scratch *scratch)
-{
-	return scratch->path_regex.limited + scratch->condition.regex.limited + scratch->condition.too_long;
-}
-
 void router_free(struct router **router)
 {
 	if (!*router)

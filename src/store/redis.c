@@ -219,8 +219,3 @@ result redis_run(struct redis *redis, const struct redis_call *call, deadline un
 	redis_leave(redis);
 	return ran;
 }
-
-const struct redis_place *redis_place_of(const struct redis *redis)
-{
-	return redis->place;
-}

@@ -54,8 +54,6 @@ result redis_run(struct redis *redis, const struct redis_call *call, deadline un
  * of the script's; ERROR_DENIED: an error; ERROR_CANCELLED. Whether the script has run is known only when it
  * is OK. */
 
-const struct redis_place *redis_place_of(const struct redis *redis);
-
 /* All clients of a worker. */
 struct redis_clients;
 

@@ -87,12 +87,6 @@ struct standing *standings_get(struct standings *standings, str upstream, str en
 	return (struct standing *)registered;
 }
 
-struct standing *standing_ref(struct standing *standing)
-{
-	registered_ref(&standing->registered);
-	return standing;
-}
-
 void standing_unref(struct standing **standing)
 {
 	if (*standing)

@@ -66,7 +66,6 @@ void standings_tell(struct standings *standings, void (*on_failing)(void *owner)
 struct standing *standings_get(struct standings *standings, str upstream, str endpoint);
 /* Finds or makes it, from any thread; the caller has it until standing_unref(). A new one is unknown. */
 
-struct standing *standing_ref(struct standing *standing);
 void standing_unref(struct standing **standing);
 /* From any thread. The last one frees it; clears the address, accepts NULL. */
 
