@@ -222,8 +222,7 @@ static bool is_ours(const struct gate *gate, const struct address *at)
 {
 	struct address bound;
 
-	return gate && address_port(at) && address_of_socket(gate->fd, &bound) &&
-	       address_port(&bound) == address_port(at);
+	return gate && address_of_socket(gate->fd, &bound) && address_has_port_of(&bound, at);
 }
 
 static result bind_socket(const struct gate *before, const struct address *at, int inherited, int *ret_fd,

@@ -62,9 +62,8 @@ static bool is_from_elsewhere(const struct admin_place *place, const struct http
 enum guard_verdict guard_check(const struct admin_place *place, const struct http_request *request)
 {
 	const str *host = field_of(request, HTTP_HOST);
-	bool is_local =
-		place->address.any.sa_family == AF_UNIX; /* no browser gets there, and it has no name */
-	bool has_any_name = is_local || place->is_public;
+	/* No browser gets to a Unix socket, and it has no name. */
+	bool has_any_name = address_is_local(&place->address) || place->is_public;
 
 	if (was_forwarded(request))
 		return GUARD_FORWARDED;

@@ -208,6 +208,11 @@ void address_print_ip(const struct address *address, struct buf *out)
 	}
 }
 
+bool address_is_local(const struct address *address)
+{
+	return address->any.sa_family == AF_UNIX;
+}
+
 uint16_t address_port(const struct address *address)
 {
 	switch (address->any.sa_family) {
@@ -239,4 +244,14 @@ bool address_eq(const struct address *a, const struct address *b)
 	default:
 		return local_eq(a, b);
 	}
+}
+
+bool address_is_same_place(const struct address *a, const struct address *b)
+{
+	return address_eq(a, b) && (address_is_local(a) || address_port(a) != 0);
+}
+
+bool address_has_port_of(const struct address *a, const struct address *b)
+{
+	return address_port(a) != 0 && address_port(a) == address_port(b);
 }

@@ -48,5 +48,16 @@ void address_print(const struct address *address, struct buf *out);
 void address_print_ip(const struct address *address, struct buf *out);
 /* Without brackets or port; IPv4-mapped IPv6 as IPv4; "unix:" for a Unix socket. */
 
+bool address_is_local(const struct address *address);
+/* A Unix socket. */
+
 uint16_t address_port(const struct address *address);
+/* 0 for a Unix socket. */
+
 bool address_eq(const struct address *a, const struct address *b);
+
+bool address_is_same_place(const struct address *a, const struct address *b);
+/* Equal, and not by port 0: two ports that the system chooses differ. */
+
+bool address_has_port_of(const struct address *a, const struct address *b);
+/* Both have a port, and it is the same, at whichever address of the host. */

@@ -153,6 +153,7 @@ static void addresses_print_as_they_are_written(void **state)
 		assert_false(failed(address_text_parse(str_of(printed[i].text), &parts)));
 		assert_true(address_of_text(&parts, &address));
 		assert_int_equal(address_port(&address), parts.port);
+		assert_int_equal(address_is_local(&address), parts.is_local);
 		address_print(&address, &out);
 		address_print_ip(&address, &ip_out);
 		if (!str_eq(buf_str(&out), str_of(printed[i].print)) ||
@@ -197,30 +198,48 @@ static struct address address_make(const char *text)
 
 static const struct {
 	const char *a, *b;
-	bool want;
+	bool is_equal, is_same_place, is_same_port;
 } pairs[] = {
-	{ "10.0.0.1:80", "10.0.0.1:80", true },
-	{ "10.0.0.1:80", "10.0.0.1:81", false },
-	{ "10.0.0.1:80", "10.0.0.2:80", false },
-	{ "[::1]:80", "[0:0::1]:80", true },
-	{ "[::1]:80", "[::2]:80", false },
-	{ "[::1]:80", "[::1]:81", false },
-	{ "[::ffff:1.2.3.4]:1", "1.2.3.4:1", false },
-	{ "unix:/a", "unix:/a", true },
-	{ "unix:/a", "unix:/ab", false },
-	{ "unix:/a", "unix:/b", false },
-	{ "unix:/a", "[::1]:80", false },
+	{ "10.0.0.1:80", "10.0.0.1:80", true, true, true },
+	{ "10.0.0.1:80", "10.0.0.1:81", false, false, false },
+	{ "10.0.0.1:80", "10.0.0.2:80", false, false, true },
+	{ "10.0.0.1:0", "10.0.0.1:0", true, false, false },
+	{ "10.0.0.1:0", "10.0.0.1:80", false, false, false },
+	{ "[::1]:80", "[0:0::1]:80", true, true, true },
+	{ "[::1]:80", "[::2]:80", false, false, true },
+	{ "[::1]:80", "[::1]:81", false, false, false },
+	{ "[::1]:0", "[::1]:0", true, false, false },
+	{ "[::1]:80", "10.0.0.1:80", false, false, true },
+	{ "[::ffff:1.2.3.4]:1", "1.2.3.4:1", false, false, true },
+	{ "unix:/a", "unix:/a", true, true, false },
+	{ "unix:/a", "unix:/ab", false, false, false },
+	{ "unix:/a", "unix:/b", false, false, false },
+	{ "unix:/a", "[::1]:80", false, false, false },
+	{ "unix:/a", "[::1]:0", false, false, false },
 };
 
-static void equal_is_the_same_place(void **state)
+static void pairs_are_compared(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
 		struct address a = address_make(pairs[i].a), b = address_make(pairs[i].b);
 
-		if (address_eq(&a, &b) != pairs[i].want || address_eq(&b, &a) != pairs[i].want)
+		if (address_eq(&a, &b) != pairs[i].is_equal || address_eq(&b, &a) != pairs[i].is_equal ||
+		    address_is_same_place(&a, &b) != pairs[i].is_same_place ||
+		    address_is_same_place(&b, &a) != pairs[i].is_same_place ||
+		    address_has_port_of(&a, &b) != pairs[i].is_same_port ||
+		    address_has_port_of(&b, &a) != pairs[i].is_same_port)
 			fail_msg("%s, %s", pairs[i].a, pairs[i].b);
 	}
+}
+
+static void no_address_is_no_place(void **state)
+{
+	struct address none = { .len = 0 };
+
+	(void)state;
+	assert_false(address_is_local(&none));
+	assert_false(address_is_same_place(&none, &none));
 }
 
 int main(void)
@@ -233,7 +252,8 @@ int main(void)
 		cmocka_unit_test(addresses_print_as_they_are_written),
 		cmocka_unit_test(an_unnamed_local_peer_prints),
 		cmocka_unit_test(names_are_not_addresses),
-		cmocka_unit_test(equal_is_the_same_place),
+		cmocka_unit_test(pairs_are_compared),
+		cmocka_unit_test(no_address_is_no_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,7 +96,7 @@ static bool listener_bind_fd(int fd, const struct address *at)
 {
 	if (bind(fd, &at->any, at->len) == 0)
 		return true;
-	if (errno != EADDRINUSE || at->any.sa_family != AF_UNIX)
+	if (errno != EADDRINUSE || !address_is_local(at))
 		return false;
 	if (!local_is_stale(at)) {
 		errno = EADDRINUSE;
@@ -110,7 +110,7 @@ static void listener_options(int fd, const struct address *at)
 {
 	int one = 1;
 
-	if (at->any.sa_family == AF_UNIX)
+	if (address_is_local(at))
 		return;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
@@ -121,7 +121,7 @@ result listener_probe(const struct address *at)
 {
 	int fd, one = 1, sys = 0;
 
-	if (at->any.sa_family == AF_UNIX || address_port(at) == 0)
+	if (address_is_local(at) || address_port(at) == 0)
 		return OK;
 	fd = socket(at->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)

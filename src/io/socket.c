@@ -240,12 +240,11 @@ static result connect_failed(int sys)
 
 static result socket_make(const struct address *to, int *ret_fd)
 {
-	int family = to->any.sa_family, one = 1;
-	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
 
 	if (fd < 0)
 		return connect_failed(errno);
-	if (family != AF_UNIX)
+	if (!address_is_local(to))
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	*ret_fd = fd;
 	return OK;

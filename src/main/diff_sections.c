@@ -332,17 +332,12 @@ static void compare_parts(struct diff_lines *lines, const struct snapshot *befor
 	compare_part(&metrics, before, &one->metrics, after, &other->metrics);
 }
 
-static bool is_socket_file(const struct admin_place *place)
-{
-	return place->address.any.sa_family == AF_UNIX;
-}
-
 /* Who can reach it: others, or this machine alone. Another address is told by its row where it may be others
  * than before: elsewhere in a network, or whoever has no right to the file of a socket. */
 static void compare_reach(struct section *section, const struct admin_place *before,
 			  const struct admin_place *after)
 {
-	bool is_file_no_more = is_socket_file(before) && !is_socket_file(after);
+	bool is_file_no_more = address_is_local(&before->address) && !address_is_local(&after->address);
 
 	section->risks = admin_risks + 1;
 	if (before->is_public != after->is_public)
@@ -356,7 +351,7 @@ static void compare_reach(struct section *section, const struct admin_place *bef
 /* What only this machine reaches, with a token or by the rights of a file, opens nothing. */
 static void tell_new_admin(struct diff_lines *lines, const struct admin_place *place)
 {
-	bool is_guarded = !place->is_public && (place->has_token || is_socket_file(place));
+	bool is_guarded = !place->is_public && (place->has_token || address_is_local(&place->address));
 
 	diff_add(lines, is_guarded ? RISK_OTHER : RISK_OPEN, "admin is new%s",
 		 place->has_token ? "" : ", and wants no token");

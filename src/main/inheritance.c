@@ -107,7 +107,7 @@ bool address_is_bound_as_wanted(const struct address *wanted, const struct addre
 
 	if (address_eq(wanted, bound))
 		return true;
-	if (wanted->any.sa_family == AF_UNIX || address_port(wanted) != 0 || !is_same_name)
+	if (address_is_local(wanted) || address_port(wanted) != 0 || !is_same_name)
 		return false;
 	if (any_port.any.sa_family == AF_INET6)
 		any_port.v6.sin6_port = 0;

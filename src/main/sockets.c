@@ -14,24 +14,11 @@
 #include "base/assert.h"
 #include "io/listener.h"
 
-static bool is_local(const struct address *address)
-{
-	return address->any.sa_family == AF_UNIX;
-}
-
-/* Port 0 never is where somebody listens: two such listeners are the same if they bear the same name. */
-static bool is_same_place(const struct address *wanted, const struct address *other, bool is_same_name)
-{
-	if (!address_eq(wanted, other))
-		return false;
-	return is_local(wanted) || address_port(wanted) != 0 || is_same_name;
-}
-
 /* Whether it is ourselves who listen at that port already, at this address of the host or another. */
 static bool is_ours(const struct sockets *before, const struct address *at)
 {
 	for (size_t i = 0; before && i < before->count; i++)
-		if (!is_local(&before->at[i].bound) && address_port(&before->at[i].bound) == address_port(at))
+		if (address_has_port_of(&before->at[i].bound, at))
 			return true;
 	return false;
 }
@@ -60,7 +47,7 @@ static result bind_next(const struct sockets_options *options, struct listening 
 			       &listening->is_foreign);
 	if (*fd >= 0)
 		return OK;
-	if (!is_local(&listening->bound) && !listening->is_foreign)
+	if (!address_is_local(&listening->bound) && !listening->is_foreign)
 		return listener_bind(&listening->bound, fd, &bound);
 	*fd = fcntl(listening->fds[0], F_DUPFD_CLOEXEC, 0);
 	return *fd < 0 ? error_system("no descriptor for a listener", errno) : OK;
@@ -83,14 +70,20 @@ static void go_on_from(struct listening *listening, const struct listening *befo
 	memcpy(listening->fds, before->fds, workers * sizeof *before->fds);
 }
 
+/* Where any port will do, listeners are the same if they bear the same name. */
+static bool is_same(const struct listening *a, const struct listening *b)
+{
+	return address_is_same_place(&a->wanted, &b->wanted) ||
+	       (address_eq(&a->wanted, &b->wanted) && str_eq(a->name, b->name));
+}
+
 static bool find_before(const struct sockets_options *options, const struct listening *listening,
 			size_t *ret_index)
 {
 	const struct sockets *before = options->before;
 
 	for (size_t i = 0; before && i < before->count; i++)
-		if (is_same_place(&listening->wanted, &before->at[i].wanted,
-				  str_eq(listening->name, before->at[i].name))) {
+		if (is_same(listening, &before->at[i])) {
 			*ret_index = i;
 			return true;
 		}
@@ -101,7 +94,7 @@ static bool find_before(const struct sockets_options *options, const struct list
 static bool is_taken(const struct sockets *sockets, const struct listening *listening)
 {
 	for (const struct listening *other = sockets->at; other < listening; other++)
-		if (is_same_place(&listening->wanted, &other->wanted, false))
+		if (address_is_same_place(&listening->wanted, &other->wanted))
 			return true;
 	return false;
 }
@@ -196,7 +189,7 @@ bool sockets_have(const struct sockets *sockets, size_t before)
 void sockets_remove(const struct listening *listening, struct journal *journal)
 {
 	journal_info(journal, "listener %.*s is closed", STR_ARG(listening->name));
-	if (is_local(&listening->bound) && !listening->is_foreign)
+	if (address_is_local(&listening->bound) && !listening->is_foreign)
 		unlink(listening->bound.local.sun_path);
 }
 

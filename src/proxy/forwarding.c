@@ -123,7 +123,7 @@ void forwarding_prepare(struct exchange *x)
 void forwarding_put(struct exchange *x, struct buf *out)
 {
 	struct door *door = x->session->connection->door;
-	str port = door->bound.any.sa_family == AF_UNIX ? STR("") : (str) { door->port, door->port_len };
+	str port = address_is_local(&door->bound) ? STR("") : (str) { door->port, door->port_len };
 
 	put_host(x, out);
 	put_forwarded(x, out);

@@ -30,7 +30,7 @@ static uint16_t port_of(const struct exchange *x)
 	for (size_t i = 0; !port && i < snapshot->listener_count; i++) {
 		const struct listener_snapshot *listener = &snapshot->listeners[i];
 
-		if (!listener_is_secure(listener->config) || listener->address.any.sa_family == AF_UNIX)
+		if (!listener_is_secure(listener->config) || address_is_local(&listener->address))
 			continue;
 		port = address_port(&listener->address);
 		return port ? port : bound_port(x->worker, listener->name);

@@ -89,13 +89,6 @@ static void compile_listener(struct reader *reader, const struct listener_config
 	listener->minds_scheme = listener->tls || config->redirect_to_https.is_on;
 }
 
-/* Two ports that the system chooses will differ. */
-static bool is_same_address(const struct address *a, const struct address *b)
-{
-	return a->any.sa_family != AF_UNSPEC && address_eq(a, b) &&
-	       (a->any.sa_family == AF_UNIX || address_port(a));
-}
-
 void listeners_compile(struct reader *reader, const struct gateway_config *config,
 		       struct ticket_keys *tickets, struct listener_snapshot **ret_listeners)
 {
@@ -105,7 +98,7 @@ void listeners_compile(struct reader *reader, const struct gateway_config *confi
 	for (size_t i = 0; i < config->listeners.len; i++) {
 		compile_listener(reader, &config->listeners.at[i], tickets, &listeners[i]);
 		for (size_t j = 0; j < i; j++)
-			if (is_same_address(&listeners[i].address, &listeners[j].address))
+			if (address_is_same_place(&listeners[i].address, &listeners[j].address))
 				diagnostic_error(reader->diagnostics,
 						 node_find(listeners[i].config->entry.node, STR("address")),
 						 "listener \"%.*s\" has the same address",
