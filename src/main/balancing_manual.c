@@ -3,7 +3,7 @@
  * What each word of `balance` does, when to take which, and what it costs. The figures are those of
  * bench/balance_bench.c.
  */
-#include "main/balancing_manual.h"
+#include "main/manual.h"
 
 static const char words[] =
 	"\n"
@@ -60,7 +60,7 @@ static const char words[] =
 	"there are 1,000, and "
 	"takes at most 128 KiB.\n";
 
-void balancing_print_manual(FILE *to)
+void manual_print_balancing(FILE *to)
 {
 	fputs(words, to);
 }

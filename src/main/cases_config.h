@@ -92,9 +92,6 @@ struct cases_config {
 
 extern const struct field cases_fields[];
 
-void cases_print_manual(FILE *to);
-/* What a file of cases holds: words, an example, and every key. */
-
 struct cases {
 	struct arena arena;
 	struct diagnostics *diagnostics;

@@ -4,6 +4,7 @@
  * by a test, like every example of the manual.
  */
 #include "main/cases_config.h"
+#include "main/manual.h"
 
 static const char words[] =
 	"\n<a id=\"cases\"></a>\n"
@@ -68,7 +69,7 @@ static const char words[] =
 	"header that looks like one (`Bearer ...`). What a value is can be found out with `~REGEX`, or with "
 	"variables that hold nothing secret.\n\n";
 
-void cases_print_manual(FILE *to)
+void manual_print_cases(FILE *to)
 {
 	fputs(words, to);
 	fields_print_manual(cases_fields, "cases", 2, NULL, to);

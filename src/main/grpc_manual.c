@@ -3,7 +3,7 @@
  * What calls are, and what happens to them that does not happen to other requests. The statuses are printed
  * by the function that gives them.
  */
-#include "main/grpc_manual.h"
+#include "main/manual.h"
 
 #include "codec/grpc.h"
 #include "codec/http_head.h"
@@ -66,7 +66,7 @@ static const char more_words[] =
 	"of "
 	"other origins need the policy `cors`; what stands in trailers they see without it being exposed.\n";
 
-void grpc_print_manual(FILE *to)
+void manual_print_grpc(FILE *to)
 {
 	fputs(words, to);
 	for (int status = 400; status < 600; status++)

@@ -2,7 +2,7 @@
 /*
  * The options are rows of the upstream; the rules between them are here.
  */
-#include "main/health_manual.h"
+#include "main/manual.h"
 
 static const char words[] =
 	"\n<a id=\"health\"></a>\n"
@@ -86,7 +86,7 @@ static const char words[] =
 	"tells "
 	"of the gateway and never of its services.\n";
 
-void health_print_manual(FILE *to)
+void manual_print_health(FILE *to)
 {
 	fputs(words, to);
 }

@@ -2,7 +2,7 @@
 /*
  * Two options switch it on and bound it; the rest is what happens.
  */
-#include "main/http2_manual.h"
+#include "main/manual.h"
 
 static const char words[] =
 	"\n<a id=\"http2\"></a>\n"
@@ -41,7 +41,7 @@ static const char words[] =
 	"way "
 	"are answered.\n";
 
-void http2_print_manual(FILE *to)
+void manual_print_http2(FILE *to)
 {
 	fputs(words, to);
 }

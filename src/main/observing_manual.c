@@ -3,7 +3,7 @@
  * The names of the log's fields and the reasons are printed from the tables that write them; what a field
  * means is said here, by its number, so that a field without a meaning is seen at once.
  */
-#include "main/observing_manual.h"
+#include "main/manual.h"
 
 #include "observe/log_line.h"
 #include "observe/reason.h"
@@ -170,7 +170,7 @@ static void print_reasons(FILE *to)
 	}
 }
 
-void observing_print_manual(FILE *to)
+void manual_print_observing(FILE *to)
 {
 	fputs(log_words, to);
 	print_log_fields(to);

@@ -2,7 +2,7 @@
 /*
  * Three options; the rest is what happens, and what a figure means.
  */
-#include "main/overload_manual.h"
+#include "main/manual.h"
 
 static const char words[] =
 	"\n<a id=\"overload\"></a>\n"
@@ -70,7 +70,7 @@ static const char words[] =
 	"(64), copies "
 	"for mirrors (256), names to be resolved (1,024), requests in flight (65,536 for each worker).\n";
 
-void overload_print_manual(FILE *to)
+void manual_print_overload(FILE *to)
 {
 	fputs(words, to);
 }

@@ -2,7 +2,7 @@
 /*
  * What the options of an upstream do together when it is slow or fails.
  */
-#include "main/resilience_manual.h"
+#include "main/manual.h"
 
 static const char words[] =
 	"\n<a id=\"resilience\"></a>\n"
@@ -56,7 +56,7 @@ static const char words[] =
 	"slow "
 	"with half of its answers, that is a sixth of all and the twentieth, so 30.\n";
 
-void resilience_print_manual(FILE *to)
+void manual_print_resilience(FILE *to)
 {
 	fputs(words, to);
 }

@@ -8,16 +8,8 @@
 #include <stdio.h>
 
 #include "auth/consumers.h"
-#include "main/balancing_manual.h"
-#include "main/cases_config.h"
 #include "main/command.h"
-#include "main/grpc_manual.h"
-#include "main/health_manual.h"
-#include "main/http2_manual.h"
-#include "main/observing_manual.h"
-#include "main/overload_manual.h"
-#include "main/resilience_manual.h"
-#include "main/streams_manual.h"
+#include "main/manual.h"
 #include "policy/page.h"
 #include "policy/value.h"
 #include "proxy/gateway_config.h"
@@ -49,22 +41,20 @@ static void print_page(const struct field *fields, FILE *to)
 		policy_page_print(fields, to);
 }
 
+/* Behind the tables. */
+static void (*const pages[])(FILE *to) = {
+	value_page_print,    expression_page_print,   manual_print_cases,    manual_print_balancing,
+	manual_print_health, manual_print_resilience, manual_print_http2,    manual_print_streams,
+	manual_print_grpc,   manual_print_observing,  manual_print_overload,
+};
+
 static int manual_run(const struct command *command, int count, char **arguments)
 {
 	if (count)
 		return command_misused(command, "unexpected argument", arguments[0]);
 	fields_print_manual(gateway_fields, NULL, 1, print_page, stdout);
-	value_page_print(stdout);
-	expression_page_print(stdout);
-	cases_print_manual(stdout);
-	balancing_print_manual(stdout);
-	health_print_manual(stdout);
-	resilience_print_manual(stdout);
-	http2_print_manual(stdout);
-	streams_print_manual(stdout);
-	grpc_print_manual(stdout);
-	observing_print_manual(stdout);
-	overload_print_manual(stdout);
+	for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+		pages[i](stdout);
 	return 0;
 }
 

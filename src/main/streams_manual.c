@@ -2,7 +2,7 @@
 /*
  * There is nothing to switch on; so this says what happens.
  */
-#include "main/streams_manual.h"
+#include "main/manual.h"
 
 static const char words[] =
 	"\n<a id=\"streams\"></a>\n"
@@ -52,7 +52,7 @@ static const char words[] =
 	"comments "
 	"(`:` and an empty line) more often.\n";
 
-void streams_print_manual(FILE *to)
+void manual_print_streams(FILE *to)
 {
 	fputs(words, to);
 }
