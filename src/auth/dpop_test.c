@@ -4,13 +4,13 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
+#include "auth/jose_testing.h"
 #include "auth/replay_cache.h"
 #include "base/testing.h"
-#include "codec/base64url.h"
 #include "codec/json.h"
 #include "codec/jwk.h"
 
-enum { ARENA_MAX = 1024 * 1024, KEY_LEN = 32, SIGNATURE_LEN = 64 };
+enum { ARENA_MAX = 1024 * 1024 };
 
 #define NOW ((wall_time)1562262618 * SECOND)
 
@@ -45,29 +45,20 @@ struct desk {
 	char jwk[128], bound[64];
 };
 
-static str encode(struct arena *arena, str bytes)
-{
-	struct buf out = arena_open(arena, base64url_encoded_len(bytes.len));
-
-	base64url_encode(bytes, &out);
-	return arena_close(arena, &out);
-}
-
 static int set_up(void **state)
 {
 	struct desk *desk = calloc(1, sizeof *desk);
-	unsigned char public[KEY_LEN];
-	size_t len = sizeof public;
 	struct operand json;
 	struct buf bound;
+	str key;
 
 	assert_non_null(desk);
 	arena_init(&desk->arena, NULL, ARENA_MAX);
 	desk->seen = replay_cache_new(0);
 	desk->key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-	assert_int_equal(EVP_PKEY_get_raw_public_key(desk->key, public, &len), 1);
+	key = jose_public_key(&desk->arena, desk->key);
 	snprintf(desk->jwk, sizeof desk->jwk, "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"%.*s\"}",
-		 STR_ARG(encode(&desk->arena, (str) { (char *)public, len })));
+		 STR_ARG(key));
 	bound = buf_over(desk->bound, sizeof desk->bound - 1);
 	assert_false(failed(json_parse(&desk->arena, str_of(desk->jwk), &json)));
 	assert_false(failed(jwk_thumbprint(&json, &bound)));
@@ -89,19 +80,9 @@ static int tear_down(void **state)
 /* A proof of the desk's key; header: what stands in it beside the key. */
 static str prove(struct desk *desk, const char *header, const char *jwk, const char *claims)
 {
-	struct arena *arena = &desk->arena;
-	str head = encode(arena, arena_printf(arena, "{%s,\"jwk\":%s}", header, jwk));
-	str text = arena_printf(arena, "%.*s.%.*s", STR_ARG(head), STR_ARG(encode(arena, str_of(claims))));
-	unsigned char signature[SIGNATURE_LEN];
-	size_t len = sizeof signature;
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	str head = arena_printf(&desk->arena, "{%s,\"jwk\":%s}", header, jwk);
 
-	assert_int_equal(EVP_DigestSignInit(context, NULL, NULL, NULL, desk->key), 1);
-	assert_int_equal(EVP_DigestSign(context, signature, &len, (const unsigned char *)text.ptr, text.len),
-			 1);
-	EVP_MD_CTX_free(context);
-	return arena_printf(arena, "%.*s.%.*s", STR_ARG(text),
-			    STR_ARG(encode(arena, (str) { (char *)signature, len })));
+	return jose_sign(&desk->arena, desk->key, head, str_of(claims));
 }
 
 static struct dpop_request request_of(const struct desk *desk, str proof)

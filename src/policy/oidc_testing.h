@@ -8,15 +8,15 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
+#include "auth/jose_testing.h"
 #include "auth/key_set.h"
 #include "auth/session_refresh.h"
 #include "base/testing.h"
-#include "codec/base64url.h"
 #include "codec/json.h"
 #include "policy/policy_testing.h"
 #include "policy/principal.h"
 
-enum { TEXT_MAX = 16 * 1024, CLAIMS_MAX = 1024, KEY_LEN = 32, SIGNATURE_LEN = 64 };
+enum { TEXT_MAX = 16 * 1024, CLAIMS_MAX = 1024 };
 
 #define NOW 1767323045 /* the bench's clock */
 #define SECRET "0123456789abcdef0123456789abcdef"
@@ -49,14 +49,6 @@ struct desk {
 
 /* ---- the issuer ---- */
 
-static inline str encode(struct arena *arena, str bytes)
-{
-	struct buf out = arena_open(arena, base64url_encoded_len(bytes.len));
-
-	base64url_encode(bytes, &out);
-	return arena_close(arena, &out);
-}
-
 static inline str with_nonce(struct desk *desk, struct arena *arena)
 {
 	char *at = strstr(desk->claims, "NONCE");
@@ -68,18 +60,7 @@ static inline str with_nonce(struct desk *desk, struct arena *arena)
 
 static inline str id_token(struct desk *desk, struct arena *arena)
 {
-	str head = encode(arena, str_of(desk->header)), body = encode(arena, with_nonce(desk, arena));
-	str text = arena_printf(arena, "%.*s.%.*s", STR_ARG(head), STR_ARG(body));
-	unsigned char signature[SIGNATURE_LEN];
-	size_t len = sizeof signature;
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
-
-	assert_int_equal(EVP_DigestSignInit(context, NULL, NULL, NULL, desk->key), 1);
-	assert_int_equal(EVP_DigestSign(context, signature, &len, (const unsigned char *)text.ptr, text.len),
-			 1);
-	EVP_MD_CTX_free(context);
-	return arena_printf(arena, "%.*s.%.*s", STR_ARG(text),
-			    STR_ARG(encode(arena, (str) { (char *)signature, len })));
+	return jose_sign(arena, desk->key, str_of(desk->header), with_nonce(desk, arena));
 }
 
 static inline wall_time clock_of(void *self)
@@ -223,17 +204,13 @@ static inline enum reason visit(struct desk *desk)
 
 static inline void publish(struct desk *desk)
 {
-	unsigned char public[KEY_LEN];
-	size_t len = sizeof public;
+	struct arena *arena = &desk->bench->snapshot;
+	str key = jose_public_key(arena, desk->key);
+	str json = arena_printf(
+		arena, "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"one\",\"x\":\"%.*s\"}]}",
+		STR_ARG(key));
 	struct jwk_set *keys;
-	str json;
 
-	assert_int_equal(EVP_PKEY_get_raw_public_key(desk->key, public, &len), 1);
-	json = encode(&desk->bench->snapshot, (str) { (char *)public, len });
-	json = arena_printf(
-		&desk->bench->snapshot,
-		"{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"one\",\"x\":\"%.*s\"}]}",
-		STR_ARG(json));
 	assert_false(failed(jwk_set_parse(json, &keys)));
 	key_set_publish(desk->bench->kept[0], keys);
 }
