@@ -124,7 +124,7 @@ static void put_policy(struct explain_json *t, const struct explained_policy *po
 	if (policy->was_asked)
 		json_pair_bool(json, "holds", policy->holds);
 	put_text_or_null(json, "decision",
-			 policy->has_decided ? decision_word(policy->decision) : (str) { 0 });
+			 str_of(policy->has_decided ? decision_words[policy->decision] : NULL));
 	json_close(json, '}');
 }
 

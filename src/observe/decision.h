@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * decision: what one policy did with one request, as the metrics count it.
+ * decision: what one policy did with one request, as the metrics count it and explain tells it.
  */
 #pragma once
 
@@ -11,3 +11,6 @@ enum decision {
 	DECISION_SKIP,     /* its `when` did not hold */
 	DECISIONS,
 };
+
+extern const char *const decision_words[DECISIONS];
+/* The index is that of the enumeration. */

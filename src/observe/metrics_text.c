@@ -252,9 +252,8 @@ static void print_decisions(const struct metrics_scrape *scrape, const struct me
 			    struct buf *out)
 {
 	static const char *const labels[] = { "policy", ",api", ",decision" };
-	static const char *const words[DECISIONS] = { "continue", "answer", "report", "skip" };
 
-	put_words(scrape, series, labels, words, DECISIONS, out);
+	put_words(scrape, series, labels, decision_words, DECISIONS, out);
 }
 
 static void print_connections(const struct metrics_scrape *scrape, const struct metric_series *series,

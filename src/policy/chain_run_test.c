@@ -115,7 +115,7 @@ static void tell(void *self, const struct view *view, const struct policy_instan
 	buf_put(&stage->telling, stage->telling.len ? STR(" ") : (str) { 0 });
 	buf_put(&stage->telling, instance->name);
 	buf_put_char(&stage->telling, ':');
-	buf_put(&stage->telling, decision_word(decision));
+	buf_put(&stage->telling, str_of(decision_words[decision]));
 }
 
 static struct stage *stage_new(enum http_method method, const char *fields)

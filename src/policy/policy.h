@@ -497,8 +497,5 @@ enum verdict view_limit_body(struct view *view, uint64_t max);
 bool view_is_preflight(const struct view *view);
 /* A CORS preflight: OPTIONS with Origin and Access-Control-Request-Method (Fetch standard). */
 
-str decision_word(enum decision decision);
-/* For metrics: "continue", "answer", "report", "skip". */
-
 result view_set_path(struct view *view, str path);
 /* Normalises and checks it again; ERROR_MALFORMED leaves the old one. */

@@ -211,18 +211,6 @@ bool view_is_preflight(const struct view *view)
 	       http_fields_get(fields, HTTP_ACCESS_CONTROL_REQUEST_METHOD);
 }
 
-str decision_word(enum decision decision)
-{
-	static const str words[DECISIONS] = {
-		[DECISION_CONTINUE] = STR_INIT("continue"),
-		[DECISION_ANSWER] = STR_INIT("answer"),
-		[DECISION_REPORT] = STR_INIT("report"),
-		[DECISION_SKIP] = STR_INIT("skip"),
-	};
-
-	return words[decision];
-}
-
 result view_set_path(struct view *view, str path)
 {
 	struct buf room;
