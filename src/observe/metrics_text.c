@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * metrics_text: one row for each family; a family prints group after group, and between two groups it can
- * stop.
+ * metrics_text: one row for each family, which has a function of its own only where its numbers are not
+ * simply there; a family prints group after group, and between two groups it can stop.
  *
  * The format wants all lines of a family together, so the list of series is gone through once for each family
  * of its kind. It is sorted by kind, and no further: Prometheus does not ask for more, and 50,000 names are
@@ -33,13 +33,21 @@ struct metrics_scrape {
 	bool has_begun; /* the family's head is printed */
 };
 
-/* A family of series, or of single numbers, that print() prints all at once. */
+/* A family of series, of which print_series() prints a group, or of single numbers, that print() prints all
+ * at once. */
 struct family {
 	const char *name, *type, *help;
 	enum metric_kind kind;
 	void (*print_series)(const struct metrics_scrape *scrape, const struct metric_series *series,
-			     struct buf *out); /* one group */
+			     struct buf *out);
+	/* Of the series' first name, of its second, of the words; NULL: there is none. */
+	const char *labels[3];
+	const char *const *words; /* one for each line of a group */
+	size_t count, first;      /* lines; and where in a cell print_cells() finds the first one's value */
+	bool begins_with_first;   /* no line before it is counted; the others begin with zero */
 	void (*print)(const struct metrics_scrape *scrape, struct buf *out);
+	size_t reading;   /* where in it print_reading() finds the number */
+	bool needs_store; /* where there is none, no line */
 };
 
 static void put_name(const struct metrics_scrape *scrape, struct buf *out)
@@ -172,41 +180,69 @@ static void print_endpoint_time(const struct metrics_scrape *scrape, const struc
 	put_histogram(scrape, buf_str(&labels), values + OUTCOMES, out);
 }
 
-/* One line for each word, with the series' names before it. */
-static void put_word_values(const struct metrics_scrape *scrape, const struct metric_series *series,
-			    const char *const labels[3], const char *const *words, size_t count,
-			    const uint64_t *values, struct buf *out)
+/* name{labels, as far as they are the series' names. */
+static void put_names(const struct metrics_scrape *scrape, const struct metric_series *series,
+		      struct buf *out)
 {
-	for (size_t i = 0; i < count; i++) {
-		put_name(scrape, out);
-		buf_put_char(out, '{');
-		put_label(out, labels[0], series->names[0]);
-		if (labels[1])
-			put_label(out, labels[1], series->names[1]);
-		put_label(out, labels[2], str_of(words[i]));
-		buf_put_char(out, '}');
-		put_number_line(out, values[i]);
+	const char *const *labels = scrape->family->labels;
+
+	put_name(scrape, out);
+	buf_put_char(out, '{');
+	put_label(out, labels[0], series->names[0]);
+	if (!labels[1])
+		return;
+	buf_put_char(out, ',');
+	put_label(out, labels[1], series->names[1]);
+}
+
+/* The rest of the line, with the word where the family has words. */
+static void put_rest(const struct metrics_scrape *scrape, str word, uint64_t value, struct buf *out)
+{
+	const char *label = scrape->family->labels[2];
+
+	if (label) {
+		buf_put_char(out, ',');
+		put_label(out, label, word);
+	}
+	buf_put_char(out, '}');
+	put_number_line(out, value);
+}
+
+/* The names are the same in all of them. */
+static void put_lines(const struct metrics_scrape *scrape, const struct metric_series *series,
+		      const uint64_t *values, struct buf *out)
+{
+	const struct family *family = scrape->family;
+	char text[LABELS_MAX];
+	struct buf names = buf_over(text, sizeof text);
+
+	put_names(scrape, series, &names);
+	for (size_t i = 0; i < family->count; i++) {
+		buf_put(out, buf_str(&names));
+		put_rest(scrape, str_of(family->words ? family->words[i] : NULL), values[i], out);
 	}
 }
 
-static void put_words(const struct metrics_scrape *scrape, const struct metric_series *series,
-		      const char *const labels[3], const char *const *words, size_t count, struct buf *out)
+static void print_cells(const struct metrics_scrape *scrape, const struct metric_series *series,
+			struct buf *out)
 {
-	uint64_t values[OUTCOMES];
+	uint64_t values[OUTCOMES]; /* no row has more */
+	size_t first = scrape->family->first, count = scrape->family->count;
 
-	metric_sum(series, 0, count, values);
-	put_word_values(scrape, series, labels, words, count, values, out);
+	ASSERT(first + count <= OUTCOMES);
+	metric_sum(series, 0, first + count, values);
+	put_lines(scrape, series, values + first, out);
 }
 
-static void print_outcomes(const struct metrics_scrape *scrape, const struct metric_series *series,
-			   struct buf *out)
+/* A number that was told; nothing where none was. */
+static void print_told(const struct metrics_scrape *scrape, const struct metric_series *series,
+		       struct buf *out)
 {
-	static const char *const labels[] = { "upstream", ",endpoint", ",outcome" };
-	static const char *const words[OUTCOMES] = {
-		"success", "server_error", "connect_failed", "timeout", "reset", "malformed", "cancelled",
-	};
+	int64_t told = atomic_load_explicit(&series->told, memory_order_relaxed);
+	uint64_t value = (uint64_t)told;
 
-	put_words(scrape, series, labels, words, OUTCOMES, out);
+	if (told >= 0)
+		put_lines(scrape, series, &value, out);
 }
 
 /* A worker has cells for so many reasons of an API only. */
@@ -217,139 +253,19 @@ static void print_reason(const struct metrics_scrape *scrape, const struct metri
 	uint64_t value;
 
 	metric_sum(series, key, 1, &value);
-	put_name(scrape, out);
-	buf_put_char(out, '{');
-	put_label(out, "api", series->names[0]);
-	put_label(out, ",reason", key == METRIC_KEY_OTHER ? STR("_OTHER") : reason_word((enum reason)key));
-	buf_put_char(out, '}');
-	put_number_line(out, value);
-}
-
-static void print_checks(const struct metrics_scrape *scrape, const struct metric_series *series,
-			 struct buf *out)
-{
-	static const char *const labels[] = { "upstream", ",endpoint", ",outcome" };
-	static const char *const words[] = { "passed", "failed" };
-
-	put_words(scrape, series, labels, words, METRIC_EJECTION, out);
-}
-
-static void print_ejections(const struct metrics_scrape *scrape, const struct metric_series *series,
-			    struct buf *out)
-{
-	uint64_t values[METRIC_HEALTH_VALUES];
-
-	metric_sum(series, 0, METRIC_HEALTH_VALUES, values);
-	put_name(scrape, out);
-	buf_put_char(out, '{');
-	put_label(out, "upstream", series->names[0]);
-	put_label(out, ",endpoint", series->names[1]);
-	buf_put_char(out, '}');
-	put_number_line(out, values[METRIC_EJECTION]);
-}
-
-static void print_decisions(const struct metrics_scrape *scrape, const struct metric_series *series,
-			    struct buf *out)
-{
-	static const char *const labels[] = { "policy", ",api", ",decision" };
-
-	put_words(scrape, series, labels, decision_words, DECISIONS, out);
-}
-
-static void print_connections(const struct metrics_scrape *scrape, const struct metric_series *series,
-			      struct buf *out)
-{
-	static const char *const labels[] = { "listener", NULL, ",state" };
-	static const char *const words[CONNECTION_STATES] = { "active", "idle" };
-
-	put_words(scrape, series, labels, words, CONNECTION_STATES, out);
-}
-
-static void print_handshakes(const struct metrics_scrape *scrape, const struct metric_series *series,
-			     struct buf *out)
-{
-	static const char *const labels[] = { "listener", NULL, ",outcome" };
-	static const char *const words[METRIC_HANDSHAKE_OUTCOMES] = { "full", "resumed", "failed" };
-
-	put_words(scrape, series, labels, words, METRIC_HANDSHAKE_OUTCOMES, out);
-}
-
-/* A number that was told, with the names of its series; nothing where none was. */
-static void put_told(const struct metrics_scrape *scrape, const struct metric_series *series,
-		     const char *const labels[2], struct buf *out)
-{
-	int64_t told = atomic_load_explicit(&series->told, memory_order_relaxed);
-
-	if (told < 0)
-		return;
-	put_name(scrape, out);
-	buf_put_char(out, '{');
-	put_label(out, labels[0], series->names[0]);
-	put_label(out, labels[1], series->names[1]);
-	buf_put_char(out, '}');
-	put_number_line(out, (uint64_t)told);
-}
-
-static void print_up(const struct metrics_scrape *scrape, const struct metric_series *series, struct buf *out)
-{
-	put_told(scrape, series, (const char *const[]) { "upstream", ",endpoint" }, out);
-}
-
-static void print_expiry(const struct metrics_scrape *scrape, const struct metric_series *series,
-			 struct buf *out)
-{
-	put_told(scrape, series, (const char *const[]) { "listener", ",certificate" }, out);
-}
-
-static void print_limit(const struct metrics_scrape *scrape, const struct metric_series *series,
-			struct buf *out)
-{
-	put_told(scrape, series, (const char *const[]) { "policy", ",api" }, out);
-}
-
-static void put_named_value(const struct metrics_scrape *scrape, const struct metric_series *series,
-			    const char *label, uint64_t value, struct buf *out)
-{
-	put_name(scrape, out);
-	buf_put_char(out, '{');
-	put_label(out, label, series->names[0]);
-	buf_put_char(out, '}');
-	put_number_line(out, value);
-}
-
-static void print_retries(const struct metrics_scrape *scrape, const struct metric_series *series,
-			  struct buf *out)
-{
-	uint64_t values[METRIC_UPSTREAM_VALUES];
-
-	metric_sum(series, 0, METRIC_UPSTREAM_VALUES, values);
-	put_named_value(scrape, series, "upstream", values[UPSTREAM_RETRIES], out);
-}
-
-static const char *const breaker_labels[] = { "upstream", NULL, ",bound" };
-static const char *const breaker_words[] = { "requests", "connections" };
-
-static void print_breaker_refusals(const struct metrics_scrape *scrape, const struct metric_series *series,
-				   struct buf *out)
-{
-	uint64_t values[METRIC_UPSTREAM_VALUES];
-
-	metric_sum(series, 0, METRIC_UPSTREAM_VALUES, values);
-	put_word_values(scrape, series, breaker_labels, breaker_words, 2, values + UPSTREAM_REFUSED_REQUESTS,
-			out);
+	put_names(scrape, series, out);
+	put_rest(scrape, key == METRIC_KEY_OTHER ? STR("_OTHER") : reason_word((enum reason)key), value, out);
 }
 
 static void print_hedges(const struct metrics_scrape *scrape, const struct metric_series *series,
 			 struct buf *out)
 {
-	static const char *const labels[] = { "upstream", NULL, ",outcome" };
-	static const char *const words[] = { "lost", "won" };
-	uint64_t values[METRIC_UPSTREAM_VALUES], hedges[2];
+	uint64_t values[METRIC_UPSTREAM_VALUES], hedges[2]; /* as hedge_words */
 
 	metric_sum(series, 0, METRIC_UPSTREAM_VALUES, values);
 	hedges[1] = values[UPSTREAM_HEDGES_WON];
 	hedges[0] = values[UPSTREAM_HEDGES] > hedges[1] ? values[UPSTREAM_HEDGES] - hedges[1] : 0;
-	put_word_values(scrape, series, labels, words, 2, hedges, out);
+	put_lines(scrape, series, hedges, out);
 }
 
 /* Only of those that have one. */
@@ -360,7 +276,7 @@ static void print_breaker_open(const struct metrics_scrape *scrape, const struct
 	uint64_t values[] = { (told & METRIC_OPEN_REQUESTS) != 0, (told & METRIC_OPEN_CONNECTIONS) != 0 };
 
 	if (told >= 0 && told & METRIC_HAS_BREAKER)
-		put_word_values(scrape, series, breaker_labels, breaker_words, 2, values, out);
+		put_lines(scrape, series, values, out);
 }
 
 /* Only of those whose endpoints are looked after. */
@@ -368,29 +284,10 @@ static void print_panic(const struct metrics_scrape *scrape, const struct metric
 			struct buf *out)
 {
 	int64_t told = atomic_load_explicit(&series->told, memory_order_relaxed);
+	uint64_t is_panic = (told & METRIC_PANIC) != 0;
 
 	if (told >= 0 && told & METRIC_HAS_HEALTH)
-		put_named_value(scrape, series, "upstream", (told & METRIC_PANIC) != 0, out);
-}
-
-static void print_budget_refusals(const struct metrics_scrape *scrape, const struct metric_series *series,
-				  struct buf *out)
-{
-	static const char *const labels[] = { "upstream", NULL, ",budget" };
-	static const char *const words[] = { "retries", "hedging" };
-	uint64_t values[METRIC_UPSTREAM_VALUES];
-
-	metric_sum(series, 0, METRIC_UPSTREAM_VALUES, values);
-	put_word_values(scrape, series, labels, words, 2, values + UPSTREAM_REFUSED_RETRIES, out);
-}
-
-static void print_violations(const struct metrics_scrape *scrape, const struct metric_series *series,
-			     struct buf *out)
-{
-	uint64_t values[LISTENER_VALUES];
-
-	metric_sum(series, 0, LISTENER_VALUES, values);
-	put_named_value(scrape, series, "listener", values[LISTENER_VIOLATIONS], out);
+		put_lines(scrape, series, &is_panic, out);
 }
 
 /* A request may begin while this adds up, and never counts as fewer than none. */
@@ -433,16 +330,12 @@ static void print_sheds(const struct metrics_scrape *scrape, struct buf *out)
 	}
 }
 
-static void print_memory(const struct metrics_scrape *scrape, struct buf *out)
+static void print_reading(const struct metrics_scrape *scrape, struct buf *out)
 {
-	put_name(scrape, out);
-	put_number_line(out, scrape->reading.memory);
-}
+	const void *value = (const char *)&scrape->reading + scrape->family->reading;
 
-static void print_memory_max(const struct metrics_scrape *scrape, struct buf *out)
-{
 	put_name(scrape, out);
-	put_number_line(out, scrape->reading.memory_max);
+	put_number_line(out, *(const uint64_t *)value);
 }
 
 static void print_reloads(const struct metrics_scrape *scrape, struct buf *out)
@@ -452,62 +345,16 @@ static void print_reloads(const struct metrics_scrape *scrape, struct buf *out)
 	put_word_line(scrape, "outcome", "unchanged", scrape->reading.unchanged_reloads, out);
 }
 
-static void print_generation(const struct metrics_scrape *scrape, struct buf *out)
-{
-	put_name(scrape, out);
-	put_number_line(out, scrape->reading.generation);
-}
-
-static void print_log_dropped(const struct metrics_scrape *scrape, struct buf *out)
-{
-	put_name(scrape, out);
-	put_number_line(out, scrape->reading.log_dropped);
-}
-
-static void print_rate_evictions(const struct metrics_scrape *scrape, struct buf *out)
-{
-	put_name(scrape, out);
-	put_number_line(out, scrape->reading.rate_evictions);
-}
-
-static void print_quota_evictions(const struct metrics_scrape *scrape, struct buf *out)
-{
-	put_name(scrape, out);
-	put_number_line(out, scrape->reading.quota_evictions);
-}
-
 static void print_slots(const struct metrics_scrape *scrape, struct buf *out)
 {
-	put_name(scrape, out);
-	buf_put(out, STR("{state=\"active\"}"));
-	put_number_line(out, scrape->reading.slots_taken);
-	put_name(scrape, out);
-	buf_put(out, STR("{state=\"waiting\"}"));
-	put_number_line(out, scrape->reading.slots_awaited);
-}
-
-static void print_store_up(const struct metrics_scrape *scrape, struct buf *out)
-{
-	if (!scrape->reading.has_store)
-		return;
-	put_name(scrape, out);
-	put_number_line(out, scrape->reading.is_store_up);
-}
-
-static void print_store_gateways(const struct metrics_scrape *scrape, struct buf *out)
-{
-	if (!scrape->reading.has_store)
-		return;
-	put_name(scrape, out);
-	put_number_line(out, scrape->reading.store_gateways);
+	put_word_line(scrape, "state", "active", scrape->reading.slots_taken, out);
+	put_word_line(scrape, "state", "waiting", scrape->reading.slots_awaited, out);
 }
 
 static void print_store_calls(const struct metrics_scrape *scrape, struct buf *out)
 {
 	const struct metrics_reading *reading = &scrape->reading;
 
-	if (!reading->has_store)
-		return;
 	put_word_line(scrape, "outcome", "answered", reading->store_answered, out);
 	put_word_line(scrape, "outcome", "error", reading->store_denied, out);
 	put_word_line(scrape, "outcome", "timeout", reading->store_late, out);
@@ -520,82 +367,107 @@ static void print_process(const struct metrics_scrape *scrape, struct buf *out)
 	metrics_process_print(scrape->metrics->began, out);
 }
 
+static const char *const outcome_words[OUTCOMES] = {
+	"success", "server_error", "connect_failed", "timeout", "reset", "malformed", "cancelled",
+};
+static const char *const check_words[] = { "passed", "failed" };
+static const char *const connection_words[CONNECTION_STATES] = { "active", "idle" };
+static const char *const handshake_words[METRIC_HANDSHAKE_OUTCOMES] = { "full", "resumed", "failed" };
+static const char *const budget_words[] = { "retries", "hedging" };
+static const char *const hedge_words[] = { "lost", "won" };
+static const char *const breaker_words[] = { "requests", "connections" };
+
+#define WORDS(array) .words = (array), .count = sizeof(array) / sizeof *(array)
+
+/* The compiler refuses a member of another type. */
+#define READING(member)                                       \
+	.print = print_reading,                               \
+	.reading = offsetof(struct metrics_reading, member) + \
+		   0 * sizeof((uint64_t *)0 == &((struct metrics_reading *)0)->member)
+
+/* Latencies, handshakes, reasons and decisions begin with the first; other counters with zero, so that what
+ * may never happen is known to be watched. */
 static const struct family families[] = {
 	{ "http_server_request_duration_seconds", "histogram",
 	  "Requests, from the first byte of the head to the end of the answer.", METRIC_ROUTE, print_route,
-	  NULL },
-	{ "http_server_active_requests", "gauge", "Requests under way.", 0, NULL, print_active },
+	  .begins_with_first = true },
+	{ "http_server_active_requests", "gauge", "Requests under way.", .print = print_active },
 	{ "http_client_request_duration_seconds", "histogram",
 	  "Tries that were answered, from their beginning to the head of the answer.", METRIC_ENDPOINT,
-	  print_endpoint_time, NULL },
-	{ "gatehouse_connections", "gauge", "Connections of clients.", METRIC_LISTENER, print_connections,
-	  NULL },
+	  print_endpoint_time, .begins_with_first = true },
+	{ "gatehouse_connections", "gauge", "Connections of clients.", METRIC_LISTENER, print_cells,
+	  .labels = { "listener", NULL, "state" }, WORDS(connection_words) },
 	{ "gatehouse_http2_violations_total", "counter",
 	  "Connections of HTTP/2 closed because the client broke the protocol or asked too much.",
-	  METRIC_LISTENER, print_violations, NULL },
+	  METRIC_LISTENER, print_cells, .labels = { "listener" }, .count = 1, .first = LISTENER_VIOLATIONS },
 	{ "gatehouse_tls_handshakes_total", "counter", "TLS handshakes with clients, by how they ended.",
-	  METRIC_HANDSHAKES, print_handshakes, NULL },
+	  METRIC_HANDSHAKES, print_cells, .labels = { "listener", NULL, "outcome" }, WORDS(handshake_words),
+	  .begins_with_first = true },
 	{ "gatehouse_certificate_expiry_timestamp_seconds", "gauge",
-	  "When a certificate of a listener expires.", METRIC_CERTIFICATE, print_expiry, NULL },
+	  "When a certificate of a listener expires.", METRIC_CERTIFICATE, print_told,
+	  .labels = { "listener", "certificate" }, .count = 1 },
 	{ "gatehouse_upstream_endpoint_up", "gauge", "Whether the endpoint is well and not drained.",
-	  METRIC_ENDPOINT, print_up, NULL },
+	  METRIC_ENDPOINT, print_told, .labels = { "upstream", "endpoint" }, .count = 1 },
 	{ "gatehouse_upstream_requests_total", "counter", "Tries with an endpoint, by how they ended.",
-	  METRIC_ENDPOINT, print_outcomes, NULL },
+	  METRIC_ENDPOINT, print_cells, .labels = { "upstream", "endpoint", "outcome" },
+	  WORDS(outcome_words) },
 	{ "gatehouse_upstream_health_checks_total", "counter", "Health checks of an endpoint.", METRIC_HEALTH,
-	  print_checks, NULL },
+	  print_cells, .labels = { "upstream", "endpoint", "outcome" }, WORDS(check_words) },
 	{ "gatehouse_upstream_ejections_total", "counter",
-	  "How often an endpoint was ejected because requests to it failed.", METRIC_HEALTH, print_ejections,
-	  NULL },
+	  "How often an endpoint was ejected because requests to it failed.", METRIC_HEALTH, print_cells,
+	  .labels = { "upstream", "endpoint" }, .count = 1, .first = METRIC_EJECTION },
 	{ "gatehouse_upstream_panic", "gauge",
 	  "Whether all endpoints serve, well or not, because too few are well.", METRIC_UPSTREAM, print_panic,
-	  NULL },
-	{ "gatehouse_retries_total", "counter", "Tries after the first.", METRIC_UPSTREAM, print_retries,
-	  NULL },
+	  .labels = { "upstream" }, .count = 1 },
+	{ "gatehouse_retries_total", "counter", "Tries after the first.", METRIC_UPSTREAM, print_cells,
+	  .labels = { "upstream" }, .count = 1, .first = UPSTREAM_RETRIES },
 	{ "gatehouse_budget_refused_total", "counter",
 	  "Further tries that were not made because the budget for them was used up.", METRIC_UPSTREAM,
-	  print_budget_refusals, NULL },
+	  print_cells, .labels = { "upstream", NULL, "budget" }, WORDS(budget_words),
+	  .first = UPSTREAM_REFUSED_RETRIES },
 	{ "gatehouse_reasons_total", "counter",
 	  "Requests that have a reason in the log, by it: refused, answered by the gateway, or broken off.",
-	  METRIC_REASONS, print_reason, NULL },
+	  METRIC_REASONS, print_reason, .labels = { "api", NULL, "reason" }, .begins_with_first = true },
 	{ "gatehouse_hedges_total", "counter",
 	  "Second tries beside a slow first one, by whether their answer came first.", METRIC_UPSTREAM,
-	  print_hedges, NULL },
+	  print_hedges, .labels = { "upstream", NULL, "outcome" }, WORDS(hedge_words) },
 	{ "gatehouse_circuit_breaker_refused_total", "counter",
 	  "Requests that were refused because the upstream had as much to do as it may have.",
-	  METRIC_UPSTREAM, print_breaker_refusals, NULL },
+	  METRIC_UPSTREAM, print_cells, .labels = { "upstream", NULL, "bound" }, WORDS(breaker_words),
+	  .first = UPSTREAM_REFUSED_REQUESTS },
 	{ "gatehouse_circuit_breaker_open", "gauge",
 	  "Whether the upstream has as much to do as its circuit breaker lets it have.", METRIC_UPSTREAM,
-	  print_breaker_open, NULL },
-	{ "gatehouse_policy_decisions_total", "counter", "What policies decided.", METRIC_POLICY,
-	  print_decisions, NULL },
+	  print_breaker_open, .labels = { "upstream", NULL, "bound" }, WORDS(breaker_words) },
+	{ "gatehouse_policy_decisions_total", "counter", "What policies decided.", METRIC_POLICY, print_cells,
+	  .labels = { "policy", "api", "decision" }, WORDS(decision_words), .begins_with_first = true },
 	{ "gatehouse_concurrency_limit", "gauge",
 	  "Requests that a `concurrency` limit which is learnt lets be under way at once.", METRIC_POLICY,
-	  print_limit, NULL },
+	  print_told, .labels = { "policy", "api" }, .count = 1 },
 	{ "gatehouse_mirror_copies_total", "counter",
-	  "Copies of requests for mirrors, and what became of them.", 0, NULL, print_copies },
-	{ "gatehouse_config_reloads_total", "counter", "Reloads of the configuration.", 0, NULL,
-	  print_reloads },
-	{ "gatehouse_config_generation", "gauge", "The configuration in force.", 0, NULL, print_generation },
-	{ "gatehouse_log_dropped_total", "counter", "Lines of the access log that could not be written.", 0,
-	  NULL, print_log_dropped },
+	  "Copies of requests for mirrors, and what became of them.", .print = print_copies },
+	{ "gatehouse_config_reloads_total", "counter", "Reloads of the configuration.",
+	  .print = print_reloads },
+	{ "gatehouse_config_generation", "gauge", "The configuration in force.", READING(generation) },
+	{ "gatehouse_log_dropped_total", "counter", "Lines of the access log that could not be written.",
+	  READING(log_dropped) },
 	{ "gatehouse_overload_total", "counter",
-	  "Requests refused, and times that accepts paused, because of overload.", 0, NULL, print_sheds },
-	{ "gatehouse_memory_bytes", "gauge", "Memory that workers hold for clients.", 0, NULL, print_memory },
-	{ "gatehouse_memory_limit_bytes", "gauge", "What they may hold at most.", 0, NULL, print_memory_max },
+	  "Requests refused, and times that accepts paused, because of overload.", .print = print_sheds },
+	{ "gatehouse_memory_bytes", "gauge", "Memory that workers hold for clients.", READING(memory) },
+	{ "gatehouse_memory_limit_bytes", "gauge", "What they may hold at most.", READING(memory_max) },
 	{ "gatehouse_rate_limit_evictions_total", "counter",
-	  "Keys of limits that were forgotten too early, for want of room.", 0, NULL, print_rate_evictions },
+	  "Keys of limits that were forgotten too early, for want of room.", READING(rate_evictions) },
 	{ "gatehouse_quota_evictions_total", "counter", "Counts of quotas that were lost, for want of room.",
-	  0, NULL, print_quota_evictions },
+	  READING(quota_evictions) },
 	{ "gatehouse_concurrency_requests", "gauge",
-	  "Requests that have, or wait for, a slot of a `concurrency` limit.", 0, NULL, print_slots },
-	{ "gatehouse_store_up", "gauge", "Whether the Redis that limits are counted on can be asked.", 0,
-	  NULL, print_store_up },
-	{ "gatehouse_store_gateways", "gauge", "Gateways that count there together, as last seen.", 0, NULL,
-	  print_store_gateways },
+	  "Requests that have, or wait for, a slot of a `concurrency` limit.", .print = print_slots },
+	{ "gatehouse_store_up", "gauge", "Whether the Redis that limits are counted on can be asked.",
+	  READING(is_store_up), .needs_store = true },
+	{ "gatehouse_store_gateways", "gauge", "Gateways that count there together, as last seen.",
+	  READING(store_gateways), .needs_store = true },
 	{ "gatehouse_store_calls_total", "counter",
-	  "Calls of that Redis, by how they ended; skipped: it was known not to be there.", 0, NULL,
-	  print_store_calls },
-	{ "process", NULL, NULL, 0, NULL, print_process }, /* several, each with its own head */
+	  "Calls of that Redis, by how they ended; skipped: it was known not to be there.",
+	  .print = print_store_calls, .needs_store = true },
+	{ "process", .print = print_process }, /* several, each with its own head */
 	{ 0 },
 };
 
@@ -633,23 +505,13 @@ static void gather_keys(struct metrics_scrape *scrape, const struct metric_serie
 	scrape->key_at = 0;
 }
 
-/* Latencies, reasons and decisions begin with the first; other counters with zero, so that what may never
- * happen is known to be watched. */
-static bool begins_with_zero(const struct family *family)
-{
-	return family->kind == METRIC_LISTENER || family->kind == METRIC_UPSTREAM ||
-	       family->kind == METRIC_HEALTH || family->print_series == print_outcomes ||
-	       family->print_series == print_up || family->print_series == print_limit ||
-	       family->print_series == print_expiry;
-}
-
 static void enter_series(struct metrics_scrape *scrape)
 {
 	scrape->key_at = scrape->key_count = 0;
 	if (scrape->at == scrape->from[scrape->family->kind + 1])
 		return;
 	gather_keys(scrape, scrape->series[scrape->at]);
-	if (!scrape->key_count && begins_with_zero(scrape->family))
+	if (!scrape->key_count && !scrape->family->begins_with_first)
 		scrape->keys[scrape->key_count++] = 0;
 }
 
@@ -662,7 +524,7 @@ static void begin_family(struct metrics_scrape *scrape, struct buf *out)
 	scrape->at = family->print_series ? scrape->from[family->kind] : 0;
 	if (family->print_series)
 		enter_series(scrape);
-	else
+	else if (scrape->reading.has_store || !family->needs_store)
 		family->print(scrape, out);
 }
 

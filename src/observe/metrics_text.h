@@ -28,7 +28,8 @@ struct metrics_reading {
 	uint64_t memory, memory_max;         /* what workers have drawn, and the bound on it */
 	uint64_t reloads, refused_reloads, unchanged_reloads;
 	/* Of the Redis that several gateways count on. */
-	bool has_store, is_store_up;
+	bool has_store;
+	uint64_t is_store_up; /* 0 or 1 */
 	uint64_t store_gateways;
 	uint64_t store_answered, store_denied, store_late, store_broken, store_skipped; /* calls */
 };

@@ -109,17 +109,43 @@ static void test_upstreams(void **state)
 		"gatehouse_upstream_requests_total{upstream=\"app\",endpoint=\"10.0.0.1:80\",outcome="
 		"\"reset\"} 2",
 		"gatehouse_upstream_requests_total{upstream=\"app\",endpoint=\"[::1]:81\",outcome="
+		"\"server_error\"} 0",
+		"gatehouse_upstream_requests_total{upstream=\"app\",endpoint=\"[::1]:81\",outcome="
+		"\"connect_failed\"} 0",
+		"gatehouse_upstream_requests_total{upstream=\"app\",endpoint=\"[::1]:81\",outcome="
 		"\"timeout\"} 0",
+		"gatehouse_upstream_requests_total{upstream=\"app\",endpoint=\"[::1]:81\",outcome="
+		"\"malformed\"} 0",
+		"gatehouse_upstream_requests_total{upstream=\"app\",endpoint=\"[::1]:81\",outcome="
+		"\"cancelled\"} 0",
 		"gatehouse_upstream_endpoint_up{upstream=\"app\",endpoint=\"10.0.0.1:80\"} 1",
 		"gatehouse_upstream_endpoint_up{upstream=\"app\",endpoint=\"[::1]:81\"} 0",
 		"gatehouse_budget_refused_total{upstream=\"app\",budget=\"retries\"} 1",
 		"gatehouse_budget_refused_total{upstream=\"app\",budget=\"hedging\"} 2",
+		"gatehouse_circuit_breaker_refused_total{upstream=\"app\",bound=\"requests\"} 1",
+		"gatehouse_circuit_breaker_refused_total{upstream=\"app\",bound=\"connections\"} 2",
+		"gatehouse_hedges_total{upstream=\"app\",outcome=\"lost\"} 2",
+		"gatehouse_hedges_total{upstream=\"app\",outcome=\"won\"} 1",
 		"gatehouse_upstream_panic{upstream=\"app\"} 1",
 		"gatehouse_upstream_panic{upstream=\"next\"} 0",
 		"gatehouse_circuit_breaker_open{upstream=\"app\",bound=\"requests\"} 0",
 		"gatehouse_circuit_breaker_open{upstream=\"app\",bound=\"connections\"} 1",
 		"gatehouse_retries_total{upstream=\"app\"} 2",
 		NULL,
+	};
+	static const enum metric_upstream events[] = {
+		UPSTREAM_RETRIES,
+		UPSTREAM_RETRIES,
+		UPSTREAM_REFUSED_RETRIES,
+		UPSTREAM_REFUSED_HEDGES,
+		UPSTREAM_REFUSED_HEDGES,
+		UPSTREAM_REFUSED_REQUESTS,
+		UPSTREAM_REFUSED_CONNECTIONS,
+		UPSTREAM_REFUSED_CONNECTIONS,
+		UPSTREAM_HEDGES,
+		UPSTREAM_HEDGES,
+		UPSTREAM_HEDGES,
+		UPSTREAM_HEDGES_WON,
 	};
 	struct metrics *metrics = metrics_new(2);
 	struct metric_series *upstream = metrics_series(metrics, METRIC_UPSTREAM, STR("app"), (str) { 0 });
@@ -138,11 +164,8 @@ static void test_upstreams(void **state)
 	metrics_count_try(metrics_shard(metrics, 0), first, OUTCOME_SUCCESS, 30 * MILLISECOND + 1);
 	metrics_count_try(metrics_shard(metrics, 0), first, OUTCOME_RESET, 0);
 	metrics_count_try(metrics_shard(metrics, 1), first, OUTCOME_RESET, 0);
-	metrics_count_upstream(metrics_shard(metrics, 0), upstream, UPSTREAM_RETRIES);
-	metrics_count_upstream(metrics_shard(metrics, 1), upstream, UPSTREAM_RETRIES);
-	metrics_count_upstream(metrics_shard(metrics, 0), upstream, UPSTREAM_REFUSED_RETRIES);
-	metrics_count_upstream(metrics_shard(metrics, 1), upstream, UPSTREAM_REFUSED_HEDGES);
-	metrics_count_upstream(metrics_shard(metrics, 1), upstream, UPSTREAM_REFUSED_HEDGES);
+	for (size_t i = 0; i < COUNT_OF(events); i++)
+		metrics_count_upstream(metrics_shard(metrics, i % 2), upstream, events[i]);
 	metric_series_set_panic(upstream, true);
 	metric_series_set_open(upstream, false, true);
 	metric_series_set_panic(other, false);
@@ -406,6 +429,63 @@ static void test_names_are_escaped(void **state)
 	}
 }
 
+/* Of series in which nothing was counted, and where no Redis is counted on. */
+static void test_what_begins_with_zero(void **state)
+{
+	static const struct {
+		const char *family;
+		size_t lines;
+	} rows[] = {
+		{ "http_server_request_duration_seconds_count", 0 },
+		{ "http_client_request_duration_seconds_count", 0 },
+		{ "gatehouse_connections", 2 },
+		{ "gatehouse_http2_violations_total", 1 },
+		{ "gatehouse_tls_handshakes_total", 0 },
+		{ "gatehouse_certificate_expiry_timestamp_seconds", 1 },
+		{ "gatehouse_upstream_endpoint_up", 1 },
+		{ "gatehouse_upstream_requests_total", OUTCOMES },
+		{ "gatehouse_upstream_health_checks_total", 2 },
+		{ "gatehouse_upstream_ejections_total", 1 },
+		{ "gatehouse_upstream_panic", 1 },
+		{ "gatehouse_retries_total", 1 },
+		{ "gatehouse_budget_refused_total", 2 },
+		{ "gatehouse_reasons_total", 0 },
+		{ "gatehouse_hedges_total", 2 },
+		{ "gatehouse_circuit_breaker_refused_total", 2 },
+		{ "gatehouse_circuit_breaker_open", 2 },
+		{ "gatehouse_policy_decisions_total", 0 },
+		{ "gatehouse_concurrency_limit", 1 },
+		{ "gatehouse_store_up", 0 },
+		{ "gatehouse_store_gateways", 0 },
+		{ "gatehouse_store_calls_total", 0 },
+	};
+	struct metrics *metrics = metrics_new(1);
+	struct metric_series *kinds[METRIC_KINDS];
+	char *text;
+
+	(void)state;
+	for (int kind = 0; kind < METRIC_KINDS; kind++)
+		kinds[kind] = metrics_series(metrics, (enum metric_kind)kind, STR("a"), STR("b"));
+	metric_series_set_up(kinds[METRIC_ENDPOINT], false);
+	metric_series_set_panic(kinds[METRIC_UPSTREAM], false);
+	metric_series_set_open(kinds[METRIC_UPSTREAM], false, false);
+	metric_series_set_limit(kinds[METRIC_POLICY], 0);
+	metric_series_set_expiry(kinds[METRIC_CERTIFICATE], 0);
+	text = scrape_text(metrics, &(struct metrics_reading) { 0 });
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char line[128];
+
+		snprintf(line, sizeof line, "%s{", rows[i].family);
+		assert_row(count_lines(text, line) == rows[i].lines, i, rows[i].family);
+		snprintf(line, sizeof line, "%s ", rows[i].family);
+		assert_row(count_lines(text, line) == 0, i, rows[i].family);
+	}
+	free(text);
+	for (int kind = 0; kind < METRIC_KINDS; kind++)
+		metric_series_unref(&kinds[kind]);
+	metrics_free(&metrics);
+}
+
 /* Each family stands once, its lines together behind its head. */
 static void test_families_stand_together(void **state)
 {
@@ -551,6 +631,7 @@ int main(void)
 		cmocka_unit_test(test_reasons_are_bounded),
 		cmocka_unit_test(test_the_others),
 		cmocka_unit_test(test_names_are_escaped),
+		cmocka_unit_test(test_what_begins_with_zero),
 		cmocka_unit_test(test_families_stand_together),
 		cmocka_unit_test(test_longest_lines_fit),
 		cmocka_unit_test(test_series_may_change_meanwhile),
