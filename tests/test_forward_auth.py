@@ -66,6 +66,17 @@ def test_it_gets_no_session_of_the_gateways(upstream: StartUpstream, gateway: St
     assert service.requests[0].get("cookie") == "a=1; b=2"
 
 
+def test_an_id_that_was_removed_is_told_nobody(upstream: StartUpstream, gateway: StartGateway) -> None:
+    service, auth = upstream(), upstream(PASS)
+    document = guarded(service.address, auth.address)
+    document["apis"]["all"]["policies"].insert(0, {"headers": {"request": {"remove": ["Forwarded", "X-Forwarded-*", "X-Request-ID"]}}})
+    with gateway(document).connect() as client:
+        client.send(get("/", "X-Request-ID: mine\r\n"))
+        assert client.read_answer().status == 200
+    assert "x-request-id" not in auth.requests[0].names() and "" not in auth.requests[0].names()
+    assert service.requests[0].names() == {"host", "x-auth-user", "x-auth-role", "via"}
+
+
 def test_no_client_can_say_it_on_any_route(upstream: StartUpstream, gateway: StartGateway) -> None:
     service, auth = upstream(), upstream(PASS)
     document = guarded(service.address, auth.address)

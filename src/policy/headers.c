@@ -38,6 +38,28 @@ const struct field policy_headers_fields[] = {
 	FIELD_END
 };
 
+static const char via_stays[] = "Via stays in requests: by it one that comes round again is found out";
+
+/* RFC 9110 section 7.6.3. In answers nobody goes by it. */
+static bool check_via(struct reader *reader, const struct headers_side *request, const struct node *remove)
+{
+	bool is_kept = true;
+
+	for (const struct node *item = remove ? remove->first : NULL; item; item = item->next) {
+		if (!field_is_named(STR("Via"), item->text) || str_eq(item->text, STR("*")))
+			continue;
+		diagnostic_error(reader->diagnostics, item, "%s", via_stays);
+		is_kept = false;
+	}
+	for (size_t i = 0; i < request->set.len; i++) {
+		if (!field_is_named(STR("Via"), request->set.at[i].name))
+			continue;
+		diagnostic_error_key(reader->diagnostics, request->set.at[i].node, "%s", via_stays);
+		is_kept = false;
+	}
+	return is_kept;
+}
+
 static bool compile_side(struct reader *reader, const struct node *node, unsigned options,
 			 struct headers_side *side)
 {
@@ -51,9 +73,10 @@ static bool compile_side(struct reader *reader, const struct node *node, unsigne
 static result headers_compile(struct policy_compile *compile, void *self)
 {
 	struct headers *p = self;
-	bool is_good =
-		compile_side(compile->reader, node_find(compile->node, STR("request")), 0, &p->request);
+	const struct node *request = node_find(compile->node, STR("request"));
+	bool is_good = compile_side(compile->reader, request, 0, &p->request);
 
+	is_good &= check_via(compile->reader, &p->request, node_find(request, STR("remove")));
 	is_good &= compile_side(compile->reader, node_find(compile->node, STR("response")), VALUE_OF_ANSWER,
 				&p->response);
 	return is_good ? OK : error_make(ERROR_INVALID, "the fields are wrong");
@@ -70,6 +93,36 @@ static result apply(const struct headers_side *side, const struct view *view, st
 	return failed(set) ? set : added;
 }
 
+static bool is_edited(const struct headers_side *side, str name)
+{
+	for (size_t i = 0; i < side->remove.len; i++)
+		if (field_is_named(name, side->remove.at[i]))
+			return true;
+	for (size_t i = 0; i < side->set.len; i++)
+		if (field_is_named(name, side->set.at[i].name))
+			return true;
+	return false;
+}
+
+/* What the gateway says itself it prints behind all policies: where one has taken it out, a field that is
+ * removed stands for that. */
+static result take_out_own(const struct headers_side *side, struct view *view)
+{
+	static const enum http_name own[] = { HTTP_FORWARDED, HTTP_X_FORWARDED_FOR, HTTP_X_FORWARDED_PROTO,
+					      HTTP_X_FORWARDED_HOST, HTTP_X_FORWARDED_PORT };
+	struct http_fields *fields = &view->request->fields;
+
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+		if (!is_edited(side, http_name_text(own[i])) || http_fields_get(fields, own[i]))
+			continue;
+		TRY(http_fields_add(fields, own[i], http_name_text(own[i]), (str) { 0 }));
+		fields->at[fields->count - 1].removed = true;
+	}
+	if (is_edited(side, view->request_id_header) && !http_fields_find(fields, view->request_id_header))
+		view->request_id_header = (str) { 0 };
+	return OK;
+}
+
 static enum verdict headers_request(const void *self, struct view *view)
 {
 	const struct headers *p = self;
@@ -78,6 +131,8 @@ static enum verdict headers_request(const void *self, struct view *view)
 	if (view->is_report)
 		return POLICY_CONTINUE;
 	applied = apply(&p->request, view, &view->request->fields);
+	if (!failed(applied))
+		applied = take_out_own(&p->request, view);
 	return failed(applied) ? value_refuse(view, applied) : POLICY_CONTINUE;
 }
 
@@ -115,6 +170,12 @@ const struct policy policy_headers = {
 		"that what a client sent never stands in for what is missing. Fields that belong to the "
 		"connection or frame the message (`Connection`, `Content-Length`, ...) are out of "
 		"reach, and `Host` is changed by `rewrite`.\n"
+		"\n"
+		"What the gateway itself tells services (`Forwarded`, `X-Forwarded-*`, the request's id) can "
+		"be removed too, or set to something else; but for the id, which `request_id` is for. "
+		"`remove: [Forwarded, \"X-Forwarded-*\", X-Request-ID]` tells somebody else's service "
+		"nothing of your clients. `Via` stays in requests, for by it one that comes round again is "
+		"found out; in answers it may be removed.\n"
 		"\n"
 		"A line end or another control character in a value refuses the request with 400 "
 		"(`value_invalid`). Of an answer only that one field is left out: the service has done "

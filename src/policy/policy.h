@@ -389,7 +389,7 @@ struct view {
 	str client_ip;
 	const struct address *client;
 	str request_id;
-	str request_id_header; /* the field that bears it to the upstream */
+	str request_id_header; /* the field that bears it to the upstream; empty: none does */
 
 	duration total_timeout; /* for the whole exchange; narrow it by view_limit_time(). 0: none */
 	uint64_t body_max;      /* of the request; narrow it by view_limit_body() */

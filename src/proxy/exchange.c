@@ -125,7 +125,6 @@ static void body_begin(struct exchange *x)
 	const struct http_request *head = &x->request.head;
 
 	x->server->body->max = limits->body;
-	x->client_fields = head->fields.count;
 	call_begin(x);
 	x->keep_alive = head->keep_alive &&
 			(!limits->requests_per_connection ||

@@ -66,9 +66,7 @@ struct exchange {
 	uint64_t sent;                /* bytes to the client */
 	str forwarded_for, forwarded; /* what trusted proxies said before; empty otherwise */
 	str forwarded_port;
-	size_t client_fields; /* how many of the request's fields are the client's; policies set those behind
-			       */
-	unsigned allowed;     /* for Allow */
+	unsigned allowed; /* for Allow */
 	const str_list *allowed_other;
 };
 

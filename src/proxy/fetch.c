@@ -267,7 +267,7 @@ static str print_end(const struct view *view)
 	for (size_t i = 0; i < fields->count; i++)
 		if (fields->at[i].id == HTTP_VIA && !fields->at[i].removed)
 			h1_line_print(&out, STR("Via"), fields->at[i].value);
-	if (view->request_id.len)
+	if (view->request_id.len && view->request_id_header.len)
 		h1_line_print(&out, view->request_id_header, view->request_id);
 	buf_put(&out, STR("\r\n"));
 	return arena_close(view->arena, &out);

@@ -3,8 +3,8 @@
  * forwarding: lines printed straight into the request's head, for they are the same for every try.
  *
  * They are no fields of the request: nothing after this looks them up, so a place among the fields would
- * only cost. What a policy has set under one of these names is in the fields and wins; it is looked for
- * only where policies have set anything.
+ * only cost. What a policy has set under one of these names is in the fields and wins, and so does one that
+ * wants none: then a field that is removed stands there, behind the client's.
  */
 #include "proxy/forwarding.h"
 
@@ -12,17 +12,20 @@
 #include "codec/forwarded.h"
 #include "codec/h1_print.h"
 
-/* What a policy has set is left to it; it stands behind the client's own, who must not say it. */
-static bool is_set(const struct exchange *x, enum http_name id)
+/* Set by a policy, or taken out; the client, who must not say it, has its fields in front. */
+static bool is_policys(const struct exchange *x, enum http_name id)
 {
 	const struct http_fields *fields = &x->request.head.fields;
 
-	return fields->count > x->client_fields && http_fields_get(fields, id);
+	for (size_t i = x->view.sent; i < fields->count; i++)
+		if (fields->at[i].id == id)
+			return true;
+	return false;
 }
 
 static void put(struct exchange *x, struct buf *out, enum http_name id, str value)
 {
-	if (value.len && !is_set(x, id))
+	if (value.len && !is_policys(x, id))
 		h1_line_print(out, http_name_text(id), value);
 }
 
@@ -50,7 +53,7 @@ static void put_forwarded(struct exchange *x, struct buf *out)
 				     .host = x->view.authority,
 				     .proto = x->view.scheme };
 
-	if (is_set(x, HTTP_FORWARDED))
+	if (is_policys(x, HTTP_FORWARDED))
 		return;
 	buf_put(out, STR("Forwarded: "));
 	if (x->forwarded.len) {
@@ -68,7 +71,7 @@ static void put_forwarded_for(struct exchange *x, struct buf *out)
 	const struct connection *connection = x->session->connection;
 	str peer = { connection->ip, connection->ip_len };
 
-	if (!peer.len || is_set(x, HTTP_X_FORWARDED_FOR))
+	if (!peer.len || is_policys(x, HTTP_X_FORWARDED_FOR))
 		return;
 	buf_put(out, STR("X-Forwarded-For: "));
 	if (x->forwarded_for.len) {
@@ -131,7 +134,8 @@ void forwarding_put(struct exchange *x, struct buf *out)
 	put(x, out, HTTP_X_FORWARDED_PROTO, x->view.scheme);
 	put(x, out, HTTP_X_FORWARDED_HOST, x->view.authority);
 	put(x, out, HTTP_X_FORWARDED_PORT, x->forwarded_port.len ? x->forwarded_port : port);
-	h1_line_print(out, x->view.request_id_header, x->view.request_id);
+	if (x->view.request_id_header.len)
+		h1_line_print(out, x->view.request_id_header, x->view.request_id);
 	buf_put(out, x->request.head.version == HTTP_2 ? STR("Via: 2.0 gatehouse\r\n")
 						       : STR("Via: 1.1 gatehouse\r\n"));
 }

@@ -18,4 +18,5 @@ void forwarding_remove_sessions(struct exchange *x, struct http_fields *fields);
 
 void forwarding_put(struct exchange *x, struct buf *out);
 /* Forwarded (RFC 7239), X-Forwarded-For, -Proto, -Host, -Port, the request's id, Host where the fields have
- * none, and Via; each with its line end. What a policy has set itself is left to it. */
+ * none, and Via; each with its line end. What a policy has set itself is left to it, and what one has
+ * removed is not said. */

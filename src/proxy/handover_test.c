@@ -19,7 +19,25 @@
 	"X-Forwarded-Port: \"1\", X-Request-ID: forged } } }] }\n"                                           \
 	"  moved: { path: /moved, upstream: u, policies: [rewrite: { path: \"/new/a%20b\", host: in.ternal " \
 	"}] }\n"                                                                                             \
-	"  id: { path: /id, upstream: u, policies: [request_id: { header: X-Trace }] }\n"
+	"  id: { path: /id, upstream: u, policies: [request_id: { header: X-Trace }] }\n"                    \
+	"  bare: { path: /bare, upstream: u, policies: [headers: { request: { remove: ["                     \
+	"Forwarded, x_forwarded_*, X-Request-ID] } }] }\n"                                                   \
+	"  some: { path: /some, upstream: u, policies: [headers: { request: { remove: ["                     \
+	"Forwarded, X-Forwarded-Host] } }] }\n"                                                              \
+	"  empty: { path: /empty, upstream: u, policies: [headers: { request: { set: { "                     \
+	"X-Forwarded-For: \"${request.query.none}\", X-Request-ID: \"${request.query.none}\" } } }] }\n"     \
+	"  again: { path: /again, upstream: u, policies: [headers: { request: { remove: [X-Forwarded-*] } "  \
+	"}, "                                                                                                \
+	"headers: { request: { set: { X-Forwarded-For: me } } }] }\n"                                        \
+	"  undone: { path: /undone, upstream: u, policies: [headers: { request: { set: { "                   \
+	"Forwarded: for=me, X-Forwarded-For: me } } }, "                                                     \
+	"headers: { request: { remove: [X-Forwarded-*] } }] }\n"                                             \
+	"  no-id: { path: /no-id, upstream: u, policies: [request_id: { header: X-Trace }, "                 \
+	"headers: { request: { remove: [X-T*] } }] }\n"                                                      \
+	"  answer: { path: /answer, upstream: u, policies: [headers: { response: { remove: ["                \
+	"Forwarded, X-Forwarded-*, X-Request-ID, Via] } }] }\n"                                              \
+	"  never: { path: /never, upstream: u, policies: [{ when: \"false\", headers: { request: { "         \
+	"remove: [Forwarded, X-Request-ID] } } }] }\n"
 
 #define IDENTITY(ip, host)                                                              \
 	"Forwarded: for=" ip ";host=" host ";proto=http\r\nX-Forwarded-For: " ip "\r\n" \
@@ -73,6 +91,30 @@ static const struct {
 	{ "another name for the id", "GET /id HTTP/1.1\r\nHost: api\r\nX-Trace: mine\r\n\r\n", "192.0.2.1",
 	  "GET /id HTTP/1.1\r\nHost: api\r\n" IDENTITY("192.0.2.1",
 						       "api") "X-Trace: id-1\r\nVia: 1.1 gatehouse\r\n\r\n" },
+	{ "what a policy removes is not said",
+	  "GET /bare HTTP/1.1\r\nHost: api\r\nX-Request-ID: mine\r\n\r\n", "192.0.2.1",
+	  "GET /bare HTTP/1.1\r\nHost: api\r\nVia: 1.1 gatehouse\r\n\r\n" },
+	{ "nor what a proxy of ours has said",
+	  "GET /bare HTTP/1.1\r\nHost: api\r\nForwarded: for=9.9.9.9\r\nX-Forwarded-For: 9.9.9.9\r\n\r\n",
+	  "10.0.0.7", "GET /bare HTTP/1.1\r\nHost: api\r\nVia: 1.1 gatehouse\r\n\r\n" },
+	{ "what it leaves is", "GET /some HTTP/1.1\r\nHost: api\r\n\r\n", "192.0.2.1",
+	  "GET /some HTTP/1.1\r\nHost: api\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\n"
+	  "X-Forwarded-Port: 8080\r\n" LAST "\r\n" },
+	{ "set to nothing", "GET /empty HTTP/1.1\r\nHost: api\r\nX-Request-ID: mine\r\n\r\n", "192.0.2.1",
+	  "GET /empty HTTP/1.1\r\nHost: api\r\nForwarded: for=192.0.2.1;host=api;proto=http\r\n"
+	  "X-Forwarded-Proto: http\r\nX-Forwarded-Host: api\r\nX-Forwarded-Port: 8080\r\n"
+	  "Via: 1.1 gatehouse\r\n\r\n" },
+	{ "set by one behind it", "GET /again HTTP/1.1\r\nHost: api\r\n\r\n", "192.0.2.1",
+	  "GET /again HTTP/1.1\r\nHost: api\r\nX-Forwarded-For: me\r\n"
+	  "Forwarded: for=192.0.2.1;host=api;proto=http\r\n" LAST "\r\n" },
+	{ "removed by one behind it", "GET /undone HTTP/1.1\r\nHost: api\r\n\r\n", "192.0.2.1",
+	  "GET /undone HTTP/1.1\r\nHost: api\r\nForwarded: for=me\r\n" LAST "\r\n" },
+	{ "another name for the id, removed", "GET /no-id HTTP/1.1\r\nHost: api\r\n\r\n", "192.0.2.1",
+	  "GET /no-id HTTP/1.1\r\nHost: api\r\n" IDENTITY("192.0.2.1", "api") "Via: 1.1 gatehouse\r\n\r\n" },
+	{ "removed from answers", "GET /answer HTTP/1.1\r\nHost: api\r\n\r\n", "192.0.2.1",
+	  "GET /answer HTTP/1.1\r\nHost: api\r\n" IDENTITY("192.0.2.1", "api") LAST "\r\n" },
+	{ "removed from others' requests", "GET /never HTTP/1.1\r\nHost: api\r\n\r\n", "192.0.2.1",
+	  "GET /never HTTP/1.1\r\nHost: api\r\n" IDENTITY("192.0.2.1", "api") LAST "\r\n" },
 };
 
 static void a_head_is_printed_for_the_upstream(void **state)
