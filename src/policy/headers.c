@@ -177,6 +177,11 @@ const struct policy policy_headers = {
 		"nothing of your clients. `Via` stays in requests, for by it one that comes round again is "
 		"found out; in answers it may be removed.\n"
 		"\n"
+		"Trailers (fields behind a body) are not looked at, in requests or in answers: what is "
+		"removed here may still come as one. Taken out there, without being asked for, is what has "
+		"no place there (`Authorization`, `Cookie`, ...) and what no client may say: names of "
+		"identities that are in wide use, and whatever a policy forwards.\n"
+		"\n"
 		"A line end or another control character in a value refuses the request with 400 "
 		"(`value_invalid`). Of an answer only that one field is left out: the service has done "
 		"its work.\n",
