@@ -118,6 +118,17 @@ def test_a_refusal_is_the_clients(upstream: StartUpstream, gateway: StartGateway
     assert len(auth.connections) == 1
 
 
+def test_a_refusal_keeps_all_of_its_fields(upstream: StartUpstream, gateway: StartGateway) -> None:
+    many = [f"X-{i}: {i}" for i in range(200)]
+    auth = upstream("\r\n".join(["HTTP/1.1 401 No", *many, "Set-Cookie: s=1", "Content-Length: 0", "", ""]).encode())
+    document = guarded(upstream().address, auth.address)
+    document["apis"]["all"]["policies"] += [{"headers": {"response": {"add": {f"Y-{i}": "1" for i in range(60)}}}}]
+    answer = gateway(document).get("/")
+    assert [answer.get(f"x-{i}") for i in range(200)] == [str(i) for i in range(200)]
+    assert [answer.get(f"y-{i}") for i in range(60)] == ["1"] * 60
+    assert (answer.status, answer.get("set-cookie"), answer.get("content-type")) == (401, "s=1", "application/problem+json")
+
+
 def test_where_it_says_nothing_the_gateway_does(upstream: StartUpstream, gateway: StartGateway) -> None:
     auth = upstream(b"HTTP/1.1 401 No\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\nWWW-Authenticate: X\r\n"
                     b"Content-Length: 0\r\n\r\n")

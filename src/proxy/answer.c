@@ -14,7 +14,7 @@
 #include "codec/json_text.h"
 
 enum {
-	FIELDS_MAX = 64,
+	FIELDS_ADDED = 64,
 	PROBLEM_MAX = 2048,
 	SMALL_BODY = 64 * 1024,
 };
@@ -89,10 +89,13 @@ static str allow_print(struct exchange *x)
 	return arena_close(&x->arena, &out);
 }
 
-/* Half of the room is left for response policies and the fields that are added. */
-static void copy_fields(struct http_response *response, const struct http_fields *from)
+/* All of them, with room for those that are added here and by response policies. */
+static void copy_fields(struct exchange *x, struct http_response *response, const struct http_fields *from)
 {
-	for (size_t i = 0; i < from->count && response->fields.count < FIELDS_MAX / 2; i++)
+	response->fields.max = from->count + FIELDS_ADDED;
+	response->fields.at = ARENA_ARRAY(&x->arena, struct http_field, response->fields.max);
+	response->fields.arena = &x->arena;
+	for (size_t i = 0; i < from->count; i++)
 		if (!from->at[i].removed)
 			response->fields.at[response->fields.count++] = from->at[i];
 }
@@ -127,10 +130,7 @@ static struct http_response make_response(struct exchange *x, enum reason reason
 	const struct answer *answer = &x->view.answer;
 	struct http_response response = { .status = answer->status ? answer->status : reason_status(reason) };
 
-	response.fields.at = ARENA_ARRAY(&x->arena, struct http_field, FIELDS_MAX);
-	response.fields.max = FIELDS_MAX;
-	response.fields.arena = &x->arena;
-	copy_fields(&response, &answer->fields);
+	copy_fields(x, &response, &answer->fields);
 	*ret_body = body_of(x, reason, response.status);
 	if (is_problem(x, reason, response.status))
 		add(&response, HTTP_CONTENT_TYPE, STR("application/problem+json"));
@@ -153,7 +153,7 @@ static struct http_response make_response(struct exchange *x, enum reason reason
 		result_value told =
 			call_print_end(x, &response, message_of(x, reason, response.status), ret_body);
 
-		ASSERT(!failed(told)); /* half of the room is for the fields that are added */
+		ASSERT(!failed(told)); /* FIELDS_ADDED is more than there are here */
 	}
 	return response;
 }
