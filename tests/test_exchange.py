@@ -781,13 +781,15 @@ def test_hop_by_hop_fields_end_at_the_gateway(upstream: StartUpstream, gateway: 
                                   "http2-settings", "transfer-encoding"}
 
 
-def test_via_grows_at_its_end(upstream: StartUpstream, gateway: StartGateway) -> None:
-    service = upstream(b"HTTP/1.1 200 OK\r\nVia: 1.0 inner\r\nContent-Length: 0\r\n\r\n")
+@pytest.mark.parametrize("asked, answered", [("1.1", "1.1"), ("1.0", "1.1"), ("1.1", "1.0"), ("1.0", "1.0")])
+def test_via_grows_at_its_end(upstream: StartUpstream, gateway: StartGateway, asked: str, answered: str) -> None:
+    """By the version in which each of the two was received (RFC 9110 section 7.6.3)."""
+    service = upstream(f"HTTP/{answered} 200 OK\r\nVia: 1.0 inner\r\nContent-Length: 0\r\n\r\n".encode())
     with gateway(config(service.address)).connect() as client:
-        client.send(get("/", "Via: 1.0 outer\r\n"))
+        client.send(f"GET / HTTP/{asked}\r\nHost: gw.test\r\nVia: 1.0 outer\r\n\r\n".encode())
         answer = client.read_answer()
-    assert ", ".join(answer.all("via")) == "1.0 inner, 1.1 gatehouse"
-    assert ", ".join(service.requests[0].all("via")) == "1.0 outer, 1.1 gatehouse"
+    assert ", ".join(answer.all("via")) == f"1.0 inner, {answered} gatehouse"
+    assert ", ".join(service.requests[0].all("via")) == f"1.0 outer, {asked} gatehouse"
 
 
 CLAIMS = ("X-Forwarded-For: 203.0.113.9, 127.0.0.9\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: shop.example\r\n"

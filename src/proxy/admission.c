@@ -12,6 +12,7 @@
 #include "codec/forwarded.h"
 #include "codec/host.h"
 #include "codec/uri.h"
+#include "proxy/forwarding.h"
 #include "proxy/upgrade.h"
 
 enum { OWN_HOPS_MAX = 16 }; /* more gateways than anybody has in a row */
@@ -152,7 +153,7 @@ static bool goes_round(const struct http_fields *fields)
 	for (size_t i = 0; i < fields->count; i++) {
 		rest = fields->at[i].id == HTTP_VIA ? fields->at[i].value : (str) { 0 };
 		while (str_next(&rest, ',', &hop))
-			hops += str_eq(hop, STR("1.1 gatehouse")) || str_eq(hop, STR("2.0 gatehouse"));
+			hops += forwarding_is_via(hop);
 	}
 	return hops >= OWN_HOPS_MAX;
 }

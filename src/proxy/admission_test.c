@@ -65,6 +65,10 @@ static const struct {
 	  "h", "/", "", PEER, "http", "Host=h;Via=" VIA_15 ", 1.1 gatehouse2, 1.1 x;" },
 	{ "what goes round", "GET / HTTP/1.1\r\nHost: h\r\nVia: " VIA_15 "\r\nVia: 1.1 gatehouse\r\n\r\n",
 	  PEER, REASON_LOOP, NULL, NULL, NULL, NULL, NULL, NULL },
+	{ "in whichever version it came",
+	  "GET / HTTP/1.1\r\nHost: h\r\nVia: " VIA_5 ", 1.0 gatehouse\r\nVia: " VIA_5
+	  ", 2.0 gatehouse\r\nVia: 1.0 gatehouse, 1.0 gatehouse, 1.0 gatehouse, 1.0 gatehouse\r\n\r\n",
+	  PEER, REASON_LOOP, NULL, NULL, NULL, NULL, NULL, NULL },
 	{ "Expect ends here",
 	  "PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", PEER, REASON_NONE,
 	  "h", "/", "", PEER, "http", "Host=h;Content-Length=1;" },

@@ -12,6 +12,23 @@
 #include "codec/forwarded.h"
 #include "codec/h1_print.h"
 
+str forwarding_via(enum http_version received)
+{
+	static const str hops[] = { [HTTP_1_0] = STR_INIT("1.0 gatehouse"),
+				    [HTTP_1_1] = STR_INIT("1.1 gatehouse"),
+				    [HTTP_2] = STR_INIT("2.0 gatehouse") };
+
+	return hops[received];
+}
+
+bool forwarding_is_via(str hop)
+{
+	for (int version = HTTP_1_0; version <= HTTP_2; version++)
+		if (str_eq(hop, forwarding_via((enum http_version)version)))
+			return true;
+	return false;
+}
+
 /* Set by a policy, or taken out; the client, who must not say it, has its fields in front. */
 static bool is_policys(const struct exchange *x, enum http_name id)
 {
@@ -136,6 +153,5 @@ void forwarding_put(struct exchange *x, struct buf *out)
 	put(x, out, HTTP_X_FORWARDED_PORT, x->forwarded_port.len ? x->forwarded_port : port);
 	if (x->view.request_id_header.len)
 		h1_line_print(out, x->view.request_id_header, x->view.request_id);
-	buf_put(out, x->request.head.version == HTTP_2 ? STR("Via: 2.0 gatehouse\r\n")
-						       : STR("Via: 1.1 gatehouse\r\n"));
+	h1_line_print(out, STR("Via"), forwarding_via(x->request.head.version));
 }

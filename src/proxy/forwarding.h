@@ -9,6 +9,12 @@
 
 #include "proxy/exchange.h"
 
+str forwarding_via(enum http_version received);
+/* What Via says of this hop, by the version in which the message came (RFC 9110 section 7.6.3). */
+
+bool forwarding_is_via(str hop);
+/* One of these. */
+
 void forwarding_prepare(struct exchange *x);
 /* Once, before the head is printed: removes the client's Host where a policy chose another, and its request
  * id. */

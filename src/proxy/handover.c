@@ -70,8 +70,7 @@ static result prepare_for_client(struct forward *f, struct body_source *body)
 	http_fields_remove(&response->fields, HTTP_X_GATEHOUSE_FAMILY);
 	if (response->status == 204 || response->status == 101)
 		http_fields_remove(&response->fields, HTTP_CONTENT_LENGTH);
-	TRY(http_fields_add(&response->fields, HTTP_VIA, STR("Via"),
-			    response->version == HTTP_2 ? STR("2.0 gatehouse") : STR("1.1 gatehouse")));
+	TRY(http_fields_add(&response->fields, HTTP_VIA, STR("Via"), forwarding_via(response->version)));
 	TRY(choice_put_cookie(x, &response->fields));
 	x->view.response = response;
 	if (x->mirrors)

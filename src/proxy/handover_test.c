@@ -62,7 +62,8 @@ static const struct {
 	  "Transfer-Encoding: chunked\r\n\r\n" },
 	{ "HTTP/1.0 without a host", "GET /plain HTTP/1.0\r\n\r\n", "192.0.2.1",
 	  "GET /plain HTTP/1.1\r\nHost: orders.internal\r\nForwarded: for=192.0.2.1;proto=http\r\n"
-	  "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: 8080\r\n" LAST "\r\n" },
+	  "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: 8080\r\n"
+	  "X-Request-ID: id-1\r\nVia: 1.0 gatehouse\r\n\r\n" },
 	{ "an IPv6 client", "GET /plain HTTP/1.1\r\nHost: api\r\n\r\n", "2001:db8::1",
 	  "GET /plain HTTP/1.1\r\nHost: api\r\nForwarded: for=\"[2001:db8::1]\";host=api;proto=http\r\n"
 	  "X-Forwarded-For: 2001:db8::1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: api\r\n"
