@@ -13,11 +13,12 @@ import ctypes
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -308,6 +309,16 @@ class Gateway:
         line = self.messages.wait_for(lambda lines: next((line for line in lines if words in line), None))
         assert line, f"waited in vain for {words!r} in:\n{self.errors}"
         return str(line)
+
+    @contextlib.contextmanager
+    def without_descriptors(self) -> Iterator[None]:
+        """It can open nothing meanwhile; what is open stays so."""
+        before = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (3, before[1]))  # more than poll() is asked for
+        try:
+            yield
+        finally:
+            resource.prlimit(self.pid, resource.RLIMIT_NOFILE, before)
 
     # Its end.
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -266,6 +267,30 @@ def test_a_list_that_becomes_wrong_changes_nothing(issuer: Issuer, tmp_path: Pat
         (tmp_path / "revoked.txt").unlink()
         gateway.wait_for_message("revoked.txt: No such file or directory: what was revoked before stays so, and nothing else")
         assert ask(gateway, f"Authorization: Bearer {issuer.token({'jti': 'first'})}").status == 401
+
+
+def test_what_cannot_be_opened_for_want_of_descriptors_is_opened_later(issuer: Issuer, tmp_path: Path) -> None:
+    write(tmp_path / "revoked.txt", "# nobody yet")
+    write(tmp_path / "consumers.jsonl", consumer("acme", "acme-key"))
+    by_key = {"by-key": {"path": "/key", "policies": [{"api_key": {}}, {"respond": {"body": "${consumer.name}"}}]}}
+    both = {**revoking(issuer), "consumers_from": ["consumers.jsonl"]}
+    with Gateway({**both, "apis": {**both["apis"], **by_key}}, tmp_path) as gateway:
+        def status(field: str, path: str) -> int:
+            with gateway.connect() as client:
+                client.send(f"GET {path} HTTP/1.1\r\nHost: gw.test\r\n{field}\r\nConnection: close\r\n\r\n".encode())
+                return client.read_answer("GET").status
+
+        token = "Authorization: Bearer " + issuer.token({"jti": "first"})
+        assert status(token, "/") == 200 and status("X-API-Key: new-key", "/key") == 401
+        with gateway.without_descriptors():
+            write(tmp_path / "revoked.txt", "jti first")
+            write(tmp_path / "consumers.jsonl", consumer("new", "new-key"))
+            for name in ("revoked.txt", "consumers.jsonl"):
+                gateway.wait_for_message(f"{name}: Too many open files")
+            time.sleep(1)  # four looks
+            assert gateway.errors.count("Too many open files") == 2
+        wait_until(lambda: status(token, "/") == 401, "the revocation")
+        wait_until(lambda: status("X-API-Key: new-key", "/key") == 200, "the new consumer")
 
 
 @pytest.mark.parametrize("text, words", [(None, "revoked.txt: No such file"), ("first\n", "revoked.txt:1: want `jti ID`"),

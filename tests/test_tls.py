@@ -384,6 +384,18 @@ def test_what_does_not_belong_together_is_not_taken(gateway: StartGateway, autho
     expect("read again", first)
 
 
+def test_what_cannot_be_opened_for_want_of_descriptors_is_opened_later(gateway: StartGateway, authority: Authority,
+                                                                       tmp_path: Path) -> None:
+    first, second = authority.issue("api.test"), authority.issue("api.test")
+    running = gateway(configuration({"certificates": [first.write(tmp_path, "a")]}))
+    with running.without_descriptors():
+        second.write(tmp_path, "a")
+        running.wait_for_message("a.pem: cannot be opened: Too many open files; the certificate before stays")
+        time.sleep(4)  # two looks
+        assert len(told(running)) == 1
+    wait_until(lambda: serial(running) == second.serial, "the new certificate")
+
+
 def told(running: Gateway) -> list[str]:
     """What was said of the files."""
     return [line for line in running.messages.snapshot() if "/a.pem" in line or "/a.key" in line]

@@ -111,6 +111,11 @@ bool revocations_look(struct revocations *revocations)
 	return file_stamps_look(&revocations->stamps, file_stamp(revocations->path));
 }
 
+bool revocations_settle(struct revocations *revocations, result_value read)
+{
+	return file_stamps_settle(&revocations->stamps, read);
+}
+
 /* ---- all of a process ---- */
 
 static result make(void *owner, str name, struct registered **ret_made)
@@ -164,7 +169,7 @@ result revocations_get(struct revocation_lists *lists, const char *path, struct 
 	TRY(registry_get(&lists->registry, str_of(path), &registered));
 	revocations = CONTAINER_OF(registered, struct revocations, registered);
 	if (!revocations_version(revocations)) {
-		revocations->stamps = (struct file_stamps) { stamp, stamp };
+		revocations->stamps = (struct file_stamps) { .seen = stamp, .read = stamp };
 		read = revocations_read(revocations, ret_mistake);
 	}
 	if (failed(read))

@@ -35,6 +35,9 @@ const char *revocations_path(const struct revocations *revocations);
 bool revocations_look(struct revocations *revocations);
 /* Whether the file has changed and was left alone since the last look. By one thread. */
 
+bool revocations_settle(struct revocations *revocations, result_value read);
+/* After each look that was true, and by the same thread: see file_stamps_settle(). */
+
 result revocations_read(struct revocations *revocations, struct file_mistake *ret_mistake);
 /* Anew; what is wrong changes nothing. Takes time. */
 

@@ -21,14 +21,13 @@ static void set_mistake(struct file_mistake *mistake, size_t line, const char *w
 }
 
 /* What is wrong with the next line; NULL: nothing is, or there is none. */
-static const char *take_next(struct line_reader *lines, file_line_fn take, void *self, bool *ret_is_end)
+static const char *take_next(struct line_reader *lines, file_line_fn take, void *self, result_value *ret_next)
 {
 	str line;
-	result_value next = line_reader_next(lines, &line);
 
-	*ret_is_end = next.kind == ERROR_MISSING;
-	if (failed(next))
-		return *ret_is_end ? NULL : next.why;
+	*ret_next = line_reader_next(lines, &line);
+	if (failed(*ret_next))
+		return ret_next->kind == ERROR_MISSING ? NULL : ret_next->why;
 	line = str_trim(line);
 	return line.len ? take(self, line) : NULL;
 }
@@ -39,8 +38,8 @@ result file_lines_read(const char *path, size_t max, file_line_fn take, void *se
 	FILE *from;
 	struct line_reader lines;
 	result_value opened = line_reader_open(path, &from);
+	result_value next = OK;
 	const char *why = NULL;
-	bool is_end = false;
 	size_t number = 0;
 
 	if (failed(opened)) {
@@ -48,8 +47,8 @@ result file_lines_read(const char *path, size_t max, file_line_fn take, void *se
 		return opened;
 	}
 	line_reader_init(&lines, from, max);
-	while (!why && !is_end) {
-		why = take_next(&lines, take, self, &is_end);
+	while (!why && !failed(next)) {
+		why = take_next(&lines, take, self, &next);
 		number++;
 	}
 	line_reader_fini(&lines);
@@ -57,5 +56,5 @@ result file_lines_read(const char *path, size_t max, file_line_fn take, void *se
 	if (!why)
 		return OK;
 	set_mistake(ret_mistake, number, why);
-	return error_make(ERROR_INVALID, "a line of the file is wrong");
+	return next.kind == ERROR_SYSTEM ? next : error_make(ERROR_INVALID, "a line of the file is wrong");
 }

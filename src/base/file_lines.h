@@ -25,4 +25,4 @@ result file_lines_read(const char *path, size_t max, file_line_fn take, void *se
 		       struct file_mistake *ret_mistake);
 /* Hands over each line that says something, up to the first that is wrong. max: bytes of a line with its end.
  * With each error there is a mistake: ERROR_INVALID, a line is wrong, or this is no regular file;
- * ERROR_SYSTEM: it cannot be opened. */
+ * ERROR_SYSTEM: it cannot be opened or read. */

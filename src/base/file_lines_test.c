@@ -2,6 +2,7 @@
 /* Lines that say something, and where the first wrong one stands. */
 #include "base/file_lines.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -83,6 +84,8 @@ static void what_is_wrong_with_the_file_itself_has_no_line(void **state)
 	assert_int_equal(file_lines_read("/", LINE_ROOM, take, NULL, &mistake).kind, ERROR_INVALID);
 	file_mistake_print(&mistake, "/", room, sizeof room);
 	assert_string_equal(room, "/: want a regular file");
+	/* A regular file that is opened, and cannot be read at its beginning. */
+	assert_int_equal(file_lines_read("/proc/self/mem", LINE_ROOM, take, NULL, &mistake).sys, EIO);
 }
 
 static void what_there_is_no_room_for_is_cut(void **state)

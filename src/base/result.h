@@ -59,5 +59,9 @@ static inline result_value error_system(const char *why, int sys)
 			return try_result_;        \
 	} while (0)
 
+bool error_is_passing(result_value why);
+/* Whether the same may go well later though nobody has changed anything: ERROR_SYSTEM for want of something
+ * (descriptors, memory, threads), or because a device failed. */
+
 const char *error_name(enum error_kind kind);
 /* One word, for messages and tests. */

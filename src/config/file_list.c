@@ -109,8 +109,17 @@ bool file_stamps_look(struct file_stamps *stamps, uint64_t now)
 	bool is_quiet = now == stamps->seen;
 
 	stamps->seen = now;
-	if (!is_quiet || now == stamps->read)
+	if (!is_quiet || (now == stamps->read && !stamps->is_put_off))
 		return false;
+	stamps->is_put_off &= now == stamps->read;
 	stamps->read = now;
 	return true;
+}
+
+bool file_stamps_settle(struct file_stamps *stamps, result_value read)
+{
+	bool is_told = stamps->is_put_off && error_is_passing(read);
+
+	stamps->is_put_off = error_is_passing(read);
+	return !is_told;
 }

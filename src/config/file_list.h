@@ -53,9 +53,14 @@ uint64_t file_stamp_pattern(const char *pattern);
 /* For those who look at files again and again: the stamp at the last look, and that of what was read last. */
 struct file_stamps {
 	uint64_t seen, read;
+	bool is_put_off; /* that reading failed for now, and this was told */
 };
 
 bool file_stamps_look(struct file_stamps *stamps, uint64_t now);
 /* Whether it is time to read: the stamp is another than that of the last reading, and the same as at the last
  * look, for what is being written looks different each time. True once: what is read then counts as read,
- * whatever comes of it. */
+ * whatever comes of it, unless file_stamps_settle() says otherwise. */
+
+bool file_stamps_settle(struct file_stamps *stamps, result_value read);
+/* After each look that was true: what came of reading. Where that failed but error_is_passing(), the next
+ * look is true again. Whether to tell what came of it: what fails again like that was told. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/file_list.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -228,11 +229,41 @@ static void test_a_change_is_told_once_when_it_is_over(void **state)
 		{ 4, false }, { 3, false }, { 3, false }, /* it was put back */
 		{ 1, false }, { 1, true }, /* as long ago, and another one than was read last */
 	};
-	struct file_stamps stamps = { 1, 1 };
+	struct file_stamps stamps = { .seen = 1, .read = 1 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
 		assert_int_equal(file_stamps_look(&stamps, looks[i].now), looks[i].is_due);
+}
+
+static void test_what_passes_is_tried_again_and_told_once(void **state)
+{
+	const result_value none = error_system("cannot be opened", EMFILE);
+	const result_value wrong = error_make(ERROR_INVALID, "is wrong"), gone = error_system("", ENOENT);
+	const struct {
+		uint64_t now;
+		bool is_due;
+		result_value read; /* where it is due */
+		bool is_told;
+	} looks[] = {
+		{ 2, false, OK, false }, { 2, true, none, true },  { 2, true, none, false },
+		{ 2, true, OK, true },   { 2, false, OK, false }, /* now it was read */
+		{ 3, false, OK, false }, { 3, true, none, true },  { 3, true, wrong, true },
+		{ 3, false, OK, false }, /* what is wrong with it does not pass */
+		{ 4, false, OK, false }, { 4, true, gone, true },  { 4, false, OK, false },
+		{ 5, false, OK, false }, { 5, true, none, true },  { 6, false, OK, false },
+		{ 6, true, none, true }, { 6, true, none, false }, /* another change, and told as such */
+	};
+	struct file_stamps stamps = { .seen = 1, .read = 1 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(looks); i++) {
+		bool is_due = file_stamps_look(&stamps, looks[i].now);
+
+		assert_row(is_due == looks[i].is_due, i, "due");
+		if (is_due)
+			assert_row(file_stamps_settle(&stamps, looks[i].read) == looks[i].is_told, i, "told");
+	}
 }
 
 int main(void)
@@ -249,6 +280,7 @@ int main(void)
 		TEST(test_stamp_follows_links),
 		TEST(test_stamp_of_a_pattern_changes_with_the_names),
 		cmocka_unit_test(test_a_change_is_told_once_when_it_is_over),
+		cmocka_unit_test(test_what_passes_is_tried_again_and_told_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

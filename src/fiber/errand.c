@@ -35,9 +35,10 @@ result errand_run(struct loop *loop, struct fiber *self, void (*work)(void *argu
 {
 	struct errand errand = { .loop = loop, .fiber = self, .work = work, .argument = argument };
 	pthread_t thread;
+	int error = pthread_create(&thread, NULL, run, &errand);
 
-	if (pthread_create(&thread, NULL, run, &errand) != 0)
-		return error_make(ERROR_LIMIT, "no thread for it");
+	if (error)
+		return error_system("no thread for it", error);
 	while (!errand.is_done) {
 		result_value woken = fiber_park(self, DEADLINE_NEVER);
 

@@ -9,5 +9,5 @@
 #include "loop/loop.h"
 
 result errand_run(struct loop *loop, struct fiber *self, void (*work)(void *argument), void *argument);
-/* Yields until it is done, also when cancelled: the argument is the caller's again then. ERROR_LIMIT: there
+/* Yields until it is done, also when cancelled: the argument is the caller's again then. ERROR_SYSTEM: there
  * is no thread for it, and nothing was done. */

@@ -51,7 +51,7 @@ static void look_at(struct certificates *certificates, struct listener_tls *tls)
 	if (!listener_tls_look(tls, time_wall()))
 		return;
 	run = errand_run(control->loop, certificates->fiber, reread, &rereading);
-	if (failed(run))
+	if (failed(run) && listener_tls_put_off(tls, run))
 		journal_warn(control->journal, "certificates are not read again: %s", run.why);
 }
 

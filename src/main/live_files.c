@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * live_files: two looks at which a file is the same, and another one than was read, are a change that has
- * come to its end: so within two looks and the time of reading it is in force.
+ * come to its end: so within two looks and the time of reading it is in force. For what cannot be read
+ * because the system is short of something, each further look tries again.
  */
 #include "main/live_files.h"
 
@@ -44,22 +45,29 @@ static void tell_mistake(struct journal *journal, const struct revocations *revo
 	journal_warn(journal, "%.*s: what was revoked before stays so, and nothing else", STR_ARG(text));
 }
 
-/* One that cannot be read is told once: it is looked at again when it has changed. */
+/* What came of it. One that is wrong is looked at again when it has changed. */
+static void tell_revocations(struct journal *journal, const struct rereading *rereading, result_value run)
+{
+	const struct revocations *revocations = rereading->revocations;
+
+	if (failed(run))
+		journal_warn(journal, "%s is not read again: %s", revocations_path(revocations), run.why);
+	else if (failed(rereading->read))
+		tell_mistake(journal, revocations, &rereading->mistake);
+	else
+		journal_info(journal, "%s was read again", revocations_path(revocations));
+}
+
 static void look_at_revocations(struct live_files *files, struct revocations *revocations)
 {
-	struct journal *journal = files->control->journal;
 	struct rereading rereading = { .revocations = revocations };
 	result_value run;
 
 	if (!revocations_look(revocations))
 		return;
 	run = errand_run(files->control->loop, files->fiber, reread, &rereading);
-	if (failed(run))
-		journal_warn(journal, "%s is not read again: %s", revocations_path(revocations), run.why);
-	else if (failed(rereading.read))
-		tell_mistake(journal, revocations, &rereading.mistake);
-	else
-		journal_info(journal, "%s was read again", revocations_path(revocations));
+	if (revocations_settle(revocations, failed(run) ? run : rereading.read))
+		tell_revocations(files->control->journal, &rereading, run);
 }
 
 /* ---- consumers ---- */
@@ -70,10 +78,19 @@ static void read_roll(void *argument)
 }
 
 /* A file that is empty may be meant, or cut off by who wrote it. */
-static void tell_consumers(struct journal *journal, const struct roll_reading *reading)
+static void tell_consumers(struct journal *journal, const struct roll_reading *reading, result_value run)
 {
-	const char *emptied = roll_emptied(reading->roll, reading->consumers);
+	const char *emptied;
 
+	if (failed(run)) {
+		journal_warn(journal, "consumers are not read again: %s", run.why);
+		return;
+	}
+	if (!reading->consumers) {
+		journal_warn(journal, "%.*s: the consumers from before stay", STR_ARG(reading->wrong));
+		return;
+	}
+	emptied = roll_emptied(reading->roll, reading->consumers);
 	journal_info(journal, "%zu consumers were read again", consumers_count(reading->consumers));
 	if (emptied)
 		journal_warn(journal, "%s: nobody is left in it", emptied);
@@ -82,22 +99,18 @@ static void tell_consumers(struct journal *journal, const struct roll_reading *r
 /* The workers get the new consumers with the edition that gateway_refresh() publishes. */
 static void look_at_roll(struct live_files *files, struct snapshot *snapshot)
 {
-	struct journal *journal = files->control->journal;
 	struct roll_reading reading = { .roll = &snapshot->roll };
 	result_value run;
 
 	if (!roll_look(&snapshot->roll))
 		return;
 	run = errand_run(files->control->loop, files->fiber, read_roll, &reading);
-	if (failed(run)) {
-		journal_warn(journal, "consumers are not read again: %s", run.why);
-	} else if (!reading.consumers) {
-		journal_warn(journal, "%.*s: the consumers from before stay", STR_ARG(reading.wrong));
-	} else {
-		tell_consumers(journal, &reading);
-		roll_replace(&snapshot->roll, &reading.consumers);
-		gateway_refresh(files->gateway);
-	}
+	if (roll_settle(&snapshot->roll, failed(run) ? run : reading.read))
+		tell_consumers(files->control->journal, &reading, run);
+	if (!reading.consumers)
+		return;
+	roll_replace(&snapshot->roll, &reading.consumers);
+	gateway_refresh(files->gateway);
 }
 
 /* Of the configuration in force at this moment; it may be replaced meanwhile. */

@@ -29,5 +29,5 @@ struct loader_job {
 
 result loader_run(struct loader *loader, struct fiber *self, struct loader_job *job);
 /* Yields until it is loaded, also when cancelled meanwhile: a thread cannot be. ERROR_CANCELLED: it was not
- * begun, and there is no snapshot; ERROR_LIMIT when there is no thread to be had. What is wrong with the
+ * begun, and there is no snapshot; ERROR_SYSTEM when there is no thread to be had. What is wrong with the
  * configuration stands in the job. */

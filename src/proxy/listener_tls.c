@@ -80,6 +80,16 @@ bool listener_tls_look(struct listener_tls *tls, wall_time now)
 	return is_due;
 }
 
+bool listener_tls_put_off(struct listener_tls *tls, result_value why)
+{
+	bool is_news = false;
+
+	for (size_t i = 0; i < tls->count; i++)
+		if (tls->sources[i].is_due)
+			is_news |= file_stamps_settle(&tls->sources[i].stamps, why);
+	return is_news;
+}
+
 /* What one pass tells, and with which words. */
 struct pass {
 	struct listener_tls *tls;
@@ -138,7 +148,7 @@ static void file_read_once(struct tls_file *file)
 }
 
 /* False after a report. */
-static bool read_blobs(struct pass *pass, const struct tls_source *source, struct tls_blobs *ret_blobs)
+static bool read_blobs(struct pass *pass, struct tls_source *source, struct tls_blobs *ret_blobs)
 {
 	*ret_blobs = (struct tls_blobs) { 0 };
 	for (size_t part = 0; part < TLS_PARTS; part++) {
@@ -148,11 +158,13 @@ static bool read_blobs(struct pass *pass, const struct tls_source *source, struc
 			continue;
 		file_read_once(file);
 		if (failed(file->read)) {
-			tell_kept(pass, file, file->read);
+			if (file_stamps_settle(&source->stamps, file->read))
+				tell_kept(pass, file, file->read);
 			return false;
 		}
 		ret_blobs->at[part] = file->fresh;
 	}
+	(void)file_stamps_settle(&source->stamps, OK);
 	return true;
 }
 

@@ -71,6 +71,10 @@ bool listener_tls_look(struct listener_tls *tls, wall_time now);
  * or a staple has expired: then listener_tls_reread() has something to do. Both are for one thread at a time.
  */
 
+bool listener_tls_put_off(struct listener_tls *tls, result_value why);
+/* Instead of listener_tls_reread(): it cannot be called now. Whether to tell why: see file_stamps_settle().
+ */
+
 bool listener_tls_reread(struct listener_tls *tls, wall_time now, diagnostics_fn tell, void *owner);
 /* Reads what has changed, and tells of each certificate that is another one now, and of each that stays as it
  * was because of what stands in its files. Whether something is in force now that was not before. */

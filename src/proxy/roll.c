@@ -42,7 +42,8 @@ static bool read_tables(struct roll_reading *reading, struct consumer_table **ta
 
 	for (size_t i = 0; i < roll->path_count; i++) {
 		*ret_failed = i;
-		if (failed(consumer_files_get(roll->files, roll->paths[i], &tables[i + 1], &mistake)))
+		reading->read = consumer_files_get(roll->files, roll->paths[i], &tables[i + 1], &mistake);
+		if (failed(reading->read))
 			return tell(reading, roll->paths[i], &mistake);
 	}
 	return true;
@@ -145,6 +146,11 @@ void roll_fini(struct roll *roll)
 bool roll_look(struct roll *roll)
 {
 	return roll->path_count && file_stamps_look(&roll->stamps, stamps(roll));
+}
+
+bool roll_settle(struct roll *roll, result_value read)
+{
+	return file_stamps_settle(&roll->stamps, read);
 }
 
 const char *roll_emptied(const struct roll *roll, const struct consumers *consumers)

@@ -29,9 +29,13 @@ void roll_fini(struct roll *roll);
 bool roll_look(struct roll *roll);
 /* Whether files have changed and were left alone since the last look. */
 
+bool roll_settle(struct roll *roll, result_value read);
+/* After each look that was true: see file_stamps_settle(). */
+
 struct roll_reading {
 	const struct roll *roll;
 	struct consumers *consumers; /* out; NULL: something is wrong */
+	result_value read;           /* out: of the file that could not be read, or is wrong by itself */
 	str wrong;                   /* out, in why: "FILE:LINE: WORDS" */
 	char why[512];
 };
