@@ -572,6 +572,29 @@ def test_a_mended_file_is_noticed(gateway: StartGateway) -> None:
     wait_until(lambda: running.get("/").body == b"mended", "the mended file to be in force")
 
 
+def test_what_the_system_has_no_descriptors_for_is_tried_again(gateway: StartGateway) -> None:
+    running = start_watching(gateway, "include: [conf.d/*.yaml]\nlisteners: { main: { address: 127.0.0.1:0 } }\n")
+    file = running.path.parent / "conf.d" / "a.yaml"
+    file.parent.mkdir()
+    file.write_text("apis: { a: { policies: [ respond: { body: one } ] } }\n")
+    wait_until(lambda: running.get("/").body == b"one", "the first")
+    with running.without_descriptors():
+        file.write_text("apis: { a: { policies: [ respond: { body: two } ] } }\n")
+        running.wait_for_message("refused")
+        time.sleep(0.5)
+        count = len(running.messages.snapshot())
+        time.sleep(2.5)  # two tries
+        assert len(running.messages.snapshot()) == count
+    wait_until(lambda: running.get("/").body == b"two", "what was tried again")
+    running.wait_for_message("generation 3 in force")
+    # What is wrong with a file does not pass.
+    file.write_text("apis: { a: { upstream: none } }\n")
+    wait_until(lambda: running.errors.count("refused") == 2, "another refusal")
+    count = len(running.messages.snapshot())
+    time.sleep(2.5)
+    assert len(running.messages.snapshot()) == count
+
+
 def test_other_files_beside_it_mean_nothing(gateway: StartGateway) -> None:
     running = start_watching(gateway, says("one", log={"access": {"to": "file:access.log"}}))
     for number in range(5):

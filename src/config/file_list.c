@@ -70,12 +70,18 @@ void file_list_note(struct file_list *list, str path)
 		entry->stamp = file_stamp(entry->path.ptr);
 }
 
+void file_list_heed(struct file_list *list, result_value read)
+{
+	list->is_cut_short |= error_is_passing(read);
+}
+
 result file_list_read(struct file_list *list, str path, size_t max, str *ret_text)
 {
 	result_value read;
 
 	file_list_note(list, path);
 	read = file_read(list->arena, path, max, ret_text);
+	file_list_heed(list, read);
 	list->digest = hash_bytes(path, list->digest);
 	list->digest = failed(read) ? hash_mix(list->digest, (uint64_t)read.kind)
 				    : hash_bytes(*ret_text, list->digest);

@@ -26,7 +26,8 @@ struct file_list {
 	struct map known; /* by path */
 	struct file_entry *first, **last;
 	size_t count;
-	uint64_t digest; /* of the names and contents of all files, in the order in which they were read */
+	bool is_cut_short; /* something could not be read, but may be later: error_is_passing() */
+	uint64_t digest;   /* of the names and contents of all files, in the order in which they were read */
 };
 
 void file_list_init(struct file_list *list, struct arena *arena);
@@ -34,6 +35,9 @@ void file_list_init(struct file_list *list, struct arena *arena);
 
 result file_list_read(struct file_list *list, str path, size_t max, str *ret_text);
 /* file_read(), and the file is in the list from here on, each path once and FILE_LIST_MAX in all. */
+
+void file_list_heed(struct file_list *list, result_value read);
+/* What came of reading a file that looks after itself: for is_cut_short. */
 
 void file_list_note(struct file_list *list, str path);
 /* It may be read later, or not be there at all. */

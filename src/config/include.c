@@ -178,8 +178,10 @@ static void include_pattern(struct document *document, struct node *root, str fo
 	file_list_note_pattern(document->files, str_of(pattern.ptr));
 	outcome = glob(pattern.ptr, 0, refuse_folder, &found);
 
-	if (outcome != 0 && outcome != GLOB_NOMATCH)
+	if (outcome != 0 && outcome != GLOB_NOMATCH) {
+		file_list_heed(document->files, error_system("", errno));
 		diagnostic_error(document->diagnostics, item, "the folder of this pattern cannot be read");
+	}
 	for (size_t i = 0; outcome == 0 && i < found.gl_pathc; i++) {
 		str path = arena_str(document->arena, str_of(found.gl_pathv[i]));
 

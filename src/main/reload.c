@@ -9,8 +9,11 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/container.h"
 #include "config/watch.h"
 #include "main/notify.h"
+
+static const char further_try[] = "a further try";
 
 struct reload {
 	struct reload_options options;
@@ -22,6 +25,9 @@ struct reload {
 	struct fiber *requested; /* the fiber of reload_request(); NULL: none */
 	bool is_waiting;         /* and it has not begun to read yet */
 	const char *cause;       /* of that request */
+	struct timer again;
+	bool is_put_off;  /* the last one failed for a reason that passes: it is tried again */
+	bool is_repeated; /* this one is that other try */
 	uint64_t counts[RELOAD_OUTCOMES];
 };
 
@@ -49,6 +55,13 @@ static void tell_diagnostic(void *owner, bool is_warning, str line)
 		audience->tell(audience->owner, is_warning, line);
 }
 
+/* A failure. One that passes is remembered, and told once and not at each further try. */
+static bool is_worth_telling(struct reload *reload, bool is_passing)
+{
+	reload->is_put_off |= is_passing;
+	return !(is_passing && reload->is_repeated);
+}
+
 /* A failure without a diagnostic is told like one. */
 static void tell_all(struct audience *audience, const struct loader_job *job)
 {
@@ -64,7 +77,7 @@ static void watch_what_was_read(struct reload *reload, const struct file_list *f
 	if (!reload->watch)
 		return;
 	watched = watch_files(reload->watch, files, was_refused);
-	if (failed(watched))
+	if (failed(watched) && is_worth_telling(reload, reload->is_put_off))
 		journal_warn(reload->journal, "%s: %s: changes there may go unnoticed", watched.why,
 			     strerror(watched.sys));
 }
@@ -74,8 +87,12 @@ static bool is_identical(const struct reload *reload, const struct snapshot *sna
 	return snapshot->files.digest == gateway_edition(reload->options.gateway)->snapshot->files.digest;
 }
 
-static enum reload_outcome refuse(struct reload *reload, const char *cause, const struct loader_job *job)
+static enum reload_outcome refuse(struct reload *reload, struct audience *audience, const char *cause,
+				  const struct loader_job *job)
 {
+	if (!is_worth_telling(reload, job->snapshot->files.is_cut_short))
+		return RELOAD_REFUSED;
+	tell_all(audience, job);
 	journal_error(reload->journal, "reload by %s: refused with %zu errors; generation %" PRIu64 " stays",
 		      cause, diagnostics_errors(job->diagnostics), generation_of(reload));
 	return RELOAD_REFUSED;
@@ -101,8 +118,10 @@ static enum reload_outcome apply(struct reload *reload, struct fiber *self, cons
 	wait_for_discovery(reload, self);
 	applied = gateway_apply(reload->options.gateway, self, snapshot);
 	if (failed(applied)) {
-		journal_error(reload->journal, "reload by %s: failed: %s; generation %" PRIu64 " stays",
-			      cause, applied.why, generation_of(reload));
+		if (is_worth_telling(reload, error_is_passing(applied)))
+			journal_error(reload->journal,
+				      "reload by %s: failed: %s; generation %" PRIu64 " stays", cause,
+				      applied.why, generation_of(reload));
 		return RELOAD_FAILED;
 	}
 	journal_info(reload->journal, "reload by %s: generation %" PRIu64 " in force, %" PRId64 " ms", cause,
@@ -113,10 +132,11 @@ static enum reload_outcome apply(struct reload *reload, struct fiber *self, cons
 }
 
 static enum reload_outcome decide(struct reload *reload, struct fiber *self, const char *cause,
-				  const struct loader_job *job)
+				  struct audience *audience, const struct loader_job *job)
 {
 	if (failed(job->loaded))
-		return refuse(reload, cause, job);
+		return refuse(reload, audience, cause, job);
+	tell_all(audience, job);
 	if (is_identical(reload, job->snapshot)) {
 		journal_info(reload->journal,
 			     "reload by %s: the files are the same; generation %" PRIu64 " stays", cause,
@@ -149,11 +169,11 @@ static enum reload_outcome load_and_decide(struct reload *reload, struct fiber *
 	}
 	run = loader_run(&reload->loader, self, &job);
 	if (failed(run)) {
-		journal_error(reload->journal, "reload by %s: %s", cause, run.why);
+		if (is_worth_telling(reload, error_is_passing(run)))
+			journal_error(reload->journal, "reload by %s: %s", cause, run.why);
 		return RELOAD_FAILED;
 	}
-	tell_all(audience, &job);
-	outcome = decide(reload, self, cause, &job);
+	outcome = decide(reload, self, cause, audience, &job);
 	settle(reload, outcome, audience);
 	watch_what_was_read(reload, &job.snapshot->files, outcome == RELOAD_REFUSED);
 	snapshot_unref(&job.snapshot);
@@ -185,9 +205,14 @@ enum reload_outcome reload_now(struct reload *reload, struct fiber *self, const 
 	if (self == reload->requested)
 		reload->is_waiting = false;
 	notify_reloading();
+	reload->is_repeated = reload->is_put_off && cause == further_try;
+	reload->is_put_off = false;
 	outcome = load_and_decide(reload, self, cause, &audience);
 	notify_ready();
 	reload->counts[outcome]++;
+	if (reload->watch && reload->is_put_off)
+		timer_set(reload->options.control->loop, &reload->again,
+			  deadline_after(loop_now(reload->options.control->loop), SECOND));
 	end(reload);
 	return outcome;
 }
@@ -224,6 +249,14 @@ static void on_change(void *owner)
 		reload_request(reload, "a changed file");
 }
 
+static void on_again(struct timer *timer)
+{
+	struct reload *reload = CONTAINER_OF(timer, struct reload, again);
+
+	if (reload->is_put_off && !gateway_is_draining(reload->options.gateway))
+		reload_request(reload, further_try);
+}
+
 static result watch(struct reload *reload)
 {
 	const struct snapshot *snapshot = gateway_edition(reload->options.gateway)->snapshot;
@@ -245,6 +278,7 @@ result reload_open(const struct reload_options *options, struct reload **ret_rel
 	reload->options = *options;
 	reload->journal = options->control->journal;
 	reload->loader.loop = options->control->loop;
+	reload->again.on_due = on_again;
 	*ret_reload = reload;
 	if (options->watches && options->file.len)
 		return watch(reload);
@@ -268,6 +302,7 @@ void reload_close(struct reload **address)
 	if (!reload)
 		return;
 	watch_free(&reload->watch);
+	timer_clear(&reload->again);
 	reload->is_waiting = false;
 	if (reload->requested)
 		fiber_cancel(reload->requested);

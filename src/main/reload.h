@@ -2,9 +2,10 @@
 /*
  * reload: another configuration, from the files to the workers.
  *
- * By SIGHUP, because a watched file changed, or because the admin address was asked to. One at a time; what
- * is asked for while one waits is that one. Whatever is wrong with the new configuration, the old one runs
- * on, and the journal tells why.
+ * By SIGHUP, because a watched file changed, or because the admin address was asked to. Where files are
+ * watched, one for which the system was short of something is tried again each second, and that is told once.
+ * One at a time; what is asked for while one waits is that one. Whatever is wrong with the new configuration,
+ * the old one runs on, and the journal tells why.
  */
 #pragma once
 

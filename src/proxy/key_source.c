@@ -131,6 +131,7 @@ struct revocations *key_source_revocations(struct key_sources *sources, const st
 	char room[1024];
 	result_value got = revocations_get(sources->revocations, terminated, &revocations, &mistake);
 
+	file_list_heed(document_files(sources->reader->document), got);
 	if (failed(got)) {
 		str text = file_mistake_print(&mistake, terminated, room, sizeof room);
 

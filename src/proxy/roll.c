@@ -130,6 +130,7 @@ void roll_compile(struct roll *roll, struct reader *reader, const struct gateway
 	find_paths(roll, reader, list);
 	roll->stamps.seen = roll->stamps.read = stamps(roll);
 	read_all(&reading, &which);
+	file_list_heed(document_files(reader->document), reading.read);
 	if (!reading.consumers)
 		diagnostic_error(reader->diagnostics, item_at(list, which), "%.*s", STR_ARG(reading.wrong));
 	roll->consumers = reading.consumers ? reading.consumers : consumers_new(&roll->own, 1);
