@@ -211,6 +211,18 @@ def test_the_system_is_believed_unless_something_else_is_said(gateway: StartGate
     assert ask(running).status == 502
 
 
+def test_a_reload_takes_who_the_system_believes_now(gateway: StartGateway, tls: StartTls, authority: Authority,
+                                                    tmp_path: Path) -> None:
+    upstream = tls(server(tmp_path, authority.issue("localhost")))
+    bundle = Authority("Other").write(tmp_path, "bundle")
+    running = gateway(config(named(upstream), tls={}), env={"SSL_CERT_FILE": str(bundle), "SSL_CERT_DIR": "/nowhere"})
+    assert ask(running).status == 502
+    authority.write(tmp_path, "bundle")
+    assert "generation 2 in force" in running.reload()
+    assert ask(running).status == 200
+    assert "the files are the same" in running.reload()
+
+
 def test_belief_in_everybody_is_loud(gateway: StartGateway, tls: StartTls, authority: Authority, tmp_path: Path) -> None:
     upstream = tls(server(tmp_path, authority.issue("localhost")))
     text = config(named(upstream), tls={"verify": False})

@@ -17,7 +17,7 @@ struct reload;
 
 enum reload_outcome {
 	RELOAD_APPLIED,
-	RELOAD_IDENTICAL, /* byte for byte the one in force, which stays */
+	RELOAD_IDENTICAL, /* byte for byte the one in force, and the system believes the same: it stays */
 	RELOAD_REFUSED,   /* it has errors */
 	RELOAD_FAILED,    /* it cannot be put in force: a listener, the log, or the gateway is draining */
 	RELOAD_OUTCOMES,

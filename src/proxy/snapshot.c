@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/hash.h"
 #include "policy/list.h"
 #include "proxy/clear_text.h"
 #include "proxy/destination.h"
@@ -332,6 +333,22 @@ static bool asks_for_certificates(const struct gateway_config *config)
 	return false;
 }
 
+/* An identity's name says whom it believes. Where that is who the system believes, no file of the
+ * configuration does. */
+static void digest_identity(struct snapshot *snapshot, const struct tls_client_identity *identity)
+{
+	if (identity)
+		snapshot->files.digest = hash_bytes(identity->registered.name, snapshot->files.digest);
+}
+
+static void digest_identities(struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->upstream_count; i++)
+		digest_identity(snapshot, snapshot->upstreams[i]->tls);
+	digest_identity(snapshot, snapshot->store.tls);
+	digest_identity(snapshot, snapshot->web);
+}
+
 static result snapshot_compile(struct snapshot *snapshot, const struct document *document,
 			       struct identities *identities, struct diagnostics *diagnostics)
 {
@@ -387,6 +404,8 @@ static result snapshot_compile(struct snapshot *snapshot, const struct document 
 		counting_listeners(snapshot);
 	if (!diagnostics_errors(diagnostics))
 		memory_plan_make(snapshot, diagnostics);
+	if (!diagnostics_errors(diagnostics))
+		digest_identities(snapshot);
 	return diagnostics_errors(diagnostics) ? error_make(ERROR_INVALID, "the configuration has errors")
 					       : OK;
 }
