@@ -19,7 +19,8 @@
 #include "config/file.h"
 
 #define QUIET (100 * MILLISECOND)
-#define PATIENCE SECOND /* a folder that never is quiet is looked at nevertheless */
+#define SETTLED (600 * MILLISECOND) /* who writes may rest for half a second */
+#define PATIENCE SECOND             /* a folder that never is quiet is looked at nevertheless */
 
 enum {
 	LINKS_MAX = 16, /* followed one through the other */
@@ -31,7 +32,8 @@ enum {
 struct watch {
 	struct source source;
 	struct timer look;
-	deadline latest; /* of the look that is due; 0: none is */
+	deadline latest;  /* of the look that is due; 0: none is */
+	deadline settled; /* when the change that was seen last may be told; 0: none was */
 	struct loop *loop;
 	watch_fn on_change;
 	void *owner;
@@ -183,15 +185,25 @@ static bool compare(struct watch *watch)
 	return has_changed;
 }
 
-/* First the folders, then the files: what happens between the two is an event. */
+/* What has changed is told when it has stayed so: half of a file may be a configuration as well, and one that
+ * lets in whom the other half keeps out.
+ *
+ * First the folders, then the files: what happens between the two is an event. */
 static void on_look(struct timer *timer)
 {
 	struct watch *watch = CONTAINER_OF(timer, struct watch, look);
+	deadline now = loop_now(watch->loop);
 
 	watch->latest = 0;
 	watch_all(watch);
 	if (compare(watch))
+		watch->settled = deadline_after(now, SETTLED);
+	if (watch->settled > now) {
+		timer_set(watch->loop, &watch->look, watch->settled);
+	} else if (watch->settled) {
+		watch->settled = 0;
 		watch->on_change(watch->owner);
+	}
 }
 
 static void look_soon(struct watch *watch)
@@ -259,6 +271,8 @@ result watch_files(struct watch *watch, const struct file_list *files, bool keep
 	file_list_add(&watch->files, files);
 	if (keeps_others)
 		file_list_add(&watch->files, &others);
+	else
+		watch->settled = 0;
 	arena_fini(&before);
 	TRY(reopen(watch));
 	watch_all(watch);

@@ -88,6 +88,9 @@ static int probe_tear_down(void **state)
 	return 0;
 }
 
+/* So long it takes to be sure that nothing is told. */
+#define UNTOLD (1200 * MILLISECOND)
+
 static void turn_until(struct probe *probe, unsigned told, duration patience)
 {
 	deadline until = deadline_after(time_monotonic(), patience);
@@ -143,7 +146,7 @@ static void test_tells_what_people_do_to_files(void **state)
 		probe_set_up(&own);
 		probe = own;
 		start(probe, deeds[i].command);
-		turn_until(probe, 1, deeds[i].is_told ? 10 * SECOND : 300 * MILLISECOND);
+		turn_until(probe, 1, deeds[i].is_told ? 10 * SECOND : UNTOLD);
 		assert_row((probe->told > 0) == deeds[i].is_told, i, deeds[i].command);
 		probe_tear_down(&own);
 	}
@@ -155,7 +158,7 @@ static void test_many_changes_are_told_together(void **state)
 
 	run(probe, "for i in 1 2 3 4 5 6 7 8 9; do echo $i > main.yaml; echo $i > conf.d/$i.yaml; done");
 	turn_until(probe, 1, 10 * SECOND);
-	turn_until(probe, 2, 300 * MILLISECOND);
+	turn_until(probe, 2, UNTOLD);
 	assert_int_equal(probe->told, 1);
 }
 
@@ -197,7 +200,7 @@ static void test_others_are_kept_or_forgotten(void **state)
 	assert_int_equal(probe->told, 1);
 	assert_false(failed(watch_files(probe->watch, &list, false)));
 	run(probe, "echo 3 > conf.d/a.yaml");
-	turn_until(probe, 2, 300 * MILLISECOND);
+	turn_until(probe, 2, UNTOLD);
 	assert_int_equal(probe->told, 1);
 }
 
@@ -232,6 +235,32 @@ static void test_a_ring_of_links_is_no_end(void **state)
 	assert_int_equal(probe->told, 1);
 }
 
+/* What somebody does who rests in between: half of it is not to be told. */
+static void test_what_is_half_written_is_not_told(void **state)
+{
+	static const char *const commands[] = {
+		"echo 2 > main.yaml; sleep 0.4; echo 2 >> main.yaml", /* two that write, one behind the other
+								       */
+		"(echo 2; sleep 0.4; echo 2) > conf.d/b.yaml",        /* a new one, told when it is made */
+		"(echo 2; echo > other.txt; sleep 0.4; echo 2) > main.yaml", /* and what is beside it */
+		"echo 2 > main.yaml; sleep 0.4; echo 2 > conf.d/a.yaml",     /* two that belong together */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(commands); i++) {
+		void *own;
+		struct probe *probe;
+
+		probe_set_up(&own);
+		probe = own;
+		start(probe, commands[i]);
+		turn_until(probe, 1, 10 * SECOND);
+		turn_until(probe, 2, UNTOLD);
+		assert_row(probe->told == 1, i, commands[i]);
+		probe_tear_down(&own);
+	}
+}
+
 static void test_free_accepts_nothing(void **state)
 {
 	struct watch *watch = NULL;
@@ -251,6 +280,7 @@ int main(void)
 		TEST(test_others_are_kept_or_forgotten),
 		TEST(test_a_busy_folder_does_not_hide_a_change),
 		TEST(test_a_ring_of_links_is_no_end),
+		cmocka_unit_test(test_what_is_half_written_is_not_told),
 		cmocka_unit_test(test_free_accepts_nothing),
 	};
 
