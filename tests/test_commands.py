@@ -439,6 +439,17 @@ def test_echo_events(echo: tuple[str, int]) -> None:
         assert b"data:" in client.read_bytes(20)
 
 
+def test_without_a_thread_it_does_not_start(tmp_path: Path) -> None:
+    """A thread's stack is as large as the limit says: no memory has room for this one."""
+    (tmp_path / "gatehouse.yaml").write_text(
+        "listeners: { main: { address: 127.0.0.1:0 } }\napis: { all: { policies: [ respond: {} ] } }\n")
+    for command in ["run", "-c", str(tmp_path / "gatehouse.yaml")], ["demo"], ["echo", "--listen", "127.0.0.1:0"]:
+        done = subprocess.run(["prlimit", f"--stack={1 << 50}", binary(), *command], env=environment(), text=True,
+                              capture_output=True, timeout=DEADLINE, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "no thread" in done.stderr and "Resource temporarily unavailable" in done.stderr
+
+
 def test_echo_cannot_listen() -> None:
     for address in ("nonsense", "127.0.0.1:99999", "203.0.113.1:80"):
         done = run_command("echo", "--listen", address)

@@ -112,7 +112,7 @@ static int demo_run(const struct command *command, int count, char **arguments)
 	pthread_t thread;
 	sigset_t signals;
 	result_value made;
-	int code;
+	int code, error;
 
 	if (count)
 		return command_misused(command, "unexpected argument", arguments[0]);
@@ -123,7 +123,12 @@ static int demo_run(const struct command *command, int count, char **arguments)
 		return 1;
 	}
 	serve_block_signals(&signals); /* they are the gateway's to mind, not the echo server's */
-	ASSERT(pthread_create(&thread, NULL, run_echo, server) == 0);
+	error = pthread_create(&thread, NULL, run_echo, server);
+	if (error) {
+		fprintf(stderr, "gatehouse demo: no thread for its service: %s\n", strerror(error));
+		echo_server_free(&server);
+		return 1;
+	}
 	code = serve_in_front_of(address_port(&bound));
 	echo_server_stop(server);
 	pthread_join(thread, NULL);

@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "base/assert.h"
 #include "main/command.h"
 #include "main/echo_server.h"
 
@@ -56,6 +55,7 @@ static int serve_echo(const char *listen)
 	struct echo_server *server;
 	pthread_t waiter;
 	result_value made;
+	int error;
 
 	if (!address_of_argument(listen, &at)) {
 		fprintf(stderr, "gatehouse echo: want an address such as 127.0.0.1:8081, read \"%s\"\n",
@@ -68,7 +68,12 @@ static int serve_echo(const char *listen)
 			strerror(made.sys));
 		return 1;
 	}
-	ASSERT(pthread_create(&waiter, NULL, stop_on_signal, server) == 0);
+	error = pthread_create(&waiter, NULL, stop_on_signal, server);
+	if (error) {
+		fprintf(stderr, "gatehouse echo: no thread for signals: %s\n", strerror(error));
+		echo_server_free(&server);
+		return 1;
+	}
 	say_where(&bound);
 	echo_server_run(server);
 	pthread_join(waiter, NULL);

@@ -144,14 +144,33 @@ static void seat_prepare(struct gateway *gateway, size_t index)
 	};
 }
 
+/* False: there is no thread for it, and none needs to be told to leave. */
+static bool start_thread(struct gateway *gateway, struct seat *seat)
+{
+	int error;
+
+	atomic_fetch_add(&gateway->running, 1);
+	error = pthread_create(&seat->thread, NULL, seat_run, seat);
+	if (!error)
+		return true;
+	atomic_fetch_sub(&gateway->running, 1);
+	seat->gateway = NULL;
+	seat->started = error_system("no thread for it", error);
+	return false;
+}
+
+/* Up to the first that cannot be started: the others would be told to stop. */
 static void start_threads(struct gateway *gateway)
 {
-	for (size_t i = 0; i < gateway->seat_count; i++) {
-		seat_prepare(gateway, i);
-		atomic_fetch_add(&gateway->running, 1);
-		ASSERT(pthread_create(&gateway->seats[i].thread, NULL, seat_run, &gateway->seats[i]) == 0);
+	size_t count = 0;
+
+	while (count < gateway->seat_count) {
+		seat_prepare(gateway, count);
+		if (!start_thread(gateway, &gateway->seats[count]))
+			break;
+		count++;
 	}
-	wait_until_ready(gateway, gateway->seat_count);
+	wait_until_ready(gateway, count);
 }
 
 /* Every seat has spoken: what `started` says will not change. */

@@ -227,8 +227,8 @@ static result service_open(struct service *service, const struct serve_options *
 	tidy_open(&service->tidy, control->loop, &options->loaded->identities);
 	discover(service, options->loaded->identities.discoveries);
 	TRY(signals_open(&service->signals, control->loop, &signals, on_signal, service));
-	service->quotas = quota_keeper_new(options->loaded->identities.quotas, service->journal,
-					   options->loaded->snapshot->quota_file);
+	TRY(quota_keeper_new(options->loaded->identities.quotas, service->journal,
+			     options->loaded->snapshot->quota_file, &service->quotas));
 	TRY(gateway_start(options->loaded->snapshot, &service->options, &service->gateway));
 	snapshot_unref(&options->loaded->snapshot); /* the gateway's alone: gone with the next one */
 	service->replacement =

@@ -182,7 +182,8 @@ static char *path_of(str path)
 	return path.len ? strndup(path.ptr, path.len) : NULL;
 }
 
-struct quota_keeper *quota_keeper_new(struct quota_table *table, struct journal *journal, str path)
+/* Without its thread. */
+static struct quota_keeper *keeper_new(struct quota_table *table, struct journal *journal, str path)
 {
 	struct quota_keeper *keeper = calloc(1, sizeof *keeper);
 	pthread_condattr_t attributes;
@@ -197,9 +198,34 @@ struct quota_keeper *quota_keeper_new(struct quota_table *table, struct journal 
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&keeper->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
-	run_round(keeper);
-	ASSERT(pthread_create(&keeper->thread, NULL, keep, keeper) == 0);
 	return keeper;
+}
+
+static void keeper_free(struct quota_keeper *keeper)
+{
+	quota_file_close(&keeper->file);
+	pthread_cond_destroy(&keeper->changed);
+	pthread_mutex_destroy(&keeper->lock);
+	free(keeper->path);
+	free(keeper->wanted);
+	free(keeper);
+}
+
+result quota_keeper_new(struct quota_table *table, struct journal *journal, str path,
+			struct quota_keeper **ret_keeper)
+{
+	struct quota_keeper *keeper = keeper_new(table, journal, path);
+	int error;
+
+	run_round(keeper);
+	error = pthread_create(&keeper->thread, NULL, keep, keeper);
+	if (!error) {
+		*ret_keeper = keeper;
+		return OK;
+	}
+	journal_error(journal, "counts of quotas cannot be kept: no thread for it: %s", strerror(error));
+	keeper_free(keeper);
+	return error_system("no thread for the counts of quotas", error);
 }
 
 static void call(struct quota_keeper *keeper, bool *flag)
@@ -235,10 +261,5 @@ void quota_keeper_free(struct quota_keeper **address)
 	pthread_mutex_lock(&keeper->lock);
 	call(keeper, &keeper->is_ending);
 	pthread_join(keeper->thread, NULL);
-	quota_file_close(&keeper->file);
-	pthread_cond_destroy(&keeper->changed);
-	pthread_mutex_destroy(&keeper->lock);
-	free(keeper->path);
-	free(keeper->wanted);
-	free(keeper);
+	keeper_free(keeper);
 }

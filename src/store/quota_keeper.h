@@ -10,13 +10,16 @@
 #pragma once
 
 #include "base/journal.h"
+#include "base/result.h"
 #include "base/str.h"
 #include "store/quota_table.h"
 
 struct quota_keeper;
 
-struct quota_keeper *quota_keeper_new(struct quota_table *table, struct journal *journal, str path);
-/* Waits until the file was read. path: empty: there is none. */
+result quota_keeper_new(struct quota_table *table, struct journal *journal, str path,
+			struct quota_keeper **ret_keeper);
+/* Waits until the file was read. path: empty: there is none. ERROR_SYSTEM: there is no thread for it; the
+ * journal has the words. */
 
 void quota_keeper_use(struct quota_keeper *keeper, str path);
 /* From now on this one; does not wait. The same as before changes nothing. */

@@ -47,7 +47,7 @@ static struct node begin(const char *path)
 {
 	struct node node = { .table = quota_table_new(64) };
 
-	node.keeper = quota_keeper_new(node.table, NULL, str_of(path));
+	assert_false(failed(quota_keeper_new(node.table, NULL, str_of(path), &node.keeper)));
 	return node;
 }
 
