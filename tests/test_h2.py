@@ -583,6 +583,36 @@ def test_idle_connections_end(open_client: Callable[..., H2Client]) -> None:
     assert "is closed" not in gateway_of(client).errors
 
 
+HALF_OPEN = [(b"", "0"), (b"hello", "5")]
+
+
+@pytest.mark.parametrize(("body", "length"), HALF_OPEN)
+def test_a_stream_that_the_client_does_not_end_holds_no_connection(open_client: Callable[..., H2Client], body: bytes,
+                                                                   length: str) -> None:
+    """All of its content has come, and never END_STREAM."""
+    client = open_client(limits={"idle_timeout": "300ms"})
+    number = client.begin("/", "POST", [("content-length", length)])
+    client.data(number, body)
+    assert client.answer(number).status == 200
+    client.wait_for_end()
+    assert client.goaways[-1] == (number, 0) and client.streams[number].reset is None
+
+
+@pytest.mark.parametrize(("body", "length"), HALF_OPEN)
+def test_a_stream_that_the_client_does_not_end_holds_up_no_drain(open_client: Callable[..., H2Client], body: bytes,
+                                                                 length: str) -> None:
+    client = open_client()
+    running = gateway_of(client)
+    number = client.begin("/", "POST", [("content-length", length)])
+    client.data(number, body)
+    assert client.answer(number).status == 200
+    began = time.monotonic()
+    running.send_signal(signal.SIGTERM)
+    client.wait_for_end()
+    assert running.wait() == 0
+    assert time.monotonic() - began < DEADLINE / 2
+
+
 def test_a_head_that_does_not_end(open_client: Callable[..., H2Client]) -> None:
     client = open_client(limits={"header_timeout": "300ms"})
     client.get()

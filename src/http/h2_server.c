@@ -229,10 +229,19 @@ void h2_server_turn(struct h2_server *h2)
 		h2_server_abandon(h2);
 }
 
+/* The last request is known and answered. To the library a stream is open until the client has ended its half
+ * too, which it may never do. */
+static bool is_through(const struct h2_server *h2)
+{
+	return h2->is_shutting && !h2->is_asked && !h2->stream_count && !h2->head;
+}
+
 bool h2_server_is_finished(const struct h2_server *h2)
 {
-	return h2->is_over || h2->is_abandoned ||
-	       (!nghttp2_session_want_read(h2->session) && !nghttp2_session_want_write(h2->session));
+	if (h2->is_over || h2->is_abandoned)
+		return true;
+	return !nghttp2_session_want_write(h2->session) &&
+	       (is_through(h2) || !nghttp2_session_want_read(h2->session));
 }
 
 void h2_server_shut(struct h2_server *h2)

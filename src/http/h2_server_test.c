@@ -549,6 +549,26 @@ static void does_not_wait_for_a_client_that_confirms_nothing(void **state)
 	close_bench(&bench, &in);
 }
 
+/* All of a body has come, and the frame that ends its stream never does. */
+static void does_not_wait_for_a_client_that_ends_nothing(void **state)
+{
+	struct h2_bench bench;
+	struct frames in;
+
+	(void)state;
+	open_bench(&bench, &in);
+	put_head(&in, 1, 0, HEAD("POST", "/length") "content-length: 0\n");
+	put_head(&in, 3, 0, HEAD("POST", "/wait") "content-length: 0\n");
+	give(&bench, &in);
+	h2_server_shut(&bench.h2);
+	h2_server_shut(&bench.h2);
+	bench_turn(&bench);
+	assert_false(h2_server_is_finished(&bench.h2));
+	bench_release(&bench);
+	assert_true(h2_server_is_finished(&bench.h2));
+	close_bench(&bench, &in);
+}
+
 static void answers_pings(void **state)
 {
 	struct h2_bench bench;
@@ -671,6 +691,7 @@ int main(void)
 		cmocka_unit_test(lets_go_of_everything),
 		cmocka_unit_test(ends_in_two_steps),
 		cmocka_unit_test(does_not_wait_for_a_client_that_confirms_nothing),
+		cmocka_unit_test(does_not_wait_for_a_client_that_ends_nothing),
 		cmocka_unit_test(answers_pings),
 		cmocka_unit_test(ends_connections_that_break_the_protocol),
 		cmocka_unit_test(ends_who_uses_a_number_that_was_left_out),
