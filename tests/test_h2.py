@@ -32,6 +32,7 @@ from wire import DEADLINE, Address, Request, wait_until
 StartGateway = Callable[..., Gateway]
 StartUpstream = Callable[..., Upstream]
 Codes = h2.errors.ErrorCodes
+LARGE_BEFORE_SMALL = 64 << 20  # far more than the buffers of both systems hold
 # Under a sanitizer, what was freed counts for a while otherwise.
 KEEPS_NOTHING_FREED = {"ASAN_OPTIONS": SANITIZER_OPTIONS["ASAN_OPTIONS"] + ":quarantine_size_mb=1"}
 
@@ -365,6 +366,58 @@ def test_a_reader_that_stops_holds_up_nobody(open_client: Callable[..., H2Client
     for _ in range(10):
         assert len(client.get("/small").body) == 1000
     assert len(client.streams[large].body) == 1000
+
+
+@pytest.mark.parametrize("downloads", [1, 3])
+def test_a_fast_download_lets_other_answers_pass(open_client: Callable[..., H2Client], downloads: int) -> None:
+    """Its upstream has always more than the client takes, so that the output is full at any time."""
+    block = bytes(1 << 20)
+
+    def serve(connection: UpstreamConnection) -> None:
+        while request := connection.read_request():
+            if request.target != "/large":
+                connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsmall")
+                continue
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (1 << 40))
+            while connection.send(block):
+                pass
+
+    client = open_client({"serve": serve, "record": False}, window=1 << 24)
+    large = [client.streams[client.request("/large")] for _ in range(downloads)]
+    client.wait_for(lambda: all(stream.body for stream in large), "the downloads to begin")
+    time.sleep(0.3)  # for all buffers on the way to be full
+    small = [client.streams[client.request("/small")] for _ in range(3)]
+    taken = 0
+    while not all(stream.is_ended for stream in small):
+        assert taken < LARGE_BEFORE_SMALL, f"{[len(stream.body) for stream in small]} of the small answers came"
+        assert client.receive()
+        for stream in large:
+            taken += len(stream.body)
+            stream.body.clear()
+    assert all(bytes(stream.body) == b"small" for stream in small)
+
+
+@pytest.mark.parametrize("open_client", ["clear"], indirect=True)
+def test_a_slow_client_with_many_downloads(open_client: Callable[..., H2Client]) -> None:
+    """Each waits for its turn longer than the client may take for a piece, and that is in order."""
+    block = bytes(1 << 20)
+
+    def serve(connection: UpstreamConnection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (1 << 40))
+        while connection.send(block):
+            pass
+
+    client = open_client({"serve": serve, "record": False}, window=1 << 24, limits={"body_timeout": "1s"})
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
+    streams = [client.streams[client.request()] for _ in range(100)]
+    end = time.monotonic() + 6
+    while time.monotonic() < end:
+        assert client.receive()
+        time.sleep(0.04)
+    sizes = [len(stream.body) for stream in streams]
+    assert all(stream.reset is None for stream in streams)
+    assert min(sizes) > sum(sizes) / len(sizes) / 4
 
 
 @pytest.mark.parametrize("window", [1, 100, 65535])

@@ -46,18 +46,6 @@ static result bytes_fill(struct stream *bytes, struct intake *in, deadline until
 	return OK;
 }
 
-/* Room in the connection's output: it is told when there is some again. */
-static bool has_room(struct h2_stream *stream)
-{
-	struct h2_server *h2 = stream->h2;
-
-	if (!h2_has_room(h2))
-		h2->ops->send_now(h2);
-	if (!h2_has_room(h2))
-		h2->has_room_wanted = stream->wants_room = true;
-	return h2_has_room(h2);
-}
-
 static result bytes_send(struct stream *bytes, const struct iovec *parts, size_t count, deadline until,
 			 size_t *ret_sent)
 {
@@ -70,7 +58,7 @@ static result bytes_send(struct stream *bytes, const struct iovec *parts, size_t
 
 		if (stream->is_closed || stream->is_ending)
 			return gone();
-		if (!has_room(stream))
+		if (!h2_may_put_out(stream))
 			break;
 		TRY(h2_put_out(stream, (str) { parts[i].iov_base, parts[i].iov_len }, false, &used));
 		*ret_sent += used;
@@ -85,7 +73,7 @@ static void end_if_there_is_room(struct h2_stream *stream)
 {
 	size_t used;
 
-	if (stream->is_closed || stream->is_answered || !has_room(stream))
+	if (stream->is_closed || stream->is_answered || !h2_may_put_out(stream))
 		return;
 	if (failed(h2_put_out(stream, (str) { 0 }, true, &used)))
 		stream->is_ending = false;
@@ -148,16 +136,4 @@ void h2_bytes_tell(struct h2_stream *stream)
 	if (stream->is_ending)
 		end_if_there_is_room(stream);
 	stream->on_bytes(stream->bytes_owner);
-}
-
-void h2_bytes_room(struct h2_server *h2)
-{
-	h2->has_room_wanted = false;
-	for (struct h2_stream *stream = h2->streams; stream; stream = stream->next) {
-		if (!stream->wants_room)
-			continue;
-		stream->wants_room = false;
-		h2_note(stream, H2_EVENT_ROOM);
-	}
-	h2_tell(h2);
 }

@@ -19,7 +19,7 @@
 enum h2_event {
 	H2_EVENT_REQUEST = 1, /* its head is complete */
 	H2_EVENT_BODY = 2,    /* a piece has come, or the end */
-	H2_EVENT_ROOM = 4,    /* the client takes more */
+	H2_EVENT_ROOM = 4,    /* the client takes more, or the output does */
 	H2_EVENT_GONE = 8,    /* the client has given it up */
 	H2_EVENT_CANCEL = 16, /* the gateway has */
 };
@@ -67,14 +67,16 @@ struct h2_stream {
 	bool is_last_pending; /* nothing comes behind it */
 	str pending;          /* content that the sink was given, until it returns */
 	str lent;             /* of it, what the frame being made takes */
-	struct fiber *writer; /* parked until the client takes more */
+	struct fiber *writer; /* parked until it may go on */
+	struct h2_stream *waiting_next;
+	bool is_waiting; /* for room in the output */
+	bool has_turn;   /* it has waited: it does not queue up again before it has put something out */
 
 	/* As bytes. */
 	struct stream bytes;
 	void (*on_bytes)(void *owner); /* NULL: it is none, or its fiber has it still */
 	void *bytes_owner;
-	bool is_ending;  /* its end is to be put out */
-	bool wants_room; /* in the connection's output */
+	bool is_ending; /* its end is to be put out */
 };
 
 static inline bool h2_has_room(const struct h2_server *h2)
@@ -91,6 +93,13 @@ void h2_drain(struct h2_server *h2);
 
 void h2_note(struct h2_stream *stream, enum h2_event event);
 /* For h2_tell(). */
+
+bool h2_may_put_out(struct h2_stream *stream);
+/* There is room, and no other has waited for it. Otherwise H2_EVENT_ROOM tells when it is this one's turn.
+ * Streams may be gone afterwards, but for those of whoever is calling. */
+
+void h2_waiting_leave(struct h2_stream *stream);
+/* It does not wait for room any more, if it did. */
 
 void h2_tell(struct h2_server *h2);
 /* Outside the library. Streams may be gone afterwards, but for those of whoever is calling. */
@@ -144,6 +153,3 @@ struct stream *h2_take_over(struct server *server, struct intake **ret_in);
 
 void h2_bytes_tell(struct h2_stream *stream);
 /* Something has happened to a stream that is carried. */
-
-void h2_bytes_room(struct h2_server *h2);
-/* There is room in the output: tells those that wanted it. */

@@ -45,6 +45,7 @@ result h2_server_open(struct h2_server *h2, const struct h2_server_ops *ops, con
 		return error_make(ERROR_LIMIT, "no memory for an HTTP/2 connection");
 	*h2 = (struct h2_server) { .ops = ops, .options = *options };
 	h2->due_last = &h2->due;
+	h2->waiting_last = &h2->waiting;
 	h2_out_init(&h2->out, options->blocks);
 	h2_calm_init(&h2->calm, now_of(h2));
 	opened = h2_session_new(h2, &h2->session);
@@ -166,16 +167,73 @@ void h2_drain(struct h2_server *h2)
 	h2_tell(h2);
 }
 
+static void waiting_join(struct h2_stream *stream)
+{
+	struct h2_server *h2 = stream->h2;
+
+	if (stream->is_waiting)
+		return;
+	stream->is_waiting = true;
+	stream->waiting_next = NULL;
+	*h2->waiting_last = stream;
+	h2->waiting_last = &stream->waiting_next;
+}
+
+void h2_waiting_leave(struct h2_stream *stream)
+{
+	struct h2_server *h2 = stream->h2;
+	struct h2_stream **link = &h2->waiting;
+
+	if (!stream->is_waiting)
+		return;
+	while (*link != stream)
+		link = &(*link)->waiting_next;
+	*link = stream->waiting_next;
+	if (!*link)
+		h2->waiting_last = link;
+	stream->is_waiting = false;
+}
+
+/* A fast download would have filled the output again whenever another looks: whoever comes queues up behind
+ * those that wait, also where there is room. */
+bool h2_may_put_out(struct h2_stream *stream)
+{
+	struct h2_server *h2 = stream->h2;
+	bool is_next = stream->has_turn || !h2->waiting;
+
+	if (is_next && !h2_has_room(h2))
+		h2->ops->send_now(h2);
+	if (is_next && h2_has_room(h2)) {
+		h2_waiting_leave(stream);
+		stream->has_turn = false;
+		return true;
+	}
+	waiting_join(stream);
+	return false;
+}
+
+static void give_turns(struct h2_server *h2)
+{
+	while (h2->waiting && h2_has_room(h2)) {
+		struct h2_stream *stream = h2->waiting;
+
+		h2_waiting_leave(stream);
+		stream->has_turn = true;
+		h2_note(stream, H2_EVENT_ROOM);
+		h2_tell(h2);
+	}
+}
+
+/* The library comes last: it asks for more of what it was given last. */
 void h2_server_sent(struct h2_server *h2, size_t n)
 {
 	h2_out_sent(&h2->out, n);
+	h2->sent += n;
 	if (h2->out.len > OUT_LOW)
 		return;
+	give_turns(h2);
 	if (nghttp2_session_want_write(h2->session))
 		h2_drain(h2);
-	condition_broadcast(&h2->room);
-	if (h2->has_room_wanted)
-		h2_bytes_room(h2);
 }
 
 /* What the library finds fatal is told the client in a word all the same. */

@@ -15,7 +15,6 @@
 #pragma once
 
 #include "codec/h1.h"
-#include "fiber/condition.h"
 #include "http/h2_calm.h"
 #include "http/h2_out.h"
 
@@ -56,7 +55,8 @@ struct h2_server {
 	struct nghttp2_session *session;
 	struct h2_options options;
 	struct h2_out out;
-	struct condition room; /* in out: fibers that have more to say */
+	uint64_t sent;                             /* bytes of it that have gone */
+	struct h2_stream *waiting, **waiting_last; /* for room in it, in the order that they came */
 	struct h2_calm calm;
 	struct h2_stream
 		*streams;       /* whose fiber has not let go of them yet, and the one whose head comes in */
@@ -72,7 +72,6 @@ struct h2_server {
 	bool is_asked;     /* the client was told so, and has not confirmed it yet */
 	bool is_at_work;   /* the library: it may not be called */
 	bool is_telling;
-	bool has_room_wanted; /* by streams without a fiber */
 };
 
 result h2_server_open(struct h2_server *h2, const struct h2_server_ops *ops,
@@ -96,7 +95,7 @@ static inline str h2_server_output(const struct h2_server *h2)
 }
 
 void h2_server_sent(struct h2_server *h2, size_t n);
-/* The first n bytes of the output have gone. Fibers that waited for room are woken. */
+/* The first n bytes of the output have gone. Those that waited for room are told, one after the other. */
 
 static inline bool h2_server_is_idle(const struct h2_server *h2)
 /* No request is under way. */

@@ -482,6 +482,37 @@ static void bounds_what_is_not_read(void **state)
 	close_bench(&bench, &in);
 }
 
+/* The output is full of downloads, as whose sources are faster than the client: what is short goes in
+ * between, whoever came first. */
+static void lets_short_answers_pass_long_ones(void **state)
+{
+	static const size_t takes[] = { 1000, 20000, 50000, 100000 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(takes); i++) {
+		struct h2_bench bench;
+		struct frames in;
+
+		open_bench(&bench, &in);
+		bench.takes = 0;
+		put_number(&in, FRAME_WINDOW_UPDATE, 0, 1 << 30);
+		for (uint32_t id = 1; id < 7; id += 2) {
+			put_get(&in, id, "/bytes/1000000");
+			put_number(&in, FRAME_WINDOW_UPDATE, id, 1 << 30);
+		}
+		put_get(&in, 7, "/");
+		put_get(&in, 9, "/echo");
+		give(&bench, &in);
+		bench.served.len = 0;
+		bench.takes = takes[i];
+		bench_turn(&bench);
+		assert_row(str_starts(buf_str(&bench.served), STR("/ answer ok\n/echo answer ok\n")), i,
+			   bench.served_bytes);
+		assert_true(h2_server_is_idle(&bench.h2));
+		close_bench(&bench, &in);
+	}
+}
+
 /* Cut in the middle of all kinds of waiting: nothing is left, which closing asserts. */
 static void lets_go_of_everything(void **state)
 {
@@ -688,6 +719,7 @@ int main(void)
 		cmocka_unit_test(waits_for_the_clients_window),
 		cmocka_unit_test(follows_settings_for_windows),
 		cmocka_unit_test(bounds_what_is_not_read),
+		cmocka_unit_test(lets_short_answers_pass_long_ones),
 		cmocka_unit_test(lets_go_of_everything),
 		cmocka_unit_test(ends_in_two_steps),
 		cmocka_unit_test(does_not_wait_for_a_client_that_confirms_nothing),

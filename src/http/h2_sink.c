@@ -129,33 +129,37 @@ static result gone(void)
 	return error_make(ERROR_RESET, "the client has given the request up");
 }
 
-/* Nothing may wait between this and what is put out. A cancellation tells that the client is gone. */
-static result wait_for_room(struct h2_stream *stream, deadline until)
+/* Until it is told that it may go on, or that the client is gone. */
+static result wait_as_writer(struct h2_stream *stream, deadline until)
 {
-	struct h2_server *h2 = stream->h2;
-	struct fiber *self = fiber_current(h2->options.fibers);
-	result_value waited;
+	result_value parked;
 
-	stream->writer = self;
-	waited = condition_wait(&h2->room, self, until);
+	stream->writer = fiber_current(stream->h2->options.fibers);
+	parked = fiber_park(stream->writer, until);
 	stream->writer = NULL;
-	return waited;
+	return parked;
 }
 
-/* *ret_waited: what was lent before may be stale now. */
+/* With many streams and a slow client that may be long. Nobody is late as long as something goes, of whatever
+ * stream; the place in the queue is kept. */
+static result wait_for_turn(struct h2_stream *stream, deadline until)
+{
+	const struct h2_server *h2 = stream->h2;
+	bool is_late = until <= loop_now(fibers_loop(h2->options.fibers));
+	uint64_t sent = h2->sent;
+	result_value waited = wait_as_writer(stream, until);
+
+	return waited.kind == ERROR_TIMEOUT && !is_late && h2->sent != sent ? OK : waited;
+}
+
+/* Nothing may wait between this and what is put out. *ret_waited: what was lent before may be stale now. */
 static result make_room(struct h2_stream *stream, deadline until, bool *ret_waited)
 {
-	struct h2_server *h2 = stream->h2;
-
 	*ret_waited = false;
 	if (stream->is_closed)
 		return gone();
-	if (!h2_has_room(h2))
-		h2->ops->send_now(h2);
-	if (h2_has_room(h2))
-		return OK;
-	*ret_waited = true;
-	return wait_for_room(stream, until);
+	*ret_waited = !h2_may_put_out(stream);
+	return *ret_waited ? wait_for_turn(stream, until) : OK;
 }
 
 result h2_interim(struct server *server, struct arena *arena, struct http_response *response, deadline until)
@@ -197,7 +201,7 @@ ssize_t h2_sink_give(struct h2_stream *stream, size_t max, uint32_t *flags)
 	bool is_last;
 
 	if (!stream->is_offering || !h2_has_room(stream->h2)) {
-		if (stream->writer || stream->on_bytes)
+		if (!stream->is_waiting && (stream->writer || stream->on_bytes))
 			h2_note(stream, H2_EVENT_ROOM);
 		return NGHTTP2_ERR_DEFERRED;
 	}
@@ -264,17 +268,6 @@ result h2_put_out(struct h2_stream *stream, str content, bool is_last, size_t *r
 	return OK;
 }
 
-/* The client's window is full. */
-static result wait_for_window(struct h2_stream *stream, deadline until)
-{
-	result_value parked;
-
-	stream->writer = fiber_current(stream->h2->options.fibers);
-	parked = fiber_park(stream->writer, until);
-	stream->writer = NULL;
-	return parked;
-}
-
 /* What goes beyond the length is cut off: said to be used, and not sent. */
 static result sink_send_piece(struct body_sink *sink, struct piece piece, deadline until, size_t *ret_used)
 {
@@ -295,7 +288,7 @@ static result sink_send_piece(struct body_sink *sink, struct piece piece, deadli
 	sink->is_done = stream->is_answered;
 	if (used || sink->is_done || (!content.len && !piece.is_last))
 		return OK;
-	return stream->is_closed ? gone() : wait_for_window(stream, until);
+	return stream->is_closed ? gone() : wait_as_writer(stream, until); /* the client's window is full */
 }
 
 static result sink_flush_head(struct body_sink *sink, deadline until)

@@ -68,6 +68,7 @@ static void let_go(struct h2_stream *stream)
 {
 	block_give(stream->h2->options.blocks, &stream->block);
 	arena_fini(&stream->arena);
+	h2_waiting_leave(stream);
 	unlink_from(stream);
 }
 

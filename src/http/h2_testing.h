@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "fiber/condition.h"
 #include "fiber/testing.h"
 #include "http/h2_server.h"
 
