@@ -436,6 +436,19 @@ def test_a_client_that_never_opens_its_window(open_client: Callable[..., H2Clien
     assert entry["reason"] == "client_timeout"
 
 
+def test_a_client_that_opens_none_of_its_windows(open_client: Callable[..., H2Client]) -> None:
+    """Each stream holds a connection of the upstream until its time is over; those that follow shall not."""
+    client = open_client(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + b"x" * 5000, window=0, reads=False,
+                         limits={"body_timeout": "300ms"})
+    with another(client) as other:
+        for _ in range(100):
+            client.request()
+        client.wait_for_end()
+        assert client.goaways[-1][1] == Codes.ENHANCE_YOUR_CALM
+        gateway_of(client).wait_for_message("too many answers are not taken")
+        assert other.get().status == 200
+
+
 def test_a_client_that_takes_nothing(open_client: Callable[..., H2Client]) -> None:
     size = 50_000_000
     client = open_client(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size), window=1 << 30,

@@ -7,7 +7,8 @@
  * that is good for something pays in, frames that are good for nothing by themselves are paid from it, and
  * time pays a little. Whoever has used up an account is told to calm down (RFC 9113 section 10.5).
  *
- * Resets: streams that the client gives up or makes the gateway reset (CVE-2023-44487, CVE-2025-8671).
+ * Resets: streams that the client gives up or makes the gateway reset (CVE-2023-44487, CVE-2025-8671), and
+ * those whose answers it does not take.
  * Controls: every frame but those that carry a request or its body.
  */
 #pragma once

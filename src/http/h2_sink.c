@@ -13,7 +13,12 @@
 #include "base/container.h"
 #include "http/h2_private.h"
 
-enum { STATUS_DIGITS = 3, OWN_FIELDS = 2, LENGTH_DIGITS = 20 };
+enum {
+	STATUS_DIGITS = 3,
+	OWN_FIELDS = 2,
+	LENGTH_DIGITS = 20,
+	STALL_COST = 5, /* resets: in 30 seconds, the usual time for it, time pays for 24 streams */
+};
 
 static const struct body_sink_ops sink_ops;
 
@@ -268,6 +273,26 @@ result h2_put_out(struct h2_stream *stream, str content, bool is_last, size_t *r
 	return OK;
 }
 
+/* Each stream that is not taken held a connection of an upstream for so long. */
+static void pay_for_stall(struct h2_server *h2)
+{
+	deadline now = loop_now(fibers_loop(h2->options.fibers));
+
+	for (unsigned i = 0; i < STALL_COST; i++)
+		if (!h2_calm_spend(&h2->calm, H2_RESETS, now))
+			h2_calm_down(h2, "too many answers are not taken");
+}
+
+/* The client's is full. */
+static result wait_for_window(struct h2_stream *stream, deadline until)
+{
+	result_value waited = wait_as_writer(stream, until);
+
+	if (waited.kind == ERROR_TIMEOUT)
+		pay_for_stall(stream->h2);
+	return waited;
+}
+
 /* What goes beyond the length is cut off: said to be used, and not sent. */
 static result sink_send_piece(struct body_sink *sink, struct piece piece, deadline until, size_t *ret_used)
 {
@@ -288,7 +313,7 @@ static result sink_send_piece(struct body_sink *sink, struct piece piece, deadli
 	sink->is_done = stream->is_answered;
 	if (used || sink->is_done || (!content.len && !piece.is_last))
 		return OK;
-	return stream->is_closed ? gone() : wait_as_writer(stream, until); /* the client's window is full */
+	return stream->is_closed ? gone() : wait_for_window(stream, until);
 }
 
 static result sink_flush_head(struct body_sink *sink, deadline until)
