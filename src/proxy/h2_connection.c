@@ -163,14 +163,16 @@ static void carry(struct h2_connection *h2, struct h2_stream *stream, struct pas
 		passage_leave(carried->passage);
 }
 
-/* One that ends takes none of the others with it. */
+/* One that ends takes none of the others with it. What it sends may tell others that they can go on, and one
+ * of those may end by that: its memory stays until the turn does. */
 static void each_carried(struct h2_connection *h2, void (*fn)(struct passage *passage))
 {
 	struct carried *next;
 
 	for (struct carried *carried = h2->carried; carried; carried = next) {
 		next = carried->next;
-		fn(carried->passage);
+		if (carried->passage)
+			fn(carried->passage);
 	}
 }
 
