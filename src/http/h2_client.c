@@ -388,6 +388,7 @@ struct h2_client *h2_client_new(const struct h2_client_options *options)
 	ASSERT(h2);
 	allowance_need(options->blocks->allowance, H2_CLIENT_BYTES);
 	h2->options = *options;
+	h2->streams_end = &h2->streams;
 	if (!h2->options.silence)
 		h2->options.silence = SILENCE_USUAL;
 	h2->fibers = fibers;

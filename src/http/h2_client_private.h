@@ -79,7 +79,7 @@ struct h2_client {
 	struct fibers *fibers;
 	struct loop *loop;
 	struct intake in;
-	struct h2_client_stream *streams;
+	struct h2_client_stream *streams, **streams_end; /* who has sent last stands last */
 	size_t count;
 	struct h2_client_waiter *due;
 	struct h2_client_waiter starter;
@@ -152,6 +152,9 @@ void h2_client_earn(struct h2_client *h2, int64_t frames);
 /* Something was sent that a sensible peer answers by so many. */
 
 /* ---- streams ---- */
+
+void h2_client_stream_stand_back(struct h2_client_stream *stream);
+/* It has sent something: the others go first when more goes. */
 
 void h2_client_stream_fail(struct h2_client_stream *stream, result_value error);
 /* Its first failure is kept; who waits is roused. */

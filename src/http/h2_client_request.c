@@ -267,6 +267,8 @@ static size_t offer(struct h2_client_stream *stream, struct piece piece)
 	if (stream->framing == HTTP_LENGTH)
 		stream->left -= used;
 	stream->sink.sent += used;
+	if (used)
+		h2_client_stream_stand_back(stream);
 	return used;
 }
 

@@ -327,6 +327,29 @@ static void a_body_goes_as_the_windows_allow(void **state)
 	h2_scene_close(&scene);
 }
 
+/* What the peer lets go at a time goes to each in turn. */
+static void uploads_take_turns(void **state)
+{
+	static const char *const turns[] = { "DATA 1 *1000\n", "DATA 3 *1000\n", "DATA 5 *1000\n" };
+	struct h2_scene scene = { 0 };
+	struct asked *asked[COUNT_OF(turns)];
+	static char body[BIG];
+
+	(void)state;
+	h2_scene_open(&scene);
+	h2_say(&scene, "S 4=2147483647");
+	for (size_t i = 0; i < COUNT_OF(turns); i++)
+		asked[i] = ASK(&scene, .framing = HTTP_LENGTH, .length = BIG, .body = { body, BIG });
+	h2_heard(&scene);
+	for (size_t i = 0; i < 3 * COUNT_OF(turns); i++) {
+		h2_say(&scene, "W0 1000");
+		assert_text(h2_heard(&scene), turns[i % COUNT_OF(turns)]);
+	}
+	for (size_t i = 0; i < COUNT_OF(turns); i++)
+		forget(&asked[i]);
+	h2_scene_close(&scene);
+}
+
 static void a_window_of_nothing_is_waited_for_in_time(void **state)
 {
 	struct h2_scene scene = { 0 };
@@ -562,6 +585,7 @@ int main(void)
 		cmocka_unit_test(giving_up_is_told),
 		cmocka_unit_test(what_comes_after_is_dropped),
 		cmocka_unit_test(a_body_goes_as_the_windows_allow),
+		cmocka_unit_test(uploads_take_turns),
 		cmocka_unit_test(a_window_of_nothing_is_waited_for_in_time),
 		cmocka_unit_test(who_reads_slowly_holds_up_nobody),
 		cmocka_unit_test(the_connections_window_comes_back),

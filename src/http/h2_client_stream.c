@@ -28,11 +28,10 @@ void h2_client_stream_fail(struct h2_client_stream *stream, result_value error)
 
 static void link_stream(struct h2_client *h2, struct h2_client_stream *stream)
 {
-	stream->next = h2->streams;
-	stream->link = &h2->streams;
-	if (stream->next)
-		stream->next->link = &stream->next;
-	h2->streams = stream;
+	stream->next = NULL;
+	stream->link = h2->streams_end;
+	*h2->streams_end = stream;
+	h2->streams_end = &stream->next;
 }
 
 static void unlink_stream(struct h2_client_stream *stream)
@@ -40,6 +39,14 @@ static void unlink_stream(struct h2_client_stream *stream)
 	*stream->link = stream->next;
 	if (stream->next)
 		stream->next->link = stream->link;
+	else
+		stream->h2->streams_end = stream->link;
+}
+
+void h2_client_stream_stand_back(struct h2_client_stream *stream)
+{
+	unlink_stream(stream);
+	link_stream(stream->h2, stream);
 }
 
 /* The silence that the watchdog measures begins with the first who waits. */
