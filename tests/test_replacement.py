@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from wire import Request, wait_until
 StartUpstream = Callable[..., Upstream]
 StartGateway = Callable[..., Gateway]
 WORKERS = pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.workers)])
+CONTAINER = ["unshare", "--pid", "--fork", "--kill-child"]
 GET = b"GET / HTTP/1.1\r\nHost: gw.test\r\n\r\n"
 
 
@@ -212,6 +214,18 @@ def test_who_waits_at_a_socket_that_goes_is_let_in(gateway: StartGateway) -> Non
             wait_until(lambda: running.errors.count("listener main listening") == 2, "the other process")
         assert {client.read_answer().status for client in clients} == {200}
     wait_for_end(replaced.result())
+
+
+def test_the_first_process_of_a_container_stays(gateway: StartGateway) -> None:
+    """All others would end with it."""
+    if subprocess.run([*CONTAINER, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no namespaces may be made here")
+    running = gateway(says("one"), prefix=CONTAINER)
+    gatehouse = int(Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text())
+    os.kill(gatehouse, signal.SIGUSR2)
+    wait_until(lambda: "the first process of a container cannot be replaced" in running.errors, "the refusal")
+    assert said(running) == "one"
+    os.kill(gatehouse, signal.SIGTERM)
 
 
 @WORKERS

@@ -195,10 +195,13 @@ static void on_late(struct timer *timer)
 	give_up(CONTAINER_OF(timer, struct replacement, patience), "did not serve in time");
 }
 
+/* The first process of a container takes all others with it when it ends, its successor too. */
 static result start(struct replacement *replacement, struct launch *launch)
 {
 	struct loop *loop = replacement->options.control->loop;
 
+	if (getpid() == 1)
+		return error_system("the first process of a container cannot be replaced", EPERM);
 	TRY(launch_open(launch, &replacement->options));
 	TRY(spawn(launch, &replacement->child));
 	fcntl(launch->pipe[0], F_SETFL, O_NONBLOCK);
