@@ -389,6 +389,15 @@ def test_closed_within(h2: StartUpstream, gateway: StartGateway) -> None:
     assert reasons == {"/begun": "upstream_aborted", "/silent": "upstream_reset"}
 
 
+def test_who_takes_no_streams_is_left_alone(h2: StartUpstream, gateway: StartGateway) -> None:
+    """And not asked by one connection after the other."""
+    service = h2(streams=0)
+    running = gateway(config(service.address, retries={"attempts": 5}))
+    assert {ask(running).status for _ in range(5)} == {502}
+    assert len(service.connections) == 1 and not service.requests
+    assert running.wait_for_log(5)[4]["reason"] == "upstream_connect_refused"
+
+
 # Upstreams that break the rules.
 
 HEAD = frames.block([(":status", "200")])

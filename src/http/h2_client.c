@@ -452,12 +452,23 @@ bool h2_client_is_over(const struct h2_client *h2)
 	return h2->is_broken || h2->is_leaving || failed(h2->out_error) || !has_ids(h2);
 }
 
-size_t h2_client_room(const struct h2_client *h2)
+static size_t max_streams(const struct h2_client *h2)
 {
 	size_t max =
 		nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 
-	max = max < H2_CLIENT_STREAMS ? max : H2_CLIENT_STREAMS;
+	return max < H2_CLIENT_STREAMS ? max : H2_CLIENT_STREAMS;
+}
+
+bool h2_client_takes_none(const struct h2_client *h2)
+{
+	return h2->is_standing && !h2_client_is_over(h2) && max_streams(h2) == 0;
+}
+
+size_t h2_client_room(const struct h2_client *h2)
+{
+	size_t max = max_streams(h2);
+
 	if (!h2->is_standing || h2->is_asked || h2_client_is_over(h2))
 		return 0;
 	return h2->count < max ? max - h2->count : 0;

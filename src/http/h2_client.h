@@ -53,6 +53,9 @@ void h2_client_on_ready(struct h2_client *h2);
 size_t h2_client_room(const struct h2_client *h2);
 /* How many streams may be opened now. */
 
+bool h2_client_takes_none(const struct h2_client *h2);
+/* It has said that it takes no streams for now (RFC 9113 section 6.5.2). */
+
 size_t h2_client_count(const struct h2_client *h2);
 /* Streams that are open. */
 

@@ -327,6 +327,15 @@ static bool find(struct shared *shared, const struct pool_wish *wish, struct poo
 	return *ret_connection;
 }
 
+/* A service that asks for quiet would get a handshake for each request otherwise. */
+static bool takes_none(const struct shared *shared)
+{
+	for (const struct shared_session *session = shared->oldest; session; session = session->next)
+		if (session->is_started && h2_client_takes_none(session->h2))
+			return true;
+	return false;
+}
+
 /* A place that is not needed any more goes to who waits for one. */
 static result take(struct shared *shared, const struct pool_wish *wish,
 		   struct pool_connection **ret_connection)
@@ -338,6 +347,8 @@ static result take(struct shared *shared, const struct pool_wish *wish,
 	while (!failed(waited) && !find(shared, wish, ret_connection)) {
 		if (shared->is_connecting && !shared->is_h1)
 			waited = wait_for_other(shared, wish->until);
+		else if (takes_none(shared))
+			waited = error_make(ERROR_REFUSED, "it takes no requests for now");
 		else if (!has_place)
 			waited = pool_seek_place(wish, &is_next, &has_place);
 		else
