@@ -112,8 +112,8 @@ void door_leave(struct door *door)
 }
 
 /* The door may be gone afterwards; the generation that it keeps is the one that it has at this moment. Also
- * with patience the queue is let in: whoever took over may have fewer sockets. A client that was told that its
- * connection is kept finds somebody there then when it uses it. */
+ * with patience the queue is let in: whoever took over may have fewer sockets. A client that was told that
+ * its connection is kept finds somebody there then when it uses it. */
 static void door_shut(struct door *door, bool is_patient)
 {
 	generation_enter(door->generation);
