@@ -327,11 +327,12 @@ static bool find(struct shared *shared, const struct pool_wish *wish, struct poo
 	return *ret_connection;
 }
 
-/* A service that asks for quiet would get a handshake for each request otherwise. */
+/* A service that asks for quiet from the start would get a handshake for each request otherwise. One that has
+ * served may be one of several at that address, and another takes more. */
 static bool takes_none(const struct shared *shared)
 {
 	for (const struct shared_session *session = shared->oldest; session; session = session->next)
-		if (session->is_started && h2_client_takes_none(session->h2))
+		if (session->is_started && !session->has_served && h2_client_takes_none(session->h2))
 			return true;
 	return false;
 }
@@ -347,7 +348,7 @@ static result take(struct shared *shared, const struct pool_wish *wish,
 	while (!failed(waited) && !find(shared, wish, ret_connection)) {
 		if (shared->is_connecting && !shared->is_h1)
 			waited = wait_for_other(shared, wish->until);
-		else if (takes_none(shared))
+		else if (!shared->is_h1 && takes_none(shared))
 			waited = error_make(ERROR_REFUSED, "it takes no requests for now");
 		else if (!has_place)
 			waited = pool_seek_place(wish, &is_next, &has_place);
