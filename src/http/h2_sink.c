@@ -20,6 +20,8 @@ enum {
 	STALL_COST = 5, /* resets: in 30 seconds, the usual time for it, time pays for 24 streams */
 };
 
+#define STALL_LEAST (250 * MILLISECOND) /* shorter waits hold nothing up */
+
 static const struct body_sink_ops sink_ops;
 
 static struct h2_stream *stream_of(struct body_sink *sink)
@@ -273,22 +275,26 @@ result h2_put_out(struct h2_stream *stream, str content, bool is_last, size_t *r
 	return OK;
 }
 
+static deadline now_of(const struct h2_server *h2)
+{
+	return loop_now(fibers_loop(h2->options.fibers));
+}
+
 /* Each stream that is not taken held a connection of an upstream for so long. */
 static void pay_for_stall(struct h2_server *h2)
 {
-	deadline now = loop_now(fibers_loop(h2->options.fibers));
-
 	for (unsigned i = 0; i < STALL_COST; i++)
-		if (!h2_calm_spend(&h2->calm, H2_RESETS, now))
+		if (!h2_calm_spend(&h2->calm, H2_RESETS, now_of(h2)))
 			h2_calm_down(h2, "too many answers are not taken");
 }
 
-/* The client's is full. */
+/* The client's is full. Where it was so for a moment only, it is the exchange's time that is up. */
 static result wait_for_window(struct h2_stream *stream, deadline until)
 {
+	deadline began = now_of(stream->h2);
 	result_value waited = wait_as_writer(stream, until);
 
-	if (waited.kind == ERROR_TIMEOUT)
+	if (waited.kind == ERROR_TIMEOUT && now_of(stream->h2) - began >= STALL_LEAST)
 		pay_for_stall(stream->h2);
 	return waited;
 }
