@@ -136,7 +136,8 @@ static enum reload_outcome decide(struct reload *reload, struct fiber *self, con
 {
 	if (failed(job->loaded))
 		return refuse(reload, audience, cause, job);
-	tell_all(audience, job);
+	if (!reload->is_repeated)
+		tell_all(audience, job);
 	if (is_identical(reload, job->snapshot)) {
 		journal_info(reload->journal,
 			     "reload by %s: the files are the same; generation %" PRIu64 " stays", cause,
