@@ -20,6 +20,7 @@
 
 #define QUIET (100 * MILLISECOND)
 #define SETTLED (600 * MILLISECOND) /* who writes may rest for half a second */
+#define RESTLESS (10 * SECOND)      /* what is written without end is told nevertheless */
 #define PATIENCE SECOND             /* a folder that never is quiet is looked at nevertheless */
 
 enum {
@@ -34,6 +35,7 @@ struct watch {
 	struct timer look;
 	deadline latest;  /* of the look that is due; 0: none is */
 	deadline settled; /* when the change that was seen last may be told; 0: none was */
+	deadline told_by; /* with settled: not later */
 	struct loop *loop;
 	watch_fn on_change;
 	void *owner;
@@ -196,8 +198,10 @@ static void on_look(struct timer *timer)
 
 	watch->latest = 0;
 	watch_all(watch);
-	if (compare(watch))
-		watch->settled = deadline_after(now, SETTLED);
+	if (compare(watch)) {
+		watch->told_by = watch->settled ? watch->told_by : deadline_after(now, RESTLESS);
+		watch->settled = deadline_min(deadline_after(now, SETTLED), watch->told_by);
+	}
 	if (watch->settled > now) {
 		timer_set(watch->loop, &watch->look, watch->settled);
 	} else if (watch->settled) {
