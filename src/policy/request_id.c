@@ -31,6 +31,8 @@ static result request_id_compile(struct policy_compile *compile, void *self)
 	const char *wrong = field_name_wrong(p->header);
 
 	p->id = http_name_find(p->header);
+	if (p->id == HTTP_VIA)
+		wrong = "Via tells which way a request has come, and is not replaced";
 	return wrong ? policy_reject(compile, "header", wrong) : OK;
 }
 

@@ -77,6 +77,7 @@ static void mistakes_are_reported(void **state)
 		{ "[ request_id: { header: 'X Y' } ]", "that is no name of a field" },
 		{ "[ request_id: { header: Host } ]", "host" },
 		{ "[ request_id: { header: Connection } ]", "the gateway writes it itself" },
+		{ "[ request_id: { header: via } ]", "Via tells which way a request has come" },
 		{ "[ request_id: { trust: maybe } ]", "trust" },
 		{ "[ request_id: { head: X } ]", "did you mean \"header\"?" },
 		{ "[ request_id: X-Request-ID ]", "map" },
