@@ -112,14 +112,17 @@ void door_leave(struct door *door)
 }
 
 /* The door may be gone afterwards; the generation that it keeps is the one that it has at this moment. Also
- * with patience the queue is let in: whoever took over may have fewer sockets. A client that was told that
- * its connection is kept finds somebody there then when it uses it. */
+ * with patience the queue is let in, as far as there is room: whoever took over may have fewer sockets. A
+ * client that was told that its connection is kept finds somebody there then when it uses it. */
 static void door_shut(struct door *door, bool is_patient)
 {
 	generation_enter(door->generation);
 	door->next = door->worker->closing;
 	door->worker->closing = door;
-	listener_finish(&door->listener);
+	if (is_patient && door->connection_count >= door->max_connections)
+		listener_close(&door->listener);
+	else
+		listener_finish(&door->listener);
 	door->is_closing = true;
 	door->is_patient = is_patient;
 	if (door->connection_count == 0)
