@@ -163,6 +163,16 @@ def test_a_hundred_mistakes_are_printed(tmp_path: Path) -> None:
     assert said[-1] == "and 150 more"
 
 
+def test_lists_that_are_too_long_are_told_and_not_read_further(tmp_path: Path) -> None:
+    many = json.dumps([f"10.{i // 256}.{i % 256}.0/24" for i in range(5000)])
+    names = json.dumps([f"host-{i}.test" for i in range(5000)])
+    (tmp_path / "gatehouse.yaml").write_text(
+        f"listeners: {{ main: {{ address: '127.0.0.1:0', trusted_proxies: {many}, tls: {{ certificates: "
+        f"[{{ certificate: a.pem, key: a.key, names: {names} }}] }} }} }}\napis: {{ a: {{ policies: [respond: {{}}] }} }}\n")
+    done = run_command("check", "-c", str(tmp_path / "gatehouse.yaml"))
+    assert done.returncode == 1 and done.stderr.count("at most 1000") == 2, done.stderr[-2000:]
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """There is no place to point at."""
     code, said = check(tmp_path / "gatehouse.yaml")

@@ -3,14 +3,16 @@
 
 #include "proxy/listener_tls.h"
 
-/* By the nodes and not by the texts that were read from them: a diagnostic needs the place. */
+/* By the nodes and not by the texts that were read from them: a diagnostic needs the place. A list that was
+ * refused has no texts, and was told. */
 static void compile_trusted(struct reader *reader, struct listener_snapshot *listener)
 {
 	const struct listener_config *config = listener->config;
 	const struct node *trusted = node_find(config->entry.node, STR("trusted_proxies"));
+	size_t count = config->trusted_proxies.len;
 
-	listener->trusted = ARENA_ARRAY(reader->arena, struct cidr, config->trusted_proxies.len);
-	for (const struct node *item = trusted ? trusted->first : NULL; item; item = item->next) {
+	listener->trusted = ARENA_ARRAY(reader->arena, struct cidr, count);
+	for (const struct node *item = count ? trusted->first : NULL; item; item = item->next) {
 		if (!cidr_parse(item->text, &listener->trusted[listener->trusted_count++]))
 			diagnostic_error(reader->diagnostics, item,
 					 "want an address or a CIDR such as 10.0.0.0/8, read \"%.*s\"",

@@ -52,14 +52,14 @@ static struct tls_file *add_file(struct compiling *c, const struct node *node)
 	return file;
 }
 
-/* In lower case, as clients' names are compared. */
+/* In lower case, as clients' names are compared. A list that was refused has no texts, and was told. */
 static str_list compile_names(struct compiling *c, const struct certificate_config *config)
 {
 	const struct node *node = node_find(config->entry.node, STR("names"));
-	str *names = ARENA_ARRAY(c->reader->arena, str, config->names.len);
-	size_t count = 0;
+	size_t max = config->names.len, count = 0;
+	str *names = ARENA_ARRAY(c->reader->arena, str, max);
 
-	for (const struct node *item = node ? node->first : NULL; item; item = item->next) {
+	for (const struct node *item = max ? node->first : NULL; item; item = item->next) {
 		str name = item->text, rest = str_starts(name, STR("*.")) ? str_skip(name, 2) : name;
 		struct buf room = arena_open(c->reader->arena, HOST_LEN_MAX + 3);
 		struct host host;
