@@ -335,6 +335,19 @@ def test_an_unasked_switch_of_protocols_is_a_broken_answer(upstream: StartUpstre
     assert reasons(running, 1) == [(502, "upstream_malformed")]
 
 
+def test_a_head_that_never_ends_is_logged_as_it_came(upstream: StartUpstream, gateway: StartGateway) -> None:
+    """Its bytes, and not those of others that were read since."""
+    running = gateway(config(upstream().address, limits={"header_timeout": "500ms"}))
+    with running.connect() as slow, running.connect() as quick:
+        slow.send(b"GET /a HTTP/1.1\r\nHost: gw.test\r\nReferer: r\r\nUser-Agent: " + b"A" * 400 + b"\r\nX: ")
+        for _ in range(20):
+            quick.send(get("/", f"Authorization: Bearer {'secret' * 200}\r\n"))
+            assert quick.read_answer().status == 200
+        assert slow.read_answer().status == 408
+    entry = next(entry for entry in running.wait_for_log(21) if entry.get("reason") == "header_timeout")
+    assert (entry["method"], entry["referer"], entry["user_agent"]) == ("GET", "r", "A" * 400)
+
+
 # Large bodies, slow readers.
 
 

@@ -12,7 +12,17 @@
 
 enum { HEAD_USUAL = 512 };
 
-/* Parses what is there; more is read, and parsing goes on, until the head is complete or wrong. */
+static enum h1_state parse(const struct h1_server *server, struct h1_parser *parser,
+			   struct server_request *request)
+{
+	if (!server->in->len)
+		return H1_MORE;
+	return h1_request_parse(parser, intake_data(server->in), server->server.limits, &request->head,
+				&request->head_len);
+}
+
+/* Parses what is there; more is read, and parsing goes on, until the head is complete or wrong. While it
+ * waits, the bytes move, and what was parsed with them: also where nothing follows. */
 static result read_head(struct h1_server *server, struct arena *arena, deadline until,
 			struct server_request *request)
 {
@@ -20,32 +30,31 @@ static result read_head(struct h1_server *server, struct arena *arena, deadline 
 	struct h1_fields_place place = { server->server.shared_fields, limits->fields };
 	struct h1_parser parser = { 0 };
 	enum h1_state state;
+	result_value filled = OK;
 
 	request->head.fields = (struct http_fields) { .at = place.shared, .max = place.max };
-	for (;;) {
-		state = server->in->len ? h1_request_parse(&parser, intake_data(server->in), limits,
-							   &request->head, &request->head_len)
-					: H1_MORE;
-		if (state != H1_MORE)
-			break;
+	while ((state = parse(server, &parser, request)) == H1_MORE && !failed(filled)) {
 		h1_fields_keep(&request->head.fields, &place, arena);
-		TRY(stream_fill(server->stream, server->in, until));
+		filled = stream_fill(server->stream, server->in, until);
 	}
-	if (state == H1_DONE)
-		return OK;
+	if (state == H1_DONE || state == H1_MORE)
+		return filled;
 	request->error = parser.error;
 	return error_make(ERROR_MALFORMED, "malformed request head");
 }
 
 /* What was parsed must not point into the intake any more. */
-static void adopt(struct h1_server *server, struct arena *arena, struct server_request *request, size_t len)
+static void adopt(const struct h1_server *server, struct arena *arena, struct server_request *request,
+		  size_t len)
 {
-	str bytes = str_slice(intake_data(server->in), 0, len);
-	str kept = arena_str(arena, bytes);
+	str bytes, kept;
 
+	if (!len)
+		return;
+	bytes = str_slice(intake_data(server->in), 0, len);
+	kept = arena_str(arena, bytes);
 	h1_request_move(&request->head, bytes.ptr, kept.ptr);
 	h1_fields_adopt(&request->head.fields, arena);
-	intake_consume(server->in, bytes.len);
 }
 
 static struct h1_server *server_of(const struct server *server)
@@ -61,11 +70,14 @@ static result read_request(struct server *base, struct arena *arena, deadline un
 	const struct http_request *head = &ret_request->head;
 	enum http_framing framing;
 	result_value read;
+	size_t len;
 
 	*ret_request = (struct server_request) { 0 };
 	read = read_head(server, arena, until, ret_request);
+	len = failed(read) ? server->in->len : ret_request->head_len;
+	adopt(server, arena, ret_request, len);
 	if (!failed(read) || read.kind == ERROR_MALFORMED)
-		adopt(server, arena, ret_request, failed(read) ? server->in->len : ret_request->head_len);
+		intake_consume(server->in, len);
 	/* Of a head that was not understood nobody can say where its body ends. */
 	framing = failed(read) ? HTTP_UNTIL_CLOSE : head->framing;
 	h1_source_init(&server->body, server->stream, server->in, framing, head->length);
