@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from admin import Admin
 from gatehouse import Gateway, binary, config_for
 from held import all_but_the_first
 from test_reload import said, says
@@ -163,12 +164,36 @@ def test_a_second_signal_starts_no_second_process(gateway: StartGateway, tmp_pat
     running.send_signal(signal.SIGUSR2)
     running.wait_for_message("is starting")
     running.send_signal(signal.SIGUSR2)
-    running.wait_for_message("has been started already")
-    running.send_signal(signal.SIGHUP)
-    running.wait_for_message("SIGHUP while another process is starting: nothing is done")
+    running.wait_for_message("SIGUSR2 while another process is starting: nothing is done")
     assert said(running) == "one"
     running.stop()  # and with it the other
     assert [line.endswith("is starting") for line in running.messages.snapshot()].count(True) == 1
+
+
+def test_a_reload_waits_for_what_comes_of_it(gateway: StartGateway, tmp_path: Path, monkeypatch: Any) -> None:
+    """However it is asked for: the other process may have read the files already. Where it gets nowhere, it is the reload's
+    turn."""
+    program = tmp_path / "gatehouse"
+    shutil.copy(binary(), program)
+    monkeypatch.setenv("GATEHOUSE", str(program))
+    running = gateway({**says("one"), "admin": {"address": "127.0.0.1:0"}}, arguments=["--watch"])
+    admin = Admin(running)
+    program.rename(tmp_path / "moved")
+    program.write_text("#!/bin/sh\nread line < " + str(tmp_path / "fifo") + "\n")
+    program.chmod(0o755)
+    os.mkfifo(tmp_path / "fifo")
+    running.send_signal(signal.SIGUSR2)
+    running.wait_for_message("is starting")
+    running.write_config({**says("two"), "admin": {"address": "127.0.0.1:0"}})
+    running.send_signal(signal.SIGHUP)
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(lambda: admin.post("/v1/reload").status)
+        time.sleep(1.5)  # --watch as well has seen it
+        assert said(running) == "one" and not asked.done()
+        (tmp_path / "fifo").write_text("\n")
+        assert asked.result() == 200
+    running.wait_for_message("ended before it served; this one goes on")
+    assert said(running) == "two"
 
 
 @WORKERS

@@ -181,7 +181,7 @@ static enum reload_outcome load_and_decide(struct reload *reload, struct fiber *
 	return outcome;
 }
 
-static result begin(struct reload *reload, struct fiber *self)
+result reload_turn(struct reload *reload, struct fiber *self)
 {
 	while (reload->is_busy)
 		TRY(condition_wait(&reload->is_idle, self, DEADLINE_NEVER));
@@ -189,7 +189,7 @@ static result begin(struct reload *reload, struct fiber *self)
 	return OK;
 }
 
-static void end(struct reload *reload)
+void reload_turn_end(struct reload *reload)
 {
 	reload->is_busy = false;
 	condition_signal(&reload->is_idle);
@@ -201,7 +201,7 @@ enum reload_outcome reload_now(struct reload *reload, struct fiber *self, const 
 	struct audience audience = { .journal = reload->journal, .tell = tell, .owner = owner };
 	enum reload_outcome outcome = RELOAD_FAILED;
 
-	if (failed(begin(reload, self)))
+	if (failed(reload_turn(reload, self)))
 		return RELOAD_FAILED;
 	if (self == reload->requested)
 		reload->is_waiting = false;
@@ -214,7 +214,7 @@ enum reload_outcome reload_now(struct reload *reload, struct fiber *self, const 
 	if (reload->watch && reload->is_put_off)
 		timer_set(reload->options.control->loop, &reload->again,
 			  deadline_after(loop_now(reload->options.control->loop), SECOND));
-	end(reload);
+	reload_turn_end(reload);
 	return outcome;
 }
 

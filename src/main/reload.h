@@ -47,6 +47,12 @@ enum reload_outcome reload_now(struct reload *reload, struct fiber *self, const 
 			       diagnostics_fn tell, void *owner);
 /* Yields until it has taken place. The diagnostics are told as well as logged; tell may be NULL. */
 
+result reload_turn(struct reload *reload, struct fiber *self);
+/* Yields until no reload is under way; from then on none begins, until reload_turn_end(). For who changes
+ * something else that a reload would meet. ERROR_CANCELLED. */
+
+void reload_turn_end(struct reload *reload);
+
 uint64_t reload_count(const struct reload *reload, enum reload_outcome outcome);
 /* Since the beginning. */
 

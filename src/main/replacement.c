@@ -168,6 +168,7 @@ static void give_up(struct replacement *replacement, const char *why)
 	end_child(replacement);
 	source_close(&replacement->ready);
 	timer_clear(&replacement->patience);
+	replacement->options.on_over(replacement->options.owner, false);
 }
 
 static void on_ready(struct source *source)
@@ -187,7 +188,7 @@ static void on_ready(struct source *source)
 		     (long long)replacement->child);
 	source_close(source);
 	timer_clear(&replacement->patience);
-	replacement->options.on_replaced(replacement->options.owner);
+	replacement->options.on_over(replacement->options.owner, true);
 }
 
 static void on_late(struct timer *timer)
@@ -217,11 +218,6 @@ void replacement_start(struct replacement *replacement)
 	struct launch launch = { .pipe = { -1, -1 }, .bequest = { .secret = -1 } };
 	result_value started;
 
-	if (replacement->child) {
-		journal_warn(replacement->journal, "replacement: process %lld has been started already",
-			     (long long)replacement->child);
-		return;
-	}
 	started = start(replacement, &launch);
 	if (failed(started)) {
 		end_child(replacement);

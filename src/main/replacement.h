@@ -16,7 +16,7 @@ struct replacement;
 struct replacement_options {
 	struct control *control;
 	void (*list_sockets)(struct bequest *bequest, void *owner); /* what the other one gets */
-	void (*on_replaced)(void *owner);                           /* it serves; from the loop */
+	void (*on_over)(void *owner, bool serves); /* it serves, or was given up; from the loop */
 	void *owner;
 	duration patience; /* how long it may take to start */
 };
@@ -24,7 +24,7 @@ struct replacement_options {
 struct replacement *replacement_new(const struct replacement_options *options);
 
 void replacement_start(struct replacement *replacement);
-/* From the loop. What comes of it stands in the journal. */
+/* From the loop; none is under way. What comes of it stands in the journal. */
 
 bool replacement_is_under_way(const struct replacement *replacement);
 

@@ -33,6 +33,8 @@ struct service {
 	struct gateway *gateway;
 	struct reload *reload;
 	struct replacement *replacement;
+	struct fiber *replacing;   /* from SIGUSR2 until something has come of it; NULL: none */
+	struct condition replaced; /* or given up */
 	struct administration *administration;
 	struct certificates *certificates;
 	struct keys *keys;
@@ -91,22 +93,56 @@ static void drain_or_stop(struct service *service)
 }
 
 /* The other one begins with what is written by then. */
-static void replace(struct service *service)
+static result replace(struct service *service, struct fiber *self)
 {
+	if (gateway_is_draining(service->gateway))
+		return OK;
 	quota_keeper_write(service->quotas);
 	replacement_start(service->replacement);
+	while (service->replacement && replacement_is_under_way(service->replacement))
+		TRY(condition_wait(&service->replaced, self, DEADLINE_NEVER));
+	return OK;
 }
 
-/* Two changes at once would make it hard to say what the other process begins with. */
+/* In the reloads' turn: the other process reads what this one would, and binds what this one would. */
+static void run_replacement(struct fiber *self, void *argument)
+{
+	struct service *service = argument;
+
+	service->replacing = self;
+	if (!failed(reload_turn(service->reload, self))) {
+		result_value replaced = replace(service, self);
+
+		(void)replaced; /* what has come of it stands in the journal */
+		reload_turn_end(service->reload);
+	}
+	service->replacing = NULL;
+}
+
+static void request_replacement(struct service *service)
+{
+	if (service->replacing)
+		journal_warn(service->journal, "SIGUSR2 while another process is starting: nothing is done");
+	else if (failed(fiber_start(service->control.fibers, run_replacement, service)))
+		journal_error(service->journal, "SIGUSR2: no fiber for it");
+}
+
+static void end_replacing(struct service *service)
+{
+	if (service->replacing)
+		fiber_cancel(service->replacing);
+	while (service->replacing)
+		loop_turn(service->control.loop, deadline_after(time_monotonic(), 10 * MILLISECOND));
+}
+
+/* One at a time: two at once would make it hard to say what the other process begins with. */
 static void change(struct service *service, int signal)
 {
 	if (gateway_is_draining(service->gateway))
 		journal_warn(service->journal, "%s while draining: nothing is done",
 			     signal == SIGHUP ? "SIGHUP" : "SIGUSR2");
 	else if (signal == SIGUSR2)
-		replace(service);
-	else if (replacement_is_under_way(service->replacement))
-		journal_warn(service->journal, "SIGHUP while another process is starting: nothing is done");
+		request_replacement(service);
 	else
 		reload_request(service->reload, "SIGHUP");
 }
@@ -151,10 +187,13 @@ static void list_sockets(struct bequest *bequest, void *owner)
 }
 
 /* The manager is told by the one that it knows. */
-static void on_replaced(void *owner)
+static void on_replacement_over(void *owner, bool serves)
 {
 	struct service *service = owner;
 
+	condition_signal(&service->replaced);
+	if (!serves)
+		return;
 	notify_main_process(replacement_process(service->replacement));
 	administration_retire(service->administration);
 	gateway_retire(service->gateway);
@@ -234,7 +273,7 @@ static result service_open(struct service *service, const struct serve_options *
 	service->replacement =
 		replacement_new(&(struct replacement_options) { .control = control,
 								.list_sockets = list_sockets,
-								.on_replaced = on_replaced,
+								.on_over = on_replacement_over,
 								.owner = service,
 								.patience = REPLACEMENT_PATIENCE });
 	TRY(reload_open(&(struct reload_options) { .control = control,
@@ -270,6 +309,7 @@ static void service_close(struct service *service, const struct serve_options *o
 	live_files_close(&service->live_files);
 	certificates_close(&service->certificates);
 	discoveries_stop(options->loaded->identities.discoveries);
+	end_replacing(service);
 	reload_close(&service->reload);
 	replacement_free(&service->replacement);
 	if (service->gateway)
