@@ -23,14 +23,9 @@ enum {
 	DATA_WORTH = 128,    /* bytes from which a DATA frame is worth that */
 };
 
-static deadline now_of(const struct h2_server *h2)
-{
-	return loop_now(fibers_loop(h2->options.fibers));
-}
-
 static int spend(struct h2_server *h2, enum h2_account account, const char *trouble)
 {
-	if (h2_calm_spend(&h2->calm, account, now_of(h2)))
+	if (h2_calm_spend(&h2->calm, account, h2_now(h2)))
 		return 0;
 	h2_calm_down(h2, trouble);
 	return NGHTTP2_ERR_CALLBACK_FAILURE;

@@ -79,6 +79,11 @@ struct h2_stream {
 	bool is_ending; /* its end is to be put out */
 };
 
+static inline deadline h2_now(const struct h2_server *h2)
+{
+	return loop_now(fibers_loop(h2->options.fibers));
+}
+
 static inline bool h2_has_room(const struct h2_server *h2)
 /* More may be put out. */
 {

@@ -13,11 +13,6 @@
 
 enum { OUT_LOW = H2_OUT_MAX / 2 };
 
-static deadline now_of(const struct h2_server *h2)
-{
-	return loop_now(fibers_loop(h2->options.fibers));
-}
-
 /* Refused by the library only when it has no memory left. */
 static result settle(struct h2_server *h2)
 {
@@ -47,7 +42,7 @@ result h2_server_open(struct h2_server *h2, const struct h2_server_ops *ops, con
 	h2->due_last = &h2->due;
 	h2->waiting_last = &h2->waiting;
 	h2_out_init(&h2->out, options->blocks);
-	h2_calm_init(&h2->calm, now_of(h2));
+	h2_calm_init(&h2->calm, h2_now(h2));
 	opened = h2_session_new(h2, &h2->session);
 	if (!failed(opened))
 		opened = settle(h2);

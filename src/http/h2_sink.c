@@ -152,7 +152,7 @@ static result wait_as_writer(struct h2_stream *stream, deadline until)
 static result wait_for_turn(struct h2_stream *stream, deadline until)
 {
 	const struct h2_server *h2 = stream->h2;
-	bool is_late = until <= loop_now(fibers_loop(h2->options.fibers));
+	bool is_late = until <= h2_now(h2);
 	uint64_t sent = h2->sent;
 	result_value waited = wait_as_writer(stream, until);
 
@@ -275,26 +275,21 @@ result h2_put_out(struct h2_stream *stream, str content, bool is_last, size_t *r
 	return OK;
 }
 
-static deadline now_of(const struct h2_server *h2)
-{
-	return loop_now(fibers_loop(h2->options.fibers));
-}
-
 /* Each stream that is not taken held a connection of an upstream for so long. */
 static void pay_for_stall(struct h2_server *h2)
 {
 	for (unsigned i = 0; i < STALL_COST; i++)
-		if (!h2_calm_spend(&h2->calm, H2_RESETS, now_of(h2)))
+		if (!h2_calm_spend(&h2->calm, H2_RESETS, h2_now(h2)))
 			h2_calm_down(h2, "too many answers are not taken");
 }
 
 /* The client's is full. Where it was so for a moment only, it is the exchange's time that is up. */
 static result wait_for_window(struct h2_stream *stream, deadline until)
 {
-	deadline began = now_of(stream->h2);
+	deadline began = h2_now(stream->h2);
 	result_value waited = wait_as_writer(stream, until);
 
-	if (waited.kind == ERROR_TIMEOUT && now_of(stream->h2) - began >= STALL_LEAST)
+	if (waited.kind == ERROR_TIMEOUT && h2_now(stream->h2) - began >= STALL_LEAST)
 		pay_for_stall(stream->h2);
 	return waited;
 }
