@@ -5,8 +5,9 @@
  * Folders are watched rather than files (inotify), because editors, `mv` and Kubernetes replace files and
  * links instead of writing into them; every folder through which a link leads counts. An event says only that
  * it is worth looking: when it has been quiet for a tenth of a second the stamps of all files are compared,
- * and what has changed is told when it has then been the same for 0.6 s, for it may be half written. So a log
- * that is written in the same folder, or a file that was put back, means nothing.
+ * and what has changed is told when it has then been the same for 0.6 s, for it may be half written; what
+ * goes on changing is told after 10 s. So a log that is written in the same folder, or a file that was put
+ * back, means nothing.
  */
 #pragma once
 
